@@ -1,0 +1,58 @@
+"""The approaches, by id. To add one: write a `Backend` in a file of its own and name it in `_FACTORIES`.
+
+Nothing heavy is imported before an approach is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from backends.base import Backend, BackendError
+from backends.settings import Settings
+
+
+def _raw(settings: Settings) -> Backend:
+    from backends.raw import RawBackend
+
+    return RawBackend(settings)
+
+
+def _fine_tuned(settings: Settings) -> Backend:
+    from backends.fine_tuned.approach import FineTunedBackend
+
+    return FineTunedBackend(settings)
+
+
+def _paid_api(settings: Settings) -> Backend:
+    from backends import stand_in
+    from backends.paid_api import PaidApiBackend
+
+    return PaidApiBackend(settings, stand_in.running(settings.data))
+
+
+def _rag(settings: Settings) -> Backend:
+    from backends.rag.approach import RagBackend
+
+    return RagBackend(settings, make(settings.rag.generator, settings))
+
+
+_FACTORIES: dict[str, Callable[[Settings], Backend]] = {
+    "raw": _raw,
+    "fine_tuned": _fine_tuned,
+    "paid_api": _paid_api,
+    "rag": _rag,
+}
+
+APPROACHES = tuple(_FACTORIES)
+"""Every approach id, in the order in which they are shown and take turns."""
+
+
+def make(approach: str, settings: Settings) -> Backend:
+    """The backend for an approach id. Raises `BackendError` for an id that does not exist."""
+    if approach not in _FACTORIES:
+        raise BackendError(f"There is no approach called {approach!r}.", f"The ids are {', '.join(APPROACHES)}.")
+    if settings.scripted:
+        from backends.scripted import ScriptedBackend
+
+        return ScriptedBackend(approach, settings)
+    return _FACTORIES[approach](settings)

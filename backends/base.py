@@ -1,0 +1,238 @@
+"""The words of the domain: a question, the events of an answer, and what was measured.
+
+Everything here is immutable. Identity (ids, rows) belongs to whoever stores an answer.
+"""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal
+
+Status = Literal["ok", "error", "truncated", "cancelled", "empty"]
+"""How a column ended. `truncated`: the text stops before the model was done (token limit,
+deadline, or a stream that broke off without a finish reason)."""
+
+UsageSource = Literal["server", "tokenizer", "estimate"]
+
+
+class BackendError(Exception):
+    """A fault that a user can act on: what happened, and what to do next."""
+
+    def __init__(self, cause: str, next_step: str) -> None:
+        super().__init__(f"{cause} {next_step}")
+        self.cause = cause
+        self.next_step = next_step
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What every approach is asked, with the generation settings they share.
+
+    `max_tokens` is in completion tokens; `temperature` 0 means greedy decoding.
+    """
+
+    text: str
+    system_prompt: str = ""
+    max_tokens: int = 200
+    temperature: float = 0.0
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Token counts of one answer; None means not reported.
+
+    `prompt_tokens` includes cached ones, `completion_tokens` includes reasoning and the
+    end-of-text token where the model produced one. `source` says who counted, or None when nobody did.
+    """
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    source: UsageSource | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A retrieved piece of a document.
+
+    `start` and `end` are character offsets in the extracted text of the document; `page` counts
+    from 1 and is None where the format has no pages; `score` is the cosine similarity (-1 to 1).
+    """
+
+    document: str
+    page: int | None
+    chunk_id: str
+    score: float
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Durations of one answer in seconds on a monotonic clock; None means it did not happen.
+
+    `queued_s` (waiting for the machine), `load_s` (loading weights) and `retry_s` (failed attempts and the
+    waits after them) are never part of `latency_s`; `retrieval_s` is. `ttft_s` runs from the start of work
+    to the first visible character.
+    """
+
+    queued_s: float | None = None
+    load_s: float | None = None
+    retry_s: float | None = None
+    retrieval_s: float | None = None
+    ttft_s: float | None = None
+    latency_s: float | None = None
+    tokens_per_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """US dollars for one answer, or None where price or usage is unknown, and in words why."""
+
+    usd: Decimal | None
+    basis: str
+
+
+# --- events that a backend yields -------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """Work that happens once, before the first answer: `what` is shown while it lasts.
+
+    `expected_s` is how long it took last time on this machine, if known.
+    """
+
+    what: str
+    expected_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something that happened on the way and that the user should see (for example a retry)."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """A failed attempt is over and a new one begins now: the clock restarts, the time lost becomes `retry_s`."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A look inside: `name` is one of `prompt`, `request`, `adapter`, `weights`; `value` is plain text."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """The passages that were found, best first."""
+
+    passages: tuple[Passage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """A piece of the answer. `text` may be empty for a token that shows nothing (end of text, half a character).
+
+    `at` is the monotonic time at which the engine had the token; None means: when it arrives.
+    """
+
+    text: str
+    at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The end of an answer. `finish_reason` is `stop`, `length`, or what the server said; None if it said nothing."""
+
+    usage: Usage
+    finish_reason: str | None
+
+
+BackendEvent = Loading | Note | Retry | Trace | Retrieved | TextDelta | Finished
+
+
+# --- events that the framework adds ------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """Waiting for the machine; `behind` names the work that goes first."""
+
+    behind: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Loading is over and the clock of this answer runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One finished column: exactly one per approach and question, failed or not."""
+
+    approach: str
+    model: str
+    text: str
+    status: Status
+    finish_reason: str | None = None
+    error: str | None = None
+    timings: Timings = field(default_factory=Timings)
+    usage: Usage = field(default_factory=Usage)
+    cost: Cost = field(default_factory=lambda: Cost(None, "nothing was measured"))
+    sources: tuple[Passage, ...] = ()
+    notes: tuple[str, ...] = ()
+    traces: tuple[Trace, ...] = ()
+    stand_in: bool = False
+
+
+Event = BackendEvent | Queued | Started | Answer
+
+
+class Backend(ABC):
+    """One approach. Implement `stream`; everything else has a sensible default.
+
+    A backend says what it does and never measures time: `backends.timing` does.
+    """
+
+    approach: str
+    """The approach id: raw, fine_tuned, paid_api, rag, or one of your own."""
+
+    lane: str | None = None
+    """The device whose turn this backend needs (`cpu`, `cuda`, `mps`); None if it computes elsewhere."""
+
+    stand_in: bool = False
+    """True if a stand-in answers in place of the real thing; shown wherever the answer appears."""
+
+    @property
+    @abstractmethod
+    def model(self) -> str:
+        """What answers, in words: model id, quantisation, adapter."""
+
+    def load(self, cancel: threading.Event) -> Iterator[Loading]:
+        """Get ready (weights, clients, index). Runs before the clock starts; must be cheap when already done."""
+        yield from ()
+
+    @abstractmethod
+    def stream(self, question: Question, cancel: threading.Event) -> Iterator[BackendEvent]:
+        """Answer: any number of events, then one `Finished`. Checks `cancel` at least once per token.
+
+        Raises `BackendError` for a fault that the user can act on.
+        """
+
+    def cost(self, usage: Usage, timings: Timings) -> Cost:
+        """What this answer cost, from what was measured."""
+        return Cost(None, "this approach has no price")

@@ -1,0 +1,1 @@
+"""How text is generated: in this process (`transformers`) or on an OpenAI-compatible server."""

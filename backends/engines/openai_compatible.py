@@ -1,0 +1,231 @@
+"""Text from any server that speaks OpenAI's chat completions, streamed, through the openai SDK."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from backends.base import BackendError, BackendEvent, Finished, Note, Question, Retry, TextDelta, Trace, Usage
+from backends.engines.remote_connection import NO_KEY, Connection, check
+from backends.engines.remote_faults import Fault, fault_of, seconds, sent_nothing
+from backends.engines.remote_pacing import Pacing
+from backends.engines.remote_request import REFUSED, refused_parameter, request_body
+from backends.engines.remote_stream import Attempt, Broken, Chunk
+from backends.engines.remote_usage import reported_usage
+
+if TYPE_CHECKING:
+    import ssl
+
+_LOOK_UP_S = 0.05
+"""How often a waiting stream looks whether it was cancelled; what arrives is passed on at once all the same."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class _Failed(Exception):
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.short)
+        self.fault = fault
+
+
+@dataclass
+class _Progress:
+    """One question's way through its attempts."""
+
+    deadline: float
+    refused: dict[str, str | None]
+    number: int = 1
+    chunks: int = 0
+    began: bool = False
+    usage: object = None
+    finish_reason: str | None = None
+    swapped: set[str] = field(default_factory=set)
+
+
+class OpenAICompatibleEngine:
+    """Streams answers of one model on one server. Safe to use from several threads.
+
+    Retries are its own: counted, shown, and never after text has arrived.
+    """
+
+    def __init__(self, connection: Connection, pacing: Pacing | None = None) -> None:
+        self.connection = connection
+        self._pacing = pacing or Pacing()
+        self._tls: ssl.SSLContext | None = None
+        self._loaded = False
+        self._lock = threading.Lock()
+
+    @property
+    def loaded(self) -> bool:
+        """Whether `load` has been done."""
+        return self._loaded
+
+    def load(self) -> None:
+        """Import the SDK and read the certificates; cheap when done. Raises `BackendError` for a refused address."""
+        check(self.connection)
+        with self._lock:
+            if self._loaded:
+                return
+            import httpx2
+            from openai import OpenAI
+
+            # Touch what the SDK does on first use only, so that the first answer is not slower than the others.
+            with OpenAI(api_key=NO_KEY, base_url=self.connection.base_url) as client:
+                _ = client.chat.completions, client.default_headers
+            self._tls = httpx2.create_ssl_context()
+            self._loaded = True
+
+    def stream(
+        self, messages: Sequence[Mapping[str, str]], question: Question, cancel: threading.Event
+    ) -> Iterator[BackendEvent]:
+        """Answer `messages` with `question`'s generation settings; ends with one `Finished`.
+
+        `Finished.finish_reason` is `cancelled` if `cancel` was set. Raises `BackendError` for every other fault, also
+        after text has been yielded: what arrived stays valid.
+        """
+        self.load()
+        progress = _Progress(self._pacing.clock() + self.connection.deadline_s, REFUSED.of(self.connection))
+        if ignored := [name for name in ("temperature", "seed") if name in progress.refused]:
+            yield Note(f"{self.connection.model} does not take {' or '.join(ignored)}; its own defaults apply.")
+        traced: dict[str, Any] = {}
+        while True:
+            body = request_body(self.connection, messages, question, progress.refused)
+            if body != traced:
+                traced = body
+                yield Trace("request", self._shown(body))
+            try:
+                yield from self._attempt(body, progress, cancel)
+            except _Failed as failed:
+                fault = failed.fault
+            else:
+                break
+            try:
+                yield from self._before_next(fault, body, progress, cancel)
+            except _Cancelled:
+                progress.finish_reason = "cancelled"
+                break
+        yield from self._end(progress)
+
+    def _attempt(self, body: Mapping[str, Any], progress: _Progress, cancel: threading.Event) -> Iterator[BackendEvent]:
+        """One request; raises `_Failed`, or `BackendError` at the deadline."""
+        clock = self._pacing.clock
+        attempt = Attempt(self.connection, body, progress.deadline - clock(), self._tls)
+        attempt.start()
+        try:
+            while True:
+                if cancel.is_set():
+                    progress.finish_reason = "cancelled"
+                    return
+                remaining_s = progress.deadline - clock()
+                if remaining_s <= 0:
+                    raise self._too_late(progress)
+                item = attempt.next(min(remaining_s, _LOOK_UP_S))
+                if isinstance(item, Chunk):
+                    yield from self._take(item, progress)
+                elif isinstance(item, Broken):
+                    now = self._pacing.wall_clock()
+                    raise _Failed(fault_of(item.error, self.connection, progress.began, now)) from None
+                elif item is not None:
+                    if not progress.chunks:
+                        raise _Failed(sent_nothing(self.connection))
+                    return
+        finally:
+            attempt.close()
+
+    def _take(self, chunk: Chunk, progress: _Progress) -> Iterator[TextDelta]:
+        """Read one chunk, trusting nothing about its shape: the SDK does not check it."""
+        if not progress.chunks:
+            REFUSED.remember(self.connection, progress.refused)
+        progress.chunks += 1
+        usage = getattr(chunk.value, "usage", None)
+        progress.usage = progress.usage if usage is None else usage
+        choices = getattr(chunk.value, "choices", None)
+        if not isinstance(choices, list) or not choices:
+            return
+        reason = getattr(choices[0], "finish_reason", None)
+        progress.finish_reason = reason if isinstance(reason, str) and reason else progress.finish_reason
+        content = getattr(getattr(choices[0], "delta", None), "content", None)
+        if isinstance(content, str) and content:
+            progress.began = True
+            yield TextDelta(_SURROGATE.sub("\ufffd", content), chunk.at)
+
+    def _before_next(
+        self, fault: Fault, body: Mapping[str, Any], progress: _Progress, cancel: threading.Event
+    ) -> Iterator[BackendEvent]:
+        """Prepare another attempt, or raise `BackendError` if there is none. Raises `_Cancelled`."""
+        if progress.began:
+            raise fault.error()
+        if fault.status in (400, 422) and self._can_do_without(fault, body, progress):
+            name, replacement = list(progress.refused.items())[-1]
+            instead = f"with {replacement} instead" if replacement else "without it"
+            yield Retry(f"The server refused {name}, asked again {instead}.")
+            return
+        if not fault.retryable:
+            raise fault.error()
+        attempts = self.connection.max_retries + 1
+        if progress.number >= attempts:
+            raise fault.error(f" Tried {attempts} times." if attempts > 1 else "")
+        progress.number += 1
+        attempt = f"attempt {progress.number} of {attempts}"
+        wait_s, why = self._wait_s(fault, progress)
+        yield Note(f"{fault.short.capitalize()}, waiting {seconds(wait_s)}{why} ({attempt}).")
+        if self._pacing.wait(cancel, wait_s) or cancel.is_set():
+            raise _Cancelled
+        yield Retry(f"{attempt.capitalize()} begins.")
+
+    def _can_do_without(self, fault: Fault, body: Mapping[str, Any], progress: _Progress) -> bool:
+        """Note in `progress` which parameter to leave out or swap; each is given up once."""
+        found = refused_parameter(body, fault.param, fault.message)
+        if found is None or found[0] in progress.swapped or found[1] in progress.swapped:
+            return False
+        name, replacement = found
+        progress.swapped.add(name)
+        progress.refused.pop(name, None)
+        progress.refused[name] = replacement
+        return True
+
+    def _wait_s(self, fault: Fault, progress: _Progress) -> tuple[float, str]:
+        """How long to wait and, in words, at whose wish. Raises `BackendError` if the deadline comes first."""
+        wait_s, why = fault.retry_after_s, " as it asked"
+        if wait_s is None:
+            wait_s, why = self._pacing.backoff_s(progress.number - 1), ""
+        remaining_s = progress.deadline - self._pacing.clock()
+        if wait_s >= remaining_s:
+            limit = seconds(self.connection.deadline_s)
+            asked = f"asked to wait {seconds(wait_s)}" if why else f"would be asked again in {seconds(wait_s)}"
+            raise BackendError(
+                f"{fault.cause} {self.connection.where} {asked}, which is beyond the deadline of {limit}.",
+                "Ask again later, or raise paid_api.deadline_s.",
+            )
+        return wait_s, why
+
+    def _end(self, progress: _Progress) -> Iterator[BackendEvent]:
+        usage, notes = reported_usage(progress.usage)
+        for note in notes:
+            yield Note(note)
+        if progress.finish_reason == "length" and not progress.began and usage.reasoning_tokens:
+            yield Note(
+                f"The token limit was used up by {usage.reasoning_tokens} tokens of reasoning before any text. "
+                "Raise max_tokens or choose a model that does not reason."
+            )
+        yield Finished(usage if progress.finish_reason != "cancelled" else Usage(), progress.finish_reason)
+
+    def _too_late(self, progress: _Progress) -> BackendError:
+        limit = seconds(self.connection.deadline_s)
+        what = "did not finish its answer" if progress.began else "did not begin to answer"
+        return BackendError(
+            f"{self.connection.where} {what} within the deadline of {limit}.",
+            "Raise paid_api.deadline_s, or ask for a shorter answer with max_tokens.",
+        )
+
+    def _shown(self, body: Mapping[str, Any]) -> str:
+        url = self.connection.base_url.rstrip("/") + "/chat/completions"
+        return self.connection.redact(json.dumps({"POST": url, "body": body}, indent=2, ensure_ascii=False))
+
+
+class _Cancelled(Exception):
+    pass

@@ -1,0 +1,134 @@
+"""Where a remote model is and with which key; which addresses may be called at all."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from backends.base import BackendError
+
+NO_KEY = "no-key"
+"""Sent where a server needs no key: the openai SDK refuses an empty one."""
+
+_METADATA_NAMES = {"metadata", "metadata.google.internal", "metadata.azure.internal", "instance-data"}
+# The metadata services of AWS (IPv6) and Alibaba Cloud, which are not link-local.
+_METADATA_ADDRESSES = {ipaddress.ip_address("fd00:ec2::254"), ipaddress.ip_address("100.100.100.200")}
+# A shorter "key" is a placeholder, and replacing it would garble words.
+_SHORTEST_SECRET = 4
+_KEY_LIKE = re.compile(r"\b(?:sk|pk|rk)-[\w*.\-]{6,}")
+
+
+@dataclass(frozen=True)
+class Connection:
+    """One model on one OpenAI-compatible server. The key belongs to `base_url` and is shown nowhere.
+
+    `deadline_s` is the wall-clock limit of one answer with its retries, `max_retries` counts further attempts
+    after the first; `key_variable` names, for error messages, where the key is set.
+    """
+
+    base_url: str
+    api_key: SecretStr | None
+    model: str
+    deadline_s: float
+    max_retries: int
+    connect_timeout_s: float = 10
+    key_variable: str = "OPENAI_API_KEY"
+
+    @property
+    def key(self) -> str:
+        """The key's value without the blanks that come with copying, or empty."""
+        return self.api_key.get_secret_value().strip() if self.api_key else ""
+
+    @property
+    def where(self) -> str:
+        """Host and port for messages: never credentials, never a query."""
+        return _netloc(self.base_url) or "the server"
+
+    def redact(self, text: str) -> str:
+        """`text` without this key's value and without anything that looks like a key."""
+        if len(self.key) >= _SHORTEST_SECRET:
+            text = text.replace(self.key, "[key]")
+        return _KEY_LIKE.sub("[key]", text)
+
+
+def check(connection: Connection) -> None:
+    """Refuse addresses and keys that must not be used. Raises `BackendError`."""
+    url = connection.base_url
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        host, port, parts = "", 0, urlsplit("")
+    if parts.scheme not in ("http", "https") or not host or port == 0 or re.search(r"[\s\\\x00-\x1f]", url):
+        raise BackendError(
+            "The base URL is not a web address.", "Give one that begins with http:// or https:// and ends with /v1."
+        )
+    if parts.username is not None or parts.password is not None:
+        raise BackendError(
+            "The base URL contains a user name or a password.", f"Remove it and set {connection.key_variable} instead."
+        )
+    if parts.query or parts.fragment:
+        raise BackendError("The base URL contains ? or #.", "Give the address only, for example https://host/v1.")
+    if is_forbidden(host):
+        raise forbidden(connection.where)
+    if not re.fullmatch(r"[\x21-\x7e]*", connection.key):
+        raise BackendError(
+            f"The key in {connection.key_variable} contains a blank or a character that cannot be sent.",
+            "Copy it again, without line breaks or quotation marks around it.",
+        )
+
+
+def forbidden(where: str) -> BackendError:
+    """The refusal of an address of the machine's own cloud metadata or link."""
+    return BackendError(
+        f"{where} is a link-local or metadata address, which is never called.",
+        "Give the address of the model's server.",
+    )
+
+
+def is_forbidden(host: str) -> bool:
+    """Whether a host name or address (in any spelling that a resolver accepts) is link-local or a metadata service."""
+    name = host.lower().rstrip(".")
+    if name in _METADATA_NAMES:
+        return True
+    address = _address(name)
+    return address is not None and (address.is_link_local or address in _METADATA_ADDRESSES)
+
+
+def is_loopback(base_url: str) -> bool:
+    """Whether the server is this machine: then no proxy may come between."""
+    try:
+        name = (urlsplit(base_url).hostname or "").lower().rstrip(".")
+    except ValueError:
+        return False
+    address = _address(name)
+    if address is not None:
+        return address.is_loopback or address.is_unspecified
+    return name == "localhost" or name.endswith(".localhost")
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The IP address that a host spells out, the short and numeric IPv4 spellings of inet_aton included."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        if not re.fullmatch(r"(0x[0-9a-f]+|\d+)(\.(0x[0-9a-f]+|\d+)){0,3}", host):
+            return None
+        try:
+            return ipaddress.IPv4Address(socket.inet_aton(host))
+        except OSError:
+            return None
+    mapped = getattr(address, "ipv4_mapped", None)
+    return mapped if isinstance(mapped, ipaddress.IPv4Address) else address
+
+
+def _netloc(base_url: str) -> str:
+    try:
+        return urlsplit(base_url).netloc.rpartition("@")[2]
+    except ValueError:
+        return ""

@@ -1,0 +1,194 @@
+"""One attempt at an answer, read by a thread that can be left at any moment.
+
+Reading happens apart from waiting because nothing else is reliable: a read timeout is per read and never trips
+on a slow drip, name resolution cannot be interrupted, and closing a socket does not wake a thread that reads it.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from backends.engines.remote_connection import NO_KEY, Connection, forbidden, is_forbidden, is_loopback
+from backends.engines.remote_request import OPENAI_HOST
+
+if TYPE_CHECKING:
+    import ssl
+
+    import httpx2
+
+_HEADERS_FOR_ALL = {
+    "host",
+    "accept",
+    "accept-encoding",
+    "connection",
+    "content-type",
+    "content-length",
+    "user-agent",
+    "authorization",
+}
+# The thread's own timeout lies after the deadline, so that the waiting side always notices first.
+_GRACE_S = 1.0
+
+
+class NotAStream(Exception):
+    """A status 200 that carries something else than an event stream."""
+
+    def __init__(self, content_type: str, message: str | None) -> None:
+        super().__init__(content_type)
+        self.content_type = content_type
+        self.message = message
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """What arrived, and when (monotonic seconds)."""
+
+    value: Any
+    at: float
+
+
+@dataclass(frozen=True)
+class End:
+    """The server closed the stream properly."""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """The attempt failed."""
+
+    error: BaseException
+
+
+class Attempt:
+    """One request on one connection of its own.
+
+    Every answer pays for its own connection: otherwise its latency would depend on how long ago the last one was.
+    """
+
+    def __init__(
+        self, connection: Connection, body: Mapping[str, Any], remaining_s: float, tls: ssl.SSLContext | None
+    ) -> None:
+        self._connection = connection
+        self._body = dict(body)
+        self._remaining_s = remaining_s
+        self._tls = tls
+        self._items: queue.SimpleQueue[Chunk | End | Broken] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._sockets: list[socket.socket] = []
+        self._closed = False
+        self.thread = threading.Thread(target=self._run, name="remote-answer", daemon=True)
+
+    def start(self) -> None:
+        """Send the request; returns at once."""
+        self.thread.start()
+
+    def next(self, timeout_s: float) -> Chunk | End | Broken | None:
+        """The next thing that arrived, or None if nothing did within `timeout_s`."""
+        try:
+            return self._items.get(timeout=max(timeout_s, 0))
+        except queue.Empty:
+            return None
+
+    def close(self) -> None:
+        """Break the connection now, whatever the thread is doing: the server sees it and can stop generating."""
+        with self._lock:
+            self._closed = True
+            for duplicate in self._sockets:
+                with suppress(OSError):
+                    duplicate.shutdown(socket.SHUT_RDWR)
+
+    def _run(self) -> None:
+        try:
+            self._read()
+            self._items.put(End())
+        except BaseException as error:  # every fault is judged on the caller's thread
+            self._items.put(Broken(error))
+        finally:
+            with self._lock:
+                self._closed = True
+                for duplicate in self._sockets:
+                    duplicate.close()
+                self._sockets.clear()
+
+    def _read(self) -> None:
+        with self._http_client() as http:
+            stream = self._create(http)
+            try:
+                _check_is_stream(stream)
+                for value in stream:
+                    self._items.put(Chunk(value, time.monotonic()))
+            finally:
+                if hasattr(stream, "close"):
+                    stream.close()
+
+    def _create(self, http: httpx2.Client) -> Any:
+        from openai import OpenAI
+
+        client = OpenAI(
+            api_key=self._connection.key or NO_KEY,
+            base_url=self._connection.base_url,
+            max_retries=0,
+            timeout=http.timeout,
+            http_client=http,
+        )
+        return client.chat.completions.create(**self._body)
+
+    def _http_client(self) -> httpx2.Client:
+        import httpx2
+
+        read_s = self._remaining_s + _GRACE_S
+        timeout = httpx2.Timeout(read_s, connect=min(self._connection.connect_timeout_s, read_s))
+        return httpx2.Client(
+            verify=True if self._tls is None else self._tls,
+            trust_env=not is_loopback(self._connection.base_url),
+            follow_redirects=False,
+            timeout=timeout,
+            event_hooks={"request": [self._prepare]},
+        )
+
+    def _prepare(self, request: httpx2.Request) -> None:
+        """Watch the connection being made; keep OPENAI_ORG_ID and the like from servers that are not OpenAI's."""
+        request.extensions["trace"] = self._trace
+        if urlsplit(self._connection.base_url).hostname != OPENAI_HOST:
+            for name in [name for name in request.headers if name.lower() not in _HEADERS_FOR_ALL]:
+                del request.headers[name]
+        request.headers["Authorization"] = f"Bearer {self._connection.key or NO_KEY}"
+
+    def _trace(self, event: str, info: Mapping[str, Any]) -> None:
+        if event != "connection.connect_tcp.complete":
+            return
+        connected: socket.socket = info["return_value"].get_extra_info("socket")
+        if is_forbidden(str(connected.getpeername()[0])):
+            connected.close()
+            raise forbidden(self._connection.where)
+        with self._lock:
+            # A duplicate stays valid when TLS wraps the socket, and shutting it down ends the connection itself.
+            self._sockets.append(connected.dup())
+            if self._closed:
+                self._sockets[-1].shutdown(socket.SHUT_RDWR)
+
+
+def _check_is_stream(stream: Any) -> None:
+    """Raise `NotAStream` for a web page or a JSON document with status 200."""
+    response = getattr(stream, "response", None)
+    if response is None:
+        raise NotAStream("", None)
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind in ("text/event-stream", "", "text/plain", "application/octet-stream"):
+        return
+    message = None
+    if kind == "application/json":
+        with suppress(json.JSONDecodeError, UnicodeDecodeError):
+            document = json.loads(response.read())
+            error = document.get("error") if isinstance(document, dict) else None
+            message = error.get("message") if isinstance(error, dict) else error
+    raise NotAStream(kind, message if isinstance(message, str) else None)

@@ -1,0 +1,57 @@
+"""Token counts as a server reported them -> `Usage`, with what cannot be true left out."""
+
+from __future__ import annotations
+
+from backends.base import Usage
+
+ABSURD_TOKENS = 10_000_000
+"""More than any model reads or writes in one answer: the largest context windows hold about two million tokens."""
+
+
+def reported_usage(raw: object) -> tuple[Usage, tuple[str, ...]]:
+    """`raw` (the last `usage` of a stream: an object, a mapping or None) as `Usage`, and what was wrong with it.
+
+    A count that is negative, not a whole number, above `ABSURD_TOKENS`, or larger than the count that includes
+    it, is None: not reported.
+    """
+    if raw is None:
+        return Usage(), ()
+    notes: list[str] = []
+    prompt = _count(raw, "prompt_tokens", notes)
+    completion = _count(raw, "completion_tokens", notes)
+    cached = _count(_field(raw, "prompt_tokens_details"), "cached_tokens", notes)
+    reasoning = _count(_field(raw, "completion_tokens_details"), "reasoning_tokens", notes)
+    cached = _within(cached, prompt, "cached_tokens", "prompt_tokens", notes)
+    reasoning = _within(reasoning, completion, "reasoning_tokens", "completion_tokens", notes)
+    known = any(count is not None for count in (prompt, completion, cached, reasoning))
+    return Usage(prompt, completion, cached, reasoning, "server" if known else None), tuple(notes)
+
+
+def _field(raw: object, name: str) -> object:
+    if isinstance(raw, dict):
+        return raw.get(name)
+    return getattr(raw, name, None)
+
+
+def _count(raw: object, name: str, notes: list[str]) -> int | None:
+    value = _field(raw, name)
+    if value is None:
+        return None
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= ABSURD_TOKENS:
+        return value
+    notes.append(f"The server reported {_shown(value)} as {name}; that cannot be true and counts as not reported.")
+    return None
+
+
+def _within(part: int | None, whole: int | None, part_name: str, whole_name: str, notes: list[str]) -> int | None:
+    if part is None or whole is None or part <= whole:
+        return part
+    notes.append(f"The server reported more {part_name} ({part}) than {whole_name} ({whole}); they are left out.")
+    return None
+
+
+def _shown(value: object) -> str:
+    """A number as it is, cut short; anything else only by its kind, since it may hold anything."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}" if abs(value) < 10**18 else "a number of more than 18 digits"
+    return "something that is not a whole number"

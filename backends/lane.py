@@ -1,0 +1,67 @@
+"""Turns on one device: work that would slow its neighbours down goes one after another.
+
+Every approach that computes on this machine takes a turn on its device's lane for the whole of its work,
+retrieval included, so that no measured second was shared with another column.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_lanes: dict[str, Lane] = {}
+_lanes_lock = threading.Lock()
+
+
+class Cancelled(Exception):
+    """The wait for a turn was given up because the question was cancelled."""
+
+
+class Lane:
+    """A fair lock (first come, first served) that knows the names of those who wait."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._line: list[tuple[object, str]] = []
+
+    def join(self, name: str) -> object:
+        """Take a place in the line. Follow with `turn`, whatever happens, or the line never moves on."""
+        place = object()
+        with self._condition:
+            self._line.append((place, name))
+        return place
+
+    def behind(self, place: object) -> tuple[str, ...]:
+        """The names of the work that goes before `place`."""
+        with self._condition:
+            return self._behind(place)
+
+    def _behind(self, place: object) -> tuple[str, ...]:
+        names = []
+        for other, name in self._line:
+            if other is place:
+                break
+            names.append(name)
+        return tuple(names)
+
+    @contextmanager
+    def turn(self, place: object, cancel: threading.Event) -> Iterator[None]:
+        """Wait until `place` is first, then hold the device. Raises `Cancelled` if `cancel` is set meanwhile."""
+        try:
+            with self._condition:
+                while self._line[0][0] is not place:
+                    if cancel.is_set():
+                        raise Cancelled
+                    self._condition.wait(0.05)
+            yield
+        finally:
+            with self._condition:
+                self._line = [entry for entry in self._line if entry[0] is not place]
+                self._condition.notify_all()
+
+
+def lane(device: str) -> Lane:
+    """The one lane of a device (`cpu`, `cuda`, `mps`) in this process."""
+    with _lanes_lock:
+        return _lanes.setdefault(device, Lane())

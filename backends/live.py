@@ -1,0 +1,118 @@
+"""A comparison under way: worker threads fill it, anyone may look at it, and it outlives whoever started it.
+
+The browser page draws from here again and again, so a page change or a stray click in mid-stream loses nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from backends.base import (
+    Answer,
+    Backend,
+    Event,
+    Loading,
+    Note,
+    Passage,
+    Question,
+    Queued,
+    Retrieved,
+    Retry,
+    Started,
+    TextDelta,
+)
+from backends.compare import compare
+
+Phase = Literal["waiting", "queued", "loading", "working", "writing", "done"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What is known of one approach at this moment. `since` is when the phase began (monotonic seconds)."""
+
+    approach: str
+    model: str
+    stand_in: bool = False
+    phase: Phase = "waiting"
+    detail: str = ""
+    since: float = field(default_factory=time.monotonic)
+    expected_s: float | None = None
+    text: str = ""
+    sources: tuple[Passage, ...] = ()
+    answer: Answer | None = None
+
+    def after(self, event: Event) -> Column:
+        """The column once `event` has happened."""
+        match event:
+            case Queued(behind):
+                return replace(self, phase="queued", detail=", ".join(behind))
+            case Loading(what, expected_s):
+                return replace(self, phase="loading", detail=what, expected_s=expected_s, since=time.monotonic())
+            case Started():
+                return replace(self, phase="working", detail="", expected_s=None, since=time.monotonic())
+            case Retry(reason) | Note(reason):
+                return replace(self, detail=reason)
+            case Retrieved(passages):
+                return replace(self, sources=passages)
+            case TextDelta(text):
+                return replace(self, phase="writing", detail="", text=self.text + text)
+            case Answer():
+                return replace(
+                    self,
+                    phase="done",
+                    detail="",
+                    text=event.text,
+                    sources=event.sources,
+                    answer=event,
+                    model=event.model,
+                    stand_in=event.stand_in,
+                )
+        return self
+
+
+class LiveComparison:
+    """Asks the backends in the background; `columns` is always up to date and safe to read."""
+
+    def __init__(self, backends: Sequence[Backend], question: Question) -> None:
+        self.question = question
+        self._columns = {b.approach: Column(b.approach, b.model, b.stand_in) for b in backends}
+        self._cancel = threading.Event()
+        self._done = threading.Event()
+        self._lock = threading.Lock()
+        threading.Thread(target=self._run, args=(backends,), name="comparison", daemon=True).start()
+
+    def _run(self, backends: Sequence[Backend]) -> None:
+        try:
+            for approach, event in compare(backends, self.question, self._cancel):
+                with self._lock:
+                    self._columns[approach] = self._columns[approach].after(event)
+        finally:
+            self._done.set()
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """A snapshot, in the order in which the backends were given."""
+        with self._lock:
+            return tuple(self._columns.values())
+
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        """The answers that are finished."""
+        return tuple(column.answer for column in self.columns if column.answer)
+
+    @property
+    def done(self) -> bool:
+        """True once every column has its answer."""
+        return self._done.is_set()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until done, at most `timeout_s` seconds; returns whether it is."""
+        return self._done.wait(timeout_s)
+
+    def stop(self) -> None:
+        """Cancel what is still running; the text so far stays."""
+        self._cancel.set()

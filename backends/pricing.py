@@ -1,0 +1,160 @@
+"""Token counts or seconds -> US dollars, in Decimal, with the reckoning in words. Unknown is None, never 0."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Context, Decimal
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from backends.base import Cost, Usage
+
+if TYPE_CHECKING:
+    from genai_prices.types import ModelInfo, PriceCalculation, TieredPrices
+
+CHARACTERS_PER_TOKEN = 4
+"""OpenAI's rule of thumb for English text: help.openai.com, "What are tokens and how to count them?"."""
+
+_SIX_DIGITS = Context(prec=6)
+_NOT_CHAT = re.compile(
+    r"audio|babbage|codex|computer|curie|cyber|dall-e|davinci|decision|deep-research|embed|extended|guard|image|instruct"
+    r"|live|moderation|ocr|oss|preview|-pro\b|realtime|rerank|rosalind|safe|search|speech|transcribe|translat|tts|vision"
+    r"|voice|whisper|\bada\b|:|-latest$|gpt-3\.5|gpt-4\b(?!\.)|\d{4}-\d{2}-\d{2}"
+)
+
+
+def price(usage: Usage, model: str, base_url: str) -> Cost:
+    """What `usage` costs at the list price of `model` at the provider that `base_url` belongs to.
+
+    Cached tokens are charged at their own price where the server reported them. None where the model, the provider
+    or the token counts are unknown.
+    """
+    if usage.prompt_tokens is None or usage.completion_tokens is None:
+        return Cost(None, "the server did not report token counts, so the cost is unknown")
+    from genai_prices import Usage as Tokens
+    from genai_prices import calc_price
+
+    now = datetime.now(UTC)
+    tokens = Tokens(
+        input_tokens=usage.prompt_tokens,
+        output_tokens=usage.completion_tokens,
+        cache_read_tokens=usage.cached_tokens,
+        output_reasoning_tokens=usage.reasoning_tokens,
+    )
+    try:
+        found = calc_price(tokens, model, provider_api_url=base_url.lower(), genai_request_timestamp=now)
+    except LookupError:
+        return Cost(None, f"no price is known for {model} at {_host(base_url)} ({_source()})")
+    except ValueError:
+        return Cost(None, f"the token counts contradict each other, so the cost is unknown ({_source()})")
+    if found.model_price.input_mtok is None or found.model_price.output_mtok is None:
+        return Cost(None, f"no price per token is known for {model} at {found.provider.name} ({_source()})")
+    return Cost(found.total_price, _basis(found, usage, model, now))
+
+
+def estimate(prompt_chars: int, completion_tokens: int, model: str, base_url: str) -> Cost:
+    """What a question would cost, before it is asked: `prompt_chars` at 4 characters per token.
+
+    The rule of thumb is OpenAI's (see `CHARACTERS_PER_TOKEN`). `completion_tokens` is assumed to be used up, so the
+    result is an upper bound for the answer's part.
+    """
+    prompt_tokens = math.ceil(prompt_chars / CHARACTERS_PER_TOKEN)
+    cost = price(Usage(prompt_tokens, completion_tokens, source="estimate"), model, base_url)
+    if cost.usd is None:
+        return cost
+    assumed = (
+        f"{prompt_chars:,} characters of prompt at {CHARACTERS_PER_TOKEN} per token "
+        f"and an answer of {completion_tokens:,} tokens"
+    )
+    return Cost(cost.usd, f"estimate, assuming {assumed}: {cost.basis}")
+
+
+def machine_cost(
+    seconds: float | None, usd_per_hour: Decimal, training_usd: Decimal | None = None, answers: int | None = None
+) -> Cost:
+    """What `seconds` of this machine cost at the user's rate, to six significant digits.
+
+    With `training_usd` and `answers`, training is spread evenly over that many answers. None if nothing was timed.
+    """
+    if seconds is None:
+        return Cost(None, "the answer was not timed, so the cost is unknown")
+    usd = Decimal(repr(float(seconds))) * usd_per_hour / 3600
+    basis = f"{seconds:.3g} s × {usd_per_hour} USD/hour (machine rate, your assumption)"
+    if training_usd is not None and answers:
+        usd += training_usd / answers
+        basis += f" + {_SIX_DIGITS.create_decimal(training_usd)} USD of training ÷ {answers:,} answers"
+    return Cost(_SIX_DIGITS.create_decimal(usd), basis)
+
+
+def models(provider: str = "openai") -> list[str]:
+    """Chat models of a provider (`openai`, `anthropic`, `mistral`, ...) that have a price, cheapest answers first.
+
+    Models for images, sound, search and research, dated snapshots and deprecated ones are left out. Empty for an
+    unknown provider.
+    """
+    from genai_prices.data_snapshot import find_provider_by_id, get_snapshot
+
+    found = find_provider_by_id(get_snapshot().providers, provider)
+    now = datetime.now(UTC)
+    priced: list[tuple[Decimal, str]] = []
+    for model in found.models if found else ():
+        prices = model.get_prices(now)
+        if model.deprecated or _NOT_CHAT.search(model.id) or not prices.input_mtok or not prices.output_mtok:
+            continue
+        priced.append((_rate(prices.output_mtok, 0), model.id))
+    return [name for _, name in sorted(priced)]
+
+
+def _basis(found: PriceCalculation, usage: Usage, model: str, now: datetime) -> str:
+    """The reckoning in words: tokens, prices per million, provider, model, date and source of the price."""
+    prompt, completion = usage.prompt_tokens or 0, usage.completion_tokens or 0
+    prices = found.model_price
+    if prices.input_mtok is None or prices.output_mtok is None:
+        raise ValueError("a price without its parts")
+    parts = [f"{prompt:,} tokens in at {_rate(prices.input_mtok, prompt)}"]
+    if usage.cached_tokens and prices.cache_read_mtok is not None:
+        parts[0] = f"{prompt - usage.cached_tokens:,} tokens in at {_rate(prices.input_mtok, prompt)}"
+        parts.append(f"{usage.cached_tokens:,} cached at {_rate(prices.cache_read_mtok, prompt)}")
+    parts.append(f"{completion:,} out at {_rate(prices.output_mtok, prompt)} USD per million")
+    name = model if found.model.id == model.lower() else f"{model} (priced as {found.model.id})"
+    since = _in_force_since(found.model, now)
+    return f"{', '.join(parts)}; {found.provider.name} {name}, list price{since}, {_source()}"
+
+
+def _rate(rate: Decimal | TieredPrices, prompt_tokens: int) -> Decimal:
+    """USD per million tokens for a prompt of this length: beyond a tier's start, its price holds for all tokens."""
+    if isinstance(rate, Decimal):
+        return rate
+    tiers: Sequence[Decimal] = [tier.price for tier in rate.tiers if prompt_tokens > tier.start]
+    return tiers[-1] if tiers else rate.base
+
+
+def _in_force_since(model: ModelInfo, now: datetime) -> str:
+    from genai_prices.types import StartDateConstraint
+
+    if not isinstance(model.prices, list):
+        return ""
+    for conditional in reversed(model.prices):
+        if conditional.constraint is None:
+            return ""
+        if conditional.constraint.active(now):
+            if isinstance(conditional.constraint, StartDateConstraint):
+                return f" since {conditional.constraint.start_date}"
+            return " for this time of day"
+    return ""
+
+
+def _source() -> str:
+    from genai_prices import __version__
+
+    return f"genai-prices {__version__}"
+
+
+def _host(base_url: str) -> str:
+    try:
+        return urlsplit(base_url).hostname or "this server"
+    except ValueError:
+        return "this server"

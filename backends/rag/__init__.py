@@ -1,0 +1,1 @@
+"""Approach 4, retrieval: documents -> chunks -> Chroma -> search -> prompt -> engine."""

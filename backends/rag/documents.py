@@ -1,0 +1,177 @@
+"""Files become documents: found, checked, parsed in a child process, and cleaned."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from backends.base import BackendError
+from backends.rag.child import ExtractProcess
+from backends.rag.formats import FORMATS, format_of
+
+PAGE_BREAK = "\n\n"
+"""What joins the pages of a document into its text."""
+
+FILE_LIMIT_S = 60.0
+"""Wall-clock seconds for parsing one file."""
+
+_DIRECTION = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_INVISIBLE = {ord(character): None for character in _DIRECTION + "\ufeff\ufffe\uffff"}
+_INVISIBLE |= {code: None for code in range(0xE0000, 0xE0080)}
+_BREAKS = {0x0B: "\n", 0x0C: "\n", 0x85: "\n", 0x2028: "\n", 0x2029: "\n\n"}
+_CONTROLS = {code: None for code in (*range(0x20), *range(0x7F, 0xA0)) if code not in (0x09, 0x0A, *_BREAKS)}
+_SURROGATES = {code: None for code in range(0xD800, 0xE000)}
+_CLEANING = {**_CONTROLS, **_SURROGATES, **_INVISIBLE, **_BREAKS}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file to read and the name it is displayed under (posix, relative to the folder that was given).
+
+    `named` means that the caller chose the name (an upload): it replaces a document of that name,
+    wherever that came from.
+    """
+
+    path: Path
+    name: str
+    named: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page: number from 1 (None where the format has none), offset in the document's text, text."""
+
+    page: int | None
+    start: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document that was read. `sha256` is that of the file; `format` is an id of `formats.FORMATS`."""
+
+    name: str
+    sha256: str
+    format: str
+    pages: tuple[Page, ...]
+
+    @property
+    def text(self) -> str:
+        """The whole extracted text, in which all offsets count."""
+        return PAGE_BREAK.join(page.text for page in self.pages)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A file that was not read: why, and what to do about it."""
+
+    name: str
+    cause: str
+    next_step: str
+
+
+def clean(text: str) -> str:
+    """Text without control characters, lone surrogates, byte order marks, and marks that hide or reorder text."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").translate(_CLEANING)
+
+
+def find_files(paths: Iterable[Path | str | Source]) -> list[Source]:
+    """The files to index: folders expand to the supported files in them (sorted, hidden ones left out).
+
+    A file that is named itself is kept whatever its type, so that it is rejected with a reason.
+    Raises `BackendError` for a path that does not exist.
+    """
+    found: dict[Path, Source] = {}
+    for given in paths:
+        if isinstance(given, Source):
+            found.setdefault(given.path, given)
+            continue
+        path = Path(os.path.abspath(given))
+        if path.is_dir():
+            for file in _walk(path):
+                found.setdefault(file, Source(file, _display_name(file.relative_to(path).as_posix())))
+        elif os.path.lexists(path):
+            found.setdefault(path, Source(path, _display_name(path.name)))
+        else:
+            raise BackendError(f"There is no file or folder {given}.", "Check the path.")
+    return list(found.values())
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for here, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            if not name.startswith((".", "~$")) and Path(name).suffix.lower() in FORMATS:
+                yield Path(here, name)
+
+
+def _display_name(name: str) -> str:
+    return unicodedata.normalize("NFC", " ".join(clean(name).split())) or "unnamed"
+
+
+def hash_file(path: Path) -> str:
+    """The SHA-256 of a file in hex. Raises `OSError`."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_documents(
+    sources: Iterable[Path | str | Source], max_file_mb: float, cancel: threading.Event
+) -> Iterator[Document | Rejected]:
+    """Read files one after another in one child process; ends early when cancelled.
+
+    `max_file_mb` is in megabytes of 1,000,000 bytes. Raises `BackendError` for a path that does not exist.
+    """
+    with ExtractProcess(FILE_LIMIT_S) as child:
+        for source in find_files(sources):
+            if cancel.is_set():
+                return
+            try:
+                format = format_of(source.path.name)
+                check_size(source.path, max_file_mb)
+                sha256 = hash_file(source.path)
+                answer = child.extract(source.path, format, cancel)
+            except BackendError as error:
+                yield Rejected(source.name, error.cause, error.next_step)
+                continue
+            except OSError as error:
+                cause = f"The file cannot be read: {error.strerror or error}."
+                yield Rejected(source.name, cause, "Check that it exists and that you may read it.")
+                continue
+            if answer is None:
+                return
+            yield _document(source.name, sha256, format, answer)
+
+
+def check_size(path: Path, max_file_mb: float) -> None:
+    """Raise `BackendError` for what is not a file, is empty or too large; `OSError` if it cannot be looked at."""
+    if not path.is_file():
+        if path.exists():
+            raise BackendError("This is not a regular file.", "Give a file or a folder.")
+        raise BackendError("The link points to nothing.", "Check the path.")
+    size = path.stat().st_size
+    if size == 0:
+        raise BackendError("The file is empty (0 bytes).", "Check that it was saved or copied completely.")
+    if size > max_file_mb * 1_000_000:
+        raise BackendError(
+            f"The file has {size / 1_000_000:.1f} MB; at most {max_file_mb:g} MB are read.",
+            "Split it, or raise the setting rag.max_file_mb.",
+        )
+
+
+def _document(name: str, sha256: str, format: str, answer: list[dict[str, Any]]) -> Document | Rejected:
+    pages: list[Page] = []
+    start = 0
+    for part in answer:
+        text = clean(part["text"])
+        pages.append(Page(part["page"], start, text))
+        start += len(text) + len(PAGE_BREAK)
+    if not any(page.text.strip() for page in pages):
+        return Rejected(name, "The file holds no text.", "Leave it out, or add text to it.")
+    return Document(name, sha256, format, tuple(pages))

@@ -1,0 +1,48 @@
+"""Approach 1: the base model as it is on the Hub."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+from backends.base import Backend, BackendError, BackendEvent, Cost, Loading, Question, Timings, Trace, Usage
+from backends.engines import transformers as engine
+from backends.engines.local_model import LocalModel, load_model, loaded
+from backends.pricing import machine_cost
+from backends.settings import Settings
+
+
+class RawBackend(Backend):
+    """Asks a causal language model from the Hub, a local folder, or the installed weights package."""
+
+    approach = "raw"
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.lane = settings.raw.device
+
+    @property
+    def base(self) -> LocalModel:
+        """The weights in memory. Raises `BackendError` before `load`."""
+        raw = self.settings.raw
+        base = loaded(raw.model, raw.revision, raw.device)
+        if base is None:
+            raise BackendError(f"{raw.model} is not loaded.", "Ask again.")
+        return base
+
+    @property
+    def model(self) -> str:
+        raw = self.settings.raw
+        base = loaded(raw.model, raw.revision, raw.device)
+        return base.weights.label if base else raw.model
+
+    def load(self, cancel: threading.Event) -> Iterator[Loading]:
+        raw = self.settings.raw
+        yield from load_model(raw.model, raw.revision, raw.device, self.settings.data)
+
+    def stream(self, question: Question, cancel: threading.Event) -> Iterator[BackendEvent]:
+        yield Trace("weights", self.base.description)
+        yield from engine.generate(self.base, self.base.model, question, cancel)
+
+    def cost(self, usage: Usage, timings: Timings) -> Cost:
+        return machine_cost(timings.latency_s, self.settings.machine_usd_per_hour)

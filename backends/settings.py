@@ -1,0 +1,147 @@
+"""Every setting, from defaults, `.env`, the environment and `--set KEY=VALUE`, in that order.
+
+Environment names are `CROSSROADS_` plus the dotted name with `__` for the dot:
+`raw.model` is `CROSSROADS_RAW__MODEL`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from backends.base import BackendError, Question
+
+DEFAULT_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
+DEFAULT_EMBEDDER = "sentence-transformers/all-MiniLM-L6-v2"
+OPENAI_URL = "https://api.openai.com/v1"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class RawSettings(_Section):
+    """The raw Hub model: `model` is a Hub id or a local folder, `device` auto, cpu, cuda or mps."""
+
+    model: str = DEFAULT_MODEL
+    revision: str | None = None
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+
+
+class FineTunedSettings(_Section):
+    """The adapter that answers: a folder, or a name under the data folder's `adapters/` or `sample_docs/adapter`."""
+
+    adapter: str = "brambleworth"
+    answers_per_training: int = Field(default=10_000, ge=1, description="answers over which training cost is spread")
+
+
+class PaidApiSettings(_Section):
+    """The paid model. `api_key` belongs to `base_url` and is never sent anywhere else."""
+
+    model: str = "gpt-5-mini"
+    base_url: str | None = None
+    api_key: SecretStr | None = None
+    deadline_s: float = Field(default=120.0, gt=0, description="wall-clock limit for one answer, retries included")
+    max_retries: int = Field(default=2, ge=0, le=10)
+    on_this_machine: bool = Field(default=False, description="the server computes on this machine: wait for a turn")
+
+
+class RagSettings(_Section):
+    """Retrieval: which collection, how many passages, and which approach writes the answer."""
+
+    collection: str = "handbook"
+    k: int = Field(default=4, ge=1, le=50)
+    min_score: float = Field(default=0.25, ge=-1, le=1, description="cosine similarity below which nothing counts")
+    embedder: str = DEFAULT_EMBEDDER
+    generator: Literal["raw", "fine_tuned", "paid_api"] = "raw"
+    chunk_tokens: int = Field(default=160, ge=32, le=2000)
+    overlap_tokens: int = Field(default=32, ge=0, le=500)
+    max_file_mb: float = Field(default=25, gt=0)
+    chroma_url: str | None = None
+
+
+class Settings(BaseSettings):
+    """All settings of one call, immutable. Use `load_settings` to make them."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CROSSROADS_", env_nested_delimiter="__", env_file=".env", extra="ignore", frozen=True
+    )
+
+    data: Path = Path("data")
+    scripted: bool = Field(default=False, description="answer from a script instead of models, to try the screens")
+    system_prompt: str = "You are a helpful assistant. Answer in one or two short sentences."
+    max_tokens: int = Field(default=160, ge=1, le=32_000)
+    temperature: float = Field(default=0.0, ge=0, le=2)
+    seed: int = 0
+    machine_usd_per_hour: Decimal = Field(default=Decimal("0.10"), ge=0)
+    raw: RawSettings = RawSettings()
+    fine_tuned: FineTunedSettings = FineTunedSettings()
+    paid_api: PaidApiSettings = PaidApiSettings()
+    rag: RagSettings = RagSettings()
+    openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
+    openai_base_url: str | None = Field(default=None, validation_alias="OPENAI_BASE_URL")
+
+    def question(self, text: str) -> Question:
+        """The question with this call's generation settings."""
+        return Question(text, self.system_prompt, self.max_tokens, self.temperature, self.seed)
+
+
+def load_settings(overrides: Mapping[str, object] | None = None) -> Settings:
+    """The settings in force, with dotted names replaced (`{"rag.k": "3"}`).
+
+    Raises `BackendError` naming the setting that does not exist or was refused.
+    """
+    nested: dict[str, Any] = {}
+    for name, value in (overrides or {}).items():
+        _check_name(name)
+        *parents, leaf = name.split(".")
+        node = nested
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node[leaf] = value
+    try:
+        settings = Settings(**nested)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise BackendError(f"The setting {name} was refused: {first['msg']}.", "Give it another value.") from None
+    return _unbind_key(settings, overrides or {})
+
+
+def _unbind_key(settings: Settings, overrides: Mapping[str, object]) -> Settings:
+    """A key from the environment was configured for the address there, so a new address comes without it."""
+    if "paid_api.base_url" not in overrides or "paid_api.api_key" in overrides:
+        return settings
+    if settings.paid_api.base_url == Settings().paid_api.base_url:
+        return settings
+    return settings.model_copy(update={"paid_api": settings.paid_api.model_copy(update={"api_key": None})})
+
+
+def setting_names() -> tuple[str, ...]:
+    """Every dotted name that `--set` takes."""
+    return tuple(_names(Settings))
+
+
+def _names(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    for name, info in model.model_fields.items():
+        if name.startswith("openai_"):
+            continue
+        kind = info.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from _names(kind, f"{prefix}{name}.")
+        else:
+            yield prefix + name
+
+
+def _check_name(name: str) -> None:
+    names = setting_names()
+    if name not in names:
+        close = difflib.get_close_matches(name, names, n=1)
+        hint = f"Did you mean {close[0]}?" if close else "The names are: " + ", ".join(names) + "."
+        raise BackendError(f"There is no setting called {name!r}.", hint)

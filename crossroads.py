@@ -1,0 +1,338 @@
+"""The terminal face: the same jobs as the browser app, for scripts. `crossroads --help` lists them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from backends.base import Answer, BackendError, Event, Loading, Passage, Queued, TextDelta
+from backends.settings import Settings, load_settings
+
+app = typer.Typer(
+    help="Send one question to a raw model, a fine-tuned one, a paid API and RAG, and compare.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+progress = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+out = Console(highlight=False, markup=False, soft_wrap=True)
+
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting for this call.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Collection = Annotated[str | None, typer.Option(help="Name of the document collection.")]
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started is also ended
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    app()
+
+
+@contextmanager
+def _faults() -> Iterator[None]:
+    """A fault becomes one sentence on standard error and exit status 1."""
+    try:
+        yield
+    except BackendError as fault:
+        progress.print(f"{fault.cause} {fault.next_step}")
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        progress.print("Stopped.")
+        raise typer.Exit(1) from None
+
+
+def _settings(pairs: list[str] | None, **more: str | int | None) -> Settings:
+    """Settings with `--set` applied. A malformed or unknown one is wrong usage: exit status 2."""
+    overrides: dict[str, object] = {name.replace("__", "."): value for name, value in more.items() if value is not None}
+    for pair in pairs or ():
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"{pair!r} is not KEY=VALUE.", param_hint="--set")
+        overrides[name.strip()] = value
+    try:
+        return load_settings(overrides)
+    except BackendError as fault:
+        raise typer.BadParameter(f"{fault.cause} {fault.next_step}", param_hint="--set") from None
+
+
+# --- ask ----------------------------------------------------------------------------------------
+
+
+@app.command()
+def ask(
+    question: Annotated[str, typer.Argument(help="The question; - reads it from standard input.")],
+    approach: Annotated[list[str] | None, typer.Option(help="raw, fine_tuned, paid_api, rag; all if left out.")] = None,
+    set_: Set = None,
+    json_: Json = False,
+) -> None:
+    """Ask a question and compare the answers."""
+    import backends
+    from backends.compare import compare
+
+    chosen = list(dict.fromkeys(approach or backends.APPROACHES))
+    if unknown := [name for name in chosen if name not in backends.APPROACHES]:
+        raise typer.BadParameter(
+            f"There is no approach {unknown[0]!r}; the ids are {', '.join(backends.APPROACHES)}.", param_hint="--approach"
+        )
+    settings = _settings(set_)
+    text = sys.stdin.buffer.read().decode(errors="replace") if question == "-" else question
+    answers: dict[str, Answer] = {}
+    with _faults():
+        makers = [backends.make(name, settings) for name in chosen]
+        for name, event in compare(makers, settings.question(text), threading.Event()):
+            if isinstance(event, Answer):
+                answers[name] = event
+            _report(name, event)
+    ordered = [answers[name] for name in chosen]
+    if json_:
+        print(json.dumps({"question": text, "answers": [answer_json(answer) for answer in ordered]}, indent=1))
+    else:
+        _print_answers(ordered)
+    if not any(answer.status in ("ok", "truncated") and answer.text for answer in ordered):
+        raise typer.Exit(1)
+
+
+def _report(name: str, event: Event) -> None:
+    match event:
+        case Queued(behind):
+            progress.print(f"{name}: queued behind {', '.join(behind)}")
+        case Loading(what, expected_s):
+            progress.print(f"{name}: {what}" + (f" (about {expected_s:.0f} s)" if expected_s else ""))
+        case Answer(status=status, timings=timings):
+            spent = f" in {timings.latency_s:.2f} s" if timings.latency_s is not None else ""
+            progress.print(f"{name}: {status}{spent}")
+
+
+def _print_answers(answers: list[Answer]) -> None:
+    for answer in answers:
+        label = f"{answer.approach} · {answer.model}" + (" · STAND-IN" if answer.stand_in else "")
+        out.print(f"\n== {label}")
+        if answer.text.strip():
+            out.print(answer.text.strip())
+        if answer.error:
+            out.print(f"[{answer.status}] {answer.error}")
+        timings = answer.timings
+        numbers = [
+            f"latency {timings.latency_s:.2f} s" if timings.latency_s is not None else "",
+            f"first text {timings.ttft_s:.2f} s" if timings.ttft_s is not None else "",
+            f"{timings.tokens_per_s:.1f} tokens/s" if timings.tokens_per_s is not None else "",
+            f"cost ${answer.cost.usd:.3g}" if answer.cost.usd is not None else "cost unknown",
+        ]
+        out.print(" · ".join(number for number in numbers if number) + f" ({answer.cost.basis})")
+
+
+def answer_json(answer: Answer) -> dict[str, Any]:
+    """An answer in the terminal contract's fields; durations in seconds, `cost_usd` a string or None."""
+    timings, usage = answer.timings, answer.usage
+    return {
+        "approach": answer.approach,
+        "model": answer.model,
+        "stand_in": answer.stand_in,
+        "text": answer.text,
+        "status": answer.status,
+        "finish_reason": answer.finish_reason,
+        "error": answer.error,
+        "queued_s": timings.queued_s,
+        "load_s": timings.load_s,
+        "retry_s": timings.retry_s,
+        "retrieval_s": timings.retrieval_s,
+        "ttft_s": timings.ttft_s,
+        "latency_s": timings.latency_s,
+        "tokens_per_s": timings.tokens_per_s,
+        "usage": {
+            "prompt_tokens": usage.prompt_tokens,
+            "completion_tokens": usage.completion_tokens,
+            "cached_tokens": usage.cached_tokens,
+            "reasoning_tokens": usage.reasoning_tokens,
+            "source": usage.source,
+        },
+        "cost_usd": None if answer.cost.usd is None else f"{answer.cost.usd:f}",
+        "cost_basis": answer.cost.basis,
+        "sources": [passage_json(passage) for passage in answer.sources],
+        "notes": list(answer.notes),
+    }
+
+
+def passage_json(passage: Passage) -> dict[str, Any]:
+    """A passage in the terminal contract's fields; offsets in characters of the extracted text."""
+    return {
+        "document": passage.document,
+        "page": passage.page,
+        "chunk_id": passage.chunk_id,
+        "score": passage.score,
+        "start": passage.start,
+        "end": passage.end,
+        "text": passage.text,
+    }
+
+
+# --- index, search ------------------------------------------------------------------------------
+
+
+@app.command()
+def index(
+    paths: Annotated[list[Path], typer.Argument(help="Files or folders.")],
+    collection: Collection = None,
+    rebuild: Annotated[bool, typer.Option(help="Forget the collection first.")] = False,
+    set_: Set = None,
+    json_: Json = False,
+) -> None:
+    """Put documents into the index; unchanged files are skipped."""
+    from backends.rag.approach import open_index
+
+    settings = _settings(set_, rag__collection=collection)
+    with _faults():
+        store = open_index(settings)
+        if rebuild:
+            store.drop()
+        files: list[dict[str, Any]] = []
+        for step in store.add(paths, threading.Event()):
+            progress.print(f"{step.files_done}/{step.files_total} {step.file}: {step.state}" + (f" {step.cause}" if step.cause else ""))
+            if step.state:
+                error = f"{step.cause} {step.next_step}" if step.cause else None
+                files.append({"file": step.file, "state": step.state, "error": error})
+        counts = {state: sum(f["state"] == state for f in files) for state in ("indexed", "replaced", "skipped", "rejected")}
+        result = {"collection": settings.rag.collection, "chunks": store.count(), **counts, "files": files}
+    if json_:
+        print(json.dumps(result, indent=1))
+    else:
+        out.print(", ".join(f"{count} {state}" for state, count in counts.items()) + f"; {result['chunks']} chunks in all.")
+    if files and counts["rejected"] == len(files):
+        raise typer.Exit(1)
+
+
+@app.command()
+def search(
+    question: Annotated[str | None, typer.Argument(help="What to look for.")] = None,
+    queries: Annotated[Path | None, typer.Option(help="A file with one query per line.")] = None,
+    collection: Collection = None,
+    k: Annotated[int, typer.Option(min=1, max=1000, help="How many hits.")] = 5,
+    set_: Set = None,
+    json_: Json = False,
+) -> None:
+    """Search the index without asking a model."""
+    from backends.rag.approach import open_index
+
+    if (question is None) == (queries is None):
+        raise typer.BadParameter("Give a question or --queries FILE, one of the two.")
+    settings = _settings(set_, rag__collection=collection)
+    with _faults():
+        asked = [question] if question is not None else _lines(queries)
+        store = open_index(settings)
+        store.check()
+        for query in asked:
+            hits = store.search(query, k)
+            if json_:
+                print(json.dumps({"query": query, "hits": [passage_json(hit) for hit in hits]}), flush=True)
+            else:
+                _print_hits(query, hits)
+
+
+def _lines(file: Path | None) -> list[str]:
+    assert file is not None
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as fault:
+        raise BackendError(f"{file} could not be read ({type(fault).__name__}).", "Give a UTF-8 text file.") from None
+    return [line for line in lines if line.strip()]
+
+
+def _print_hits(query: str, hits: tuple[Passage, ...]) -> None:
+    out.print(f"\n== {query}")
+    for rank, hit in enumerate(hits, 1):
+        page = f", page {hit.page}" if hit.page else ""
+        out.print(f"{rank}. {hit.score:.3f} {hit.document}{page}: {' '.join(hit.text.split())[:200]}")
+
+
+# --- train --------------------------------------------------------------------------------------
+
+
+@app.command()
+def train(
+    pairs: Annotated[Path, typer.Argument(help="CSV or JSONL with question and answer.")],
+    name: Annotated[str | None, typer.Option(help="The adapter's name; the file's name if left out.")] = None,
+    method: Annotated[str, typer.Option(help="lora")] = "lora",
+    epochs: Annotated[int | None, typer.Option(min=1, max=1000)] = None,
+    folder: Annotated[Path | None, typer.Option(help="Where adapters go; the data folder's adapters/ if left out.")] = None,
+    score: Annotated[Path | None, typer.Option(help="A question set; base and adapter answer it afterwards.")] = None,
+    set_: Set = None,
+    json_: Json = False,
+) -> None:
+    """Train a LoRA adapter on question/answer pairs."""
+    if method != "lora":
+        raise typer.BadParameter(f"There is no method {method!r}; there is lora.", param_hint="--method")
+    from evaluation.adapter_training import train_adapter
+
+    settings = _settings(set_)
+    with _faults():
+        card = train_adapter(settings, pairs, name or pairs.stem, epochs, folder, score, progress.print)
+    if json_:
+        print(json.dumps(card, indent=1))
+    else:
+        out.print(f"Trained {card['path']} in {card['seconds']:.0f} s, loss {card['final_loss']}.")
+        if card.get("score"):
+            out.print(f"Right answers: {card['score']}")
+
+
+# --- stand-in, demo -----------------------------------------------------------------------------
+
+
+@app.command("stand-in")
+def stand_in(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free port.")] = 8377,
+    set_: Set = None,
+) -> None:
+    """Serve the default model on loopback in place of a paid API, until interrupted."""
+    from backends import stand_in as server
+    from backends.settings import DEFAULT_MODEL
+    from backends.weights import pending, resolve
+
+    settings = _settings(set_)
+    with _faults():
+        if waiting := pending(DEFAULT_MODEL, settings.data):
+            progress.print(waiting.what)
+        progress.print("starting the stand-in, about 10 s")
+        running = server.start(resolve(DEFAULT_MODEL, settings.data).folder, settings.data, port)
+        progress.print(f"Ready at {running.url} for model {running.model}. Stop with Ctrl-C.")
+        try:
+            server.wait(running)
+        finally:
+            server.stop(running, settings.data)
+
+
+@app.command()
+def demo(
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8501,
+    headless: Annotated[bool, typer.Option(help="Do not open a browser window.")] = False,
+    set_: Set = None,
+) -> None:
+    """Open the browser app."""
+    home = Path(__file__).resolve().parent
+    settings = _settings(set_)
+    environment = os.environ | {"CROSSROADS_DATA": str(settings.data.resolve())}
+    for pair in set_ or ():
+        name, _, value = pair.partition("=")
+        environment["CROSSROADS_" + name.upper().replace(".", "__")] = value
+    command = [sys.executable, "-m", "streamlit", "run", str(home / "streamlit_app.py"), "--server.port", str(port)]
+    if headless:
+        command += ["--server.headless", "true"]
+    try:
+        raise typer.Exit(subprocess.run(command, cwd=home, env=environment, check=False).returncode)
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+
+
+if __name__ == "__main__":
+    main()

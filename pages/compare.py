@@ -1,0 +1,54 @@
+"""The main page: one question, four approaches side by side."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from backends import APPROACHES
+from ui import overview
+from ui.answer_column import AnswerColumn
+from ui.approaches import LOOKS
+from ui.ask_box import ask_box, stop_button
+from ui.resources import live, settings
+from ui.shell import open_page
+from ui.stand_in_offer import stand_in_offer
+from ui.text import escaped
+
+PAGE = "compare"
+COLUMN_WIDTH = 302  # pixels: four fit beside each other at 1440, two at 800
+
+open_page("Crossroads", "One question, four ways to use a language model: answers, latency and cost side by side.")
+ask_box(PAGE, APPROACHES, choose=True)
+
+comparison = live(PAGE)
+if comparison is None:
+    chosen = st.session_state.get("chosen:compare") or list(APPROACHES)
+    with st.container(horizontal=True):
+        for approach in chosen:
+            look = LOOKS[approach]
+            with st.container(border=True, width=COLUMN_WIDTH):
+                st.markdown(f"#### {look.title}")
+                st.caption(look.what)
+                if approach == "paid_api":
+                    stand_in_offer(settings(), None, PAGE)
+    st.stop()
+
+with st.container(horizontal=True, vertical_alignment="center"):
+    st.subheader(escaped(comparison.question.text[:500]), anchor=False, width="stretch")
+    stop = stop_button(PAGE)
+areas = {}
+with st.container(horizontal=True):
+    for column in comparison.columns:
+        areas[column.approach] = st.container(border=True, width=COLUMN_WIDTH)
+columns = {approach: AnswerColumn(area, approach) for approach, area in areas.items()}
+while not comparison.wait(0.1):
+    for column in comparison.columns:
+        columns[column.approach].draw(column)
+stop.empty()
+marked = overview.best(comparison.answers)
+for column in comparison.columns:
+    columns[column.approach].draw(column, overview.marks_of(column.approach, marked))
+if "paid_api" in areas:
+    with areas["paid_api"]:
+        stand_in_offer(settings(), comparison.question.text, PAGE)
+overview.show(comparison.answers, marked)

@@ -1,0 +1,126 @@
+"""One approach's column: what it is doing, its text, and what was measured."""
+
+from __future__ import annotations
+
+import time
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from backends.base import Answer
+from backends.live import Column
+from ui import numbers
+from ui.approaches import LOOKS
+from ui.text import escaped
+
+_BADGES = {
+    "ok": (":material/check_circle: done", "green"),
+    "truncated": (":material/content_cut: cut off", "orange"),
+    "empty": (":material/hide_source: empty answer", "orange"),
+    "cancelled": (":material/stop_circle: stopped", "gray"),
+    "error": (":material/error: failed", "red"),
+}
+_TEXT_HEIGHT = 220
+
+
+class AnswerColumn:
+    """Placeholders of one column, filled again and again without anything jumping."""
+
+    def __init__(self, area: DeltaGenerator, approach: str, *, text_height: int = _TEXT_HEIGHT) -> None:
+        look = LOOKS[approach]
+        with area:
+            st.markdown(f"#### {look.title}")
+            self._model = st.empty()
+            self._state = st.empty()
+            with st.container(height=text_height, border=False, key=None):
+                self._text = st.empty()
+            self._numbers = st.empty()
+        self._drawn: Column | None = None
+
+    def draw(self, column: Column, marks: frozenset[str] = frozenset()) -> None:
+        """Show the column as it is now. `marks` are the measures in which it was the best."""
+        if self._drawn is None or column.model != self._drawn.model or column.stand_in != self._drawn.stand_in:
+            self._model.caption(_model_line(column))
+        self._state.markdown(state_line(column))
+        if self._drawn is None or column.text != self._drawn.text:
+            self._text.text(_shown_text(column))
+        if column.answer is None:
+            self._numbers.caption("Latency \u2014 \u00b7 cost \u2014")
+        else:
+            with self._numbers.container():
+                _measurements(column.answer, marks)
+        self._drawn = column
+
+
+def _shown_text(column: Column) -> str:
+    from backends.questions import visible
+
+    return visible(column.text).strip() or " "
+
+
+def _model_line(column: Column) -> str:
+    stand_in = ":orange-badge[:material/swap_horiz: stand-in]  \n" if column.stand_in else ""
+    return stand_in + escaped(column.model)
+
+
+def state_line(column: Column) -> str:
+    """One line that says what the column does or waits for."""
+    spent = f"{time.monotonic() - column.since:.0f}"
+    match column.phase:
+        case "done":
+            assert column.answer is not None
+            label, colour = _BADGES[column.answer.status]
+            return f":{colour}-badge[{label}]"
+        case "queued":
+            behind = ", ".join(LOOKS[name].name if name in LOOKS else name for name in column.detail.split(", "))
+            return f":gray-badge[:material/hourglass_empty: queued behind {escaped(behind)}]"
+        case "loading":
+            of = f" of about {column.expected_s:.0f}" if column.expected_s else ""
+            return f":blue-badge[:material/downloading: {escaped(column.detail)} \u00b7 {spent}{of} s]"
+        case "working":
+            doing = escaped(column.detail) or ("passages found, reading them" if column.sources else "reading the question")
+            return f":blue-badge[:material/psychology: {doing} \u00b7 {spent} s]"
+        case "writing":
+            return f":blue-badge[:material/edit: writing \u00b7 {spent} s]"
+    return ":gray-badge[:material/hourglass_empty: waiting]"
+
+
+def _measurements(answer: Answer, marks: frozenset[str]) -> None:
+    timings, usage = answer.timings, answer.usage
+    if answer.error:
+        with st.container(border=True):
+            st.text(answer.error)
+    left, right = st.columns(2)
+    left.caption("Latency" + _mark("latency_s", marks, "fastest"))
+    left.markdown(f"#### {escaped(numbers.seconds(timings.latency_s))}")
+    right.caption("Cost" + _mark("cost_usd", marks, "cheapest"))
+    right.markdown(f"#### {escaped(numbers.dollars(answer.cost.usd))}")
+    apart = [
+        f"queued {numbers.seconds(timings.queued_s)}" if timings.queued_s and timings.queued_s >= 0.005 else "",
+        f"loading {numbers.seconds(timings.load_s)}" if timings.load_s and timings.load_s >= 0.005 else "",
+        f"failed attempts {numbers.seconds(timings.retry_s)}" if timings.retry_s else "",
+    ]
+    counted = f" ({usage.source})" if usage.source else ""
+    lines = [
+        f"First text {numbers.seconds(timings.ttft_s)} \u00b7 {numbers.rate(timings.tokens_per_s)}",
+        f"Tokens {numbers.count(usage.prompt_tokens)} in, {numbers.count(usage.completion_tokens)} out{counted}",
+        "Not in latency: " + (", ".join(part for part in apart if part) or "nothing waited for"),
+        "Cost: " + answer.cost.basis,
+        *answer.notes,
+    ]
+    st.caption("  \n".join(escaped(line) for line in lines))
+    if answer.sources:
+        sources(answer)
+
+
+def _mark(measure: str, marks: frozenset[str], word: str) -> str:
+    return f" :green-badge[\u2605 {word}]" if measure in marks else ""
+
+
+def sources(answer: Answer) -> None:
+    """The passages an answer was written from, best first, each with document, page and score."""
+    with st.expander(f"Sources ({len(answer.sources)})", icon=":material/format_quote:"):
+        for rank, passage in enumerate(answer.sources, 1):
+            page = f" \u00b7 page {passage.page}" if passage.page else ""
+            st.markdown(f"**[{rank}] {escaped(passage.document)}**{page} \u00b7 similarity {passage.score:.2f}")
+            st.text(passage.text)

@@ -1,0 +1,80 @@
+"""How each approach looks everywhere: name, icon, one colour; and what to know about it in plain words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One approach on the screen. `colour` is Streamlit's name for it, `hex` the same colour in charts.
+
+    Hues after Okabe and Ito's palette for colour-blind readers (2008), darkened for contrast on white.
+    """
+
+    approach: str
+    name: str
+    icon: str
+    colour: str
+    hex: str
+    what: str
+    choose: str
+    avoid: str
+
+    @property
+    def title(self) -> str:
+        """Icon and name for headings, in the approach's colour."""
+        return f":{self.colour}[{self.icon} **{self.name}**]"
+
+
+LOOKS = {
+    look.approach: look
+    for look in (
+        Look(
+            "raw",
+            "Raw model",
+            ":material/deployed_code:",
+            "blue",
+            "#2f6fde",
+            "A language model from the Hub, exactly as published. It knows what was in its training data and "
+            "nothing about your company.",
+            "for general language work (rephrasing, summarising, drafting), as the baseline everything else has to beat, "
+            "and where data must not leave the machine.",
+            "when answers need facts that are yours or recent: it will invent them, and sound sure.",
+        ),
+        Look(
+            "fine_tuned",
+            "Fine-tuned",
+            ":material/model_training:",
+            "orange",
+            "#c2700a",
+            "The same weights with a small adapter (LoRA) trained on question/answer pairs of yours. The adapter is a "
+            "few megabytes; the base stays untouched and is shared with the raw column.",
+            "for a narrow, stable task with a few hundred good examples: a tone, a format, a fixed body of facts. It "
+            "answers as fast as the small model and needs no documents at run time.",
+            "when facts change often (each change means training again) or when answers must cite a source.",
+        ),
+        Look(
+            "paid_api",
+            "Paid API",
+            ":material/payments:",
+            "violet",
+            "#8446c9",
+            "A giant model that somebody else runs. You send the question over the network and pay per token.",
+            "for hard reasoning, many languages, low volume, or to get going today: nothing to host, best general quality.",
+            "when questions may not leave the house, when volume makes tokens dearer than a machine, or when the "
+            "provider's outages, limits and model changes are not acceptable.",
+        ),
+        Look(
+            "rag",
+            "RAG",
+            ":material/menu_book:",
+            "green",
+            "#16825d",
+            "Retrieval-augmented generation: your documents are searched for passages close to the question, and the "
+            "model answers from those passages, which are shown.",
+            "when answers live in documents that change, and people must be able to check where a sentence comes from.",
+            "when there are no documents to search, or when the answer needs a whole document rather than a few passages.",
+        ),
+    )
+}

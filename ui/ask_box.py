@@ -1,0 +1,81 @@
+"""The question box: type or click a sample, choose who takes part, ask, stop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from ui.approaches import LOOKS
+from ui.resources import ask, live
+
+SAMPLES = (
+    "How long may a customer keep an Ember One that has been opened and still return it?",
+    "After opening it, how many days does a buyer have to return a K3 kettle?",
+    "What restocking fee is charged today on an opened espresso machine that has no fault?",
+    "What is the capital of France?",
+)
+
+
+def _chosen(page: str, approaches: Sequence[str]) -> list[str]:
+    return st.session_state.get(f"chosen:{page}") or list(approaches)
+
+
+def _ask_typed(page: str, approaches: Sequence[str]) -> None:
+    ask(page, _chosen(page, approaches), st.session_state[f"question:{page}"])
+
+
+def _ask_sample(page: str, approaches: Sequence[str]) -> None:
+    sample = st.session_state[f"sample:{page}"]
+    st.session_state[f"sample:{page}"] = None
+    st.session_state[f"question:{page}"] = sample
+    ask(page, _chosen(page, approaches), sample)
+
+
+def _stop(page: str) -> None:
+    if running := live(page):
+        running.stop()
+
+
+def ask_box(page: str, approaches: Sequence[str], *, choose: bool = False) -> None:
+    """Draw the box. Asking happens in callbacks, so a click in mid-stream never asks twice."""
+    with st.form(f"form:{page}", border=True):
+        st.text_area(
+            "Your question", height=80, key=f"question:{page}", placeholder="Ask something, or click a sample below."
+        )
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.form_submit_button(
+                "Ask",
+                type="primary",
+                icon=":material/send:",
+                on_click=_ask_typed,
+                args=(page, approaches),
+                help="Ctrl+Enter in the box does the same.",
+            )
+            if choose:
+                st.pills(
+                    "Who takes part",
+                    approaches,
+                    selection_mode="multi",
+                    default=list(approaches),
+                    format_func=lambda approach: f"{LOOKS[approach].icon} {LOOKS[approach].name}",
+                    key=f"chosen:{page}",
+                    label_visibility="collapsed",
+                )
+    st.pills(
+        "Or click a sample question",
+        SAMPLES,
+        key=f"sample:{page}",
+        on_change=_ask_sample,
+        args=(page, approaches),
+    )
+
+
+def stop_button(page: str) -> DeltaGenerator:
+    """A stop button while the page's comparison runs; call `.empty()` on what is returned once it is done."""
+    place = st.empty()
+    running = live(page)
+    if running and not running.done:
+        place.button("Stop", key=f"stop:{page}", icon=":material/stop_circle:", on_click=_stop, args=(page,))
+    return place

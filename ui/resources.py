@@ -1,0 +1,85 @@
+"""What pages share: the settings of this browser session, backends, running comparisons, and the warm-up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+import backends
+from backends import stand_in
+from backends.base import Backend, BackendError
+from backends.live import LiveComparison
+from backends.settings import Settings, load_settings
+from backends.stand_in_start import StandInStart
+from backends.warm_up import WarmUp
+from ui.text import escaped
+
+if TYPE_CHECKING:
+    from backends.paid_api import PaidApiBackend
+
+_OVERRIDES = "setting_overrides"
+_LIVE = "live_comparisons"
+
+
+def overrides() -> dict[str, Any]:
+    """The settings that this browser session changed, by dotted name."""
+    return st.session_state.setdefault(_OVERRIDES, {})
+
+
+def settings() -> Settings:
+    """The settings in force for this browser session. Stops the page with a sentence if they are unusable."""
+    try:
+        return load_settings(overrides())
+    except BackendError as fault:
+        st.error(escaped(f"{fault.cause} {fault.next_step}"), icon=":material/error:")
+        if st.button("Back to the defaults", key="reset_settings"):
+            overrides().clear()
+            st.rerun()
+        st.stop()
+
+
+def override(name: str, value: Any) -> None:
+    """Change a setting for this browser session. A new address for the paid API comes without the old key."""
+    if name == "paid_api.base_url" and overrides().get(name) != value:
+        overrides().pop("paid_api.api_key", None)
+    if value in (None, ""):
+        overrides().pop(name, None)
+    else:
+        overrides()[name] = value
+
+
+def paid_api(current: Settings) -> PaidApiBackend:
+    """The paid column's backend as the settings have it, to ask it about keys, stand-in and expected cost."""
+    from backends.paid_api import PaidApiBackend
+
+    return PaidApiBackend(current, stand_in.running(current.data))
+
+
+def live(page: str) -> LiveComparison | None:
+    """The comparison that was last asked on `page` in this browser session, running or finished."""
+    found: dict[str, LiveComparison] = st.session_state.setdefault(_LIVE, {})
+    return found.get(page)
+
+
+def ask(page: str, approaches: Sequence[str], text: str) -> None:
+    """Start a comparison for `page`; one that is still running there is stopped."""
+    current = settings()
+    if previous := live(page):
+        previous.stop()
+    made: list[Backend] = [backends.make(approach, current) for approach in approaches]
+    st.session_state[_LIVE][page] = LiveComparison(made, current.question(text))
+
+
+@st.cache_resource(show_spinner=False)
+def warm_up() -> WarmUp:
+    """The one warm-up of this process: local approaches with the settings the app was started with."""
+    current = load_settings()
+    return WarmUp([backends.make(approach, current) for approach in ("raw", "fine_tuned", "rag")]).start()
+
+
+@st.cache_resource(show_spinner=False)
+def stand_in_start() -> StandInStart:
+    """The one place from which this process starts the stand-in."""
+    return StandInStart()

@@ -1,0 +1,54 @@
+"""What frames every page: its title, the shared settings, and how far loading has come."""
+
+from __future__ import annotations
+
+import time
+
+import streamlit as st
+
+from ui import settings_panel
+from ui.resources import settings, warm_up
+from ui.text import escaped
+
+
+def open_page(title: str, caption: str) -> None:
+    """Draw the frame. Every page calls this first, so that it also works when opened by its own address."""
+    current = settings()
+    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
+        with st.container(width="content"):
+            st.title(title, anchor=False, width="content")
+            st.caption(caption, width="content")
+        with st.popover("Settings for every approach", icon=":material/tune:", width="content"):
+            settings_panel.generation(current)
+    if current.scripted:
+        st.info("Answers come from a script, not from models.", icon=":material/theater_comedy:")
+    else:
+        _readiness()
+
+
+def _readiness() -> None:
+    state = warm_up().state
+    if state.finished:
+        _show_readiness()
+    else:
+        st.fragment(_watch_readiness, run_every=1.0)()
+
+
+def _watch_readiness() -> None:
+    _show_readiness()
+    if warm_up().state.finished:
+        st.rerun()
+
+
+def _show_readiness() -> None:
+    state = warm_up().state
+    if not state.finished:
+        spent = time.monotonic() - state.since
+        of = f" of about {state.expected_s:.0f}" if state.expected_s else ""
+        st.progress(state.done / state.total, f"{escaped(state.what)} \u00b7 {spent:.0f}{of} s")
+        st.caption("You can ask already; answers start when their model is loaded.")
+        return
+    if not state.faults:
+        st.caption(":material/check_circle: Local models are loaded")
+    for approach, sentence in state.faults:
+        st.warning(f"**{approach}**: {escaped(sentence)}", icon=":material/warning:")

@@ -1,0 +1,48 @@
+"""With no API key: what the question would cost, which variable to set, and the stand-in for one click."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from backends.settings import Settings
+from ui import numbers
+from ui.resources import paid_api, stand_in_start
+from ui.text import escaped
+
+_USUAL_START_S = 12.0
+
+
+def stand_in_offer(current: Settings, question: str | None, key: str) -> None:
+    """Draw the offer where there is neither key nor stand-in; nothing otherwise. `question` prices the estimate."""
+    if current.scripted:
+        return
+    backend = paid_api(current)
+    if not backend.needs_key:
+        return
+    with st.container(border=True):
+        st.markdown(":material/key_off: **No API key.** Set `OPENAI_API_KEY` in the environment, in `.env`, or on the Paid API page.")
+        if question:
+            expected = backend.estimate(current.question(question))
+            st.markdown(f"This question would cost about **{escaped(numbers.dollars(expected.usd))}** (estimate).")
+            st.caption(escaped(expected.basis))
+        start = stand_in_start()
+        if start.under_way:
+            st.fragment(_watch, run_every=0.5)()
+            return
+        if start.fault:
+            st.text(start.fault)
+        st.button(
+            "Start the stand-in",
+            key=f"stand_in:{key}",
+            icon=":material/swap_horiz:",
+            on_click=start.begin,
+            args=(current.data,),
+            help="A small model on this machine answers over real HTTP in place of the paid one, labelled as a stand-in.",
+        )
+
+
+def _watch() -> None:
+    start = stand_in_start()
+    st.progress(min(start.waited_s / _USUAL_START_S, 0.99), f"Starting the stand-in \u00b7 {start.waited_s:.0f} of about 12 s")
+    if not start.under_way:
+        st.rerun()

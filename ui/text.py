@@ -1,0 +1,14 @@
+"""Text that did not come from us, made safe for places that read Markdown."""
+
+from __future__ import annotations
+
+import re
+
+from backends.questions import visible
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&@])")
+
+
+def escaped(text: str) -> str:
+    """`text` so that Markdown shows it letter by letter: no image, link, colour, icon or formula comes of it."""
+    return _MARKDOWN.sub(r"\\\1", visible(text)).replace("\n", "  \n")
