@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench adapter clean
+.PHONY: help install demo test check bench adapter screenshots clean
 
 help: ## show what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ bench: $(VENV)/.installed-test ## measure, print a table, write benchmarks/resul
 adapter: $(VENV)/.installed ## train the sample adapter again and score it
 	$(BIN)/crossroads train sample_docs/train.jsonl --name brambleworth \
 		--folder sample_docs/adapters --score sample_docs/questions.csv
+
+screenshots: $(VENV)/.installed-test ## take the README's screenshots again
+	CROSSROADS_SCREENSHOTS=docs/screenshots $(BIN)/python -m pytest tests/e2e -m slow
 
 clean: ## remove the virtual environment (the data folder stays)
 	rm -rf $(VENV)

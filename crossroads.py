@@ -16,8 +16,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from backends.base import Answer, BackendError, Event, Loading, Passage, Queued, TextDelta
+from backends.base import Answer, BackendError, Event, Loading, Passage, Queued
 from backends.settings import Settings, load_settings
+from evaluation.records import answer_record, passage_record
 
 app = typer.Typer(
     help="Send one question to a raw model, a fine-tuned one, a paid API and RAG, and compare.",
@@ -84,7 +85,8 @@ def ask(
     chosen = list(dict.fromkeys(approach or backends.APPROACHES))
     if unknown := [name for name in chosen if name not in backends.APPROACHES]:
         raise typer.BadParameter(
-            f"There is no approach {unknown[0]!r}; the ids are {', '.join(backends.APPROACHES)}.", param_hint="--approach"
+            f"There is no approach {unknown[0]!r}; the ids are {', '.join(backends.APPROACHES)}.",
+            param_hint="--approach",
         )
     settings = _settings(set_)
     text = sys.stdin.buffer.read().decode(errors="replace") if question == "-" else question
@@ -97,7 +99,7 @@ def ask(
             _report(name, event)
     ordered = [answers[name] for name in chosen]
     if json_:
-        print(json.dumps({"question": text, "answers": [answer_json(answer) for answer in ordered]}, indent=1))
+        print(json.dumps({"question": text, "answers": [answer_record(answer) for answer in ordered]}, indent=1))
     else:
         _print_answers(ordered)
     if not any(answer.status in ("ok", "truncated") and answer.text for answer in ordered):
@@ -133,51 +135,6 @@ def _print_answers(answers: list[Answer]) -> None:
         out.print(" · ".join(number for number in numbers if number) + f" ({answer.cost.basis})")
 
 
-def answer_json(answer: Answer) -> dict[str, Any]:
-    """An answer in the terminal contract's fields; durations in seconds, `cost_usd` a string or None."""
-    timings, usage = answer.timings, answer.usage
-    return {
-        "approach": answer.approach,
-        "model": answer.model,
-        "stand_in": answer.stand_in,
-        "text": answer.text,
-        "status": answer.status,
-        "finish_reason": answer.finish_reason,
-        "error": answer.error,
-        "queued_s": timings.queued_s,
-        "load_s": timings.load_s,
-        "retry_s": timings.retry_s,
-        "retrieval_s": timings.retrieval_s,
-        "ttft_s": timings.ttft_s,
-        "latency_s": timings.latency_s,
-        "tokens_per_s": timings.tokens_per_s,
-        "usage": {
-            "prompt_tokens": usage.prompt_tokens,
-            "completion_tokens": usage.completion_tokens,
-            "cached_tokens": usage.cached_tokens,
-            "reasoning_tokens": usage.reasoning_tokens,
-            "source": usage.source,
-        },
-        "cost_usd": None if answer.cost.usd is None else f"{answer.cost.usd:f}",
-        "cost_basis": answer.cost.basis,
-        "sources": [passage_json(passage) for passage in answer.sources],
-        "notes": list(answer.notes),
-    }
-
-
-def passage_json(passage: Passage) -> dict[str, Any]:
-    """A passage in the terminal contract's fields; offsets in characters of the extracted text."""
-    return {
-        "document": passage.document,
-        "page": passage.page,
-        "chunk_id": passage.chunk_id,
-        "score": passage.score,
-        "start": passage.start,
-        "end": passage.end,
-        "text": passage.text,
-    }
-
-
 # --- index, search ------------------------------------------------------------------------------
 
 
@@ -199,16 +156,23 @@ def index(
             store.drop()
         files: list[dict[str, Any]] = []
         for step in store.add(paths, threading.Event()):
-            progress.print(f"{step.files_done}/{step.files_total} {step.file}: {step.state}" + (f" {step.cause}" if step.cause else ""))
+            progress.print(
+                f"{step.files_done}/{step.files_total} {step.file}: {step.state}"
+                + (f" {step.cause}" if step.cause else "")
+            )
             if step.state:
                 error = f"{step.cause} {step.next_step}" if step.cause else None
                 files.append({"file": step.file, "state": step.state, "error": error})
-        counts = {state: sum(f["state"] == state for f in files) for state in ("indexed", "replaced", "skipped", "rejected")}
+        counts = {
+            state: sum(f["state"] == state for f in files) for state in ("indexed", "replaced", "skipped", "rejected")
+        }
         result = {"collection": settings.rag.collection, "chunks": store.count(), **counts, "files": files}
     if json_:
         print(json.dumps(result, indent=1))
     else:
-        out.print(", ".join(f"{count} {state}" for state, count in counts.items()) + f"; {result['chunks']} chunks in all.")
+        out.print(
+            ", ".join(f"{count} {state}" for state, count in counts.items()) + f"; {result['chunks']} chunks in all."
+        )
     if files and counts["rejected"] == len(files):
         raise typer.Exit(1)
 
@@ -235,7 +199,7 @@ def search(
         for query in asked:
             hits = store.search(query, k)
             if json_:
-                print(json.dumps({"query": query, "hits": [passage_json(hit) for hit in hits]}), flush=True)
+                print(json.dumps({"query": query, "hits": [passage_record(hit) for hit in hits]}), flush=True)
             else:
                 _print_hits(query, hits)
 
@@ -265,7 +229,9 @@ def train(
     name: Annotated[str | None, typer.Option(help="The adapter's name; the file's name if left out.")] = None,
     method: Annotated[str, typer.Option(help="lora")] = "lora",
     epochs: Annotated[int | None, typer.Option(min=1, max=1000)] = None,
-    folder: Annotated[Path | None, typer.Option(help="Where adapters go; the data folder's adapters/ if left out.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where adapters go; the data folder's adapters/ if left out.")
+    ] = None,
     score: Annotated[Path | None, typer.Option(help="A question set; base and adapter answer it afterwards.")] = None,
     set_: Set = None,
     json_: Json = False,

@@ -212,7 +212,7 @@ class Backend(ABC):
     """The approach id: raw, fine_tuned, paid_api, rag, or one of your own."""
 
     lane: str | None = None
-    """The device whose turn this backend needs (`cpu`, `cuda`, `mps`); None if it computes elsewhere."""
+    """Where this backend has to wait for its turn (`backends.lane.THIS_MACHINE`); None if it computes elsewhere."""
 
     stand_in: bool = False
     """True if a stand-in answers in place of the real thing; shown wherever the answer appears."""

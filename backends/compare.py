@@ -1,6 +1,6 @@
 """One question to many approaches at once -> one stream of (approach, event).
 
-Approaches that compute on this machine take turns on their device's lane, in the order given; approaches
+Approaches that compute on this machine take turns in their lane, in the order given; approaches
 that compute elsewhere run at the same time as them and as each other. A slow or broken approach never holds
 up another one's events.
 """
@@ -17,9 +17,7 @@ from backends.questions import clean
 from backends.timing import measured
 
 
-def compare(
-    backends: Sequence[Backend], question: Question, cancel: threading.Event
-) -> Iterator[tuple[str, Event]]:
+def compare(backends: Sequence[Backend], question: Question, cancel: threading.Event) -> Iterator[tuple[str, Event]]:
     """Ask every backend; yields events as they happen, and exactly one `Answer` per backend.
 
     Closing the iterator early cancels what is still running. An unusable question (empty, far too long)

@@ -1,6 +1,6 @@
-"""Turns on one device: work that would slow its neighbours down goes one after another.
+"""Turns on this machine: work that would slow its neighbours down goes one after another.
 
-Every approach that computes on this machine takes a turn on its device's lane for the whole of its work,
+Every approach that computes on this machine takes a turn on its lane for the whole of its work,
 retrieval included, so that no measured second was shared with another column.
 """
 
@@ -9,6 +9,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+THIS_MACHINE = "this machine"
+"""The lane of everything that computes here. One, not one per device: it all shares one inference thread."""
 
 _lanes: dict[str, Lane] = {}
 _lanes_lock = threading.Lock()
@@ -47,7 +50,7 @@ class Lane:
 
     @contextmanager
     def turn(self, place: object, cancel: threading.Event) -> Iterator[None]:
-        """Wait until `place` is first, then hold the device. Raises `Cancelled` if `cancel` is set meanwhile."""
+        """Wait until `place` is first, then hold it. Raises `Cancelled` if `cancel` is set meanwhile."""
         try:
             with self._condition:
                 while self._line[0][0] is not place:
@@ -61,7 +64,7 @@ class Lane:
                 self._condition.notify_all()
 
 
-def lane(device: str) -> Lane:
-    """The one lane of a device (`cpu`, `cuda`, `mps`) in this process."""
+def lane(name: str) -> Lane:
+    """The one lane of that name in this process."""
     with _lanes_lock:
-        return _lanes.setdefault(device, Lane())
+        return _lanes.setdefault(name, Lane())

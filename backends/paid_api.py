@@ -10,11 +10,12 @@ from pydantic import SecretStr
 
 from backends.base import Backend, BackendError, BackendEvent, Cost, Loading, Question, Timings, Usage
 from backends.engines.openai_compatible import Connection, OpenAICompatibleEngine
+from backends.lane import THIS_MACHINE
 from backends.pricing import estimate, machine_cost, price
 from backends.settings import DEFAULT_MODEL, OPENAI_URL, Settings
 from backends.stand_in import StandIn
 
-STAND_IN_LABEL = f"stand-in: {DEFAULT_MODEL} (transformers serve on this machine)"
+STAND_IN_LABEL = f"stand-in: {DEFAULT_MODEL} (Q4_1 weights, transformers serve on this machine)"
 
 _OPENAI_KEY = "OPENAI_API_KEY"
 _OWN_KEY = "CROSSROADS_PAID_API__API_KEY"
@@ -37,7 +38,7 @@ class PaidApiBackend(Backend):
         self._unanswered = key is None and _same(self.base_url, OPENAI_URL)
         answering = stand_in if stand_in and (self._unanswered or _same(self.base_url, stand_in.url)) else None
         self.stand_in = answering is not None
-        self.lane = settings.raw.device if self.stand_in or settings.paid_api.on_this_machine else None
+        self.lane = THIS_MACHINE if self.stand_in or settings.paid_api.on_this_machine else None
         self._engine = OpenAICompatibleEngine(
             Connection(
                 base_url=answering.url if answering else self.base_url,

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from backends.base import Backend, BackendError, BackendEvent, Cost, Loading, Question, Timings, Trace, Usage
 from backends.engines import transformers as engine
 from backends.engines.local_model import LocalModel, load_model, loaded
+from backends.lane import THIS_MACHINE
 from backends.pricing import machine_cost
 from backends.settings import Settings
 
@@ -19,7 +20,7 @@ class RawBackend(Backend):
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.lane = settings.raw.device
+        self.lane = THIS_MACHINE
 
     @property
     def base(self) -> LocalModel:

@@ -44,7 +44,7 @@ class FineTunedSettings(_Section):
 class PaidApiSettings(_Section):
     """The paid model. `api_key` belongs to `base_url` and is never sent anywhere else."""
 
-    model: str = "gpt-5-mini"
+    model: str = "gpt-4.1-mini"
     base_url: str | None = None
     api_key: SecretStr | None = None
     deadline_s: float = Field(default=120.0, gt=0, description="wall-clock limit for one answer, retries included")

@@ -112,7 +112,7 @@ def measured(backend: Backend, question: Question, cancel: threading.Event, plac
     except Cancelled:
         status, error = "cancelled", "Stopped before it began."
     except BackendError as fault:
-        status, error = ("cancelled" if cancel.is_set() else "error"), f"{fault.cause} {fault.next_step}"
+        status, error = _fault_status(run, cancel), f"{fault.cause} {fault.next_step}"
     except Exception as fault:
         _log.exception("%s failed", backend.approach)
         status = "error"
@@ -151,6 +151,13 @@ def _load_and_stream(
             yield event
     finally:
         run.ended_at = time.monotonic()
+
+
+def _fault_status(run: _Measurement, cancel: threading.Event) -> Status:
+    """A fault after some text has arrived cuts the answer off; before that there is none."""
+    if cancel.is_set():
+        return "cancelled"
+    return "truncated" if "".join(run.pieces).strip() else "error"
 
 
 def _verdict(run: _Measurement, cancel: threading.Event) -> tuple[Status, str | None]:

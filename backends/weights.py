@@ -15,7 +15,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-
+from backends import hub
 from backends.base import BackendError, Loading
 from backends.engines import inference
 from backends.settings import DEFAULT_EMBEDDER, DEFAULT_MODEL
@@ -80,10 +80,13 @@ def pending(model_id: str, data: Path, revision: str | None = None) -> Loading |
     if _looks_like_path(model_id):
         return None
     packaged = PACKAGED.get(model_id)
-    if packaged and revision is None and (path := _package_file(packaged)):
+    if packaged and not revision and (path := _package_file(packaged)):
         ready = path.suffix != ".gguf" or (_converted_folder(packaged, path, data) / _MANIFEST).is_file()
         return None if ready else Loading("converting the default weights, once", CONVERSION_S)
-    return None if _cached_safely(model_id, data, revision) else Loading(f"downloading {model_id}")
+    try:
+        return None if hub.cached(model_id, data, revision) else Loading(f"downloading {model_id}")
+    except BackendError:  # `resolve` says what is wrong with the id
+        return None
 
 
 def resolve(model_id: str, data: Path, revision: str | None = None) -> Weights:
@@ -92,15 +95,15 @@ def resolve(model_id: str, data: Path, revision: str | None = None) -> Weights:
     Raises `BackendError` for a missing model, a folder without weights, or a damaged file (sha256 named).
     """
     if _looks_like_path(model_id):
-        return _from_folder(Path(model_id).expanduser())
+        return _from_folder(Path(os.path.expanduser(model_id)))
     packaged = PACKAGED.get(model_id)
-    if packaged and revision is None and (path := _package_file(packaged)):
+    if packaged and not revision and (path := _package_file(packaged)):
         return _from_package(model_id, packaged, path, data)
     return _from_hub(model_id, data, revision)
 
 
 def _looks_like_path(model_id: str) -> bool:
-    return model_id.startswith((".", "/", "~")) or model_id.count("/") > 1 or Path(model_id).is_dir()
+    return model_id.startswith((".", "/", "~")) or model_id.count("/") > 1 or os.path.isdir(model_id)
 
 
 def _from_folder(folder: Path) -> Weights:
@@ -108,7 +111,7 @@ def _from_folder(folder: Path) -> Weights:
         raise BackendError(f"There is no folder {folder}.", "Give a Hub id such as owner/name, or an existing folder.")
     _require_safetensors(folder)
     digest = hashlib.sha256("".join(_header_digest(f) for f in sorted(folder.glob("*.safetensors"))).encode())
-    return Weights(folder.name, folder, digest.hexdigest()[:12], None, "local folder")
+    return Weights(folder.resolve().name, folder, digest.hexdigest()[:12], None, "local folder")
 
 
 def _header_digest(file: Path) -> str:
@@ -174,17 +177,33 @@ def _convert(gguf: Path, folder: Path) -> None:
         tokenizer.save_pretrained(aside)
         digest = sha256(aside / "model.safetensors")
         (aside / _MANIFEST).write_text(json.dumps({"source": gguf.name, "model.safetensors": digest}))
-        if not folder.exists():
-            aside.rename(folder)
+        _move_into_place(aside, folder)
     except OSError as error:
-        raise BackendError(f"The default weights could not be written: {error.strerror}.", "Free space, retry.") from error
+        raise BackendError(
+            f"The default weights could not be written: {error.strerror or error}.", "Free space and ask again."
+        ) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
 
+def _move_into_place(aside: Path, folder: Path) -> None:
+    """Make `aside` the folder; one without a manifest goes, a complete one by another process stays."""
+    if not (folder / _MANIFEST).is_file():
+        shutil.rmtree(folder, ignore_errors=True)
+    try:
+        aside.rename(folder)
+    except OSError:
+        if not (folder / _MANIFEST).is_file():
+            raise
+
+
 def _check_converted(folder: Path) -> None:
-    expected = json.loads((folder / _MANIFEST).read_text())["model.safetensors"]
-    _check(folder / "model.safetensors", expected, f"delete the folder models/{folder.name} in the data folder")
+    remedy = f"delete the folder models/{folder.name} in the data folder"
+    try:
+        expected = json.loads((folder / _MANIFEST).read_text())["model.safetensors"]
+    except (ValueError, KeyError, TypeError):
+        raise BackendError(f"{_MANIFEST} of the weights is damaged.", f"To mend it, {remedy} and ask again.") from None
+    _check(folder / "model.safetensors", expected, remedy)
 
 
 def sha256(path: Path) -> str:
@@ -208,80 +227,6 @@ def _check(path: Path, expected: str, remedy: str) -> None:
 
 
 def _from_hub(model_id: str, data: Path, revision: str | None) -> Weights:
-    from huggingface_hub.errors import HFValidationError
-
-    try:
-        folder = _cached(model_id, data, revision)
-        if folder is None:
-            folder = _download(model_id, data, revision)
-    except HFValidationError:
-        raise BackendError(f"{model_id!r} is not a Hub id.", "Hub ids look like owner/name.") from None
+    folder = hub.cached(model_id, data, revision) or hub.download(model_id, data, revision)
     _require_safetensors(folder)
     return Weights(model_id, folder, folder.name, None, "Hugging Face Hub")
-
-
-def _hub_folder(data: Path) -> Path | None:
-    """The user's own Hub cache if HF_HOME or HF_HUB_CACHE is set, else one inside the data folder."""
-    if os.environ.get("HF_HOME") or os.environ.get("HF_HUB_CACHE"):
-        return None
-    return (data / "hub").resolve()
-
-
-def _cached(model_id: str, data: Path, revision: str | None) -> Path | None:
-    """A snapshot that an earlier download finished, in our cache or in the user's own (only read)."""
-    from huggingface_hub import try_to_load_from_cache
-
-    for cache in dict.fromkeys((_hub_folder(data), None)):
-        found = try_to_load_from_cache(model_id, "config.json", cache_dir=cache, revision=revision)
-        if isinstance(found, str):
-            folder = Path(found).parent
-            if any(folder.glob("*.safetensors")):
-                return folder
-    return None
-
-
-def _cached_safely(model_id: str, data: Path, revision: str | None) -> Path | None:
-    from huggingface_hub.errors import HFValidationError
-
-    try:
-        return _cached(model_id, data, revision)
-    except HFValidationError:
-        return None
-
-
-def _download(model_id: str, data: Path, revision: str | None) -> Path:
-    import httpx2
-    from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
-
-    endpoint = os.environ.get("HF_ENDPOINT")
-    try:
-        info = HfApi(endpoint=endpoint).model_info(model_id, revision=revision, timeout=20)
-        names = [file.rfilename for file in info.siblings or ()]
-        if not any(name.endswith(".safetensors") for name in names):
-            raise BackendError(
-                f"{model_id} has no safetensors weights on the Hub.", "Only safetensors are loaded; choose another model."
-            )
-        return Path(
-            snapshot_download(
-                model_id,
-                revision=info.sha or revision,
-                endpoint=endpoint,
-                cache_dir=_hub_folder(data),
-                allow_patterns=["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "1_Pooling/*"],
-                ignore_patterns=["onnx/*", "openvino/*", "original/*"],
-            )
-        )
-    except GatedRepoError:
-        raise BackendError(f"{model_id} is gated on the Hub.", "Accept its terms there and set HF_TOKEN.") from None
-    except RepositoryNotFoundError:
-        raise BackendError(
-            f"There is no model {model_id} on the Hub, or it is private.", "Check the id, or set HF_TOKEN for a private one."
-        ) from None
-    except RevisionNotFoundError:
-        raise BackendError(f"{model_id} has no revision {revision}.", "Choose a branch, tag or commit that exists.") from None
-    except (HfHubHTTPError, httpx2.HTTPError, OSError) as error:
-        raise BackendError(
-            f"{model_id} is not on this machine and the Hub did not answer ({type(error).__name__}).",
-            "Check the network or HF_ENDPOINT, or use a local folder.",
-        ) from error

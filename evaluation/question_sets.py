@@ -35,7 +35,9 @@ def read_question_set(file: Path) -> list[Sample]:
         raise BackendError(f"There is no file {file}.", "Give a CSV or JSONL file with a column question.")
     try:
         text = file.read_text(encoding="utf-8-sig")
-        rows = [json.loads(line) for line in text.splitlines() if line.strip()] if file.suffix == ".jsonl" else _csv(text)
+        rows = (
+            [json.loads(line) for line in text.splitlines() if line.strip()] if file.suffix == ".jsonl" else _csv(text)
+        )
     except UnicodeDecodeError:
         raise BackendError(f"{file.name} is not UTF-8 text.", "Save it as UTF-8.") from None
     except ValueError:

@@ -7,7 +7,7 @@ import streamlit as st
 from backends import APPROACHES
 from ui import overview
 from ui.answer_column import AnswerColumn
-from ui.approaches import LOOKS
+from ui.approaches import look_of
 from ui.ask_box import ask_box, stop_button
 from ui.resources import live, settings
 from ui.shell import open_page
@@ -25,7 +25,7 @@ if comparison is None:
     chosen = st.session_state.get("chosen:compare") or list(APPROACHES)
     with st.container(horizontal=True):
         for approach in chosen:
-            look = LOOKS[approach]
+            look = look_of(approach)
             with st.container(border=True, width=COLUMN_WIDTH):
                 st.markdown(f"#### {look.title}")
                 st.caption(look.what)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -41,6 +40,6 @@ def base_weights(weights: Weights) -> Path:
 
 
 @pytest.fixture
-def real_settings(model_data: Path) -> Iterator[Settings]:
+def real_settings(model_data: Path) -> Settings:
     """Settings whose data folder holds the default weights, with short greedy answers."""
-    yield load_settings({"data": str(model_data), "max_tokens": 24})
+    return load_settings({"data": str(model_data), "max_tokens": 24})

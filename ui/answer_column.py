@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from backends.base import Answer
 from backends.live import Column
 from ui import numbers
-from ui.approaches import LOOKS
+from ui.approaches import LOOKS, look_of
 from ui.text import escaped
 
 _BADGES = {
@@ -27,7 +27,7 @@ class AnswerColumn:
     """Placeholders of one column, filled again and again without anything jumping."""
 
     def __init__(self, area: DeltaGenerator, approach: str, *, text_height: int = _TEXT_HEIGHT) -> None:
-        look = LOOKS[approach]
+        look = look_of(approach)
         with area:
             st.markdown(f"#### {look.title}")
             self._model = st.empty()
@@ -72,13 +72,15 @@ def state_line(column: Column) -> str:
             label, colour = _BADGES[column.answer.status]
             return f":{colour}-badge[{label}]"
         case "queued":
-            behind = ", ".join(LOOKS[name].name if name in LOOKS else name for name in column.detail.split(", "))
+            behind = ", ".join(look_of(name).name if name in LOOKS else name for name in column.detail.split(", "))
             return f":gray-badge[:material/hourglass_empty: queued behind {escaped(behind)}]"
         case "loading":
             of = f" of about {column.expected_s:.0f}" if column.expected_s else ""
             return f":blue-badge[:material/downloading: {escaped(column.detail)} \u00b7 {spent}{of} s]"
         case "working":
-            doing = escaped(column.detail) or ("passages found, reading them" if column.sources else "reading the question")
+            doing = escaped(column.detail) or (
+                "passages found, reading them" if column.sources else "reading the question"
+            )
             return f":blue-badge[:material/psychology: {doing} \u00b7 {spent} s]"
         case "writing":
             return f":blue-badge[:material/edit: writing \u00b7 {spent} s]"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from backends.base import Answer
+from backends.base import Answer, BackendError
 from ui import settings_panel
 from ui.answer_column import AnswerColumn
-from ui.approaches import LOOKS
+from ui.approaches import look_of
 from ui.ask_box import ask_box, stop_button
-from ui.resources import live, settings
+from ui.resources import live, settings, warm_up
 from ui.shell import open_page
 from ui.stand_in_offer import stand_in_offer
 from ui.text import escaped
@@ -24,7 +24,7 @@ _TRACES = {
 
 def approach_page(approach: str) -> None:
     """Draw the whole page."""
-    look = LOOKS[approach]
+    look = look_of(approach)
     open_page(look.name, look.what)
     main, side = st.columns([2, 1], gap="large")
     with side:
@@ -38,10 +38,12 @@ def approach_page(approach: str) -> None:
     with main:
         ask_box(approach, (approach,))
         _answer(approach)
+        if approach == "rag":
+            _documents()
 
 
 def _explain(approach: str) -> None:
-    look = LOOKS[approach]
+    look = look_of(approach)
     st.markdown(f"{look.title}")
     st.markdown(f":material/thumb_up: **Choose it** {look.choose}")
     st.markdown(f":material/thumb_down: **Leave it** {look.avoid}")
@@ -50,7 +52,9 @@ def _explain(approach: str) -> None:
 def _answer(approach: str) -> None:
     comparison = live(approach)
     if comparison is None:
-        st.info("Ask a question or click a sample: the answer, its timing, its cost and what happened inside show here.")
+        st.info(
+            "Ask a question or click a sample: the answer, its timing, its cost and what happened inside show here."
+        )
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(escaped(comparison.question.text[:500]), anchor=False, width="stretch")
@@ -62,6 +66,26 @@ def _answer(approach: str) -> None:
     column.draw(comparison.columns[0])
     for answer in comparison.answers:
         _inside(answer)
+
+
+def _documents() -> None:
+    """What the collection holds; once the background has opened it, so that the page never waits for it."""
+    current = settings()
+    if current.scripted or not warm_up().state.finished:
+        return
+    from backends.rag.approach import open_index
+
+    st.subheader("Documents in the collection", anchor=False)
+    try:
+        documents = open_index(current).documents()
+    except BackendError as fault:
+        st.text(f"{fault.cause} {fault.next_step}")
+        return
+    if not documents:
+        st.caption("Empty. Add documents with `crossroads index PATH`.")
+        return
+    rows = [{"document": d.name, "format": d.format, "pages": d.pages, "chunks": d.chunks} for d in documents]
+    st.dataframe(rows, width="stretch")
 
 
 def _inside(answer: Answer) -> None:

@@ -38,7 +38,7 @@ LOOKS = {
             "#2f6fde",
             "A language model from the Hub, exactly as published. It knows what was in its training data and "
             "nothing about your company.",
-            "for general language work (rephrasing, summarising, drafting), as the baseline everything else has to beat, "
+            "for general language work (rephrasing, summarising, drafting), as the baseline to beat, "
             "and where data must not leave the machine.",
             "when answers need facts that are yours or recent: it will invent them, and sound sure.",
         ),
@@ -61,7 +61,7 @@ LOOKS = {
             "violet",
             "#8446c9",
             "A giant model that somebody else runs. You send the question over the network and pay per token.",
-            "for hard reasoning, many languages, low volume, or to get going today: nothing to host, best general quality.",
+            "for hard reasoning, many languages, low volume, or to get going today: nothing to host.",
             "when questions may not leave the house, when volume makes tokens dearer than a machine, or when the "
             "provider's outages, limits and model changes are not acceptable.",
         ),
@@ -74,7 +74,14 @@ LOOKS = {
             "Retrieval-augmented generation: your documents are searched for passages close to the question, and the "
             "model answers from those passages, which are shown.",
             "when answers live in documents that change, and people must be able to check where a sentence comes from.",
-            "when there are no documents to search, or when the answer needs a whole document rather than a few passages.",
+            "when there are no documents to search, or the answer needs a whole document rather than a few passages.",
         ),
     )
 }
+
+
+def look_of(approach: str) -> Look:
+    """How an approach looks; one that has no look of its own yet gets a plain one."""
+    return LOOKS.get(approach) or Look(
+        approach, approach.replace("_", " ").capitalize(), ":material/extension:", "gray", "#5f6b7a", "", "", ""
+    )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ui.approaches import LOOKS
+from ui.approaches import look_of
 from ui.resources import ask, live
 
 SAMPLES = (
@@ -59,7 +59,7 @@ def ask_box(page: str, approaches: Sequence[str], *, choose: bool = False) -> No
                     approaches,
                     selection_mode="multi",
                     default=list(approaches),
-                    format_func=lambda approach: f"{LOOKS[approach].icon} {LOOKS[approach].name}",
+                    format_func=lambda approach: f"{look_of(approach).icon} {look_of(approach).name}",
                     key=f"chosen:{page}",
                     label_visibility="collapsed",
                 )

@@ -11,7 +11,7 @@ import streamlit as st
 
 from backends.base import Answer
 from ui import numbers
-from ui.approaches import LOOKS
+from ui.approaches import look_of
 
 _ROW_HEIGHT = 35  # pixels, Streamlit's own
 _PARTS = (("retrieval", 0.35), ("until the first text", 0.6), ("writing", 1.0))
@@ -50,7 +50,7 @@ def table(answers: Sequence[Answer], marked: dict[str, frozenset[str]]) -> pd.Da
     rows: dict[str, dict[str, str]] = {}
     for answer in answers:
         timings, usage = answer.timings, answer.usage
-        name = LOOKS[answer.approach].name + (" (stand-in)" if answer.stand_in else "")
+        name = look_of(answer.approach).name + (" (stand-in)" if answer.stand_in else "")
         rows[name] = {
             "Status": answer.status,
             "Latency": _starred(numbers.seconds(timings.latency_s), answer.approach, marked.get("latency_s")),
@@ -75,16 +75,22 @@ def _starred(value: str, approach: str, winners: frozenset[str] | None) -> str:
 def latency_chart(answers: Sequence[Answer]) -> alt.LayerChart:
     """Latency of each approach in seconds, split into its parts. Bars are answers; unknown has no bar."""
     rows = [
-        {"approach": LOOKS[a.approach].name, "part": part, "order": order, "seconds": value}
+        {"approach": look_of(a.approach).name, "part": part, "order": order, "seconds": value}
         for a in answers
         for order, (part, value) in enumerate(_latency_parts(a))
         if value is not None
     ]
     totals = pd.DataFrame(
-        [{"approach": LOOKS[a.approach].name, "label": numbers.seconds(a.timings.latency_s), "total": a.timings.latency_s or 0.0}
-         for a in answers]
+        [
+            {
+                "approach": look_of(a.approach).name,
+                "label": numbers.seconds(a.timings.latency_s),
+                "total": a.timings.latency_s or 0.0,
+            }
+            for a in answers
+        ]
     )
-    names = [LOOKS[a.approach].name for a in answers]
+    names = [look_of(a.approach).name for a in answers]
     y = alt.Y("approach:N", sort=names, title=None)
     bars = (
         alt.Chart(pd.DataFrame(rows, columns=["approach", "part", "order", "seconds"]))
@@ -107,7 +113,7 @@ def latency_chart(answers: Sequence[Answer]) -> alt.LayerChart:
 
 
 def _colours(answers: Sequence[Answer]) -> alt.Scale:
-    looks = [LOOKS[answer.approach] for answer in answers]
+    looks = [look_of(answer.approach) for answer in answers]
     return alt.Scale(domain=[look.name for look in looks], range=[look.hex for look in looks])
 
 
@@ -128,7 +134,7 @@ def cost_chart(answers: Sequence[Answer]) -> alt.LayerChart:
     frame = pd.DataFrame(
         [
             {
-                "approach": LOOKS[a.approach].name,
+                "approach": look_of(a.approach).name,
                 "usd": None if a.cost.usd is None else float(a.cost.usd) * 1000,
                 "label": "unknown" if a.cost.usd is None else f"{numbers.dollars(a.cost.usd * 1000)}",
                 "position": 0.0 if a.cost.usd is None else float(a.cost.usd) * 1000,
@@ -137,7 +143,7 @@ def cost_chart(answers: Sequence[Answer]) -> alt.LayerChart:
             for a in answers
         ]
     )
-    names = [LOOKS[a.approach].name for a in answers]
+    names = [look_of(a.approach).name for a in answers]
     y = alt.Y("approach:N", sort=names, title=None)
     bars = (
         alt.Chart(frame)

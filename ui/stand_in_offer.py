@@ -20,7 +20,10 @@ def stand_in_offer(current: Settings, question: str | None, key: str) -> None:
     if not backend.needs_key:
         return
     with st.container(border=True):
-        st.markdown(":material/key_off: **No API key.** Set `OPENAI_API_KEY` in the environment, in `.env`, or on the Paid API page.")
+        st.markdown(
+            ":material/key_off: **No API key.** Set `OPENAI_API_KEY` in the environment or `.env`, or enter one on "
+            "the Paid API page."
+        )
         if question:
             expected = backend.estimate(current.question(question))
             st.markdown(f"This question would cost about **{escaped(numbers.dollars(expected.usd))}** (estimate).")
@@ -37,12 +40,14 @@ def stand_in_offer(current: Settings, question: str | None, key: str) -> None:
             icon=":material/swap_horiz:",
             on_click=start.begin,
             args=(current.data,),
-            help="A small model on this machine answers over real HTTP in place of the paid one, labelled as a stand-in.",
+            help="A small model on this machine answers over real HTTP, labelled as a stand-in.",
         )
 
 
 def _watch() -> None:
     start = stand_in_start()
-    st.progress(min(start.waited_s / _USUAL_START_S, 0.99), f"Starting the stand-in \u00b7 {start.waited_s:.0f} of about 12 s")
+    st.progress(
+        min(start.waited_s / _USUAL_START_S, 0.99), f"Starting the stand-in \u00b7 {start.waited_s:.0f} of about 12 s"
+    )
     if not start.under_way:
         st.rerun()

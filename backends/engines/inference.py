@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -27,5 +27,4 @@ def run(function: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _
     """Run `function` on the inference thread and wait for its result; its exception is raised here."""
     if threading.current_thread().name.startswith("inference"):
         return function(*args, **kwargs)
-    result: Future[Any] = _thread.submit(function, *args, **kwargs)
-    return result.result()  # type: ignore[no-any-return]
+    return submit(function, *args, **kwargs).result()

@@ -23,6 +23,8 @@ _models: dict[tuple[str, str | None, str], LocalModel] = {}
 _adapters: dict[tuple[int, Path], AdapterView] = {}
 _lock = threading.RLock()
 
+_IMPORTS_S, _BYTES_PER_S = 3.0, 150e6  # what importing torch and reading weights took on two cores, November 2026
+
 
 @dataclass(frozen=True)
 class LocalModel:
@@ -94,7 +96,8 @@ def load_model(model_id: str, revision: str | None, device: str, data: Path) -> 
     else:
         yield Loading("checking the weights")
     weights = resolve(model_id, data, revision)
-    yield Loading(f"loading {weights.label}")
+    size = sum(file.stat().st_size for file in weights.folder.glob("*.safetensors"))
+    yield Loading(f"loading {weights.label}", _IMPORTS_S + size / _BYTES_PER_S)
     with _lock:
         if not loaded(model_id, revision, device):
             _models[model_id, revision, device] = inference.run(_read, weights, device)
@@ -106,24 +109,36 @@ def _read(weights: Weights, wanted: str) -> LocalModel:
     device = choose_device(wanted)
     try:
         tokenizer = AutoTokenizer.from_pretrained(weights.folder, local_files_only=True, trust_remote_code=False)
-        model = AutoModelForCausalLM.from_pretrained(
+        read: Any = AutoModelForCausalLM.from_pretrained(
             weights.folder,
             local_files_only=True,
             trust_remote_code=False,
             use_safetensors=True,
             dtype=_dtype(device),
+            output_loading_info=True,
         )
     except Exception as error:  # the loader raises its own types per file format; all mean the same to the user
+        if "trust_remote_code" in str(error):
+            raise BackendError(
+                f"{weights.label} brings its own code, which is never run.", "Choose a model that transformers knows."
+            ) from error
         raise BackendError(
             f"{weights.label} could not be loaded ({_first_line(error)}).",
             "Check that it is a causal language model and that its files are complete.",
         ) from error
+    model, report = read
+    if missing := report["missing_keys"]:  # the loader fills these with random numbers and goes on
+        raise BackendError(
+            f"{weights.label} could not be loaded: it lacks tensors, such as {min(missing)} ({len(missing)} in all).",
+            "Check that it is a causal language model and that its files are complete.",
+        )
     model = model.to(device).eval().requires_grad_(False)
     return LocalModel(model, tokenizer, weights, device, str(model.dtype).removeprefix("torch."))
 
 
 def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200]}" if str(error).strip() else type(error).__name__
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
 
 
 def shared_copy(model: Any) -> Any:
@@ -178,16 +193,36 @@ def _attach(base: LocalModel, folder: Path, digest: str) -> AdapterView:
             f"The adapter {folder.name} does not fit {base.weights.model_id} ({_first_line(error)}).",
             "Choose an adapter that was trained on this base.",
         ) from error
+    if missing := _missing_tensors(model, folder):  # peft only warns, and the base would answer in the adapter's name
+        raise BackendError(
+            f"The adapter {folder.name} lacks tensors, such as {min(missing)} ({len(missing)} in all).",
+            "Train it again, or restore the file.",
+        )
     return AdapterView(model.eval(), folder.name, digest, card)
+
+
+def _missing_tensors(model: Any, folder: Path) -> set[str]:
+    from peft import get_peft_model_state_dict
+    from safetensors import safe_open
+
+    with safe_open(folder / "adapter_model.safetensors", "pt") as file:
+        return set(get_peft_model_state_dict(model, save_embedding_layers=False)) - set(file.keys())
 
 
 def _card(folder: Path) -> dict[str, Any]:
     file = folder / "card.json"
-    return json.loads(file.read_text()) if file.is_file() else {}
+    return _json_object(file) if file.is_file() else {}
 
 
 def _peft_config(folder: Path) -> dict[str, Any]:
+    return _json_object(folder / "adapter_config.json")
+
+
+def _json_object(file: Path) -> dict[str, Any]:
     try:
-        return json.loads((folder / "adapter_config.json").read_text())
+        value = json.loads(file.read_text(encoding="utf-8"))
     except ValueError:
-        raise BackendError(f"adapter_config.json in {folder.name} is damaged.", "Restore the adapter.") from None
+        value = None
+    if not isinstance(value, dict):
+        raise BackendError(f"{file.name} of the adapter {file.parent.name} is damaged.", "Restore the adapter.")
+    return value

@@ -11,6 +11,7 @@ from backends.base import Backend, BackendEvent, Cost, Loading, Question, Timing
 from backends.engines import transformers as engine
 from backends.engines.local_model import AdapterView, load_adapter
 from backends.fine_tuned.catalogue import adapter_folder
+from backends.lane import THIS_MACHINE
 from backends.pricing import machine_cost
 from backends.raw import RawBackend
 from backends.settings import Settings
@@ -23,7 +24,7 @@ class FineTunedBackend(Backend):
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.lane = settings.raw.device
+        self.lane = THIS_MACHINE
         self._raw = RawBackend(settings)
         self._view: AdapterView | None = None
 
@@ -41,7 +42,9 @@ class FineTunedBackend(Backend):
     def stream(self, question: Question, cancel: threading.Event) -> Iterator[BackendEvent]:
         assert self._view is not None, "load comes before stream"
         yield Trace("weights", self._raw.base.description)
-        yield Trace("adapter", json.dumps({"name": self._view.name, "sha256": self._view.digest} | self._view.card, indent=1))
+        yield Trace(
+            "adapter", json.dumps({"name": self._view.name, "sha256": self._view.digest} | self._view.card, indent=1)
+        )
         yield from engine.generate(self._raw.base, self._view.model, question, cancel)
 
     def cost(self, usage: Usage, timings: Timings) -> Cost:

@@ -34,7 +34,7 @@ class TrainingSettings:
 
     rank: int = 8
     alpha: int = 16
-    epochs: int = 10
+    epochs: int = 5
     batch: int = 8
     learning_rate: float = 2e-3
     warmup: float = 0.05
@@ -142,7 +142,7 @@ def _trainable(base: LocalModel) -> Any:
 def _example(base: LocalModel, pair: Pair, system_prompt: str) -> dict[str, list[int]]:
     """Token ids of prompt and answer, with the prompt's labels ignored."""
     prompt = build_prompt(base, Question(pair.question, system_prompt, max_tokens=1)).ids[0].tolist()
-    answer = base.tokenizer(pair.answer, add_special_tokens=False).input_ids + [base.tokenizer.eos_token_id]
+    answer = [*base.tokenizer(pair.answer, add_special_tokens=False).input_ids, base.tokenizer.eos_token_id]
     window = base.context_tokens
     if window and len(prompt) + len(answer) > window:
         raise BackendError(
@@ -224,7 +224,9 @@ def _save(base: LocalModel, model: Any, aside: Path, folder: Path, card: dict[st
     whole = aside / "adapter"
     for name, parameter in model.named_parameters():
         if "lora_" in name:
-            parameter.data = parameter.data.to(base.model.dtype if base.model.dtype != torch.float32 else torch.bfloat16)
+            parameter.data = parameter.data.to(
+                base.model.dtype if base.model.dtype != torch.float32 else torch.bfloat16
+            )
     model.peft_config["default"].base_model_name_or_path = base.weights.model_id
     model.save_pretrained(whole, save_embedding_layers=False)
     (whole / "README.md").unlink(missing_ok=True)

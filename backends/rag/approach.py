@@ -20,6 +20,7 @@ from backends.base import (
     Timings,
     Usage,
 )
+from backends.lane import THIS_MACHINE
 from backends.rag.embedder import Embedder
 from backends.rag.index import Index
 from backends.rag.prompt import REFUSAL, build_prompt, fit
@@ -62,7 +63,7 @@ class RagBackend(Backend):
 
     def __init__(self, settings: Settings, generator: Backend) -> None:
         self.settings = settings
-        self.lane = settings.raw.device
+        self.lane = THIS_MACHINE
         self.stand_in = generator.stand_in
         self._generator = generator
         self._index: Index | None = None

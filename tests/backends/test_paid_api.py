@@ -10,9 +10,10 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from backends.base import Answer, BackendError, Question, Timings, Usage
+from backends.lane import THIS_MACHINE
 from backends.paid_api import STAND_IN_LABEL, PaidApiBackend
 from backends.pricing import machine_cost, price
-from backends.settings import OPENAI_URL, RawSettings, Settings, load_settings
+from backends.settings import OPENAI_URL, Settings, load_settings
 from backends.stand_in import StandIn
 from backends.timing import measured
 from tests.backends.openai_server import PATH, paris
@@ -67,10 +68,10 @@ def test_an_answer_over_http_is_measured_and_priced(httpserver: HTTPServer) -> N
     backend = PaidApiBackend(load_settings({"paid_api.base_url": url, "paid_api.api_key": OWN_KEY}))
     answer = list(measured(backend, Question("Capital of France?", "Be brief."), threading.Event()))[-1]
     assert isinstance(answer, Answer)
-    assert (answer.status, answer.text, answer.model, answer.stand_in) == ("ok", "Paris.", "gpt-5-mini", False)
+    assert (answer.status, answer.text, answer.model, answer.stand_in) == ("ok", "Paris.", "gpt-4.1-mini", False)
     assert answer.usage == Usage(12, 3, source="server")
     assert answer.cost.usd is None
-    assert answer.cost.basis.startswith("no price is known for gpt-5-mini at localhost")
+    assert answer.cost.basis.startswith("no price is known for gpt-4.1-mini at localhost")
     request, _ = httpserver.log[0]
     assert request.headers["Authorization"] == f"Bearer {OWN_KEY}"
     assert request.get_json()["messages"] == [
@@ -83,7 +84,7 @@ def test_an_answer_over_http_is_measured_and_priced(httpserver: HTTPServer) -> N
 def test_the_paid_price(monkeypatch: pytest.MonkeyPatch) -> None:
     backend = PaidApiBackend(settings(monkeypatch))
     usage = Usage(1000, 100, source="server")
-    assert backend.cost(usage, Timings(latency_s=1)) == price(usage, "gpt-5-mini", OPENAI_URL)
+    assert backend.cost(usage, Timings(latency_s=1)) == price(usage, "gpt-4.1-mini", OPENAI_URL)
     assert backend.cost(Usage(), Timings()).usd is None
     assert (backend.lane, backend.stand_in) == (None, False)
 
@@ -98,7 +99,7 @@ def test_no_key_and_no_stand_in_says_what_to_do_and_what_it_would_cost() -> None
         "There is no API key for https://api.openai.com/v1. "
         "Set OPENAI_API_KEY in the environment or in .env, or start the stand-in: `crossroads stand-in`."
     )
-    assert backend.estimate(Question("Hello, you!", "Hi.", max_tokens=160)).usd == Decimal("0.000321")
+    assert backend.estimate(Question("Hello, you!", "Hi.", max_tokens=160)).usd == Decimal("0.0002576")
 
 
 @pytest.mark.parametrize("key", ["", "   "])
@@ -109,10 +110,13 @@ def test_an_empty_key_is_no_key(monkeypatch: pytest.MonkeyPatch, key: str) -> No
 
 
 def test_the_stand_in_answers_where_there_is_no_key() -> None:
-    backend = PaidApiBackend(load_settings({"raw.device": "cpu"}), STAND_IN)
-    assert (backend.stand_in, backend.lane, backend.model) == (True, "cpu", STAND_IN_LABEL)
+    backend = PaidApiBackend(load_settings(), STAND_IN)
+    assert (backend.stand_in, backend.lane, backend.model) == (True, THIS_MACHINE, STAND_IN_LABEL)
     assert backend.needs_key is False
-    assert STAND_IN_LABEL == "stand-in: HuggingFaceTB/SmolLM2-135M-Instruct (transformers serve on this machine)"
+    assert (
+        STAND_IN_LABEL
+        == "stand-in: HuggingFaceTB/SmolLM2-135M-Instruct (Q4_1 weights, transformers serve on this machine)"
+    )
     assert (backend.connection.base_url, backend.connection.model) == (STAND_IN.url, STAND_IN.model)
     assert backend.connection.key == ""
     cost = backend.cost(Usage(10, 10, source="server"), Timings(latency_s=36))
@@ -136,7 +140,7 @@ def test_the_stand_ins_own_address_is_the_stand_in_and_gets_no_key(monkeypatch: 
 def test_a_server_on_this_machine_waits_for_its_turn_and_costs_machine_time() -> None:
     local = {"paid_api.base_url": "http://127.0.0.1:8000/v1", "paid_api.on_this_machine": True}
     backend = PaidApiBackend(load_settings(local))
-    assert backend.lane == RawSettings().device  # the raw model's lane, so that they take turns
+    assert backend.lane == THIS_MACHINE  # the raw model's lane, so that they take turns
     assert backend.cost(Usage(1, 1), Timings(latency_s=2.31)) == machine_cost(2.31, Decimal("0.10"))
 
 

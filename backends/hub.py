@@ -1,0 +1,160 @@
+"""Models from the Hugging Face Hub: found in a cache, or downloaded once and then used offline.
+
+`HF_HOME`, `HF_ENDPOINT` and `HF_TOKEN` are respected; without `HF_HOME` the cache lies in the data folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from backends.base import BackendError
+
+if TYPE_CHECKING:
+    from huggingface_hub.errors import HfHubHTTPError
+
+_WANTED = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "1_Pooling/*"]
+_UNWANTED = ["onnx/*", "openvino/*", "original/*"]
+
+
+def _hub_folder(data: Path) -> Path | None:
+    """The user's own Hub cache if HF_HOME or HF_HUB_CACHE is set, else one inside the data folder."""
+    if os.environ.get("HF_HOME") or os.environ.get("HF_HUB_CACHE"):
+        return None
+    return (data / "hub").resolve()
+
+
+def cached(model_id: str, data: Path, revision: str | None) -> Path | None:
+    """A snapshot that an earlier download finished, in our cache or in the user's own (only read).
+
+    Raises `BackendError` for an id or a revision that cannot exist.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    _check_revision(revision)
+    for cache in dict.fromkeys((_hub_folder(data), None)):
+        try:
+            found = snapshot_download(
+                model_id,
+                revision=revision or None,
+                cache_dir=cache,
+                local_files_only=True,
+                allow_patterns=_WANTED,
+                ignore_patterns=_UNWANTED,
+            )
+        except LocalEntryNotFoundError:  # nothing there, or files of its list are missing
+            continue
+        except HFValidationError:
+            raise BackendError(f"{model_id[:100]!r} is not a Hub id.", "Hub ids look like owner/name.") from None
+        if _whole(Path(found)):
+            return Path(found)
+    return None
+
+
+def _check_revision(revision: str | None) -> None:
+    """A revision becomes part of a path in the cache."""
+    if revision and (not re.fullmatch(r"\w[\w./-]{0,199}", revision) or ".." in revision):
+        raise BackendError(f"{revision[:100]!r} is not a revision.", "Give a branch, a tag or a commit.")
+
+
+def _whole(folder: Path) -> bool:
+    """Whether config and weights are there, every shard of an index included."""
+    if not (folder / "config.json").is_file() or not any(folder.glob("*.safetensors")):
+        return False
+    for index in folder.glob("*.safetensors.index.json"):
+        try:
+            shards = set(json.loads(index.read_text())["weight_map"].values())
+        except (ValueError, KeyError, AttributeError):
+            return False
+        if not all((folder / shard).is_file() for shard in shards):
+            return False
+    return True
+
+
+def download(model_id: str, data: Path, revision: str | None) -> Path:
+    """Fetch what is needed of a repository. The snapshot's folder is named by its commit."""
+    from huggingface_hub import HfApi, snapshot_download
+
+    endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or None
+    with _hub_faults(model_id, revision):
+        info = HfApi(endpoint=endpoint).model_info(model_id, revision=revision or None, timeout=20)
+        if not any(file.rfilename.endswith(".safetensors") for file in info.siblings or ()):
+            raise BackendError(
+                f"{model_id} has no safetensors weights on the Hub.",
+                "Only safetensors are loaded; choose another model.",
+            )
+        # Asked by its name and not by its commit, so that the cache knows later which commit the name meant.
+        return Path(
+            snapshot_download(
+                model_id,
+                revision=revision or None,
+                endpoint=endpoint,
+                cache_dir=_hub_folder(data),
+                allow_patterns=_WANTED,
+                ignore_patterns=_UNWANTED,
+            )
+        )
+
+
+@contextmanager
+def _hub_faults(model_id: str, revision: str | None) -> Iterator[None]:
+    """The Hub's faults as sentences. What the library says is left out: it may quote the request, token included."""
+    import httpx2
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    try:
+        yield
+    except GatedRepoError:
+        raise BackendError(f"{model_id} is gated on the Hub.", "Accept its terms there and set HF_TOKEN.") from None
+    except RepositoryNotFoundError:
+        raise _unknown(model_id) from None
+    except RevisionNotFoundError:
+        raise BackendError(
+            f"{model_id} has no revision {revision}.", "Choose a branch, tag or commit that exists."
+        ) from None
+    except HfHubHTTPError as error:
+        raise _refused(model_id, error) from None
+    except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, KeyError) as error:
+        cause = error.__cause__ if isinstance(error, FileNotFoundError) and error.__cause__ else error
+        if isinstance(cause, HfHubHTTPError):
+            raise _refused(model_id, cause) from None
+        if isinstance(cause, OSError) and cause.errno:  # the library wraps faults of the network, these are the disk's
+            raise BackendError(
+                f"{model_id} could not be written to disk: {cause.strerror}.", "Make room for it and ask again."
+            ) from None
+        raise BackendError(
+            f"{model_id} is not on this machine and the Hub did not deliver it ({type(cause).__name__}).",
+            "Check the network or HF_ENDPOINT and ask again, or use a local folder.",
+        ) from None
+
+
+def _refused(model_id: str, error: HfHubHTTPError) -> BackendError:
+    status = error.response.status_code
+    if status == 401 and "authorization" not in error.response.request.headers:
+        return _unknown(model_id)
+    if status == 401:
+        return BackendError(f"The Hub refused the token that it was sent for {model_id}.", "Correct or unset HF_TOKEN.")
+    if status == 403:
+        return BackendError(f"The Hub does not let you read {model_id}.", "Set HF_TOKEN to a token that may read it.")
+    return BackendError(
+        f"{model_id} is not on this machine and the Hub answered with status {status}.",
+        "Ask again later, or use a local folder.",
+    )
+
+
+def _unknown(model_id: str) -> BackendError:
+    return BackendError(
+        f"There is no model {model_id} on the Hub, or it is private.",
+        "Check the id, or set HF_TOKEN for a private one.",
+    )

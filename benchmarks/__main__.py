@@ -1,0 +1,134 @@
+"""`python -m benchmarks [NAME ...]`: measure, print a table, write the results."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from backends.base import BackendError
+from backends.fine_tuned.catalogue import adapter_folder
+from backends.settings import FineTunedSettings
+from benchmarks.bench import HOME, Bench, Outcome
+from benchmarks.children import child
+from benchmarks.machine import describe_machine
+from benchmarks.report import table, write
+
+BENCHMARKS = ("start_up", "memory", "paid_overhead", "decode", "quality")
+"""In this order: what is weighed from outside comes before this process itself loads a model."""
+
+LATEST = HOME / "benchmarks" / "results" / "latest.json"
+
+_progress = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+
+
+def main(
+    names: Annotated[list[str] | None, typer.Argument(help=f"Any of {', '.join(BENCHMARKS)}; all if left out.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="One repeat and few questions: does it run at all?")] = False,
+    repeats: Annotated[int | None, typer.Option(min=1, help="Repeats per figure, in place of each one's own.")] = None,
+    adapter: Annotated[
+        str | None, typer.Option(help="Name or folder of the adapter; the sample's if left out.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="A data folder to keep; a temporary one if left out.")] = None,
+    out: Annotated[
+        Path, typer.Option(help="Where the results go.", show_default="benchmarks/results/latest.json")
+    ] = LATEST,
+) -> None:
+    """Measure Crossroads against the bare libraries, on this machine, in the same run."""
+    if unknown := [name for name in names or () if name not in BENCHMARKS]:
+        raise typer.BadParameter(f"There is no benchmark {unknown[0]!r}; there are {', '.join(BENCHMARKS)}.")
+    _only_defaults()
+    head: dict[str, Any] = {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "quick": quick,
+        "machine": describe_machine(),
+        "excluded": "The weights were converted and the sample documents indexed before anything was measured.",
+    }
+    with _data_folder(data) as folder:
+        bench = Bench(folder, quick, _adapter(adapter, folder), _progress.print, repeats)
+        outcomes, failed = _run(names or BENCHMARKS, bench, out, head)
+    _print(head, outcomes, failed)
+    _progress.print(f"Every repeat is in {out}.")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _only_defaults() -> None:
+    """Nobody's keys or settings change what is measured, here or in the child processes."""
+    for name in list(os.environ):
+        if name.startswith(("CROSSROADS_", "OPENAI_")):
+            del os.environ[name]
+
+
+@contextmanager
+def _data_folder(wanted: Path | None) -> Iterator[Path]:
+    """A data folder with everything prepared, in a process of its own."""
+    with tempfile.TemporaryDirectory(prefix="crossroads-bench-") as temporary:
+        folder = (wanted or Path(temporary)).resolve()
+        with child(["-m", "benchmarks.prepare", str(folder)]) as preparing:
+            if status := preparing.wait():
+                raise SystemExit(f"preparing the data folder failed with status {status}")
+        yield folder
+
+
+def _adapter(wanted: str | None, data: Path) -> str | None:
+    """The adapter's folder. One that was asked for must exist; without the sample's, its figures are left out."""
+    try:
+        return str(adapter_folder(wanted or FineTunedSettings().adapter, data).resolve())
+    except BackendError as fault:
+        if wanted:
+            raise typer.BadParameter(f"{fault.cause} {fault.next_step}", param_hint="--adapter") from None
+        _progress.print(f"{fault.cause} Figures of the fine-tuned column are left out.")
+        return None
+
+
+def _run(
+    names: list[str] | tuple[str, ...], bench: Bench, out: Path, head: dict[str, Any]
+) -> tuple[dict[str, Outcome], dict[str, str]]:
+    """One after another; the file is written after each, so that an interrupted run keeps what it has."""
+    outcomes: dict[str, Outcome] = {}
+    failed: dict[str, str] = {}
+    for name in names:
+        _progress.print(f"== {name}")
+        try:
+            outcomes[name] = importlib.import_module(f"benchmarks.{name}").run(bench)
+        except Exception as fault:  # the others can still be measured; the exit status tells
+            traceback.print_exc()
+            failed[name] = f"{type(fault).__name__}: {fault}"
+        write(out, head, outcomes, failed)
+    return outcomes, failed
+
+
+def _print(head: dict[str, Any], outcomes: dict[str, Outcome], failed: dict[str, str]) -> None:
+    console = Console(width=None if sys.stdout.isatty() else 200)
+    machine = head["machine"]
+    console.print(
+        f"{head['date']} · {machine['cpu']} · {machine['cores_usable']} cores · {machine['ram_gb']} GB · "
+        f"load {machine['load_average_at_start'][0]} · Python {machine['python']} · "
+        + json.dumps(machine["packages"]).strip("{}").replace('"', ""),
+        markup=False,
+        highlight=False,
+    )
+    console.print(table([figure for outcome in outcomes.values() for figure in outcome.figures]))
+    notes = [head["excluded"], *(f"{name}: {note}" for name, outcome in outcomes.items() for note in outcome.notes)]
+    if head["quick"]:
+        notes.insert(0, "A quick run shows that the benchmarks work; its figures mean little.")
+    for note in notes:
+        console.print(f"- {note}", markup=False, highlight=False)
+    for name, sentence in failed.items():
+        console.print(f"{name} FAILED: {sentence}", markup=False, highlight=False)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,185 @@
+"""What the paid column costs on top of the bare openai client: time to the first text, tokens per second.
+
+Both ask the same scripted server (a process of its own) with the same request. Ours is asked through `compare()`, and
+the clock is the caller's: it runs from the call until the event is in the caller's hands, threads and queues included,
+which is stricter than the numbers of the answer itself (those are kept in the raw results). The bare client is one
+`OpenAI` object, made once, in two variants: *fresh connection* opens one for every answer, as the paid column does on
+purpose; *keep-alive* uses one connection again and again. Importing the SDK (`load`) comes before the clock.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from backends.base import Answer, Question, TextDelta
+from backends.compare import compare
+from backends.paid_api import PaidApiBackend
+from benchmarks.bench import SHORT_QUESTION, Bench, Outcome
+from benchmarks.children import child, line_from
+from benchmarks.figures import Figure, Goal
+
+if TYPE_CHECKING:
+    from openai import OpenAI
+
+NAME = "paid_overhead"
+_KEY = "bench-key"
+_PACES = (("200 tokens, one every 5 ms", 200, 5), ("2,000 tokens at full speed", 2000, 0))
+_ADDED_TTFT = Goal(5, "at most", "ms")
+_LOST_SPEED = Goal(2, "at most", "%")
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """One answer as its caller saw it; `reported_*` are the answer's own numbers where it has any."""
+
+    ttft_ms: float
+    tokens_per_s: float
+    reported_ttft_ms: float | None = None
+    reported_tokens_per_s: float | None = None
+
+
+class _Ear:
+    """Stamps the pieces of one answer as they come."""
+
+    def __init__(self) -> None:
+        self.began = time.monotonic()
+        self.first = self.last = 0.0
+        self.pieces = 0
+
+    def hear(self) -> None:
+        self.last = time.monotonic()
+        self.first = self.first or self.last
+        self.pieces += 1
+
+    def heard(self, expected: int, ttft_s: float | None = None, tokens_per_s: float | None = None) -> _Heard:
+        if self.pieces != expected:
+            raise RuntimeError(f"{self.pieces} of {expected} tokens arrived")
+        return _Heard(
+            1000 * (self.first - self.began),
+            (self.pieces - 1) / (self.last - self.first),
+            None if ttft_s is None else 1000 * ttft_s,
+            tokens_per_s,
+        )
+
+
+def run(bench: Bench) -> Outcome:
+    """Measure ours, fresh connection and keep-alive in turn, at each pace."""
+    figures: list[Figure] = []
+    raw: dict[str, Any] = {}
+    with child(["-m", "benchmarks.sse_server"]) as server:
+        port = int(line_from(server))
+        for label, tokens, pace_ms in _PACES:
+            url = f"http://127.0.0.1:{port}/{tokens}/{pace_ms}/v1"
+            heard = _measure(bench, label, url, tokens)
+            figures += _figures(label, heard, paced=bool(pace_ms))
+            raw[label] = {arm: [asdict(one) for one in answers] for arm, answers in heard.items()}
+    return Outcome(tuple(figures), _NOTES, raw)
+
+
+_NOTES = (
+    "Keep-alive is shown because it is the fastest way to ask; the paid column opens a connection per answer so that "
+    "its latency does not depend on how long ago the last question was.",
+    "At full speed the server sends tens of thousands of tokens a second, far beyond any model; it shows what a token "
+    "costs inside and has no goal for speed. The first answer of each kind is a warm-up and left out.",
+)
+
+
+def _measure(bench: Bench, label: str, url: str, tokens: int) -> dict[str, list[_Heard]]:
+    backend = PaidApiBackend(bench.settings(paid_api__base_url=url, paid_api__api_key=_KEY))
+    question = bench.settings(max_tokens=tokens).question(SHORT_QUESTION)
+    list(backend.load(threading.Event()))
+    fresh, kept = _client(url, keep_alive=False), _client(url, keep_alive=True)
+    arms: dict[str, Callable[[], _Heard]] = {
+        "ours": lambda: _ask_ours(backend, question, tokens),
+        "fresh connection": lambda: _ask_bare(fresh, backend.connection.model, question, tokens),
+        "keep-alive": lambda: _ask_bare(kept, backend.connection.model, question, tokens),
+    }
+    heard: dict[str, list[_Heard]] = {name: [] for name in arms}
+    repeats = bench.repeats(21)
+    with fresh, kept:
+        for repeat in range(repeats + 1):
+            if repeat % 5 == 1 or repeats == 1:
+                bench.report(f"{label}: {repeat} of {repeats}")
+            for name, ask in arms.items():
+                answer = ask()
+                if repeat:
+                    heard[name].append(answer)
+    return heard
+
+
+def _client(url: str, keep_alive: bool) -> OpenAI:
+    import httpx2
+    from openai import DefaultHttpxClient, OpenAI
+
+    limits = httpx2.Limits(max_keepalive_connections=None if keep_alive else 0)
+    http = DefaultHttpxClient(limits=limits, trust_env=False)
+    return OpenAI(api_key=_KEY, base_url=url, max_retries=0, http_client=http)
+
+
+def _ask_ours(backend: PaidApiBackend, question: Question, tokens: int) -> _Heard:
+    ear = _Ear()
+    answer: Answer | None = None
+    for _, event in compare([backend], question, threading.Event()):
+        if isinstance(event, TextDelta):
+            ear.hear()
+        elif isinstance(event, Answer):
+            answer = event
+    if answer is None or answer.status != "ok":
+        raise RuntimeError(f"the paid column did not answer: {answer and answer.error}")
+    return ear.heard(tokens, answer.timings.ttft_s, answer.timings.tokens_per_s)
+
+
+def _ask_bare(client: OpenAI, model: str, question: Question, tokens: int) -> _Heard:
+    ear = _Ear()
+    stream = client.chat.completions.create(
+        model=model,
+        messages=[
+            {"role": "system", "content": question.system_prompt},
+            {"role": "user", "content": question.text},
+        ],
+        stream=True,
+        stream_options={"include_usage": True},
+        max_tokens=question.max_tokens,
+        temperature=question.temperature,
+        seed=question.seed,
+    )
+    for chunk in stream:
+        if chunk.choices and chunk.choices[0].delta.content:
+            ear.hear()
+    return ear.heard(tokens)
+
+
+def _figures(label: str, heard: dict[str, list[_Heard]], paced: bool) -> list[Figure]:
+    figures = []
+    for variant in ("fresh connection", "keep-alive"):
+        reference = f"openai client, {variant}"
+        ours, bare = heard["ours"], heard[variant]
+        figures.append(
+            Figure(
+                NAME,
+                f"{label}: time to first text",
+                "ms",
+                tuple(one.ttft_ms for one in ours),
+                reference,
+                tuple(one.ttft_ms for one in bare),
+                "difference",
+                _ADDED_TTFT,
+            )
+        )
+        figures.append(
+            Figure(
+                NAME,
+                f"{label}: speed",
+                "tokens/s",
+                tuple(one.tokens_per_s for one in ours),
+                reference,
+                tuple(one.tokens_per_s for one in bare),
+                "lost",
+                _LOST_SPEED if paced else None,
+            )
+        )
+    return figures

@@ -1,0 +1,167 @@
+"""Where a setting comes from, what is refused, and where a key may not go."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from backends.base import BackendError, Question
+from backends.settings import Settings, load_settings, setting_names
+
+KEY = "key-0123456789-secret"
+
+
+@pytest.fixture(autouse=True)
+def _only_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CROSSROADS_DATA")
+
+
+def test_defaults() -> None:
+    settings = load_settings()
+    assert settings.data == Path("data")
+    assert settings.raw.model == "HuggingFaceTB/SmolLM2-135M-Instruct"
+    assert (settings.temperature, settings.seed, settings.scripted) == (0.0, 0, False)
+    assert (settings.rag.collection, settings.rag.generator) == ("handbook", "raw")
+    assert settings.machine_usd_per_hour == Decimal("0.10")
+    assert (settings.openai_api_key, settings.paid_api.api_key, settings.paid_api.base_url) == (None, None, None)
+
+
+def test_the_environment_goes_over_defaults_and_overrides_over_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROSSROADS_MAX_TOKENS", "33")
+    monkeypatch.setenv("CROSSROADS_RAG__K", "7")
+    monkeypatch.setenv("CROSSROADS_RAG__COLLECTION", "from-environment")
+    monkeypatch.setenv("CROSSROADS_RAW__MODEL", "environment/model")
+    settings = load_settings({"rag.k": "9", "temperature": "0.5"})
+    assert (settings.max_tokens, settings.raw.model) == (33, "environment/model")
+    assert (settings.rag.k, settings.rag.collection, settings.rag.min_score) == (9, "from-environment", 0.25)
+    assert settings.temperature == 0.5
+
+
+def test_a_dot_env_file_lies_between_defaults_and_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("CROSSROADS_SEED=4\nCROSSROADS_RAG__K=5\nOPENAI_API_KEY=from-file\nUNRELATED=1\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(Settings.model_config, "env_file", ".env")
+    monkeypatch.setenv("CROSSROADS_RAG__K", "6")
+    settings = load_settings()
+    assert (settings.seed, settings.rag.k) == (4, 6)
+    assert settings.openai_api_key is not None
+    assert settings.openai_api_key.get_secret_value() == "from-file"
+
+
+def test_the_question_carries_the_generation_settings() -> None:
+    settings = load_settings({"system_prompt": "Be brief.", "max_tokens": 5, "temperature": 0.25, "seed": 8})
+    assert settings.question("q") == Question("q", "Be brief.", 5, 0.25, 8)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("max_token", "Did you mean max_tokens?"),
+        ("rag.kk", "Did you mean rag.k?"),
+        ("paid_api.baseurl", "Did you mean paid_api.base_url?"),
+        ("RAW.MODEL", None),
+        ("", None),
+        ("zzz", None),
+        ("raw", None),
+        ("openai_api_key", None),
+    ],
+)
+def test_an_unknown_name_is_refused_with_a_suggestion(name: str, hint: str | None) -> None:
+    with pytest.raises(BackendError) as refused:
+        load_settings({name: "1"})
+    assert refused.value.cause == f"There is no setting called {name!r}."
+    if hint:
+        assert refused.value.next_step == hint
+    else:
+        assert refused.value.next_step.startswith(("Did you mean ", "The names are: data, scripted, system_prompt, "))
+
+
+def test_every_name_that_can_be_set() -> None:
+    names = setting_names()
+    assert len(names) == len(set(names))
+    assert {"max_tokens", "temperature", "system_prompt", "raw.model", "fine_tuned.adapter"} <= set(names)
+    assert {"paid_api.model", "paid_api.base_url", "rag.collection", "rag.k"} <= set(names)
+    assert not [name for name in names if name.startswith("openai")]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("max_tokens", "0"),
+        ("max_tokens", "many"),
+        ("max_tokens", "1.5"),
+        ("temperature", "-0.1"),
+        ("temperature", "2.1"),
+        ("temperature", "nan"),
+        ("rag.k", "0"),
+        ("rag.generator", "rag"),
+        ("raw.device", "tpu"),
+        ("machine_usd_per_hour", "-1"),
+        ("machine_usd_per_hour", "NaN"),
+        ("machine_usd_per_hour", "Infinity"),
+        ("paid_api.deadline_s", "0"),
+        ("scripted", "perhaps"),
+    ],
+)
+def test_a_refused_value_is_named(name: str, value: str) -> None:
+    with pytest.raises(BackendError) as refused:
+        load_settings({name: value})
+    assert refused.value.cause.startswith(f"The setting {name} was refused: ")
+    assert refused.value.next_step == "Give it another value."
+
+
+def test_a_refused_value_from_the_environment_is_named_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROSSROADS_RAG__K", "few")
+    with pytest.raises(BackendError, match=r"^The setting rag\.k was refused: "):
+        load_settings()
+
+
+def test_a_section_that_is_no_section_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROSSROADS_RAW", "gpt2")
+    with pytest.raises(BackendError, match="raw"):
+        load_settings()
+
+
+def test_settings_cannot_be_changed() -> None:
+    settings = load_settings()
+    with pytest.raises(ValueError, match="frozen"):
+        settings.max_tokens = 1
+    with pytest.raises(ValueError, match="frozen"):
+        settings.rag.k = 1
+
+
+def key_of(settings: Settings) -> str | None:
+    return settings.paid_api.api_key.get_secret_value() if settings.paid_api.api_key else None
+
+
+def test_a_key_stays_with_the_address_it_was_configured_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROSSROADS_PAID_API__BASE_URL", "https://gateway.example/v1")
+    monkeypatch.setenv("CROSSROADS_PAID_API__API_KEY", KEY)
+    assert key_of(load_settings()) == KEY
+    assert key_of(load_settings({"paid_api.base_url": "https://gateway.example/v1"})) == KEY
+    assert key_of(load_settings({"paid_api.model": "another"})) == KEY
+    assert key_of(load_settings({"paid_api.base_url": "https://other.example/v1"})) is None
+
+
+def test_a_key_without_an_address_does_not_go_to_a_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROSSROADS_PAID_API__API_KEY", KEY)
+    assert key_of(load_settings({"paid_api.base_url": "https://other.example/v1"})) is None
+
+
+def test_a_key_given_together_with_the_address_belongs_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROSSROADS_PAID_API__API_KEY", "another-key")
+    settings = load_settings({"paid_api.base_url": "https://other.example/v1", "paid_api.api_key": KEY})
+    assert key_of(settings) == KEY
+
+
+def test_keys_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("CROSSROADS_PAID_API__API_KEY", KEY)
+    settings = load_settings()
+    for shown in (repr(settings), str(settings), f"{settings.paid_api}", settings.model_dump_json(), str(settings.model_dump())):
+        assert KEY not in shown
+    with pytest.raises(BackendError) as refused:
+        load_settings({"paid_api.api_key": KEY, "paid_api.max_retries": KEY})
+    assert KEY not in str(refused.value)

@@ -1,0 +1,117 @@
+"""Question files as people write them, and the sentence where they cannot be read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from backends.base import BackendError
+from evaluation.question_sets import Sample, read_question_set
+
+
+def written(folder: Path, name: str, content: str | bytes) -> Path:
+    file = folder / name
+    file.write_bytes(content.encode() if isinstance(content, str) else content)
+    return file
+
+
+def test_a_csv_with_every_column(tmp_path: Path) -> None:
+    file = written(
+        tmp_path,
+        "questions.csv",
+        "id,question,reference_answer,key_facts,source,tags\n"
+        'q1,"How long, exactly?",30 days.,30 days|thirty days; unopened ,a.pdf;b.md,single_fact; superseded\n',
+    )
+    assert read_question_set(file) == [
+        Sample(
+            "q1",
+            "How long, exactly?",
+            "30 days.",
+            (("30 days", "thirty days"), ("unopened",)),
+            ("a.pdf", "b.md"),
+            ("single_fact", "superseded"),
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("q.csv", "question\nOne?\n\nTwo?\n"),
+        ("q.csv", "\ufeffquestion\nOne?\nTwo?\n"),
+        ("q.csv", "question\r\nOne?\r\n  Two?  \r\n"),
+        ("q.jsonl", '{"question": "One?"}\n\n{"question": " Two? "}'),
+    ],
+    ids=["csv", "byte-order-mark", "windows", "jsonl"],
+)
+def test_a_question_alone_is_enough(tmp_path: Path, name: str, content: str) -> None:
+    samples = read_question_set(written(tmp_path, name, content))
+    assert [(sample.id, sample.question) for sample in samples] == [("1", "One?"), ("2", "Two?")]
+    assert samples[0] == Sample("1", "One?")
+
+
+def test_a_line_break_inside_a_quoted_question_stays(tmp_path: Path) -> None:
+    (sample,) = read_question_set(written(tmp_path, "q.csv", 'question,id\n"One\ntwo?",x\n'))
+    assert (sample.question, sample.id) == ("One\ntwo?", "x")
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\x85", "\x0b"], ids=ascii)
+def test_a_separator_that_is_no_line_break_stays_in_its_question(tmp_path: Path, separator: str) -> None:
+    question = f"One{separator}two?"
+    (from_csv,) = read_question_set(written(tmp_path, "q.csv", f"question,id\n{question},x\n"))
+    row = json.dumps({"question": question, "id": "x"}, ensure_ascii=False)
+    (from_json,) = read_question_set(written(tmp_path, "q.jsonl", row + "\n"))
+    assert from_csv == from_json == Sample("x", question)
+
+
+def test_jsonl_values_that_are_not_text(tmp_path: Path) -> None:
+    row = {"id": 7, "question": "One?", "source": ["a.pdf", "b.md"], "tags": ["single_fact"]}
+    (sample,) = read_question_set(written(tmp_path, "q.jsonl", json.dumps(row)))
+    assert sample == Sample("7", "One?", sources=("a.pdf", "b.md"), tags=("single_fact",))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "cause"),
+    [
+        ("q.csv", "", "q.csv has no questions."),
+        ("q.csv", "frage\nWas?\n", "q.csv has no questions."),
+        ("q.csv", "question\n \n", "q.csv has no questions."),
+        ("q.jsonl", "", "q.jsonl has no questions."),
+        ("q.jsonl", '{"question": null}', "q.jsonl has no questions."),
+        ("q.jsonl", '{"question": "One?"}\nnot json', "q.jsonl has a line that is not JSON."),
+        ("q.csv", "question\nCaf\u00e9?\n".encode("latin-1"), "q.csv is not UTF-8 text."),
+        ("q.csv", "question\nOne?\n".encode("utf-16"), "q.csv is not UTF-8 text."),
+    ],
+)
+def test_an_unusable_file_is_a_sentence(tmp_path: Path, name: str, content: str | bytes, cause: str) -> None:
+    with pytest.raises(BackendError) as refused:
+        read_question_set(written(tmp_path, name, content))
+    assert refused.value.cause == cause
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("q.jsonl", "[1, 2]"),
+        ("q.jsonl", '"One?"'),
+        ("q.jsonl", "null"),
+        ("q.jsonl", '{"question": 5}'),
+        ("q.jsonl", '{"question": ["One?"]}'),
+        ("q.jsonl", "[" * 100_000),
+        ("q.csv", "question\n" + "x" * 200_000 + "\n"),
+    ],
+    ids=["list", "text", "null", "number", "nested", "deep", "long"],
+)
+def test_rows_that_are_no_questions_are_a_sentence_that_names_the_file(tmp_path: Path, name: str, content: str) -> None:
+    with pytest.raises(BackendError) as refused:
+        read_question_set(written(tmp_path, name, content))
+    assert name in refused.value.cause
+
+
+@pytest.mark.parametrize("name", ["missing.csv", "."])
+def test_no_file(tmp_path: Path, name: str) -> None:
+    with pytest.raises(BackendError) as refused:
+        read_question_set(tmp_path / name)
+    assert refused.value.cause == f"There is no file {tmp_path / name}."
