@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 
 from backends.base import Answer, BackendError, Event, Loading, Passage, Queued
+from backends.questions import encodable, visible
 from backends.settings import Settings, load_settings
 from evaluation.records import answer_record, passage_record
 
@@ -26,12 +27,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-progress = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
-out = Console(highlight=False, markup=False, soft_wrap=True)
+_progress = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+_out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting for this call.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Collection = Annotated[str | None, typer.Option(help="Name of the document collection.")]
+
+
+def say(text: str) -> None:
+    """Print a result. Text from models and documents cannot steer the terminal: control characters are left out."""
+    _out.print(visible(text))
+
+
+def report(text: str) -> None:
+    """Print progress or a fault, on standard error."""
+    _progress.print(visible(text))
 
 
 def main() -> None:
@@ -47,10 +58,10 @@ def _faults() -> Iterator[None]:
     try:
         yield
     except BackendError as fault:
-        progress.print(f"{fault.cause} {fault.next_step}")
+        report(f"{fault.cause} {fault.next_step}")
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        progress.print("Stopped.")
+        report("Stopped.")
         raise typer.Exit(1) from None
 
 
@@ -89,7 +100,7 @@ def ask(
             param_hint="--approach",
         )
     settings = _settings(set_)
-    text = sys.stdin.buffer.read().decode(errors="replace") if question == "-" else question
+    text = sys.stdin.buffer.read().decode(errors="replace") if question == "-" else encodable(question)
     answers: dict[str, Answer] = {}
     with _faults():
         makers = [backends.make(name, settings) for name in chosen]
@@ -109,22 +120,22 @@ def ask(
 def _report(name: str, event: Event) -> None:
     match event:
         case Queued(behind):
-            progress.print(f"{name}: queued behind {', '.join(behind)}")
+            report(f"{name}: queued behind {', '.join(behind)}")
         case Loading(what, expected_s):
-            progress.print(f"{name}: {what}" + (f" (about {expected_s:.0f} s)" if expected_s else ""))
+            report(f"{name}: {what}" + (f" (about {expected_s:.0f} s)" if expected_s else ""))
         case Answer(status=status, timings=timings):
             spent = f" in {timings.latency_s:.2f} s" if timings.latency_s is not None else ""
-            progress.print(f"{name}: {status}{spent}")
+            report(f"{name}: {status}{spent}")
 
 
 def _print_answers(answers: list[Answer]) -> None:
     for answer in answers:
         label = f"{answer.approach} · {answer.model}" + (" · STAND-IN" if answer.stand_in else "")
-        out.print(f"\n== {label}")
+        say(f"\n== {label}")
         if answer.text.strip():
-            out.print(answer.text.strip())
+            say(answer.text.strip())
         if answer.error:
-            out.print(f"[{answer.status}] {answer.error}")
+            say(f"[{answer.status}] {answer.error}")
         timings = answer.timings
         numbers = [
             f"latency {timings.latency_s:.2f} s" if timings.latency_s is not None else "",
@@ -132,7 +143,7 @@ def _print_answers(answers: list[Answer]) -> None:
             f"{timings.tokens_per_s:.1f} tokens/s" if timings.tokens_per_s is not None else "",
             f"cost ${answer.cost.usd:.3g}" if answer.cost.usd is not None else "cost unknown",
         ]
-        out.print(" · ".join(number for number in numbers if number) + f" ({answer.cost.basis})")
+        say(" · ".join(number for number in numbers if number) + f" ({answer.cost.basis})")
 
 
 # --- index, search ------------------------------------------------------------------------------
@@ -156,7 +167,7 @@ def index(
             store.drop()
         files: list[dict[str, Any]] = []
         for step in store.add(paths, threading.Event()):
-            progress.print(
+            report(
                 f"{step.files_done}/{step.files_total} {step.file}: {step.state}"
                 + (f" {step.cause}" if step.cause else "")
             )
@@ -170,9 +181,7 @@ def index(
     if json_:
         print(json.dumps(result, indent=1))
     else:
-        out.print(
-            ", ".join(f"{count} {state}" for state, count in counts.items()) + f"; {result['chunks']} chunks in all."
-        )
+        say(", ".join(f"{count} {state}" for state, count in counts.items()) + f"; {result['chunks']} chunks in all.")
     if files and counts["rejected"] == len(files):
         raise typer.Exit(1)
 
@@ -207,17 +216,17 @@ def search(
 def _lines(file: Path | None) -> list[str]:
     assert file is not None
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as fault:
         raise BackendError(f"{file} could not be read ({type(fault).__name__}).", "Give a UTF-8 text file.") from None
-    return [line for line in lines if line.strip()]
+    return [line.strip() for line in lines if line.strip()]
 
 
 def _print_hits(query: str, hits: tuple[Passage, ...]) -> None:
-    out.print(f"\n== {query}")
+    say(f"\n== {query}")
     for rank, hit in enumerate(hits, 1):
         page = f", page {hit.page}" if hit.page else ""
-        out.print(f"{rank}. {hit.score:.3f} {hit.document}{page}: {' '.join(hit.text.split())[:200]}")
+        say(f"{rank}. {hit.score:.3f} {hit.document}{page}: {' '.join(hit.text.split())[:200]}")
 
 
 # --- train --------------------------------------------------------------------------------------
@@ -243,13 +252,13 @@ def train(
 
     settings = _settings(set_)
     with _faults():
-        card = train_adapter(settings, pairs, name or pairs.stem, epochs, folder, score, progress.print)
+        card = train_adapter(settings, pairs, name or pairs.stem, epochs, folder, score, report)
     if json_:
         print(json.dumps(card, indent=1))
     else:
-        out.print(f"Trained {card['path']} in {card['seconds']:.0f} s, loss {card['final_loss']}.")
+        say(f"Trained {card['path']} in {card['seconds']:.0f} s, loss {card['final_loss']}.")
         if card.get("score"):
-            out.print(f"Right answers: {card['score']}")
+            say(f"Right answers: {card['score']}")
 
 
 # --- stand-in, demo -----------------------------------------------------------------------------
@@ -268,10 +277,10 @@ def stand_in(
     settings = _settings(set_)
     with _faults():
         if waiting := pending(DEFAULT_MODEL, settings.data):
-            progress.print(waiting.what)
-        progress.print("starting the stand-in, about 10 s")
+            report(waiting.what)
+        report("starting the stand-in, about 10 s")
         running = server.start(resolve(DEFAULT_MODEL, settings.data).folder, settings.data, port)
-        progress.print(f"Ready at {running.url} for model {running.model}. Stop with Ctrl-C.")
+        report(f"Ready at {running.url} for model {running.model}. Stop with Ctrl-C.")
         try:
             server.wait(running)
         finally:

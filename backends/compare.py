@@ -28,7 +28,10 @@ def compare(backends: Sequence[Backend], question: Question, cancel: threading.E
     except BackendError as fault:
         for backend in backends:
             error = f"{fault.cause} {fault.next_step}"
-            yield backend.approach, Answer(backend.approach, backend.model, "", "error", error=error)
+            yield (
+                backend.approach,
+                Answer(backend.approach, backend.model, "", "error", error=error, stand_in=backend.stand_in),
+            )
         return
     events: queue.SimpleQueue[tuple[str, Event]] = queue.SimpleQueue()
     for backend in backends:

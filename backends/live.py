@@ -59,7 +59,8 @@ class Column:
             case Retrieved(passages):
                 return replace(self, sources=passages)
             case TextDelta(text):
-                return replace(self, phase="writing", detail="", text=self.text + text)
+                since = self.since if self.phase == "writing" else time.monotonic()
+                return replace(self, phase="writing", detail="", since=since, text=self.text + text)
             case Answer():
                 return replace(
                     self,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from backends.base import BackendError, Question
 
@@ -57,10 +57,10 @@ class RagSettings(_Section):
 
     collection: str = "handbook"
     k: int = Field(default=4, ge=1, le=50)
-    min_score: float = Field(default=0.25, ge=-1, le=1, description="cosine similarity below which nothing counts")
+    min_score: float = Field(default=0.35, ge=-1, le=1, description="cosine similarity below which nothing counts")
     embedder: str = DEFAULT_EMBEDDER
     generator: Literal["raw", "fine_tuned", "paid_api"] = "raw"
-    chunk_tokens: int = Field(default=160, ge=32, le=2000)
+    chunk_tokens: int = Field(default=128, ge=32, le=2000)
     overlap_tokens: int = Field(default=32, ge=0, le=500)
     max_file_mb: float = Field(default=25, gt=0)
     chroma_url: str | None = None
@@ -111,6 +111,8 @@ def load_settings(overrides: Mapping[str, object] | None = None) -> Settings:
         first = error.errors(include_url=False, include_input=False)[0]
         name = ".".join(str(part) for part in first["loc"])
         raise BackendError(f"The setting {name} was refused: {first['msg']}.", "Give it another value.") from None
+    except SettingsError as error:
+        raise BackendError(f"The environment or .env is not usable: {error}.", "Give it as NAME__KEY=VALUE.") from None
     return _unbind_key(settings, overrides or {})
 
 

@@ -15,6 +15,7 @@ from backends.base import (
     Answer,
     Backend,
     BackendError,
+    Cost,
     Event,
     Finished,
     Note,
@@ -42,6 +43,7 @@ class _Measurement:
     granted_at: float | None = None
     loaded_at: float | None = None
     attempt_at: float | None = None
+    lost_s: float = 0.0
     retrieved_at: float | None = None
     visible_at: float | None = None
     first_token_at: float | None = None
@@ -60,9 +62,11 @@ class _Measurement:
             case TextDelta(text, at):
                 self._token(text, now if at is None else at)
             case Retrieved(passages):
-                self.sources, self.retrieved_at = passages, now
+                self.sources, self.retrieved_at = passages, now - self.lost_s
+                self.attempt_at = now  # what fails after this costs a new attempt, not a new search
             case Retry(reason):
                 self.notes.append(reason)
+                self.lost_s += now - (self.attempt_at or now)
                 self.attempt_at = now
             case Note(text):
                 self.notes.append(text)
@@ -72,19 +76,19 @@ class _Measurement:
                 self.usage, self.finish_reason = usage, reason
 
     def _token(self, text: str, at: float) -> None:
-        self.first_token_at = self.first_token_at or at
+        self.first_token_at = at if self.first_token_at is None else self.first_token_at
         self.last_token_at = at
-        if text and not self.visible_at and text.strip():
+        if self.visible_at is None and text.strip():
             self.visible_at = at
         self.pieces.append(text)
 
     def timings(self) -> Timings:
-        start = self.attempt_at
+        start = None if self.loaded_at is None else self.loaded_at + self.lost_s
         return Timings(
             queued_s=_between(self.asked_at, self.granted_at),
             load_s=_between(self.granted_at, self.loaded_at) if self.loading else None,
-            retry_s=_between(self.loaded_at, start) if start != self.loaded_at else None,
-            retrieval_s=_between(start, self.retrieved_at),
+            retry_s=self.lost_s or None,
+            retrieval_s=_between(self.loaded_at, self.retrieved_at),
             ttft_s=_between(start, self.visible_at),
             latency_s=_between(start, self.ended_at),
             tokens_per_s=self._tokens_per_s(),
@@ -138,6 +142,8 @@ def _work(
 def _load_and_stream(
     backend: Backend, question: Question, cancel: threading.Event, run: _Measurement
 ) -> Iterator[Event]:
+    if cancel.is_set():
+        raise Cancelled
     for loading in backend.load(cancel):
         run.loading = True
         yield loading
@@ -185,9 +191,18 @@ def _answer(backend: Backend, run: _Measurement, status: Status, error: str | No
         error=error,
         timings=timings,
         usage=run.usage,
-        cost=backend.cost(run.usage, timings),
+        cost=_cost(backend, run.usage, timings),
         sources=run.sources,
         notes=tuple(run.notes),
         traces=tuple(run.traces),
         stand_in=backend.stand_in,
     )
+
+
+def _cost(backend: Backend, usage: Usage, timings: Timings) -> Cost:
+    """An answer is never lost because its price could not be worked out."""
+    try:
+        return backend.cost(usage, timings)
+    except Exception:
+        _log.exception("the cost of %s could not be worked out", backend.approach)
+        return Cost(None, "the cost could not be worked out; the log has the details")

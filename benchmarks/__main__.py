@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import signal
 import sys
 import tempfile
 import traceback
@@ -48,6 +49,7 @@ def main(
     """Measure Crossroads against the bare libraries, on this machine, in the same run."""
     if unknown := [name for name in names or () if name not in BENCHMARKS]:
         raise typer.BadParameter(f"There is no benchmark {unknown[0]!r}; there are {', '.join(BENCHMARKS)}.")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started is also ended
     _only_defaults()
     head: dict[str, Any] = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -65,7 +67,8 @@ def main(
 
 
 def _only_defaults() -> None:
-    """Nobody's keys or settings change what is measured, here or in the child processes."""
+    """Nobody's keys or settings change what is measured, here or in the child processes; no foreign progress bars."""
+    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     for name in list(os.environ):
         if name.startswith(("CROSSROADS_", "OPENAI_")):
             del os.environ[name]

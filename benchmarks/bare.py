@@ -44,9 +44,7 @@ def main(folder: str, system_prompt: str, question: str) -> None:
     """Do the three steps, then wait."""
     import torch  # noqa: F401
     from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: F401
-    from transformers.utils import logging
 
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call,unused-ignore]
     _say(step="imported")
     _wait()
     model, tokenizer = load(folder)

@@ -59,6 +59,12 @@ def ask_raw(page: Page, question: str) -> None:
     page.wait_for_function(_FIRST_TEXT, polling="raf")
 
 
+def check_answering(page: Page) -> None:
+    """Raise `RuntimeError` if what can be seen is a fault and not an answer."""
+    if page.locator(".stMarkdownBadge").filter(has_text="failed").count():
+        raise RuntimeError("the raw column failed: " + " ".join(page.get_by_test_id("stText").all_inner_texts()))
+
+
 def _box(name: str) -> str:
     return f".st-key-question-{name} textarea"
 

@@ -75,7 +75,7 @@ class Figure:
             return ""
         if self.compared == "ratio":
             return f"× {spread(self.comparisons)}"
-        unit = "% lost" if self.compared == "lost" else self.unit
+        unit = "% lost" if self.compared == "lost" else "points" if self.unit == "%" else self.unit
         return with_unit(spread(self.comparisons, signed=True), unit)
 
     def as_json(self) -> dict[str, Any]:

@@ -40,8 +40,8 @@ def run(bench: Bench) -> Outcome:
 
 
 _NOTES = (
-    "RAG brings its own embedder (90 MB of weights) and the vector store. What the weights' file takes on disk is in "
-    "memory once, whatever the number of columns: the adapter's view holds the very tensors of the raw column.",
+    "Weights are mapped from their files and count as resident once they are read, so the figures to read are those "
+    "after an answer. RAG brings its own embedder and the vector store.",
 )
 
 

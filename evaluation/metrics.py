@@ -12,8 +12,10 @@ NOT_ANSWERED = "not_answered"
 
 # The one stated refusal ("The documents do not say.") and the same thing in near words.
 _REFUSAL = re.compile(
-    r"\b(documents?|handbook|passages?|text|information)\b[^.]{0,40}\b(do|does|did|is|are)( not|n't)\b"
-    r"|\bnot (stated|mentioned|specified|given|provided|covered|in the (documents?|passages?))\b"
+    r"\b(documents?|handbook|passages?|text|information)\b[^.]{0,40}\b(do|does|did)( not|n't) "
+    r"(say|state|mention|specify|give|provide|cover|contain|include|tell|answer|address)\b"
+    r"|\b(documents?|handbook|passages?|text|information)\b[^.]{0,40}\b(is|are)( not|n't) (given|provided|available)\b"
+    r"|\bnot (stated|mentioned|specified|in the (documents?|passages?))\b"
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,35 +36,49 @@ def read_question_set(file: Path) -> list[Sample]:
         raise BackendError(f"There is no file {file}.", "Give a CSV or JSONL file with a column question.")
     try:
         text = file.read_text(encoding="utf-8-sig")
-        rows = (
-            [json.loads(line) for line in text.splitlines() if line.strip()] if file.suffix == ".jsonl" else _csv(text)
-        )
+        samples = list(_samples(_jsonl(text) if file.suffix == ".jsonl" else _csv(text)))
     except UnicodeDecodeError:
         raise BackendError(f"{file.name} is not UTF-8 text.", "Save it as UTF-8.") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BackendError(f"{file.name} has a line that is not JSON.", "Write one object per line.") from None
-    samples = list(_samples(rows))
+    except csv.Error as error:
+        raise BackendError(f"{file.name} is not a readable CSV file ({error}).", "Save it as CSV again.") from None
+    except TypeError as error:
+        raise BackendError(f"{file.name}: {error}.", "Write one object per line, with a text question.") from None
     if not samples:
         raise BackendError(f"{file.name} has no questions.", "It needs a column question with at least one row.")
     return samples
 
 
-def _csv(text: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(text.splitlines(keepends=True)))
+def _jsonl(text: str) -> list[dict[str, Any]]:
+    rows = [json.loads(line) for line in text.split("\n") if line.strip()]
+    for number, row in enumerate(rows, 1):
+        if not isinstance(row, dict):
+            raise TypeError(f"row {number} is not an object")
+    return rows
+
+
+def _csv(text: str) -> list[dict[str, Any]]:
+    return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
 def _samples(rows: list[dict[str, Any]]) -> Iterator[Sample]:
     for number, row in enumerate(rows, 1):
-        if question := (row.get("question") or "").strip():
+        question = row.get("question") or ""
+        if not isinstance(question, str):
+            raise TypeError(f"the question of row {number} is not text")
+        if question := question.strip():
             yield Sample(
-                id=row.get("id") or str(number),
+                id=str(row.get("id") or number),
                 question=question,
-                reference_answer=row.get("reference_answer") or "",
-                key_facts=tuple(tuple(_split(group, "|")) for group in _split(row.get("key_facts") or "", ";")),
-                sources=tuple(_split(row.get("source") or "", ";")),
-                tags=tuple(_split(row.get("tags") or "", ";")),
+                reference_answer=str(row.get("reference_answer") or ""),
+                key_facts=tuple(tuple(_split(group, "|")) for group in _split(row.get("key_facts"), ";")),
+                sources=tuple(_split(row.get("source"), ";")),
+                tags=tuple(_split(row.get("tags"), ";")),
             )
 
 
-def _split(text: str, separator: str) -> list[str]:
-    return [part.strip() for part in text.split(separator) if part.strip()]
+def _split(value: object, separator: str) -> list[str]:
+    """The parts of a text, or the members of a JSON list."""
+    parts = value if isinstance(value, list) else str(value or "").split(separator)
+    return [str(part).strip() for part in parts if str(part).strip()]

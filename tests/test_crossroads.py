@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_httpserver import HTTPServer
 from typer.testing import CliRunner, Result
 
 from crossroads import app
+from tests.backends.openai_server import STOP, USAGE, sse, text_chunk
 
 HOME = Path(__file__).resolve().parents[1]
 APPROACHES = ["raw", "fine_tuned", "paid_api", "rag"]
@@ -146,7 +148,13 @@ def test_answers_come_in_the_order_asked_for(chosen: list[str], answering: list[
     ("question", "status", "exit_code", "texts", "error"),
     [
         ("please fail", "error", 1, False, "The script says to fail. Ask without the word fail."),
-        ("please cut", "truncated", 0, True, "The stream ended without saying why; the answer may be incomplete. Ask again."),
+        (
+            "please cut",
+            "truncated",
+            0,
+            True,
+            "The stream ended without saying why; the answer may be incomplete. Ask again.",
+        ),
         ("say nothing", "empty", 1, False, "The model answered with nothing. Ask again or rephrase the question."),
         ("", "error", 1, False, EMPTY),
         (" \n\t ", "error", 1, False, EMPTY),
@@ -190,8 +198,28 @@ def test_people_read_text_and_numbers() -> None:
     result = run("ask", "hello [bold]you[/bold] :smile:", "--approach", "raw")
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
-    assert lines[:3] == ["", "== raw \u00b7 scripted answers (raw) \u00b7 STAND-IN", "raw heard: hello [bold]you[/bold] :smile:"]
+    assert lines[:3] == [
+        "",
+        "== raw \u00b7 scripted answers (raw) \u00b7 STAND-IN",
+        "raw heard: hello [bold]you[/bold] :smile:",
+    ]
     assert lines[3].endswith("cost $0.000005 (scripted: 1 USD per million tokens)")
+
+
+def test_an_answer_cannot_steer_the_terminal(httpserver: HTTPServer) -> None:
+    hostile = "safe\x1b]0;owned\x07 \x1b[31mred\x9b2J \u202eend"
+    httpserver.expect_request("/v1/chat/completions").respond_with_response(sse(text_chunk(hostile), STOP, USAGE))
+    settings = {
+        "scripted": "false",
+        "paid_api.base_url": httpserver.url_for("/v1"),
+        "paid_api.api_key": "key-0123456789",
+    }
+    result = run(
+        "ask", "hello", "--approach", "paid_api", *(f"--set={name}={value}" for name, value in settings.items())
+    )
+    assert result.exit_code == 0
+    assert "safe]0;owned [31mred2J end" in result.stdout
+    assert not set(result.output) & set("\x1b\x07\x9b\u202e")
 
 
 def test_people_read_why_it_failed() -> None:
@@ -226,6 +254,13 @@ def test_bytes_that_are_no_text() -> None:
     assert document["answers"][0]["text"] == "raw heard: caf\ufffd \ufffd "
 
 
+def test_half_of_a_surrogate_pair_is_shown_as_a_replacement() -> None:
+    status, document = asked("a \ud800 b", "--approach", "raw")
+    assert (status, document["question"]) == (0, "a \ufffd b")
+    assert document["answers"][0]["text"] == "raw heard: a \ufffd b "
+    assert "raw heard: a \ufffd b" in run("ask", "a \udfff b", "--approach", "raw").stdout
+
+
 # --- wrong usage --------------------------------------------------------------------------------
 
 
@@ -233,7 +268,10 @@ def test_bytes_that_are_no_text() -> None:
     ("arguments", "sentence"),
     [
         (["ask"], "Missing argument"),
-        (["ask", "hello", "--approach", "gpt"], "There is no approach 'gpt'; the ids are raw, fine_tuned, paid_api, rag."),
+        (
+            ["ask", "hello", "--approach", "gpt"],
+            "There is no approach 'gpt'; the ids are raw, fine_tuned, paid_api, rag.",
+        ),
         (["ask", "hello", "--approach", ""], "There is no approach ''"),
         (["ask", "hello", "--set", "max_token=5"], "There is no setting called 'max_token'. Did you mean max_tokens?"),
         (["ask", "hello", "--set", "max_tokens"], "'max_tokens' is not KEY=VALUE."),
@@ -284,7 +322,10 @@ def test_a_section_in_the_environment_that_is_no_section_is_a_sentence(monkeypat
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["search", "--queries", "missing.txt"], "missing.txt could not be read (FileNotFoundError). Give a UTF-8 text file."),
+        (
+            ["search", "--queries", "missing.txt"],
+            "missing.txt could not be read (FileNotFoundError). Give a UTF-8 text file.",
+        ),
         (["train", "missing.csv"], "missing.csv"),
     ],
     ids=str,

@@ -18,6 +18,11 @@ _PARTS = (("retrieval", 0.35), ("until the first text", 0.6), ("writing", 1.0))
 """The parts of latency and how opaque they are drawn, in the approach's own colour."""
 
 
+def _name(answer: Answer) -> str:
+    """The approach's name, with the stand-in named wherever it shows."""
+    return look_of(answer.approach).name + (" (stand-in)" if answer.stand_in else "")
+
+
 def best(answers: Sequence[Answer]) -> dict[str, frozenset[str]]:
     """Measure -> approaches with the best value among the complete answers. Where all are equal, none is marked."""
     complete = [answer for answer in answers if answer.status == "ok"]
@@ -50,8 +55,7 @@ def table(answers: Sequence[Answer], marked: dict[str, frozenset[str]]) -> pd.Da
     rows: dict[str, dict[str, str]] = {}
     for answer in answers:
         timings, usage = answer.timings, answer.usage
-        name = look_of(answer.approach).name + (" (stand-in)" if answer.stand_in else "")
-        rows[name] = {
+        rows[_name(answer)] = {
             "Status": answer.status,
             "Latency": _starred(numbers.seconds(timings.latency_s), answer.approach, marked.get("latency_s")),
             "First text": _starred(numbers.seconds(timings.ttft_s), answer.approach, marked.get("ttft_s")),
@@ -75,7 +79,7 @@ def _starred(value: str, approach: str, winners: frozenset[str] | None) -> str:
 def latency_chart(answers: Sequence[Answer]) -> alt.LayerChart:
     """Latency of each approach in seconds, split into its parts. Bars are answers; unknown has no bar."""
     rows = [
-        {"approach": look_of(a.approach).name, "part": part, "order": order, "seconds": value}
+        {"approach": _name(a), "part": part, "order": order, "seconds": value}
         for a in answers
         for order, (part, value) in enumerate(_latency_parts(a))
         if value is not None
@@ -83,14 +87,14 @@ def latency_chart(answers: Sequence[Answer]) -> alt.LayerChart:
     totals = pd.DataFrame(
         [
             {
-                "approach": look_of(a.approach).name,
+                "approach": _name(a),
                 "label": numbers.seconds(a.timings.latency_s),
                 "total": a.timings.latency_s or 0.0,
             }
             for a in answers
         ]
     )
-    names = [look_of(a.approach).name for a in answers]
+    names = [_name(a) for a in answers]
     y = alt.Y("approach:N", sort=names, title=None)
     bars = (
         alt.Chart(pd.DataFrame(rows, columns=["approach", "part", "order", "seconds"]))
@@ -105,7 +109,7 @@ def latency_chart(answers: Sequence[Answer]) -> alt.LayerChart:
                 legend=alt.Legend(orient="top", title=None),
             ),
             order="order:Q",
-            tooltip=["approach", "part", alt.Tooltip("seconds:Q", format=".3f")],
+            tooltip=["approach:N", "part:N", alt.Tooltip("seconds:Q", format=".3f")],
         )
     )
     labels = alt.Chart(totals).mark_text(align="left", dx=5).encode(x="total:Q", y=y, text="label:N")
@@ -113,8 +117,7 @@ def latency_chart(answers: Sequence[Answer]) -> alt.LayerChart:
 
 
 def _colours(answers: Sequence[Answer]) -> alt.Scale:
-    looks = [look_of(answer.approach) for answer in answers]
-    return alt.Scale(domain=[look.name for look in looks], range=[look.hex for look in looks])
+    return alt.Scale(domain=[_name(a) for a in answers], range=[look_of(a.approach).hex for a in answers])
 
 
 def _latency_parts(answer: Answer) -> list[tuple[str, float | None]]:
@@ -134,7 +137,7 @@ def cost_chart(answers: Sequence[Answer]) -> alt.LayerChart:
     frame = pd.DataFrame(
         [
             {
-                "approach": look_of(a.approach).name,
+                "approach": _name(a),
                 "usd": None if a.cost.usd is None else float(a.cost.usd) * 1000,
                 "label": "unknown" if a.cost.usd is None else f"{numbers.dollars(a.cost.usd * 1000)}",
                 "position": 0.0 if a.cost.usd is None else float(a.cost.usd) * 1000,
@@ -143,7 +146,7 @@ def cost_chart(answers: Sequence[Answer]) -> alt.LayerChart:
             for a in answers
         ]
     )
-    names = [look_of(a.approach).name for a in answers]
+    names = [_name(a) for a in answers]
     y = alt.Y("approach:N", sort=names, title=None)
     bars = (
         alt.Chart(frame)
@@ -152,7 +155,7 @@ def cost_chart(answers: Sequence[Answer]) -> alt.LayerChart:
             x=alt.X("usd:Q", title="USD for 1,000 answers like this one"),
             y=y,
             color=alt.Color("approach:N", scale=_colours(answers), legend=None),
-            tooltip=["approach", "label", "basis"],
+            tooltip=["approach:N", "label:N", "basis:N"],
         )
     )
     labels = alt.Chart(frame).mark_text(align="left", dx=5).encode(x="position:Q", y=y, text="label:N")

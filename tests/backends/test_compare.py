@@ -7,8 +7,19 @@ from collections.abc import Iterator
 
 import pytest
 
-from backends.base import Answer, BackendError, Event, Loading, Question, Queued, Started, TextDelta, Timings, Usage
-from backends.base import Cost as Price
+from backends.base import (
+    Answer,
+    BackendError,
+    Cost,
+    Event,
+    Loading,
+    Question,
+    Queued,
+    Started,
+    TextDelta,
+    Timings,
+    Usage,
+)
 from backends.compare import compare
 from backends.lane import lane
 from backends.questions import MAX_CHARACTERS
@@ -129,7 +140,7 @@ def test_a_fault_stays_in_its_column() -> None:
 
 
 class _CannotPrice(PlayedBackend):
-    def cost(self, usage: Usage, timings: Timings) -> Price:
+    def cost(self, usage: Usage, timings: Timings) -> Cost:
         raise KeyError("price list")
 
 
@@ -189,7 +200,8 @@ def test_a_cancel_reaches_the_one_at_work_and_those_who_wait() -> None:
     cancel.set()
     waiting = [next(answer for answer in stream if isinstance(answer[1], Answer)) for _ in range(2)]
     assert {name for name, _ in waiting} == {"fine_tuned", "rag"}
-    assert lane(LANE).behind(place := lane(LANE).join("next")) == ("raw",)
+    place = lane(LANE).join("next")
+    assert lane(LANE).behind(place) == ("raw",)
     stop.opened.set()
     ((last, answer),) = [(name, event) for name, event in stream if isinstance(event, Answer)]
     assert (last, answer.status, answer.text) == ("raw", "cancelled", "Half an")
@@ -218,6 +230,14 @@ def test_an_unusable_question_is_an_error_in_every_column(text: str, sentence: s
         ("paid_api", "paid_api", "error", sentence, ""),
     ]
     assert [backend.asked for backend in backends] == [[], []]
+
+
+def test_a_stand_in_is_labelled_when_the_question_is_unusable_too() -> None:
+    backend = PlayedBackend(*YES, approach="paid_api")
+    backend.stand_in = True
+    ((_, answer),) = compare([backend], Question(""), threading.Event())
+    assert isinstance(answer, Answer)
+    assert answer.stand_in
 
 
 def test_every_backend_gets_the_same_cleaned_question() -> None:

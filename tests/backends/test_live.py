@@ -72,7 +72,9 @@ def test_columns_follow_the_comparison_and_keep_their_order() -> None:
     begun, end = Gate(), Gate()
     comparison = LiveComparison(
         [
-            PlayedBackend(TextDelta("Half"), begun, TextDelta(" and whole"), end, finished(2), approach="raw", lane=LANE),
+            PlayedBackend(
+                TextDelta("Half"), begun, TextDelta(" and whole"), end, finished(2), approach="raw", lane=LANE
+            ),
             PlayedBackend(TextDelta("Late"), finished(1), approach="rag", lane=LANE),
             PlayedBackend(BackendError("No key.", "Set one."), approach="paid_api"),
         ],

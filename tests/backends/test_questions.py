@@ -30,7 +30,10 @@ anything = st.text(st.characters(), max_size=200) | st.text(
         (f"a{BIDI}b", "ab"),
         ("\ufeffmark", "mark"),
         ("half \ud83d of a pair", "half \ufffd of a pair"),
-        ("caf\u00e9 \U0001f600 \u65e5\u672c \u05e9\u05dc\u05d5\u05dd", "caf\u00e9 \U0001f600 \u65e5\u672c \u05e9\u05dc\u05d5\u05dd"),
+        (
+            "caf\u00e9 \U0001f600 \u65e5\u672c \u05e9\u05dc\u05d5\u05dd",
+            "caf\u00e9 \U0001f600 \u65e5\u672c \u05e9\u05dc\u05d5\u05dd",
+        ),
         ("family \U0001f468\u200d\U0001f469", "family \U0001f468\u200d\U0001f469"),
     ],
 )
@@ -51,8 +54,8 @@ def test_nothing_invisible_is_left_and_cleaning_again_changes_nothing(text: str)
 def test_a_question_is_clean_or_refused(text: str) -> None:
     try:
         cleaned = clean(Question(text))
-    except BackendError as fault:
-        assert fault.cause == "The question is empty."
+    except BackendError:
+        assert not any(character.isalnum() for character in text)
         return
     assert cleaned.text == visible(text).strip()
     assert clean(cleaned) == cleaned

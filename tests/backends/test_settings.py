@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from backends.base import BackendError, Question
-from backends.settings import Settings, load_settings, setting_names
+from backends.settings import RagSettings, Settings, load_settings, setting_names
 
 KEY = "key-0123456789-secret"
 
@@ -35,7 +35,11 @@ def test_the_environment_goes_over_defaults_and_overrides_over_both(monkeypatch:
     monkeypatch.setenv("CROSSROADS_RAW__MODEL", "environment/model")
     settings = load_settings({"rag.k": "9", "temperature": "0.5"})
     assert (settings.max_tokens, settings.raw.model) == (33, "environment/model")
-    assert (settings.rag.k, settings.rag.collection, settings.rag.min_score) == (9, "from-environment", 0.25)
+    assert (settings.rag.k, settings.rag.collection, settings.rag.min_score) == (
+        9,
+        "from-environment",
+        RagSettings().min_score,
+    )
     assert settings.temperature == 0.5
 
 
@@ -160,7 +164,13 @@ def test_keys_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("CROSSROADS_PAID_API__API_KEY", KEY)
     settings = load_settings()
-    for shown in (repr(settings), str(settings), f"{settings.paid_api}", settings.model_dump_json(), str(settings.model_dump())):
+    for shown in (
+        repr(settings),
+        str(settings),
+        f"{settings.paid_api}",
+        settings.model_dump_json(),
+        str(settings.model_dump()),
+    ):
         assert KEY not in shown
     with pytest.raises(BackendError) as refused:
         load_settings({"paid_api.api_key": KEY, "paid_api.max_retries": KEY})

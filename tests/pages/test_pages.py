@@ -1,0 +1,573 @@
+"""Every page as a person meets it: asked, answered, stopped, left and found again. Answers come from the script."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Widget
+
+from backends.base import BackendError, Cost, Passage, Question, Retrieved, TextDelta
+from backends.live import LiveComparison
+from tests.backends.played import PATIENCE_S, Clock, Gate, PlayedBackend, finished
+from ui.ask_box import SAMPLES
+from ui.resources import stand_in_start, warm_up
+from ui.text import escaped
+
+HOME = Path(__file__).resolve().parents[2]
+APPROACHES = ["raw", "fine_tuned", "paid_api", "rag"]
+NAMES = ["Raw model", "Fine-tuned", "Paid API", "RAG"]
+PAGES = ["compare", *APPROACHES]
+LANE = "pages-test"
+HOSTILE = "<script>alert(1)</script> ![x](http://evil.example/x.png) [y](http://evil.example) $z$ :smile: **b**"
+
+DONE = ":green-badge[:material/check_circle: done]"
+FAILED = ":red-badge[:material/error: failed]"
+STOPPED = ":gray-badge[:material/stop_circle: stopped]"
+CUT_OFF = ":orange-badge[:material/content_cut: cut off]"
+EMPTY = ":orange-badge[:material/hide_source: empty answer]"
+
+
+@pytest.fixture(autouse=True)
+def _scripted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    monkeypatch.setenv("CROSSROADS_SCRIPTED", "true")
+    monkeypatch.chdir(tmp_path)
+    warm_up.clear()
+    stand_in_start.clear()
+    yield
+    warm_up.clear()
+    stand_in_start.clear()
+
+
+def app(page: str = "app") -> AppTest:
+    """The whole app, or one page opened without it."""
+    file = HOME / "streamlit_app.py" if page == "app" else HOME / "pages" / f"{page}.py"
+    return AppTest.from_file(str(file), default_timeout=PATIENCE_S)
+
+
+def run(acted: AppTest | Widget) -> AppTest:
+    """The page after what was done to it."""
+    at = acted.run()
+    assert not at.exception, at.exception
+    return at
+
+
+def opened(page: str = "app") -> AppTest:
+    return run(app(page))
+
+
+def turn_to(at: AppTest, page: str) -> AppTest:
+    return run(at.switch_page(f"pages/{page}.py"))
+
+
+def ask(at: AppTest, question: str, page: str = "compare") -> AppTest:
+    at.text_area(key=f"question:{page}").input(question)
+    at.button(key=f"FormSubmitter:form:{page}-Ask").click()
+    return run(at)
+
+
+def showing(comparison: LiveComparison, page: str = "compare") -> AppTest:
+    """The page of a browser session in which `comparison` was asked."""
+    at = app(page)
+    at.session_state["live_comparisons"] = {page: comparison}
+    return at
+
+
+def badges(at: AppTest) -> list[str]:
+    """How the columns ended, in their order."""
+    known = {DONE, FAILED, STOPPED, CUT_OFF, EMPTY}
+    return [element.value for element in at.markdown if element.value in known]
+
+
+def headings(at: AppTest) -> list[str]:
+    """The names of the columns, in their order."""
+    found = [re.fullmatch(r"#### :\w+\[:material/\w+: \*\*(.+)\*\*\]", element.value) for element in at.markdown]
+    return [match.group(1) for match in found if match]
+
+
+def texts(at: AppTest) -> list[str]:
+    return [element.value for element in at.text]
+
+
+def charts(at: AppTest) -> list[tuple[str, pd.DataFrame]]:
+    """What the charts are told to draw, and the rows of each."""
+    return [
+        (
+            chart.proto.spec,
+            pd.concat(pa.ipc.open_stream(table.data.data).read_pandas() for table in chart.proto.datasets),
+        )
+        for chart in at.get("vega_lite_chart")
+    ]
+
+
+# --- every page ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("address", ["app", *PAGES])
+def test_a_page_opens_by_its_own_address(address: str) -> None:
+    at = opened(address)
+    titles = dict(zip(APPROACHES, NAMES, strict=True)) | {"app": "Crossroads", "compare": "Crossroads"}
+    assert [title.value for title in at.title] == [titles[address]]
+    assert at.info[0].value == "Answers come from a script, not from models."
+    assert [button.label for button in at.button] == ["Ask"]
+    assert not at.warning
+    assert not at.error
+
+
+def test_the_empty_main_page_says_what_each_approach_is() -> None:
+    at = opened("compare")
+    assert headings(at) == NAMES
+    assert any(caption.value.startswith("Retrieval-augmented generation: your documents") for caption in at.caption)
+    assert not at.dataframe
+    assert not at.get("vega_lite_chart")
+
+
+def test_the_app_leads_to_every_page() -> None:
+    at = opened()
+    for page, name in zip(APPROACHES, NAMES, strict=True):
+        assert [title.value for title in turn_to(at, page).title] == [name]
+    assert [title.value for title in turn_to(at, "compare").title] == ["Crossroads"]
+
+
+# --- asking -------------------------------------------------------------------------------------
+
+
+def test_four_answers_side_by_side_with_their_numbers() -> None:
+    at = ask(opened("compare"), "hello there")
+    assert [subheader.value for subheader in at.subheader] == [
+        "hello there",
+        "Latency and what it is made of",
+        "Cost",
+        "Every number",
+    ]
+    assert headings(at) == NAMES
+    assert badges(at) == [DONE] * 4
+    answers = [f"{approach} heard: hello there" for approach in APPROACHES]
+    assert texts(at) == [*answers, "A scripted passage for: hello there"]
+    captions = [caption.value for caption in at.caption]
+    assert len([caption for caption in captions if caption.startswith("Latency")]) == 4
+    assert len([caption for caption in captions if caption.startswith("Cost")]) == 4
+    assert len([caption for caption in captions if "Tokens 2 in, 4 out \\(tokenizer\\)" in caption]) == 4
+    assert len([caption for caption in captions if ":orange-badge[:material/swap_horiz: stand-in]" in caption]) == 4
+    assert [element.value for element in at.markdown].count("#### \\$0\\.000004") == 4
+    assert not [button for button in at.button if button.label == "Stop"]
+
+
+def test_the_table_and_the_charts_name_every_approach() -> None:
+    at = ask(opened("compare"), "hello there")
+    (table,) = at.dataframe
+    assert list(table.value.columns) == [f"{name} (stand-in)" for name in NAMES]
+    assert list(table.value.index) == [
+        "Status",
+        "Latency",
+        "First text",
+        "Retrieval (in latency)",
+        "Queued (not in latency)",
+        "Loading (not in latency)",
+        "Speed",
+        "Prompt tokens",
+        "Completion tokens",
+        "Tokens counted by",
+        "Cost",
+        "Cost basis",
+    ]
+    assert list(table.value.loc["Status"]) == ["ok"] * 4
+    assert list(table.value.loc["Completion tokens"]) == ["4"] * 4
+    assert list(table.value.loc["Cost"]) == ["$0.000004"] * 4
+    assert [value == "\u2014" for value in table.value.loc["Retrieval (in latency)"]] == [True, True, True, False]
+    drawn = charts(at)
+    assert len(drawn) == 2
+    for spec, rows in drawn:
+        assert all(name in spec for name in NAMES)
+        assert set(rows["approach"]) == {f"{name} (stand-in)" for name in NAMES}
+    parts = drawn[0][0]
+    assert all(part in parts for part in ("retrieval", "until the first text", "writing"))
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("backends.timing.time", clock)
+    return clock
+
+
+def priced(usd: str | None) -> Cost:
+    return Cost(None if usd is None else Decimal(usd), "a price")
+
+
+def test_the_best_of_each_row_is_marked(clock: Clock) -> None:
+    def answering(approach: str, first_s: float, rest_s: float, tokens: int, usd: str | None) -> PlayedBackend:
+        steps = (first_s, TextDelta("a"), rest_s, TextDelta("b"), finished(tokens))
+        return PlayedBackend(*steps, approach=approach, lane=LANE, clock=clock, price=priced(usd))
+
+    comparison = LiveComparison(
+        [
+            answering("raw", 0.5, 3.5, 8, "0.002"),
+            answering("fine_tuned", 1.0, 1.0, 8, "0.001"),
+            answering("paid_api", 1.5, 1.5, 13, None),
+            PlayedBackend(BackendError("No documents.", "Add some."), approach="rag", lane=LANE, clock=clock),
+        ],
+        Question("q"),
+    )
+    assert comparison.wait(PATIENCE_S)
+    at = run(showing(comparison))
+    table = at.dataframe[0].value
+    assert list(table.loc["Latency"]) == ["4 s", "\u2605 2 s", "3 s", "0 s"]
+    assert list(table.loc["First text"]) == ["\u2605 500 ms", "1 s", "1.5 s", "\u2014"]
+    assert list(table.loc["Speed"]) == ["2 tokens/s", "7 tokens/s", "\u2605 8 tokens/s", "\u2014"]
+    assert list(table.loc["Cost"]) == ["$0.002", "\u2605 $0.001", "\u2014", "\u2014"]
+    captions = [caption.value for caption in at.caption]
+    fastest, cheapest = " :green-badge[\u2605 fastest]", " :green-badge[\u2605 cheapest]"
+    assert [caption for caption in captions if caption.startswith("Latency")] == [
+        "Latency",
+        f"Latency{fastest}",
+        "Latency",
+        "Latency",
+    ]
+    assert [caption for caption in captions if re.fullmatch(r"Cost( :.*)?", caption)] == [
+        "Cost",
+        f"Cost{cheapest}",
+        "Cost",
+        "Cost",
+    ]
+    (_, bars), (_, costs) = charts(at)
+    labels = dict(zip(costs["approach"], costs["label"], strict=True))
+    assert labels == {"Raw model": "$2", "Fine-tuned": "$1", "Paid API": "unknown", "RAG": "unknown"}
+    lengths = bars.dropna(subset="seconds").groupby("approach")["seconds"].sum()
+    assert dict(lengths) == {"Raw model": 4.0, "Fine-tuned": 2.0, "Paid API": 3.0, "RAG": 0.0}
+
+
+def test_those_who_take_part_can_be_chosen() -> None:
+    at = opened("compare")
+    at.button_group(key="chosen:compare").set_value(["rag", "raw"])
+    ask(at, "hello")
+    assert set(headings(at)) == {"Raw model", "RAG"}
+    assert badges(at) == [DONE] * 2
+    assert len(at.dataframe[0].value.columns) == 2
+
+
+def test_a_click_on_a_sample_asks_it() -> None:
+    at = opened("compare")
+    at.button_group(key="sample:compare").set_value(SAMPLES[3])
+    run(at)
+    assert at.subheader[0].value == escaped("What is the capital of France?")
+    assert at.text_area(key="question:compare").value == "What is the capital of France?"
+    assert badges(at) == [DONE] * 4
+
+
+@pytest.mark.parametrize("question", ["", "  \n "])
+def test_an_empty_question_is_a_sentence_in_every_column(question: str) -> None:
+    at = ask(opened("compare"), question)
+    assert headings(at) == NAMES
+    assert badges(at) == [FAILED] * 4
+    assert [text for text in texts(at) if text.strip()] == ["The question is empty. Type a question first."] * 4
+
+
+@pytest.mark.parametrize(
+    ("question", "badge", "sentence", "status"),
+    [
+        ("please fail", FAILED, "The script says to fail. Ask without the word fail.", "error"),
+        (
+            "please cut",
+            CUT_OFF,
+            "The stream ended without saying why; the answer may be incomplete. Ask again.",
+            "truncated",
+        ),
+        ("say nothing", EMPTY, "The model answered with nothing. Ask again or rephrase the question.", "empty"),
+    ],
+)
+def test_an_answer_that_is_not_complete_keeps_its_column_and_says_why(
+    question: str, badge: str, sentence: str, status: str
+) -> None:
+    at = ask(opened("compare"), question)
+    assert headings(at) == NAMES
+    assert badges(at) == [badge] * 4
+    assert texts(at).count(sentence) == 4
+    table = at.dataframe[0].value
+    assert list(table.loc["Status"]) == [status] * 4
+    assert not [value for value in table.to_numpy().ravel() if "\u2605" in value]
+
+
+def test_a_failed_column_leaves_the_others_alone() -> None:
+    comparison = LiveComparison(
+        [
+            PlayedBackend(TextDelta("Yes"), finished(1), approach="raw", lane=LANE),
+            PlayedBackend(ValueError("key-0123456789"), approach="fine_tuned", lane=LANE),
+            PlayedBackend(BackendError("No key.", "Set one."), approach="paid_api"),
+            PlayedBackend(TextDelta("No"), finished(1), approach="rag", lane=LANE),
+        ],
+        Question("q"),
+    )
+    assert comparison.wait(PATIENCE_S)
+    at = run(showing(comparison))
+    assert badges(at) == [DONE, FAILED, FAILED, DONE]
+    assert [text for text in texts(at) if text.strip()] == [
+        "Yes",
+        "fine_tuned failed unexpectedly (ValueError). The log has the details; ask again.",
+        "No key. Set one.",
+        "No",
+    ]
+
+
+@pytest.mark.parametrize(("approach", "name"), list(zip(APPROACHES, NAMES, strict=True)))
+def test_one_approach_on_its_own_page(approach: str, name: str) -> None:
+    at = ask(opened(approach), "hello there", approach)
+    assert headings(at) == [name]
+    assert badges(at) == [DONE]
+    assert texts(at)[0] == f"{approach} heard: hello there"
+    assert "What happened inside" in [subheader.value for subheader in at.subheader]
+    assert at.code[0].value.endswith("\n\nhello there")
+    sources = ["Sources (1)"] if approach == "rag" else []
+    assert [expander.label for expander in at.expander] == [*sources, "Prompt as sent, after the chat template"]
+
+
+# --- stopping, leaving, coming back ---------------------------------------------------------------
+
+
+def endless(begun: threading.Event) -> PlayedBackend:
+    def go_on(cancel: threading.Event) -> None:
+        begun.set()
+        assert cancel.wait(PATIENCE_S), "nobody stopped it"
+
+    return PlayedBackend(TextDelta("So far"), go_on, finished(1, "cancelled"), approach="raw", lane=LANE)
+
+
+def waiting() -> PlayedBackend:
+    return PlayedBackend(TextDelta("never"), finished(1), approach="rag", lane=LANE)
+
+
+def stop_button_alone() -> None:
+    from ui.ask_box import stop_button
+
+    stop_button("compare")
+
+
+def test_the_stop_button_ends_every_column_and_keeps_the_text() -> None:
+    begun = threading.Event()
+    comparison = LiveComparison([endless(begun), waiting()], Question("q"))
+    assert begun.wait(PATIENCE_S)
+    # A page that draws a running comparison comes to its end with it, so the button is looked at by itself.
+    at = AppTest.from_function(stop_button_alone, default_timeout=PATIENCE_S)
+    at.session_state["live_comparisons"] = {"compare": comparison}
+    run(at)
+    assert [button.label for button in at.button] == ["Stop"]
+    assert not comparison.done
+    run(at.button(key="stop:compare").click())
+    assert comparison.wait(PATIENCE_S)
+    assert not run(at).button
+    page = run(showing(comparison))
+    assert badges(page) == [STOPPED, STOPPED]
+    assert [text for text in texts(page) if text.strip()] == [
+        "So far",
+        "Stopped; the text is what had arrived.",
+        "Stopped before it began.",
+    ]
+
+
+def test_a_page_that_draws_a_running_comparison_ends_with_it() -> None:
+    begun = threading.Event()
+    comparison = LiveComparison([endless(begun), waiting()], Question("q"))
+    at = showing(comparison)
+    drawing = threading.Thread(target=at.run)
+    drawing.start()
+    assert begun.wait(PATIENCE_S)
+    comparison.stop()
+    drawing.join(PATIENCE_S)
+    assert not at.exception
+    assert badges(at) == [STOPPED, STOPPED]
+    assert "So far" in texts(at)
+
+
+def test_asking_again_stops_what_was_running() -> None:
+    begun = threading.Event()
+    first = LiveComparison([endless(begun), waiting()], Question("the first"))
+    assert begun.wait(PATIENCE_S)
+    at = opened("compare")
+    at.session_state["live_comparisons"] = {"compare": first}
+    ask(at, "the second")
+    assert first.wait(PATIENCE_S)
+    assert [answer.status for answer in first.answers] == ["cancelled", "cancelled"]
+    assert at.subheader[0].value == "the second"
+    assert badges(at) == [DONE] * 4
+
+
+def test_a_comparison_survives_a_rerun_and_is_not_asked_again() -> None:
+    at = ask(opened("compare"), "hello there")
+    before, table = at.session_state["live_comparisons"]["compare"], at.dataframe[0].value
+    run(at)
+    assert at.session_state["live_comparisons"]["compare"] is before
+    assert badges(at) == [DONE] * 4
+    assert at.dataframe[0].value.equals(table)
+
+
+def test_a_comparison_survives_a_page_change_and_each_page_keeps_its_own() -> None:
+    at = opened()
+    ask(at, "to everyone")
+    turn_to(at, "raw")
+    assert headings(at) == []
+    ask(at, "to raw alone", "raw")
+    turn_to(at, "compare")
+    assert at.subheader[0].value == "to everyone"
+    assert badges(at) == [DONE] * 4
+    turn_to(at, "raw")
+    assert at.subheader[0].value == "to raw alone"
+    assert badges(at) == [DONE]
+
+
+def test_leaving_in_mid_stream_loses_nothing() -> None:
+    gate = Gate()
+    comparison = LiveComparison(
+        [PlayedBackend(TextDelta("Half"), gate, TextDelta(" and whole"), finished(2), approach="raw", lane=LANE)],
+        Question("q"),
+    )
+    assert gate.reached.wait(PATIENCE_S)
+    at = app()
+    at.session_state["live_comparisons"] = {"compare": comparison}
+    # The compare page would stay with the stream, so the session starts on it only after the answer is there.
+    other = app("raw")
+    other.session_state["live_comparisons"] = {"compare": comparison}
+    assert headings(run(other)) == []
+    assert not comparison.done
+    gate.opened.set()
+    assert comparison.wait(PATIENCE_S)
+    assert "Half and whole" in texts(run(at))
+
+
+# --- text that is not ours -----------------------------------------------------------------------
+
+
+def live_markdown(at: AppTest) -> list[str]:
+    """Everything on the page that is read as Markdown, with what is escaped taken out."""
+    shown = [element.value for kind in (at.markdown, at.caption, at.subheader, at.title) for element in kind]
+    shown += [expander.label for expander in at.expander]
+    return [re.sub(r"\\.", "", value) for value in shown]
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_a_hostile_question_is_shown_as_text(address: str) -> None:
+    at = ask(opened(address), HOSTILE, address)
+    assert at.subheader[0].value == escaped(HOSTILE)
+    assert [text for text in texts(at) if "heard:" in text] == [
+        f"{approach} heard: {HOSTILE}" for approach in (APPROACHES if address == "compare" else [address])
+    ]
+    for value in live_markdown(at):
+        assert not re.search(r"<script|!\[|\]\(|evil\.example|\$z\$|:smile:|\*\*b\*\*", value), value
+    assert not at.get("html")
+    assert not at.get("iframe")
+    assert not at.get("imgs")
+
+
+def test_hostile_names_and_faults_are_shown_as_text() -> None:
+    passage = Passage(HOSTILE, 3, "c", 0.5, 0, 1, HOSTILE)
+    comparison = LiveComparison(
+        [
+            PlayedBackend(
+                Retrieved((passage,)), TextDelta(HOSTILE), finished(1), approach="rag", price=Cost(None, HOSTILE)
+            ),
+            PlayedBackend(BackendError(HOSTILE, "Ask again."), approach="paid_api"),
+        ],
+        Question(HOSTILE),
+    )
+    assert comparison.wait(PATIENCE_S)
+    at = run(showing(comparison))
+    assert texts(at).count(HOSTILE) == 2
+    assert f"{HOSTILE} Ask again." in texts(at)
+    for value in live_markdown(at):
+        assert not re.search(r"<script|!\[|\]\(|evil\.example|\$z\$|:smile:|\*\*b\*\*", value), value
+
+
+# --- settings ------------------------------------------------------------------------------------
+
+
+def test_a_setting_holds_for_the_next_question_and_across_pages() -> None:
+    at = opened()
+    run(at.text_area(key="setting:system_prompt").input("Be brief."))
+    run(at.number_input(key="setting:max_tokens").set_value(21))
+    turn_to(at, "raw")
+    assert at.number_input(key="setting:max_tokens").value == 21
+    ask(at, "hello", "raw")
+    asked = at.session_state["live_comparisons"]["raw"].question
+    assert (asked.system_prompt, asked.max_tokens) == ("Be brief.", 21)
+    assert at.code[0].value == "Be brief.\n\nhello"
+
+
+def test_an_unusable_setting_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROSSROADS_MAX_TOKENS", "many")
+    at = opened()
+    assert [error.value.split(":")[0].replace("\\", "") for error in at.error] == ["The setting max_tokens was refused"]
+    assert not at.text_area
+
+
+# --- with real approaches, but no weights --------------------------------------------------------
+
+
+@pytest.fixture
+def no_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The app as it is, in a place where no model can be loaded."""
+    monkeypatch.delenv("CROSSROADS_SCRIPTED")
+    monkeypatch.setenv("CROSSROADS_RAW__MODEL", str(tmp_path / "no-such-folder"))
+
+
+def warmed_up() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "warm-up":
+            thread.join(PATIENCE_S)
+            assert not thread.is_alive()
+
+
+@pytest.mark.usefixtures("no_weights")
+def test_approaches_that_cannot_be_loaded_are_named() -> None:
+    at = opened("compare")
+    warmed_up()
+    run(at)
+    warnings = dict(warning.value.split(": ", 1) for warning in at.warning)
+    assert list(warnings) == ["**raw**", "**fine_tuned**", "**rag**"]
+    assert all(warnings.values())
+    assert "no\\-such\\-folder" in warnings["**raw**"]
+    assert "no\\-such\\-folder" in warnings["**rag**"]
+    assert not at.progress
+
+
+def offer(at: AppTest) -> list[str]:
+    return [element.value for element in at.markdown if "OPENAI_API_KEY" in element.value]
+
+
+@pytest.mark.usefixtures("no_weights")
+@pytest.mark.parametrize("address", ["compare", "paid_api"])
+def test_without_a_key_the_paid_column_says_so_and_offers_the_stand_in(address: str) -> None:
+    at = opened(address)
+    warmed_up()
+    assert len(offer(at)) == 1
+    assert offer(at)[0].startswith(":material/key_off: **No API key.** Set `OPENAI_API_KEY`")
+    assert [button.label for button in at.button] == ["Ask", "Start the stand-in"]
+
+
+@pytest.mark.usefixtures("no_weights")
+def test_without_a_key_a_question_still_gets_its_price() -> None:
+    at = opened("paid_api")
+    warmed_up()
+    ask(at, "What is the capital of France?", "paid_api")
+    assert badges(at) == [FAILED]
+    assert any(text.startswith("There is no API key for https://api.openai.com/v1.") for text in texts(at))
+    (estimate,) = [element.value for element in at.markdown if element.value.startswith("This question would cost")]
+    assert re.fullmatch(r"This question would cost about \*\*\\\$0\\\.000\d+\*\* \(estimate\)\.", estimate)
+    assert [button.label for button in at.button] == ["Ask", "Start the stand-in"]
+
+
+@pytest.mark.usefixtures("no_weights")
+@pytest.mark.parametrize("address", ["compare", "paid_api"])
+def test_with_a_key_there_is_no_offer(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "key-0123456789")
+    at = opened(address)
+    warmed_up()
+    assert offer(at) == []
+    assert [button.label for button in at.button] == ["Ask"]
+    assert "key-0123456789" not in json.dumps([str(at), *texts(at), *live_markdown(at)])
