@@ -56,7 +56,7 @@ class RagSettings(_Section):
     """Retrieval: which collection, how many passages, and which approach writes the answer."""
 
     collection: str = "handbook"
-    k: int = Field(default=4, ge=1, le=50)
+    k: int = Field(default=3, ge=1, le=50)
     min_score: float = Field(default=0.35, ge=-1, le=1, description="cosine similarity below which nothing counts")
     embedder: str = DEFAULT_EMBEDDER
     generator: Literal["raw", "fine_tuned", "paid_api"] = "raw"

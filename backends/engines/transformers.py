@@ -41,7 +41,8 @@ def build_prompt(base: LocalModel, question: Question) -> Prompt:
             messages.insert(0, {"role": "system", "content": _defused(tokenizer, question.system_prompt)})
         text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     else:
-        text = "\n\n".join(part for part in (question.system_prompt, question.text) if part) + "\n"
+        parts = (question.system_prompt, question.text)
+        text = "\n\n".join(_defused(tokenizer, part) for part in parts if part) + "\n"
     ids = tokenizer(text, return_tensors="pt", add_special_tokens=not templated, verbose=False).input_ids
     prompt = Prompt(text, ids, templated)
     window = base.context_tokens
@@ -56,7 +57,8 @@ def build_prompt(base: LocalModel, question: Question) -> Prompt:
 
 def _defused(tokenizer: Any, text: str) -> str:
     """`text` whose words can not be read as the chat format's control tokens."""
-    for token in tokenizer.all_special_tokens:
+    control = {token.content for token in tokenizer.added_tokens_decoder.values() if token.special}
+    for token in control | set(tokenizer.all_special_tokens):
         text = text.replace(token, f"{token[0]} {token[1:]}")
     return text
 

@@ -34,7 +34,7 @@ def make_tiny(folder: Path, tokenizer_from: Path, hidden: int = 32) -> Path:
             eos_token_id=2,
             pad_token_id=2,
         )
-        LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
+        LlamaForCausalLM(config).bfloat16().save_pretrained(folder)
 
     inference.run(write)
     for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
