@@ -36,17 +36,21 @@ class AnswerColumn:
                 self._text = st.empty()
             self._numbers = st.empty()
         self._drawn: Column | None = None
+        self._drawn_state = ""
 
     def draw(self, column: Column, marks: frozenset[str] = frozenset()) -> None:
-        """Show the column as it is now. `marks` are the measures in which it was the best."""
+        """Show the column as it is now; only what changed is sent to the browser. `marks` are the measures in which it was the best."""
         if self._drawn is None or column.model != self._drawn.model or column.stand_in != self._drawn.stand_in:
             self._model.caption(_model_line(column))
-        self._state.markdown(state_line(column))
+        if (state := state_line(column)) != self._drawn_state:
+            self._state.markdown(state)
+            self._drawn_state = state
         if self._drawn is None or column.text != self._drawn.text:
             self._text.text(_shown_text(column))
         if column.answer is None:
-            self._numbers.caption("Latency \u2014 \u00b7 cost \u2014")
-        else:
+            if self._drawn is None:
+                self._numbers.caption("Latency \u2014 \u00b7 cost \u2014")
+        elif self._drawn is None or self._drawn.answer is None or marks:
             with self._numbers.container():
                 _measurements(column.answer, marks)
         self._drawn = column

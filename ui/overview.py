@@ -67,7 +67,6 @@ def table(answers: Sequence[Answer], marked: dict[str, frozenset[str]]) -> pd.Da
             "Completion tokens": numbers.count(usage.completion_tokens),
             "Tokens counted by": usage.source or numbers.UNKNOWN,
             "Cost": _starred(numbers.dollars(answer.cost.usd), answer.approach, marked.get("cost_usd")),
-            "Cost basis": answer.cost.basis,
         }
     return pd.DataFrame(rows)
 
@@ -98,7 +97,7 @@ def latency_chart(answers: Sequence[Answer]) -> alt.LayerChart:
     y = alt.Y("approach:N", sort=names, title=None)
     bars = (
         alt.Chart(pd.DataFrame(rows, columns=["approach", "part", "order", "seconds"]))
-        .mark_bar(height=22)
+        .mark_bar(height=22, opacity=1)
         .encode(
             x=alt.X("seconds:Q", title="seconds", stack="zero"),
             y=y,

@@ -56,7 +56,7 @@ def test_four_real_answers_side_by_side(
         page.get_by_role("link", name=name).first.click()
         expect(page.get_by_role("heading", name=name, exact=True).first).to_be_visible()
         page.get_by_text(SAMPLE).first.click()
-        expect(page.get_by_text("What happened inside")).to_be_visible(timeout=LONG)
+        expect(page.get_by_role("heading", name="What happened inside")).to_be_visible(timeout=LONG)
         _picture(page, 1440, screenshots / f"{name.lower().replace(' ', '-')}.png")
 
 
