@@ -39,7 +39,10 @@ class AnswerColumn:
         self._drawn_state = ""
 
     def draw(self, column: Column, marks: frozenset[str] = frozenset()) -> None:
-        """Show the column as it is now; only what changed is sent to the browser. `marks` are the measures in which it was the best."""
+        """Show the column as it is now; only what changed is sent to the browser.
+
+        `marks` are the measures in which it was the best.
+        """
         if self._drawn is None or column.model != self._drawn.model or column.stand_in != self._drawn.stand_in:
             self._model.caption(_model_line(column))
         if (state := state_line(column)) != self._drawn_state:

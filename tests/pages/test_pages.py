@@ -177,7 +177,6 @@ def test_the_table_and_the_charts_name_every_approach() -> None:
         "Completion tokens",
         "Tokens counted by",
         "Cost",
-        "Cost basis",
     ]
     assert list(table.value.loc["Status"]) == ["ok"] * 4
     assert list(table.value.loc["Completion tokens"]) == ["4"] * 4
