@@ -7,7 +7,9 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pypdf
@@ -94,11 +96,27 @@ def test_a_zip_bomb_is_refused_without_unpacking(tmp_path: Path) -> None:
     assert refused.cause == "The file unpacks to more than 200 MB."
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
-def test_a_file_without_permission_is_refused(tmp_path: Path) -> None:
+@pytest.fixture
+def ordinary_user(tmp_path: Path) -> Iterator[None]:
+    """Root may read everything, so a test that runs as root becomes somebody else for a while."""
+    if os.geteuid() != 0:
+        yield
+        return
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_mode & 0o005 != 0o005 and folder.is_relative_to(tempfile.gettempdir()):
+            folder.chmod(0o755)
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_a_file_without_permission_is_refused(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     path = tmp_path / "private.txt"
     path.write_text("secret")
     path.chmod(0)
+    request.getfixturevalue("ordinary_user")
     refused = read_one(path)
     assert isinstance(refused, Rejected)
     assert refused.cause == "The file cannot be read: Permission denied."
