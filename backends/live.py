@@ -76,15 +76,29 @@ class Column:
 
 
 class LiveComparison:
-    """Asks the backends in the background; `columns` is always up to date and safe to read."""
+    """Asks the backends in the background; `columns` is always up to date and safe to read.
 
-    def __init__(self, backends: Sequence[Backend], question: Question) -> None:
+    With `hold`, nothing is asked before `start`: a page can draw its columns first, so that the drawing does not
+    take the first answer's processor time.
+    """
+
+    def __init__(self, backends: Sequence[Backend], question: Question, *, hold: bool = False) -> None:
         self.question = question
         self._columns = {b.approach: Column(b.approach, b.model, b.stand_in) for b in backends}
         self._cancel = threading.Event()
         self._done = threading.Event()
         self._lock = threading.Lock()
-        threading.Thread(target=self._run, args=(backends,), name="comparison", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, args=(backends,), name="comparison", daemon=True)
+        self._started = False
+        if not hold:
+            self.start()
+
+    def start(self) -> None:
+        """Begin to ask; does nothing the second time."""
+        with self._lock:
+            if not self._started:
+                self._started = True
+                self._thread.start()
 
     def _run(self, backends: Sequence[Backend]) -> None:
         try:

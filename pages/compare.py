@@ -41,6 +41,9 @@ with st.container(horizontal=True):
     for column in comparison.columns:
         areas[column.approach] = st.container(border=True, width=COLUMN_WIDTH)
 columns = {approach: AnswerColumn(area, approach) for approach, area in areas.items()}
+for column in comparison.columns:
+    columns[column.approach].draw(column)
+comparison.start()
 while not comparison.wait(0.1):
     for column in comparison.columns:
         columns[column.approach].draw(column)

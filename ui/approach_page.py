@@ -60,6 +60,8 @@ def _answer(approach: str) -> None:
         st.subheader(escaped(comparison.question.text[:500]), anchor=False, width="stretch")
         stop = stop_button(approach)
     column = AnswerColumn(st.container(border=True), approach, text_height=260)
+    column.draw(comparison.columns[0])
+    comparison.start()
     while not comparison.wait(0.1):
         column.draw(comparison.columns[0])
     stop.empty()

@@ -11,11 +11,13 @@ from ui.approaches import look_of
 from ui.resources import ask, live
 
 SAMPLES = (
-    "How long may a customer keep an Ember One that has been opened and still return it?",
-    "After opening it, how many days does a buyer have to return a K3 kettle?",
+    "What is the fixed price for repairing an Ember One outside the warranty?",
     "What restocking fee is charged today on an opened espresso machine that has no fault?",
+    "Which firm operates the shuttle between the three sites?",
     "What is the capital of France?",
 )
+"""A fact of the handbook, one that its superseded version contradicts, one that it does not say, and one that
+every model knows: together they show what each approach is good for."""
 
 
 def _chosen(page: str, approaches: Sequence[str]) -> list[str]:

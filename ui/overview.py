@@ -24,8 +24,12 @@ def _name(answer: Answer) -> str:
 
 
 def best(answers: Sequence[Answer]) -> dict[str, frozenset[str]]:
-    """Measure -> approaches with the best value among the complete answers. Where all are equal, none is marked."""
+    """Measure -> approaches with the best value among the complete answers. Where all are equal, none is marked.
+
+    A stand-in is not ranked beside real ones: its numbers are not those of what it stands in for.
+    """
     complete = [answer for answer in answers if answer.status == "ok"]
+    complete = [answer for answer in complete if not answer.stand_in] or complete
     if len(complete) < 2:
         return {}
     low: dict[str, dict[str, float | Decimal | None]] = {
@@ -171,6 +175,9 @@ def show(answers: Sequence[Answer], marked: dict[str, frozenset[str]]) -> None:
         st.subheader("Cost", anchor=False)
         st.altair_chart(cost_chart(answers), width="stretch")
     st.subheader("Every number", anchor=False)
-    st.caption("\u2605 is the best of its row among complete answers. \u2014 is unknown or did not happen.")
+    st.caption(
+        "\u2605 is the best of its row among complete answers; a stand-in is not ranked. "
+        "\u2014 is unknown or did not happen."
+    )
     numbers_table = table(answers, marked)
     st.dataframe(numbers_table, width="stretch", height=_ROW_HEIGHT * (len(numbers_table) + 1) + 3)

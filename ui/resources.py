@@ -69,7 +69,7 @@ def ask(page: str, approaches: Sequence[str], text: str) -> None:
     if previous := live(page):
         previous.stop()
     made: list[Backend] = [backends.make(approach, current) for approach in approaches]
-    st.session_state[_LIVE][page] = LiveComparison(made, current.question(text))
+    st.session_state[_LIVE][page] = LiveComparison(made, current.question(text), hold=True)
 
 
 @st.cache_resource(show_spinner=False)

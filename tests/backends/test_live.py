@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+import backends
 from backends.base import (
     Answer,
     BackendError,
@@ -23,6 +24,7 @@ from backends.base import (
     Trace,
 )
 from backends.live import Column, LiveComparison
+from backends.settings import load_settings
 from tests.backends.played import PATIENCE_S, Gate, PlayedBackend, finished
 
 LANE = "live-test"
@@ -138,3 +140,14 @@ def test_an_empty_question_is_done_with_a_sentence_in_every_column() -> None:
     comparison = LiveComparison([PlayedBackend(approach="raw"), PlayedBackend(approach="rag")], Question("  "))
     assert comparison.wait(PATIENCE_S)
     assert [answer.error for answer in comparison.answers] == ["The question is empty. Type a question first."] * 2
+
+
+def test_a_held_comparison_asks_nothing_before_it_is_started() -> None:
+    settings = load_settings({"scripted": True})
+    comparison = LiveComparison([backends.make("raw", settings)], settings.question("held back"), hold=True)
+    assert [column.phase for column in comparison.columns] == ["waiting"]
+    assert not comparison.done
+    comparison.start()
+    comparison.start()
+    assert comparison.wait(10)
+    assert [answer.text for answer in comparison.answers] == ["raw heard: held back "]

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from pytest_httpserver import HTTPServer
 
-SAMPLE = "How long may a customer keep an Ember One that has been opened and still return it?"
+SAMPLE = "What is the fixed price for repairing an Ember One outside the warranty?"
 NAMES = ("Raw model", "Fine-tuned", "Paid API", "RAG")
 LONG = 300_000  # milliseconds; loading and four answers on a busy machine
 
