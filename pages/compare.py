@@ -21,9 +21,10 @@ open_page("Crossroads", "One question, four ways to use a language model: answer
 ask_box(PAGE, APPROACHES, choose=True)
 
 comparison = live(PAGE)
+intro = st.empty()  # what is left empty here clears at once; Streamlit would let old elements fade until the end
 if comparison is None:
-    chosen = st.session_state.get("chosen:compare") or list(APPROACHES)
-    with st.container(horizontal=True):
+    chosen = st.session_state.get(f"chosen:{PAGE}") or list(APPROACHES)
+    with intro.container(), st.container(horizontal=True):
         for approach in chosen:
             look = look_of(approach)
             with st.container(border=True, width=COLUMN_WIDTH):
@@ -36,13 +37,14 @@ if comparison is None:
 with st.container(horizontal=True, vertical_alignment="center"):
     st.subheader(escaped(comparison.question.text[:500]), anchor=False, width="stretch")
     stop = stop_button(PAGE)
-areas = {}
+columns, below = {}, {}
 with st.container(horizontal=True):
     for column in comparison.columns:
-        areas[column.approach] = st.container(border=True, width=COLUMN_WIDTH)
-columns = {approach: AnswerColumn(area, approach) for approach, area in areas.items()}
-for column in comparison.columns:
-    columns[column.approach].draw(column)
+        area = st.container(border=True, width=COLUMN_WIDTH)
+        columns[column.approach] = AnswerColumn(area, column.approach)
+        columns[column.approach].draw(column)
+        below[column.approach] = area.empty()
+across = st.empty()
 comparison.start()
 while not comparison.wait(0.1):
     for column in comparison.columns:
@@ -51,7 +53,8 @@ stop.empty()
 marked = overview.best(comparison.answers)
 for column in comparison.columns:
     columns[column.approach].draw(column, overview.marks_of(column.approach, marked))
-if "paid_api" in areas:
-    with areas["paid_api"]:
+if "paid_api" in below:
+    with below["paid_api"].container():
         stand_in_offer(settings(), comparison.question.text, PAGE)
-overview.show(comparison.answers, marked)
+with across.container():
+    overview.show(comparison.answers, marked)

@@ -79,8 +79,11 @@ def state_line(column: Column) -> str:
             label, colour = _BADGES[column.answer.status]
             return f":{colour}-badge[{label}]"
         case "queued":
-            behind = ", ".join(look_of(name).name if name in LOOKS else name for name in column.detail.split(", "))
-            return f":gray-badge[:material/hourglass_empty: queued behind {escaped(behind)}]"
+            first, *more = column.detail.split(", ")
+            behind = escaped(LOOKS[first].name if first in LOOKS else first) + (
+                f" and {len(more)} more" if more else ""
+            )
+            return f":gray-badge[:material/hourglass_empty: queued behind {behind}]"
         case "loading":
             of = f" of about {column.expected_s:.0f}" if column.expected_s else ""
             return f":blue-badge[:material/downloading: {escaped(column.detail)} \u00b7 {spent}{of} s]"

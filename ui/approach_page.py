@@ -51,8 +51,9 @@ def _explain(approach: str) -> None:
 
 def _answer(approach: str) -> None:
     comparison = live(approach)
+    intro = st.empty()
     if comparison is None:
-        st.info(
+        intro.info(
             "Ask a question or click a sample: the answer, its timing, its cost and what happened inside show here."
         )
         return
@@ -61,13 +62,15 @@ def _answer(approach: str) -> None:
         stop = stop_button(approach)
     column = AnswerColumn(st.container(border=True), approach, text_height=260)
     column.draw(comparison.columns[0])
+    inside = st.empty()
     comparison.start()
     while not comparison.wait(0.1):
         column.draw(comparison.columns[0])
     stop.empty()
     column.draw(comparison.columns[0])
-    for answer in comparison.answers:
-        _inside(answer)
+    with inside.container():
+        for answer in comparison.answers:
+            _inside(answer)
 
 
 def _documents() -> None:
