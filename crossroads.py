@@ -169,7 +169,7 @@ def index(
         for step in store.add(paths, threading.Event()):
             report(
                 f"{step.files_done}/{step.files_total} {step.file}: {step.state}"
-                + (f" {step.cause}" if step.cause else "")
+                + (f" {step.cause} {step.next_step}" if step.cause else "")
             )
             if step.state:
                 error = f"{step.cause} {step.next_step}" if step.cause else None

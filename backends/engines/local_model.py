@@ -105,7 +105,9 @@ def load_model(model_id: str, revision: str | None, device: str, data: Path) -> 
 
 def _read(weights: Weights, wanted: str) -> LocalModel:
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call,unused-ignore]
     device = choose_device(wanted)
     try:
         tokenizer = AutoTokenizer.from_pretrained(weights.folder, local_files_only=True, trust_remote_code=False)
