@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -46,10 +47,23 @@ def train_adapter(
             left = step.seconds / max(step.step, 1) * (step.steps - step.step)
             loss = "" if step.loss is None else f", loss {step.loss:.3f}"
             report(f"step {step.step} of {step.steps}{loss}, about {left:.0f} s left")
+    _amend(folder, {"command": _command(pairs_file, name, epochs, adapters, score)})
     if samples:
         _score(settings, folder, samples, report)
     card: dict[str, Any] = json.loads((folder / "card.json").read_text())
     return {"name": name, "path": str(folder)} | card
+
+
+def _command(pairs: Path, name: str, epochs: int | None, adapters: Path | None, score: Path | None) -> str:
+    """The command that makes this adapter again."""
+    options = {"--name": name, "--epochs": epochs, "--folder": adapters, "--score": score}
+    given = [str(word) for pair in options.items() if pair[1] is not None for word in pair]
+    return shlex.join(["crossroads", "train", str(pairs), *given])
+
+
+def _amend(folder: Path, more: dict[str, Any]) -> None:
+    card = json.loads((folder / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps(card | more, indent=1) + "\n")
 
 
 def _score(settings: Settings, folder: Path, samples: list[Sample], report: Callable[[str], None]) -> None:
@@ -58,13 +72,12 @@ def _score(settings: Settings, folder: Path, samples: list[Sample], report: Call
 
     own = settings.fine_tuned.model_copy(update={"adapter": str(folder)})
     settings = settings.model_copy(update={"fine_tuned": own, "temperature": 0.0, "max_tokens": 60})
-    card = json.loads((folder / "card.json").read_text())
     asked = [sample for sample in samples if "single_fact" in sample.tags] or samples
-    card["score"] = {"questions": len(asked)}
+    score = {"questions": len(asked)}
     for label, backend in (("base", RawBackend(settings)), ("adapter", FineTunedBackend(settings))):
         report(f"{label} answers {len(asked)} questions")
-        card["score"][label] = sum(is_right(answer_text(backend, settings, s.question), s) for s in asked)
-    (folder / "card.json").write_text(json.dumps(card, indent=1) + "\n")
+        score[label] = sum(is_right(answer_text(backend, settings, s.question), s) for s in asked)
+    _amend(folder, {"score": score})
 
 
 def answer_text(backend: Backend, settings: Settings, question: str) -> str:

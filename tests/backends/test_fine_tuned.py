@@ -450,6 +450,7 @@ def test_the_sample_adapter_is_small_and_made_from_the_sample_pairs() -> None:
     pairs = read_pairs(SAMPLE_PAIRS)
     assert card["data"] == {"pairs": len(pairs), "sha256": digest(pairs)}
     assert card["sha256"] == sha256(SAMPLE / "adapter_model.safetensors")
+    assert card["command"].startswith("crossroads train sample_docs/train.jsonl --name brambleworth ")
     assert set(card["score"]) == {"questions", "base", "adapter"}
     assert card["score"]["questions"] >= card["score"]["adapter"] > card["score"]["base"] >= 0
 
