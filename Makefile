@@ -29,8 +29,9 @@ adapter: $(VENV)/.installed ## train the sample adapter again and score it
 	$(BIN)/crossroads train sample_docs/train.jsonl --name brambleworth \
 		--folder sample_docs/adapters --score sample_docs/questions.csv
 
-screenshots: $(VENV)/.installed-test ## take the README's screenshots again
-	CROSSROADS_SCREENSHOTS=docs/screenshots $(BIN)/python -m pytest tests/e2e -m slow
+screenshots: $(VENV)/.installed-test ## take the README's screenshot again
+	$(BIN)/python -m pytest tests/e2e -m slow
+	cp test-results/screenshots/compare.png docs/screenshots/
 
 clean: ## remove the virtual environment (the data folder stays)
 	rm -rf $(VENV)

@@ -37,7 +37,7 @@ def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]
 
 @pytest.fixture(scope="session")
 def screenshots() -> Path:
-    """Where screenshots go; `make screenshots` sends them to where the README looks."""
+    """Where screenshots go; `make screenshots` copies the one that the README shows."""
     folder = Path(os.environ.get("CROSSROADS_SCREENSHOTS", ROOT / "test-results" / "screenshots"))
     folder.mkdir(parents=True, exist_ok=True)
     return folder
