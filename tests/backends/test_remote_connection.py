@@ -24,7 +24,9 @@ def connection(url: str, key: str = KEY, model: str = "some-model") -> Connectio
     ["https://api.openai.com/v1", "http://127.0.0.1:8000/v1", "http://[::1]:8000/v1/", "http://192.168.1.5/v1"],
 )
 def test_addresses_of_servers_are_accepted(url: str) -> None:
-    check(connection(url))
+    accepted = connection(url)
+    check(accepted)
+    assert accepted.base_url == url
 
 
 @pytest.mark.parametrize(

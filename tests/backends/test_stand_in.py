@@ -128,7 +128,9 @@ def test_a_process_that_ended_is_not_running(tmp_path: Path) -> None:
 
 
 def test_stopping_what_is_not_running_does_nothing(tmp_path: Path) -> None:
-    stand_in.stop(StandIn("http://127.0.0.1:5/v1", "m", os.getpid()), tmp_path)
+    stand_in.stop(StandIn("http://127.0.0.1:5/v1", "m", os.getpid()), tmp_path)  # this very process, had it been ended
+    assert stand_in.running(tmp_path) is None
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
