@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from backends.base import Backend, BackendError
 from backends.lane import lane
 
+TURN = "loading the models"
+"""The warm-up's name in the line, as those who wait behind it see it."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -57,7 +60,7 @@ class WarmUp:
 
     def _load(self, backend: Backend, done: int, faults: tuple[tuple[str, str], ...]) -> None:
         line = lane(backend.lane or "network")
-        place = line.join("loading the models")
+        place = line.join(TURN)
         with line.turn(place, threading.Event()):
             for loading in backend.load(threading.Event()):
                 self.state = WarmUpState(

@@ -9,8 +9,10 @@ from streamlit.delta_generator import DeltaGenerator
 
 from backends.base import Answer
 from backends.live import Column
+from backends.warm_up import TURN
 from ui import numbers
 from ui.approaches import LOOKS, look_of
+from ui.resources import warm_up
 from ui.text import escaped
 
 _BADGES = {
@@ -80,6 +82,10 @@ def state_line(column: Column) -> str:
             return f":{colour}-badge[{label}]"
         case "queued":
             first, *more = column.detail.split(", ")
+            if first == TURN and not (loading := warm_up().state).finished:
+                waited = f"{time.monotonic() - loading.since:.0f}"
+                of = f" of about {loading.expected_s:.0f}" if loading.expected_s else ""
+                return f":gray-badge[:material/hourglass_empty: {escaped(loading.what)} \u00b7 {waited}{of} s]"
             behind = escaped(LOOKS[first].name if first in LOOKS else first) + (
                 f" and {len(more)} more" if more else ""
             )
