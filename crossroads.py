@@ -8,18 +8,23 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 from rich.console import Console
 
-from backends.base import Answer, BackendError, Event, Loading, Passage, Queued
+from backends.base import Answer, BackendError, Event, Loading, Queued
 from backends.questions import encodable, visible
-from backends.settings import Settings, load_settings
-from evaluation.records import answer_record, passage_record
+from backends.settings import RetrievalMode, Settings, load_settings
+from evaluation.records import answer_record, search_record
+
+if TYPE_CHECKING:
+    from backends.rag.index import IndexProgress, RebuildProgress
+    from backends.rag.search import Hit
 
 app = typer.Typer(
     help="Send one question to a raw model, a fine-tuned one, a paid API and RAG, and compare.",
@@ -33,6 +38,10 @@ _out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting for this call.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Collection = Annotated[str | None, typer.Option(help="Name of the document collection.")]
+
+_FILE_STATES = ("indexed", "replaced", "skipped", "duplicate", "rejected")
+_REPORT_S = 2.0
+"""How often progress within a file is reported."""
 
 
 def say(text: str) -> None:
@@ -110,7 +119,7 @@ def ask(
             _report(name, event)
     ordered = [answers[name] for name in chosen]
     if json_:
-        print(json.dumps({"question": text, "answers": [answer_record(answer) for answer in ordered]}, indent=1))
+        print(json.dumps({"question": text, "answers": [answer_record(answer, text) for answer in ordered]}, indent=1))
     else:
         _print_answers(ordered)
     if not any(answer.status in ("ok", "truncated") and answer.text for answer in ordered):
@@ -151,39 +160,63 @@ def _print_answers(answers: list[Answer]) -> None:
 
 @app.command()
 def index(
-    paths: Annotated[list[Path], typer.Argument(help="Files or folders.")],
+    paths: Annotated[list[Path] | None, typer.Argument(help="Files or folders.")] = None,
     collection: Collection = None,
-    rebuild: Annotated[bool, typer.Option(help="Forget the collection first.")] = False,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Forget the collection first.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Build the vectors again from the stored chunks.")] = False,
+    rechunk: Annotated[bool, typer.Option("--rechunk", help="Cut and embed the stored text again.")] = False,
     set_: Set = None,
     json_: Json = False,
 ) -> None:
     """Put documents into the index; unchanged files are skipped."""
     from backends.rag.approach import open_index
 
+    if not paths and (rebuild or not (repair or rechunk)):
+        raise typer.BadParameter("Missing argument: files or folders.", param_hint="PATHS")
     settings = _settings(set_, rag__collection=collection)
+    never = threading.Event()
     with _faults():
         store = open_index(settings)
         if rebuild:
             store.drop()
-        files: list[dict[str, Any]] = []
-        for step in store.add(paths, threading.Event()):
-            report(
-                f"{step.files_done}/{step.files_total} {step.file}: {step.state}"
-                + (f" {step.cause} {step.next_step}" if step.cause else "")
-            )
-            if step.state:
-                error = f"{step.cause} {step.next_step}" if step.cause else None
-                files.append({"file": step.file, "state": step.state, "error": error})
-        counts = {
-            state: sum(f["state"] == state for f in files) for state in ("indexed", "replaced", "skipped", "rejected")
-        }
+        if repair:
+            _report_steps(store.rebuild(never), "vectors")
+        if rechunk:
+            _report_steps(store.rechunk(*store.chunk_settings(), never), "chunks")
+        files = _add(store.add(paths, never)) if paths else []
+        counts = {state: sum(file["state"] == state for file in files) for state in _FILE_STATES}
         result = {"collection": settings.rag.collection, "chunks": store.count(), **counts, "files": files}
     if json_:
         print(json.dumps(result, indent=1))
     else:
-        say(", ".join(f"{count} {state}" for state, count in counts.items()) + f"; {result['chunks']} chunks in all.")
+        changes = ", ".join(f"{count} {state}" for state, count in counts.items()) + "; " if paths else ""
+        say(f"{changes}{result['chunks']} chunks in all.")
     if files and counts["rejected"] == len(files):
         raise typer.Exit(1)
+
+
+def _add(steps: Iterable[IndexProgress]) -> list[dict[str, Any]]:
+    """Index files and say so; returns what became of each."""
+    files: list[dict[str, Any]] = []
+    said_at = 0.0
+    for step in steps:
+        reason = " ".join(filter(None, (step.cause, step.next_step)))
+        if step.file:
+            files.append({"file": step.file, "state": step.state, "error": reason or None})
+            report(f"{step.files_done}/{step.files_total} {step.file}: {step.state} {reason}".rstrip())
+        elif time.monotonic() - said_at > _REPORT_S:
+            report(f"{step.files_done}/{step.files_total} {step.detail}")
+            said_at = time.monotonic()
+    return files
+
+
+def _report_steps(steps: Iterable[RebuildProgress], what: str) -> None:
+    """Do the work and say now and then how far it is."""
+    said_at = time.monotonic()
+    for step in steps:
+        if time.monotonic() - said_at > _REPORT_S:
+            report(f"{what}: {step.detail}")
+            said_at = time.monotonic()
 
 
 @app.command()
@@ -192,41 +225,48 @@ def search(
     queries: Annotated[Path | None, typer.Option(help="A file with one query per line.")] = None,
     collection: Collection = None,
     k: Annotated[int, typer.Option(min=1, max=1000, help="How many hits.")] = 5,
+    mode: Annotated[str | None, typer.Option(help="dense, keyword, fused or reranked; rag.mode if left out.")] = None,
     set_: Set = None,
     json_: Json = False,
 ) -> None:
     """Search the index without asking a model."""
-    from backends.rag.approach import open_index
+    from backends.rag.approach import open_index, open_searcher
 
     if (question is None) == (queries is None):
         raise typer.BadParameter("Give a question or --queries FILE, one of the two.")
-    settings = _settings(set_, rag__collection=collection)
+    if mode is not None and mode not in (modes := get_args(RetrievalMode)):
+        raise typer.BadParameter(f"There is no mode {mode!r}; there are {', '.join(modes)}.", param_hint="--mode")
+    settings = _settings(set_, rag__collection=collection, rag__mode=mode)
     with _faults():
         asked = [question] if question is not None else _lines(queries)
-        store = open_index(settings)
-        store.check()
+        open_index(settings).check()
+        searcher = open_searcher(settings)
         for query in asked:
-            hits = store.search(query, k)
+            found = searcher.search(encodable(query), k)
             if json_:
-                print(json.dumps({"query": query, "hits": [passage_record(hit) for hit in hits]}), flush=True)
+                print(json.dumps(search_record(found)), flush=True)
             else:
-                _print_hits(query, hits)
+                _print_hits(query, found.hits)
 
 
 def _lines(file: Path | None) -> list[str]:
     assert file is not None
     try:
-        lines = file.read_text(encoding="utf-8").split("\n")
+        lines = file.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as fault:
         raise BackendError(f"{file} could not be read ({type(fault).__name__}).", "Give a UTF-8 text file.") from None
     return [line.strip() for line in lines if line.strip()]
 
 
-def _print_hits(query: str, hits: tuple[Passage, ...]) -> None:
+def _print_hits(query: str, hits: tuple[Hit, ...]) -> None:
     say(f"\n== {query}")
     for rank, hit in enumerate(hits, 1):
-        page = f", page {hit.page}" if hit.page else ""
-        say(f"{rank}. {hit.score:.3f} {hit.document}{page}: {' '.join(hit.text.split())[:200]}")
+        passage = hit.passage
+        page = f", page {passage.page}" if passage.page else ""
+        stages = (("dense", hit.dense), ("keyword", hit.keyword), ("reranked", hit.reranked))
+        ranks = ", ".join(f"{name} {stage.rank}" for name, stage in stages if stage)
+        text = " ".join(passage.text.split())[:200]
+        say(f"{rank}. {passage.score:.3f} ({ranks}) {passage.document}{page}: {text}")
 
 
 # --- train --------------------------------------------------------------------------------------

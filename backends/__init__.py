@@ -19,8 +19,9 @@ def _raw(settings: Settings) -> Backend:
 
 def _fine_tuned(settings: Settings) -> Backend:
     from backends.fine_tuned.approach import FineTunedBackend
+    from backends.fine_tuned.served import ServedFineTunedBackend
 
-    return FineTunedBackend(settings)
+    return ServedFineTunedBackend(settings) if settings.fine_tuned.base_url else FineTunedBackend(settings)
 
 
 def _paid_api(settings: Settings) -> Backend:

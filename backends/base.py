@@ -130,7 +130,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """A look inside: `name` is one of `prompt`, `request`, `adapter`, `weights`; `value` is plain text."""
+    """A look inside: `name` is one of `prompt`, `request`, `adapter`, `weights`, `search`; `value` is plain text."""
 
     name: str
     value: str
@@ -214,6 +214,9 @@ class Backend(ABC):
     lane: str | None = None
     """Where this backend has to wait for its turn (`backends.lane.THIS_MACHINE`); None if it computes elsewhere."""
 
+    lane_until_retrieved: bool = False
+    """True if it computes elsewhere once it has yielded `Retrieved`: then the next one may have its turn."""
+
     stand_in: bool = False
     """True if a stand-in answers in place of the real thing; shown wherever the answer appears."""
 
@@ -221,6 +224,10 @@ class Backend(ABC):
     @abstractmethod
     def model(self) -> str:
         """What answers, in words: model id, quantisation, adapter."""
+
+    def fits(self, question: Question) -> bool | None:
+        """Whether prompt and longest answer fit the model's context window; None if that is not known."""
+        return None
 
     def load(self, cancel: threading.Event) -> Iterator[Loading]:
         """Get ready (weights, clients, index). Runs before the clock starts; must be cheap when already done."""

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 _WANTED = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "1_Pooling/*"]
 _UNWANTED = ["onnx/*", "openvino/*", "original/*"]
+_ADAPTER_CONFIG, _ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+_ADAPTER_TEXTS = ["card.json", "README.md", "LICENSE"]
+
+MAX_ADAPTER_BYTES = 2_000_000_000
+"""What an adapter's weights may take; a LoRA of a 7B model at rank 64 takes about 320 MB in bfloat16."""
 
 
 def _hub_folder(data: Path) -> Path | None:
@@ -99,6 +104,58 @@ def download(model_id: str, data: Path, revision: str | None) -> Path:
                 allow_patterns=_WANTED,
                 ignore_patterns=_UNWANTED,
             )
+        )
+
+
+def download_adapter(repository: str, data: Path, revision: str | None = None) -> Path:
+    """Fetch an adapter's own files, pinned to the commit that `revision` means now and that names the folder.
+
+    Raises `BackendError` for a repository that holds no adapter, or none in safetensors, and for the Hub's faults.
+    """
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    _check_revision(revision)
+    try:
+        validate_repo_id(repository)
+    except HFValidationError:
+        raise BackendError(f"{repository[:100]!r} is not a Hub id.", "Hub ids look like owner/name.") from None
+    endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or None
+    with _hub_faults(repository, revision):
+        info = HfApi(endpoint=endpoint).model_info(
+            repository, revision=revision or None, timeout=20, files_metadata=True
+        )
+        sizes = {file.rfilename: file.size for file in info.siblings or ()}
+        _check_adapter(repository, sizes)
+        return Path(
+            snapshot_download(
+                repository,
+                revision=info.sha,
+                endpoint=endpoint,
+                cache_dir=_hub_folder(data),
+                allow_patterns=[_ADAPTER_CONFIG, _ADAPTER_WEIGHTS, *_ADAPTER_TEXTS],
+            )
+        )
+
+
+def _check_adapter(repository: str, sizes: dict[str, int | None]) -> None:
+    if _ADAPTER_CONFIG not in sizes:
+        raise BackendError(
+            f"{repository} is no adapter: it has no {_ADAPTER_CONFIG}.",
+            "Choose an adapter; a model of its own is set as raw.model.",
+        )
+    if _ADAPTER_WEIGHTS not in sizes:
+        raise BackendError(
+            f"{repository} has no adapter weights as safetensors on the Hub.",
+            "Only safetensors are loaded; choose another adapter.",
+        )
+    size = sizes[_ADAPTER_WEIGHTS] or 0
+    if size > MAX_ADAPTER_BYTES:
+        raise BackendError(
+            f"The weights of {repository} take {size / 1e9:.3g} GB, more than the {MAX_ADAPTER_BYTES / 1e9:.3g} GB "
+            "that an adapter may take.",
+            "Choose a smaller one.",
         )
 
 

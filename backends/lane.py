@@ -7,8 +7,8 @@ retrieval included, so that no measured second was shared with another column.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 THIS_MACHINE = "this machine"
 """The lane of everything that computes here. One, not one per device: it all shares one inference thread."""
@@ -68,3 +68,12 @@ def lane(name: str) -> Lane:
     """The one lane of that name in this process."""
     with _lanes_lock:
         return _lanes.setdefault(name, Lane())
+
+
+def turns(work: str, cancel: threading.Event, name: str = THIS_MACHINE) -> Callable[[], AbstractContextManager[None]]:
+    """What gives long `work` one turn for each of its steps, so that questions are answered in between.
+
+    Use as `with turn():`. Raises `Cancelled` there if `cancel` is set while it waits.
+    """
+    line = lane(name)
+    return lambda: line.turn(line.join(work), cancel)

@@ -41,6 +41,9 @@ class RawBackend(Backend):
         raw = self.settings.raw
         yield from load_model(raw.model, raw.revision, raw.device, self.settings.data)
 
+    def fits(self, question: Question) -> bool | None:
+        return engine.fits(self.base, question)
+
     def stream(self, question: Question, cancel: threading.Event) -> Iterator[BackendEvent]:
         yield Trace("weights", self.base.description)
         yield from engine.generate(self.base, self.base.model, question, cancel)

@@ -21,6 +21,9 @@ DEFAULT_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 DEFAULT_EMBEDDER = "sentence-transformers/all-MiniLM-L6-v2"
 OPENAI_URL = "https://api.openai.com/v1"
 
+RetrievalMode = Literal["dense", "keyword", "fused", "reranked"]
+"""How passages are found and put in order."""
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
@@ -35,10 +38,19 @@ class RawSettings(_Section):
 
 
 class FineTunedSettings(_Section):
-    """The adapter that answers: a folder, or a name under the data folder's `adapters/` or `sample_docs/adapter`."""
+    """The adapter that answers: a folder, or a name under the data folder's `adapters/` or `sample_docs/adapter`.
+
+    With `base_url`, a server that serves the merged model answers in its place. `api_key` belongs to that address.
+    """
 
     adapter: str = "brambleworth"
     answers_per_training: int = Field(default=10_000, ge=1, description="answers over which training cost is spread")
+    merge: bool = Field(default=True, description="merge the adapter into weights of its own, where there is room")
+    base_url: str | None = None
+    served_model: str | None = Field(default=None, description="the model's name on that server")
+    served_adapter: str | None = Field(default=None, description="the adapter that the server is said to serve")
+    api_key: SecretStr | None = None
+    deadline_s: float = Field(default=120.0, gt=0, description="wall-clock limit for a served answer")
 
 
 class PaidApiSettings(_Section):
@@ -53,11 +65,27 @@ class PaidApiSettings(_Section):
 
 
 class RagSettings(_Section):
-    """Retrieval: which collection, how many passages, and which approach writes the answer."""
+    """Retrieval: which collection, how it is searched, how many passages, and which approach writes the answer.
+
+    `mode`, `keyword_weight`, `merge_above` and `min_score` are what measured best (`python -m benchmarks retrieval`).
+    """
 
     collection: str = "handbook"
-    k: int = Field(default=3, ge=1, le=50)
-    min_score: float = Field(default=0.35, ge=-1, le=1, description="cosine similarity below which nothing counts")
+    k: int = Field(default=3, ge=1, le=50, description="passages for an answer")
+    mode: RetrievalMode = Field(
+        default="fused", description="by meaning (dense), by words (keyword), both (fused), or fused and then reranked"
+    )
+    keyword_weight: float = Field(
+        default=0.25, ge=0, le=10, description="what the best keyword match adds to its cosine similarity, in fused"
+    )
+    candidates: int = Field(default=50, ge=1, le=1000, description="chunks that each way of searching puts forward")
+    merge_above: float = Field(
+        default=0.95, ge=0, le=1, description="cosine similarity from which passages with equal figures are merged"
+    )
+    reranker: str | None = Field(default=None, description="cross-encoder: a Hub id or a local folder; none if empty")
+    min_score: float = Field(
+        default=0.35, ge=-1, le=1, description="cosine similarity that the best passage must reach, or nothing counts"
+    )
     embedder: str = DEFAULT_EMBEDDER
     generator: Literal["raw", "fine_tuned", "paid_api"] = "raw"
     chunk_tokens: int = Field(default=128, ge=32, le=2000)
@@ -118,11 +146,14 @@ def load_settings(overrides: Mapping[str, object] | None = None) -> Settings:
 
 def _unbind_key(settings: Settings, overrides: Mapping[str, object]) -> Settings:
     """A key from the environment was configured for the address there, so a new address comes without it."""
-    if "paid_api.base_url" not in overrides or "paid_api.api_key" in overrides:
-        return settings
-    if settings.paid_api.base_url == Settings().paid_api.base_url:
-        return settings
-    return settings.model_copy(update={"paid_api": settings.paid_api.model_copy(update={"api_key": None})})
+    before = Settings()
+    for section in ("paid_api", "fine_tuned"):
+        given = getattr(settings, section)
+        if f"{section}.base_url" not in overrides or f"{section}.api_key" in overrides:
+            continue
+        if given.base_url != getattr(before, section).base_url:
+            settings = settings.model_copy(update={section: given.model_copy(update={"api_key": None})})
+    return settings
 
 
 def setting_names() -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from backends.base import (
@@ -134,9 +135,13 @@ def _work(
         return
     line = lane(backend.lane)
     place = place or line.join(backend.approach)
-    with line.turn(place, cancel):
+    with ExitStack() as turn:
+        turn.enter_context(line.turn(place, cancel))
         run.granted_at = time.monotonic()
-        yield from _load_and_stream(backend, question, cancel, run)
+        for event in _load_and_stream(backend, question, cancel, run):
+            if backend.lane_until_retrieved and isinstance(event, Retrieved):
+                turn.close()
+            yield event
 
 
 def _load_and_stream(

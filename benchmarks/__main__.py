@@ -26,7 +26,18 @@ from benchmarks.children import child
 from benchmarks.machine import describe_machine
 from benchmarks.report import table, write
 
-BENCHMARKS = ("start_up", "memory", "paid_overhead", "decode", "quality")
+BENCHMARKS = (
+    "start_up",
+    "memory",
+    "paid_overhead",
+    "decode",
+    "quality",
+    "retrieval",
+    "search_speed",
+    "evidence",
+    "indexing",
+    "int8_loss",
+)
 """In this order: what is weighed from outside comes before this process itself loads a model."""
 
 LATEST = HOME / "benchmarks" / "results" / "latest.json"
@@ -41,6 +52,10 @@ def main(
     adapter: Annotated[
         str | None, typer.Option(help="Name or folder of the adapter; the sample's if left out.")
     ] = None,
+    manual: Annotated[
+        Path | None, typer.Option(help="policy.txt.gz of Debian Policy, for retrieval.", show_default="as installed")
+    ] = None,
+    reranker: Annotated[str | None, typer.Option(help="Hub id or folder of a cross-encoder, for retrieval.")] = None,
     data: Annotated[Path | None, typer.Option(help="A data folder to keep; a temporary one if left out.")] = None,
     out: Annotated[
         Path, typer.Option(help="Where the results go.", show_default="benchmarks/results/latest.json")
@@ -58,7 +73,7 @@ def main(
         "excluded": "The weights were converted and the sample documents indexed before anything was measured.",
     }
     with _data_folder(data) as folder:
-        bench = Bench(folder, quick, _adapter(adapter, folder), _progress.print, repeats)
+        bench = Bench(folder, quick, _adapter(adapter, folder), _progress.print, repeats, manual, reranker)
         outcomes, failed = _run(names or BENCHMARKS, bench, out, head)
     _print(head, outcomes, failed)
     _progress.print(f"Every repeat is in {out}.")

@@ -21,6 +21,7 @@ class Bench:
     """`data` is a data folder with converted weights and the sample index; `quick` asks for one repeat and little work.
 
     `adapter` is a name or folder, or None where there is none; `report` says on standard error what is going on.
+    `manual` and `reranker` are for retrieval: a text that is not where its package puts it, and a cross-encoder.
     """
 
     data: Path
@@ -28,6 +29,8 @@ class Bench:
     adapter: str | None
     report: Callable[[str], None]
     repeats_wanted: int | None = None
+    manual: Path | None = None
+    reranker: str | None = None
 
     def repeats(self, usual: int) -> int:
         """How often to measure: once when quick, else what was asked for, else `usual`."""

@@ -6,19 +6,25 @@ model, prompt ids, token limit and inference thread, greedy, without a streamer,
 stricter of the two fair references: a reference with a stamping streamer would itself pay for what ours adds.
 
 The adapter is compared with its base by the plain way alone, with as many tokens for both (`min_new_tokens`), because
-an adapter trained on short answers would stop after a few.
+an adapter trained on short answers would stop after a few. It answers as in its column: merged where there is room.
+
+A switch is what a question waits for when another adapter has answered before: two folders in turn, the base loaded
+once.
 """
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 from backends.base import Answer, Question
 from backends.compare import compare
 from backends.engines import inference
-from backends.engines.local_model import LocalModel, load_adapter
+from backends.engines.adapter_view import load_adapter
+from backends.engines.local_model import LocalModel
 from backends.engines.transformers import build_prompt
 from backends.fine_tuned.catalogue import adapter_folder
 from backends.raw import RawBackend
@@ -28,6 +34,8 @@ from benchmarks.figures import Figure, Goal
 NAME = "decode"
 _QUESTION = "Write a long story about a lighthouse keeper who finds a letter on the beach."
 _GOAL = Goal(0.98, "at least")
+_ADAPTER_GOAL = Goal(0.95, "at least")
+_SWITCH_GOAL = Goal(1.0, "at most", "s")
 
 
 def run(bench: Bench) -> Outcome:
@@ -41,8 +49,10 @@ def run(bench: Bench) -> Outcome:
     notes: tuple[str, ...] = ("The first pair is a warm-up and left out.",)
     if bench.adapter:
         folder = adapter_folder(bench.adapter, bench.data)
-        figure = _adapter(bench, backend.base, load_adapter(backend.base, folder).model, question)
-        figures, raw = (*figures, figure), raw | {"adapter": folder.name}
+        view = load_adapter(backend.base, folder)
+        figure = _adapter(bench, backend.base, view.model, question)
+        figures = (*figures, figure, _switch(bench, backend.base, folder))
+        raw |= {"adapter": folder.name, "weights of the adapter": view.how}
     else:
         notes += ("There was no adapter, so its speed was not measured.",)
     return Outcome(figures, notes, raw | {"tokens": tokens, "weights": backend.base.description})
@@ -138,4 +148,19 @@ def _adapter(bench: Bench, base: LocalModel, view: Any, question: Question) -> F
         "its base, likewise",
         tuple(speeds["base"]),
         "ratio",
+        _ADAPTER_GOAL,
     )
+
+
+def _switch(bench: Bench, base: LocalModel, folder: Path) -> Figure:
+    """Seconds until an adapter can answer after another one: read, checked, merged."""
+    other = bench.data / "another adapter"
+    shutil.copytree(folder, other, dirs_exist_ok=True)
+    spent_s = []
+    for repeat in range(bench.repeats(9) + 1):
+        for one in (other, folder):
+            began = time.monotonic()
+            load_adapter(base, one)
+            if repeat:
+                spent_s.append(time.monotonic() - began)
+    return Figure(NAME, "switching to another adapter", "s", tuple(spent_s), goal=_SWITCH_GOAL)

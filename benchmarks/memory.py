@@ -88,12 +88,17 @@ def _added(runs: list[dict[str, Any]], before: str, after: str) -> tuple[float, 
 
 
 def _proof(ours: list[dict[str, Any]]) -> list[Figure]:
-    """The share of the base's tensors that the other columns hold at the very same address."""
-    figures = []
+    """The share of the base's tensors that the other columns hold at the very same address.
+
+    The adapter's view holds those that the adapter changes merged, as tensors of its own: so many bytes are stated.
+    """
+    own = [run["shared"]["adapter_bytes"] / MB for run in ours if "adapter_bytes" in run["shared"]]
+    figures = [Figure(NAME, "merged weights of the adapter's own", "MB", tuple(own))] if own else []
     for key, who in (("view_shares", "the adapter's view"), ("rag_shares", "RAG's generator")):
         found = [run["shared"] for run in ours if key in run["shared"]]
         if found:
             shares = tuple(100 * one[key] / one["base_tensors"] for one in found)
             shown = f"{found[0][key]} of {found[0]['base_tensors']} tensors"
-            figures.append(Figure(NAME, f"base weights shared with {who}", "%", shares, goal=_ONCE, shown=shown))
+            goal = _ONCE if key == "rag_shares" else None
+            figures.append(Figure(NAME, f"base weights shared with {who}", "%", shares, goal=goal, shown=shown))
     return figures

@@ -15,11 +15,11 @@ from typing import Any
 import backends
 from backends.base import Answer, Backend
 from backends.compare import compare
-from backends.rag.approach import open_index
+from backends.rag.approach import open_searcher
 from backends.settings import Settings
 from benchmarks.bench import Bench, Outcome
 from benchmarks.figures import Figure
-from benchmarks.intervals import share_text
+from evaluation.intervals import share_text
 from evaluation.metrics import hit_at, is_right
 from evaluation.question_sets import SAMPLE_QUESTIONS, Sample, read_question_set
 
@@ -102,8 +102,9 @@ def _right(names: Sequence[str], samples: Sequence[Sample], answers: Sequence[_G
 
 def _hits(settings: Settings, samples: Sequence[Sample]) -> list[list[str]]:
     """The documents of the first five passages for each question, best first, whatever their similarity."""
-    index = open_index(settings)
-    return [[hit.document for hit in index.search(sample.question, _HITS)] for sample in samples]
+    searcher = open_searcher(settings)
+    found = [searcher.search(sample.question, _HITS) for sample in samples]
+    return [[hit.passage.document for hit in result.hits] for result in found]
 
 
 def _hit_figures(samples: Sequence[Sample], hits: Sequence[list[str]]) -> list[Figure]:

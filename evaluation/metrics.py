@@ -5,18 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from backends.rag.prompt import refuses
 from evaluation.question_sets import Sample
 
 NOT_ANSWERED = "not_answered"
 """Tag of questions that the documents do not answer; the right answer is to say so."""
-
-# The one stated refusal ("The documents do not say.") and the same thing in near words.
-_REFUSAL = re.compile(
-    r"\b(documents?|handbook|passages?|text|information)\b[^.]{0,40}\b(do|does|did)( not|n't) "
-    r"(say|state|mention|specify|give|provide|cover|contain|include|tell|answer|address)\b"
-    r"|\b(documents?|handbook|passages?|text|information)\b[^.]{0,40}\b(is|are)( not|n't) (given|provided|available)\b"
-    r"|\bnot (stated|mentioned|specified|in the (documents?|passages?))\b"
-)
 
 
 def is_right(answer: str, sample: Sample) -> bool:
@@ -25,10 +18,19 @@ def is_right(answer: str, sample: Sample) -> bool:
     Case and runs of white space do not count. An answer that states the facts among wrong ones counts as right;
     the rule measures whether the fact was found, not the style.
     """
-    text = " ".join(answer.lower().replace("\u2019", "'").split())
     if NOT_ANSWERED in sample.tags:
-        return bool(_REFUSAL.search(text))
-    return bool(sample.key_facts) and all(any(_has(text, fact) for fact in group) for group in sample.key_facts)
+        return refuses(_plain(answer))
+    return bool(sample.key_facts) and all(holds(answer, group) for group in sample.key_facts)
+
+
+def holds(text: str, key_fact: Sequence[str]) -> bool:
+    """True if `text` holds one of the alternatives of a key fact as a whole word; case and white space do not count."""
+    plain = _plain(text)
+    return any(_has(plain, alternative) for alternative in key_fact)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.lower().replace("\u2019", "'").split())
 
 
 def _has(text: str, fact: str) -> bool:

@@ -34,19 +34,27 @@ def read_question_set(file: Path) -> list[Sample]:
     """
     if not file.is_file():
         raise BackendError(f"There is no file {file}.", "Give a CSV or JSONL file with a column question.")
+    return parse_question_set(file.name, file.read_bytes())
+
+
+def parse_question_set(name: str, content: bytes) -> list[Sample]:
+    """The samples of a CSV or JSONL file that was read already; `name` tells which of them it is.
+
+    Raises `BackendError` naming what is missing.
+    """
     try:
-        text = file.read_text(encoding="utf-8-sig")
-        samples = list(_samples(_jsonl(text) if file.suffix == ".jsonl" else _csv(text)))
+        text = content.decode("utf-8-sig")
+        samples = list(_samples(_jsonl(text) if name.lower().endswith(".jsonl") else _csv(text)))
     except UnicodeDecodeError:
-        raise BackendError(f"{file.name} is not UTF-8 text.", "Save it as UTF-8.") from None
+        raise BackendError(f"{name} is not UTF-8 text.", "Save it as UTF-8.") from None
     except (ValueError, RecursionError):
-        raise BackendError(f"{file.name} has a line that is not JSON.", "Write one object per line.") from None
+        raise BackendError(f"{name} has a line that is not JSON.", "Write one object per line.") from None
     except csv.Error as error:
-        raise BackendError(f"{file.name} is not a readable CSV file ({error}).", "Save it as CSV again.") from None
+        raise BackendError(f"{name} is not a readable CSV file ({error}).", "Save it as CSV again.") from None
     except TypeError as error:
-        raise BackendError(f"{file.name}: {error}.", "Write one object per line, with a text question.") from None
+        raise BackendError(f"{name}: {error}.", "Write one object per line, with a text question.") from None
     if not samples:
-        raise BackendError(f"{file.name} has no questions.", "It needs a column question with at least one row.")
+        raise BackendError(f"{name} has no questions.", "It needs a column question with at least one row.")
     return samples
 
 

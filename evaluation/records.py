@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backends.base import Answer, Passage
+from backends.rag.evidence import SentenceEvidence, evidence
+
+if TYPE_CHECKING:
+    from backends.rag.search import Hit, SearchResult
 
 
-def answer_record(answer: Answer) -> dict[str, Any]:
-    """An answer in the terminal contract's fields; durations in seconds, `cost_usd` a string or None."""
+def answer_record(answer: Answer, question: str) -> dict[str, Any]:
+    """An answer in the terminal contract's fields; durations in seconds, `cost_usd` a string or None.
+
+    Where passages were retrieved, each sentence is compared with them now, after all measuring.
+    """
+    found = evidence(answer.text, answer.sources, question) if answer.sources else ()
     timings, usage = answer.timings, answer.usage
     return {
         "approach": answer.approach,
@@ -35,7 +43,22 @@ def answer_record(answer: Answer) -> dict[str, Any]:
         "cost_usd": None if answer.cost.usd is None else f"{answer.cost.usd:f}",
         "cost_basis": answer.cost.basis,
         "sources": [passage_record(passage) for passage in answer.sources],
+        "evidence": [evidence_record(sentence) for sentence in found],
         "notes": list(answer.notes),
+    }
+
+
+def evidence_record(sentence: SentenceEvidence) -> dict[str, Any]:
+    """A sentence of an answer: offsets in its text, and the numbers (from 1) of the passages that support it.
+
+    `supported` is None where there is nothing to check, `checked_own_citation` where the answer cites nothing itself.
+    """
+    return {
+        "start": sentence.start,
+        "end": sentence.end,
+        "supported": sentence.verdict == "supported" if sentence.checked else None,
+        "passages": list(sentence.passages),
+        "checked_own_citation": sentence.own_confirmed,
     }
 
 
@@ -49,4 +72,26 @@ def passage_record(passage: Passage) -> dict[str, Any]:
         "start": passage.start,
         "end": passage.end,
         "text": passage.text,
+    }
+
+
+def search_record(result: SearchResult) -> dict[str, Any]:
+    """The hits of one query in the terminal contract's fields; with each hit its headings, its rank from 1 and score
+    at every stage (None where a stage did not put it forward), and the near-duplicates that were merged into it.
+    """
+    return {
+        "query": result.query,
+        "mode": result.mode,
+        "hits": [_hit_record(hit) for hit in result.hits],
+        "stage_s": dict(result.stage_s),
+    }
+
+
+def _hit_record(hit: Hit) -> dict[str, Any]:
+    stages = {"dense": hit.dense, "keyword": hit.keyword, "fused": hit.fused, "reranked": hit.reranked}
+    return {
+        **passage_record(hit.passage),
+        "heading": hit.heading,
+        "stages": {n: None if s is None else {"rank": s.rank, "score": s.score} for n, s in stages.items()},
+        "also": [passage_record(passage) for passage in hit.also],
     }

@@ -52,7 +52,7 @@ while not comparison.wait(0.1):
 stop.empty()
 marked = overview.best(comparison.answers)
 for column in comparison.columns:
-    columns[column.approach].draw(column, overview.marks_of(column.approach, marked))
+    columns[column.approach].draw(column, overview.marks_of(column.approach, marked), comparison.question.text)
 if "paid_api" in below:
     with below["paid_api"].container():
         stand_in_offer(settings(), comparison.question.text, PAGE)

@@ -1,5 +1,13 @@
-"""The page of the rag approach."""
+"""The page of the rag approach: ask it, and see what it answers from."""
 
-from ui.approach_page import approach_page
+from ui.approach_page import ask_section
+from ui.approaches import look_of
+from ui.rag.sections import chosen_section, draw_section
+from ui.shell import open_page
 
-approach_page("rag")
+look = look_of("rag")
+open_page(look.name, look.what)
+if (section := chosen_section()) == "Ask":
+    ask_section("rag")
+else:
+    draw_section(section)

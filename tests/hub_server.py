@@ -80,7 +80,7 @@ class Hub:
     def _info(self, handler: BaseHTTPRequestHandler, revision: str) -> None:
         if revision not in (*self.revisions, COMMIT):
             return _refuse(handler, NO_REVISION)
-        siblings = [{"rfilename": name} for name in self.files]
+        siblings = [{"rfilename": name, "size": len(content)} for name, content in self.files.items()]
         body = {"id": self.model_id, "modelId": self.model_id, "sha": COMMIT, "siblings": siblings}
         return _send(handler, 200, {"Content-Type": "application/json"}, json.dumps(body).encode())
 

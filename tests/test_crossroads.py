@@ -37,7 +37,7 @@ PROMISED = {
     "cost_basis",
     "sources",
 }
-ADDED = {"stand_in", "retry_s", "notes"}
+ADDED = {"stand_in", "retry_s", "notes", "evidence"}
 DURATIONS = ["queued_s", "load_s", "retrieval_s", "ttft_s", "latency_s", "tokens_per_s"]
 EMPTY = "The question is empty. Type a question first."
 
@@ -128,6 +128,18 @@ def test_only_rag_has_sources_and_they_carry_the_promised_fields() -> None:
             "text": text,
         }
     ]
+
+
+def test_only_rag_has_evidence_for_its_sentences() -> None:
+    _, document = asked("hello big wide world. Really?")
+    *others, rag = document["answers"]
+    assert column(others, "evidence") == [[], [], []]
+    claim, question = rag["evidence"]
+    assert rag["text"][claim["start"] : claim["end"]] == "rag heard: hello big wide world."
+    assert rag["text"][question["start"] : question["end"]] == "Really?"
+    assert set(claim) == set(question) == {"start", "end", "supported", "passages", "checked_own_citation"}
+    assert (claim["supported"], claim["passages"], claim["checked_own_citation"]) == (False, [], None)
+    assert (question["supported"], question["passages"]) == (None, [])
 
 
 @pytest.mark.parametrize(

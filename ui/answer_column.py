@@ -9,10 +9,12 @@ from streamlit.delta_generator import DeltaGenerator
 
 from backends.base import Answer
 from backends.live import Column
+from backends.rag.evidence import cited
 from backends.warm_up import TURN
 from ui import numbers
 from ui.approaches import LOOKS, look_of
-from ui.resources import warm_up
+from ui.evidence import evidence_of, show_evidence
+from ui.resources import settings, warm_up
 from ui.text import escaped
 
 _BADGES = {
@@ -37,13 +39,17 @@ class AnswerColumn:
             with st.container(height=text_height, border=False, key=None):
                 self._text = st.empty()
             self._numbers = st.empty()
+            # Each is drawn once: a container drawn again over another one keeps what it has more of.
+            self._evidence = st.empty()
+            self._sources = st.empty()
         self._drawn: Column | None = None
         self._drawn_state = ""
 
-    def draw(self, column: Column, marks: frozenset[str] = frozenset()) -> None:
+    def draw(self, column: Column, marks: frozenset[str] = frozenset(), question: str | None = None) -> None:
         """Show the column as it is now; only what changed is sent to the browser.
 
-        `marks` are the measures in which it was the best.
+        `marks` are the measures in which it was the best. Give the `question` once nothing is measured any more:
+        then the sentences of the answer are compared with its passages.
         """
         if self._drawn is None or column.model != self._drawn.model or column.stand_in != self._drawn.stand_in:
             self._model.caption(_model_line(column))
@@ -51,20 +57,34 @@ class AnswerColumn:
             self._state.markdown(state)
             self._drawn_state = state
         if self._drawn is None or column.text != self._drawn.text:
-            self._text.text(_shown_text(column))
+            self._text.text(_shown_text(column.text))
         if column.answer is None:
             if self._drawn is None:
                 self._numbers.caption("Latency \u2014 \u00b7 cost \u2014")
-        elif self._drawn is None or self._drawn.answer is None or marks:
-            with self._numbers.container():
-                _measurements(column.answer, marks)
+        else:
+            new = self._drawn is None or self._drawn.answer is None
+            if new or marks:
+                with self._numbers.container():
+                    _measurements(column.answer, marks)
+            if new and column.answer.sources:
+                with self._sources.container():
+                    sources(column.answer)
+            if question is not None:
+                self._draw_evidence(column.answer, question)
         self._drawn = column
 
+    def _draw_evidence(self, answer: Answer, question: str) -> None:
+        found = evidence_of(answer, question)
+        if found:
+            self._text.text(_shown_text(cited(answer.text, found)))
+        with self._evidence.container():
+            show_evidence(answer, found, settings())
 
-def _shown_text(column: Column) -> str:
+
+def _shown_text(text: str) -> str:
     from backends.questions import visible
 
-    return visible(column.text).strip() or " "
+    return visible(text).strip() or " "
 
 
 def _model_line(column: Column) -> str:
@@ -127,8 +147,6 @@ def _measurements(answer: Answer, marks: frozenset[str]) -> None:
         *answer.notes,
     ]
     st.caption("  \n".join(escaped(line) for line in lines))
-    if answer.sources:
-        sources(answer)
 
 
 def _mark(measure: str, marks: frozenset[str], word: str) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from backends.base import Answer, BackendError
+from backends.base import Answer
 from ui import settings_panel
 from ui.answer_column import AnswerColumn
 from ui.approaches import look_of
 from ui.ask_box import ask_box, stop_button
-from ui.resources import live, settings, warm_up
+from ui.resources import live, settings
 from ui.shell import open_page
 from ui.stand_in_offer import stand_in_offer
 from ui.text import escaped
@@ -19,6 +19,7 @@ _TRACES = {
     "request": "Request as sent, without the key",
     "adapter": "The adapter that answered",
     "weights": "The weights that answered",
+    "search": "What the search found: rank and score of each stage",
 }
 
 
@@ -26,6 +27,11 @@ def approach_page(approach: str) -> None:
     """Draw the whole page."""
     look = look_of(approach)
     open_page(look.name, look.what)
+    ask_section(approach)
+
+
+def ask_section(approach: str) -> None:
+    """Ask the approach alone, with its settings beside the answer."""
     main, side = st.columns([2, 1], gap="large")
     with side:
         _explain(approach)
@@ -38,8 +44,6 @@ def approach_page(approach: str) -> None:
     with main:
         ask_box(approach, (approach,))
         _answer(approach)
-        if approach == "rag":
-            _documents()
 
 
 def _explain(approach: str) -> None:
@@ -67,30 +71,10 @@ def _answer(approach: str) -> None:
     while not comparison.wait(0.1):
         column.draw(comparison.columns[0])
     stop.empty()
-    column.draw(comparison.columns[0])
+    column.draw(comparison.columns[0], question=comparison.question.text)
     with inside.container():
         for answer in comparison.answers:
             _inside(answer)
-
-
-def _documents() -> None:
-    """What the collection holds; once the background has opened it, so that the page never waits for it."""
-    current = settings()
-    if current.scripted or not warm_up().state.finished:
-        return
-    from backends.rag.approach import open_index
-
-    st.subheader("Documents in the collection", anchor=False)
-    try:
-        documents = open_index(current).documents()
-    except BackendError as fault:
-        st.text(f"{fault.cause} {fault.next_step}")
-        return
-    if not documents:
-        st.caption("Empty. Add documents with `crossroads index PATH`.")
-        return
-    rows = [{"document": d.name, "format": d.format, "pages": d.pages, "chunks": d.chunks} for d in documents]
-    st.dataframe(rows, width="stretch")
 
 
 def _inside(answer: Answer) -> None:

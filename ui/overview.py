@@ -12,6 +12,7 @@ import streamlit as st
 from backends.base import Answer
 from ui import numbers
 from ui.approaches import look_of
+from ui.chart_theme import ink
 
 _ROW_HEIGHT = 35  # pixels, Streamlit's own
 _PARTS = (("retrieval", 0.35), ("until the first text", 0.6), ("writing", 1.0))
@@ -115,7 +116,7 @@ def latency_chart(answers: Sequence[Answer]) -> alt.LayerChart:
             tooltip=["approach:N", "part:N", alt.Tooltip("seconds:Q", format=".3f")],
         )
     )
-    labels = alt.Chart(totals).mark_text(align="left", dx=5).encode(x="total:Q", y=y, text="label:N")
+    labels = alt.Chart(totals).mark_text(align="left", dx=5, color=ink()).encode(x="total:Q", y=y, text="label:N")
     return (bars + labels).properties(height=48 * max(len(names), 1) + 60)
 
 
@@ -161,7 +162,7 @@ def cost_chart(answers: Sequence[Answer]) -> alt.LayerChart:
             tooltip=["approach:N", "label:N", "basis:N"],
         )
     )
-    labels = alt.Chart(frame).mark_text(align="left", dx=5).encode(x="position:Q", y=y, text="label:N")
+    labels = alt.Chart(frame).mark_text(align="left", dx=5, color=ink()).encode(x="position:Q", y=y, text="label:N")
     return (bars + labels).properties(height=48 * max(len(names), 1) + 60)
 
 

@@ -41,9 +41,9 @@ def settings() -> Settings:
 
 
 def override(name: str, value: Any) -> None:
-    """Change a setting for this browser session. A new address for the paid API comes without the old key."""
-    if name == "paid_api.base_url" and overrides().get(name) != value:
-        overrides().pop("paid_api.api_key", None)
+    """Change a setting for this browser session. A new address of a server comes without the old key."""
+    if name.endswith(".base_url") and overrides().get(name) != value:
+        overrides().pop(name.replace(".base_url", ".api_key"), None)
     if value in (None, ""):
         overrides().pop(name, None)
     else:

@@ -9,6 +9,13 @@ import streamlit as st
 from backends.settings import Settings
 from ui.resources import override, overrides
 
+SEARCH_MODES = {
+    "dense": "Dense: by meaning",
+    "keyword": "Keyword: by words",
+    "fused": "Fused: by both",
+    "reranked": "Reranked: fused, then read again",
+}
+
 
 def _apply(name: str, key: str) -> None:
     override(name, st.session_state[key])
@@ -115,8 +122,27 @@ def paid_api(current: Settings) -> None:
 
 
 def rag(current: Settings) -> None:
-    """Which collection, how many passages, how close they must be, and who writes the answer."""
-    st.text_input("Collection", current.rag.collection, **_bound("rag.collection"))
+    """Which collection, how it is searched, how close passages must be, and who writes the answer."""
+    from ui.rag.collections import names_of
+
+    names = names_of(current)
+    st.selectbox("Collection", names, names.index(current.rag.collection), **_bound("rag.collection"))
+    modes = list(SEARCH_MODES)
+    st.selectbox(
+        "Search", modes, modes.index(current.rag.mode), format_func=SEARCH_MODES.__getitem__, **_bound("rag.mode")
+    )
+    if current.rag.mode in ("fused", "reranked"):
+        st.slider(
+            "Weight of the words",
+            0.0,
+            1.0,
+            min(current.rag.keyword_weight, 1.0),
+            0.05,
+            help="What the best keyword match adds to its cosine similarity. 0 searches by meaning alone.",
+            **_bound("rag.keyword_weight"),
+        )
+    if current.rag.mode == "reranked":
+        reranker(current)
     st.slider("Passages in the prompt", 1, 10, min(current.rag.k, 10), **_bound("rag.k"))
     st.slider(
         "Least similarity",
@@ -124,11 +150,22 @@ def rag(current: Settings) -> None:
         1.0,
         max(current.rag.min_score, 0.0),
         0.05,
-        help="Cosine similarity below which a passage does not count. Nothing above it: the documents do not say.",
+        help="Cosine similarity that the best passage must reach. If none does, the documents do not say.",
         **_bound("rag.min_score"),
     )
     writers = ("raw", "fine_tuned", "paid_api")
     st.selectbox("Written by", writers, writers.index(current.rag.generator), **_bound("rag.generator"))
+
+
+def reranker(current: Settings) -> None:
+    """Which cross-encoder puts the passages in order, if any."""
+    st.text_input(
+        "Reranker (Hub id or local folder)",
+        current.rag.reranker or "",
+        placeholder="cross-encoder/ms-marco-MiniLM-L6-v2",
+        help="A cross-encoder reads question and passage together. Only safetensors weights are loaded.",
+        **_bound("rag.reranker"),
+    )
 
 
 PANELS = {"raw": raw, "fine_tuned": fine_tuned, "paid_api": paid_api, "rag": rag}

@@ -7,12 +7,14 @@ import time
 import streamlit as st
 
 from ui import settings_panel
+from ui.navigation import ensure_frame
 from ui.resources import settings, warm_up
 from ui.text import escaped
 
 
 def open_page(title: str, caption: str) -> None:
     """Draw the frame. Every page calls this first, so that it also works when opened by its own address."""
+    ensure_frame()
     current = settings()
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
         with st.container(width="content"):

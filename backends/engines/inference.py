@@ -2,7 +2,8 @@
 
 `generate` is not safe from several threads. And each thread that calls torch gets its own pool of OpenMP workers,
 which spin on the cores that the other pools need: with two such threads, decoding on two cores dropped from
-27 to 16 tokens a second (November 2026). So models, adapters and embedders all run here.
+27 to 16 tokens a second (November 2026). So models, adapters and embedders all run here. Documents are embedded on
+threads that have one core each and no pool, while this one waits for them (`backends.rag.passes`).
 """
 
 from __future__ import annotations

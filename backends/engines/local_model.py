@@ -1,14 +1,8 @@
-"""Weights in memory, once per folder and device, and views of them that carry an adapter.
-
-A view is a second tree of modules over the *same* parameter tensors. The adapter is added to the view, so the
-base model's own modules are never touched: base and adapter cannot answer for each other, and the base runs at
-its full speed.
-"""
+"""Weights in memory, once per folder and device."""
 
 from __future__ import annotations
 
 import copy
-import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,10 +11,9 @@ from typing import Any
 
 from backends.base import BackendError, Loading
 from backends.engines import inference
-from backends.weights import Weights, pending, resolve, sha256
+from backends.weights import Weights, pending, resolve
 
 _models: dict[tuple[str, str | None, str], LocalModel] = {}
-_adapters: dict[tuple[int, Path], AdapterView] = {}
 _lock = threading.RLock()
 
 _IMPORTS_S, _BYTES_PER_S = 3.0, 150e6  # what importing torch and reading weights took on two cores, November 2026
@@ -46,16 +39,6 @@ class LocalModel:
         """Everything that decides what answers: id, quantisation, revision, origin, precision, device."""
         parts = [self.weights.label, f"revision {self.weights.revision}", f"from {self.weights.origin}"]
         return " · ".join([*parts, self.dtype, self.device])
-
-
-@dataclass(frozen=True)
-class AdapterView:
-    """A LoRA adapter over the base's own tensors: `model` answers with it, `digest` is its file's sha256."""
-
-    model: Any
-    name: str
-    digest: str
-    card: dict[str, Any]
 
 
 def choose_device(wanted: str) -> str:
@@ -125,7 +108,7 @@ def _read(weights: Weights, wanted: str) -> LocalModel:
                 f"{weights.label} brings its own code, which is never run.", "Choose a model that transformers knows."
             ) from error
         raise BackendError(
-            f"{weights.label} could not be loaded ({_first_line(error)}).",
+            f"{weights.label} could not be loaded ({first_line(error)}).",
             "Check that it is a causal language model and that its files are complete.",
         ) from error
     model, report = read
@@ -138,93 +121,20 @@ def _read(weights: Weights, wanted: str) -> LocalModel:
     return LocalModel(model, tokenizer, weights, device, str(model.dtype).removeprefix("torch."))
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """The error's type and the beginning of what it says."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
 
 
 def shared_copy(model: Any) -> Any:
-    """A second tree of modules that holds the very same parameter and buffer tensors; costs no weight memory."""
-    memo = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
-    return copy.deepcopy(model, memo)
+    """A second tree of modules over the memory of the same parameters and buffers; costs no weight memory.
 
-
-def load_adapter(base: LocalModel, folder: Path) -> AdapterView:
-    """Put the adapter in `folder` over the base's tensors. Cached per base and adapter file.
-
-    Raises `BackendError` for a missing, damaged or foreign adapter.
+    Its parameters are objects of their own, so one that is given another tensor leaves the model alone. What is written
+    into a tensor in place (as an optimizer does) is written into the model's: clone what is to be trained.
     """
-    key = (id(base.model), folder.resolve())
-    digest = _adapter_digest(folder)
-    with _lock:
-        cached = _adapters.get(key)
-        if cached is None or cached.digest != digest:
-            view = inference.run(_attach, base, folder, digest)
-            _adapters[key] = cached = view
-        return cached
+    import torch
 
-
-def _adapter_digest(folder: Path) -> str:
-    file = folder / "adapter_model.safetensors"
-    if not file.is_file() or not (folder / "adapter_config.json").is_file():
-        raise BackendError(
-            f"There is no adapter in {folder}.", "Train one with `crossroads train PAIRS`, or choose another folder."
-        )
-    return sha256(file)
-
-
-def _attach(base: LocalModel, folder: Path, digest: str) -> AdapterView:
-    from peft import PeftModel
-
-    card = _card(folder)
-    trained_on = card.get("base_model") or _peft_config(folder).get("base_model_name_or_path")
-    if trained_on and trained_on not in (base.weights.model_id, str(base.weights.folder)):
-        raise BackendError(
-            f"The adapter {folder.name} was trained for {trained_on}, not for {base.weights.model_id}.",
-            "Choose an adapter of this base, or set raw.model to the adapter's base.",
-        )
-    if card.get("sha256") and card["sha256"] != digest:
-        raise BackendError(
-            f"The adapter {folder.name} is damaged: its sha256 is {digest}, not {card['sha256']}.",
-            "Train it again with `make adapter`, or restore the file.",
-        )
-    try:
-        model = PeftModel.from_pretrained(shared_copy(base.model), folder, autocast_adapter_dtype=False)
-    except Exception as error:  # peft raises several types for shapes, modules and files that do not fit
-        raise BackendError(
-            f"The adapter {folder.name} does not fit {base.weights.model_id} ({_first_line(error)}).",
-            "Choose an adapter that was trained on this base.",
-        ) from error
-    if missing := _missing_tensors(model, folder):  # peft only warns, and the base would answer in the adapter's name
-        raise BackendError(
-            f"The adapter {folder.name} lacks tensors, such as {min(missing)} ({len(missing)} in all).",
-            "Train it again, or restore the file.",
-        )
-    return AdapterView(model.eval(), folder.name, digest, card)
-
-
-def _missing_tensors(model: Any, folder: Path) -> set[str]:
-    from peft import get_peft_model_state_dict
-    from safetensors import safe_open
-
-    with safe_open(folder / "adapter_model.safetensors", "pt") as file:
-        return set(get_peft_model_state_dict(model, save_embedding_layers=False)) - set(file.keys())
-
-
-def _card(folder: Path) -> dict[str, Any]:
-    file = folder / "card.json"
-    return _json_object(file) if file.is_file() else {}
-
-
-def _peft_config(folder: Path) -> dict[str, Any]:
-    return _json_object(folder / "adapter_config.json")
-
-
-def _json_object(file: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise BackendError(f"{file.name} of the adapter {file.parent.name} is damaged.", "Restore the adapter.")
-    return value
+    memo: dict[int, Any] = {id(buffer): buffer for buffer in model.buffers()}
+    memo |= {id(one): torch.nn.Parameter(one.detach(), requires_grad=False) for one in model.parameters()}
+    return copy.deepcopy(model, memo)

@@ -199,7 +199,7 @@ class OpenAICompatibleEngine:
             asked = f"asked to wait {seconds(wait_s)}" if why else f"would be asked again in {seconds(wait_s)}"
             raise BackendError(
                 f"{fault.cause} {self.connection.where} {asked}, which is beyond the deadline of {limit}.",
-                "Ask again later, or raise paid_api.deadline_s.",
+                f"Ask again later, or raise {self.connection.section}.deadline_s.",
             )
         return wait_s, why
 
@@ -219,7 +219,7 @@ class OpenAICompatibleEngine:
         what = "did not finish its answer" if progress.began else "did not begin to answer"
         return BackendError(
             f"{self.connection.where} {what} within the deadline of {limit}.",
-            "Raise paid_api.deadline_s, or ask for a shorter answer with max_tokens.",
+            f"Raise {self.connection.section}.deadline_s, or ask for a shorter answer with max_tokens.",
         )
 
     def _shown(self, body: Mapping[str, Any]) -> str:

@@ -28,7 +28,7 @@ class Connection:
     """One model on one OpenAI-compatible server. The key belongs to `base_url` and is shown nowhere.
 
     `deadline_s` is the wall-clock limit of one answer with its retries, `max_retries` counts further attempts
-    after the first; `key_variable` names, for error messages, where the key is set.
+    after the first; `key_variable` and `section` name, for error messages, where the key and the rest are set.
     """
 
     base_url: str
@@ -38,6 +38,8 @@ class Connection:
     max_retries: int
     connect_timeout_s: float = 10
     key_variable: str = "OPENAI_API_KEY"
+    section: str = "paid_api"
+    model_setting: str = "paid_api.model"
 
     @property
     def key(self) -> str:

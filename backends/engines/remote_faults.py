@@ -142,7 +142,7 @@ def _sentences(
         ),
         404: (
             f"{where} does not know the model {model}, or the base URL is wrong (404){said}.",
-            "Check paid_api.model, and that the base URL ends as the server wants it, usually with /v1.",
+            f"Check {connection.model_setting}, and that the base URL ends as the server wants it, usually with /v1.",
         ),
         408: (f"{where} waited too long for the request (408){said}.", "Ask again."),
         409: (f"{where} is busy with a conflicting request (409){said}.", "Ask again in a moment."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,9 @@ from typing import Any
 from backends.base import BackendError, BackendEvent, Finished, Note, Question, TextDelta, Trace, Usage
 from backends.engines import inference
 from backends.engines.local_model import LocalModel
+
+_MARKS = re.compile(r"<[^<>\s{}'\"]{1,60}>|<</?[A-Z]+>>|\[/?[A-Z_]{2,40}\]")
+"""What looks like a mark between turns in a chat template: `<|im_end|>`, `<tool_call>`, `[/INST]`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,26 @@ def build_prompt(base: LocalModel, question: Question) -> Prompt:
 
     Raises `BackendError` if prompt and answer do not fit the context window.
     """
+    prompt = _prompt(base, question)
+    if not _within(base, prompt, question):
+        raise BackendError(
+            f"The prompt has {prompt.tokens:,} tokens and the answer may take {question.max_tokens:,}, "
+            f"but {base.weights.model_id} has a context of {base.context_tokens:,}.",
+            "Shorten the question or lower max_tokens.",
+        )
+    return prompt
+
+
+def fits(base: LocalModel, question: Question) -> bool | None:
+    """Whether prompt and longest answer fit the context window, by exact count; None if the model states no window."""
+    return _within(base, _prompt(base, question), question) if base.context_tokens else None
+
+
+def _within(base: LocalModel, prompt: Prompt, question: Question) -> bool:
+    return not base.context_tokens or prompt.tokens + question.max_tokens <= base.context_tokens
+
+
+def _prompt(base: LocalModel, question: Question) -> Prompt:
     tokenizer = base.tokenizer
     templated = bool(tokenizer.chat_template)
     if templated:
@@ -44,20 +68,13 @@ def build_prompt(base: LocalModel, question: Question) -> Prompt:
         parts = (question.system_prompt, question.text)
         text = "\n\n".join(_defused(tokenizer, part) for part in parts if part) + "\n"
     ids = tokenizer(text, return_tensors="pt", add_special_tokens=not templated, verbose=False).input_ids
-    prompt = Prompt(text, ids, templated)
-    window = base.context_tokens
-    if window and prompt.tokens + question.max_tokens > window:
-        raise BackendError(
-            f"The prompt has {prompt.tokens:,} tokens and the answer may take {question.max_tokens:,}, "
-            f"but {base.weights.model_id} has a context of {window:,}.",
-            "Shorten the question or lower max_tokens.",
-        )
-    return prompt
+    return Prompt(text, ids, templated)
 
 
 def _defused(tokenizer: Any, text: str) -> str:
     """`text` whose words can not be read as the chat format's control tokens."""
     control = {token.content for token in tokenizer.added_tokens_decoder.values() if token.special}
+    control.update(_MARKS.findall(str(tokenizer.chat_template or "")))  # some formats mark turns with plain text
     for token in control | set(tokenizer.all_special_tokens):
         text = text.replace(token, f"{token[0]} {token[1:]}")
     return text

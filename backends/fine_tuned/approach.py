@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from typing import Any
 
-from backends.base import Backend, BackendEvent, Cost, Loading, Question, Timings, Trace, Usage
+from backends.base import Backend, BackendEvent, Cost, Loading, Note, Question, Timings, Trace, Usage
 from backends.engines import transformers as engine
-from backends.engines.local_model import AdapterView, load_adapter
+from backends.engines.adapter_view import SWITCH_S, AdapterView, is_ready, load_adapter
+from backends.fine_tuned.card import training_seconds
 from backends.fine_tuned.catalogue import adapter_folder
 from backends.lane import THIS_MACHINE
 from backends.pricing import machine_cost
@@ -18,7 +20,7 @@ from backends.settings import Settings
 
 
 class FineTunedBackend(Backend):
-    """Asks the adapter. The base is the raw column's own, in memory once."""
+    """Asks the adapter. The base is the raw column's own, in memory once; what the adapter changes is added to it."""
 
     approach = "fine_tuned"
 
@@ -35,23 +37,36 @@ class FineTunedBackend(Backend):
         return f"{self._raw.model} + adapter {proof}"
 
     def load(self, cancel: threading.Event) -> Iterator[Loading]:
-        folder = adapter_folder(self.settings.fine_tuned.adapter, self.settings.data)
+        """The base, then the adapter over it: a switch of adapters does not load the base again."""
+        chosen = self.settings.fine_tuned
+        folder = adapter_folder(chosen.adapter, self.settings.data)
         yield from self._raw.load(cancel)
-        self._view = load_adapter(self._raw.base, folder)
+        if not is_ready(self._raw.base, folder, chosen.merge):
+            yield Loading(f"putting the adapter {folder.name} over its base", SWITCH_S)
+        self._view = load_adapter(self._raw.base, folder, chosen.merge)
+
+    def fits(self, question: Question) -> bool | None:
+        return self._raw.fits(question)
 
     def stream(self, question: Question, cancel: threading.Event) -> Iterator[BackendEvent]:
-        assert self._view is not None, "load comes before stream"
+        view = self._view
+        assert view is not None, "load comes before stream"
         yield Trace("weights", self._raw.base.description)
-        yield Trace(
-            "adapter", json.dumps({"name": self._view.name, "sha256": self._view.digest} | self._view.card, indent=1)
-        )
-        yield from engine.generate(self._raw.base, self._view.model, question, cancel)
+        about = {"name": view.name, "sha256": view.digest, "weights": view.how}
+        yield Trace("adapter", json.dumps(about | {k: v for k, v in view.card.items() if k not in about}, indent=1))
+        if self.settings.fine_tuned.merge and not view.merged:
+            yield Note("There is no room for merged weights, so the adapter works beside its base, which is slower.")
+        yield from engine.generate(self._raw.base, view.model, question, cancel)
 
     def cost(self, usage: Usage, timings: Timings) -> Cost:
-        """Machine time of this answer, plus its share of the training where the adapter's card says how long."""
-        rate = self.settings.machine_usd_per_hour
-        seconds = self._view.card.get("seconds") if self._view else None
-        if seconds is None:
-            return machine_cost(timings.latency_s, rate)
-        training_usd = Decimal(str(seconds)) * rate / 3600
-        return machine_cost(timings.latency_s, rate, training_usd, self.settings.fine_tuned.answers_per_training)
+        return answer_cost(timings, self.settings, self._view.card if self._view else {})
+
+
+def answer_cost(timings: Timings, settings: Settings, card: Mapping[str, Any]) -> Cost:
+    """Machine time of an answer, plus its share of the training where the adapter's card says how long that took."""
+    rate = settings.machine_usd_per_hour
+    seconds = training_seconds(card)
+    if seconds is None:
+        return machine_cost(timings.latency_s, rate)
+    training_usd = Decimal(str(seconds)) * rate / 3600
+    return machine_cost(timings.latency_s, rate, training_usd, settings.fine_tuned.answers_per_training)

@@ -2,75 +2,82 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from backends.base import BackendError
+from backends.fine_tuned.pair_files import PairFile, Row, read_pair_file
 from backends.questions import visible
+
+_NEXT_STEPS = {"not JSON": "Mend or remove that line.", "not an object": 'Write {"question": ..., "answer": ...}.'}
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One thing to learn: a question and the answer that is wanted."""
+    """One thing to learn: a question and the answer that is wanted.
+
+    Pairs with the same `group` (not "") ask for the same thing in other words. `generated`: a model drafted it, from
+    the chunk that `source` names.
+    """
 
     question: str
     answer: str
+    group: str = ""
+    generated: bool = False
+    source: str = ""
 
 
 def read_pairs(file: Path) -> list[Pair]:
-    """The pairs of a CSV (columns question, answer) or JSONL file.
+    """The pairs of a CSV or JSONL file (`pair_files` says which columns), every one of its rows.
 
-    Raises `BackendError` naming the row of the first fault.
+    Raises `BackendError` naming the row of the first fault. An encoding that could only be guessed is a fault here;
+    `pair_check.check_pairs` reads such files too, and reports all faults instead of the first.
     """
-    if not file.is_file():
-        raise BackendError(f"There is no file {file}.", "Give a CSV or JSONL file with question and answer.")
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise BackendError(f"{file.name} is not UTF-8 text.", "Save it as UTF-8.") from None
-    rows = _jsonl(text, file.name) if file.suffix == ".jsonl" else _csv(text, file.name)
-    pairs = [_pair(number, row, file.name) for number, row in rows]
+    found = read_pair_file(file)
+    if found.decoded.guessed:
+        raise BackendError(f"{found.name} is not UTF-8 text.", "Save it as UTF-8.")
+    if not found.understood:
+        missing = {"question", "answer"} - {column.casefold() for column in found.columns}
+        where = "Every object" if found.layout == "JSONL" else "The header"
+        raise BackendError(
+            f"{found.name} has no column {' and '.join(sorted(missing))}.", f"{where} must name question and answer."
+        )
+    pairs = [_pair(row, found) for row in found.rows if not row.blank]
     if not pairs:
-        raise BackendError(f"{file.name} has no pairs.", "Add rows with question and answer.")
+        raise BackendError(f"{found.name} has no pairs.", "Add rows with question and answer.")
     return pairs
 
 
-def digest(pairs: list[Pair]) -> str:
-    """sha256 over the pairs, in order; the same whichever file format they came from."""
+def cleaned(row: Row) -> Pair:
+    """The pair of a row, without control characters or surrounding white space; a text that shows nothing is ""."""
+    return Pair(_text(row.question), _text(row.answer), _text(row.group), row.generated, _text(row.source))
+
+
+def digest(pairs: Sequence[Pair]) -> str:
+    """sha256 over questions and answers, in order; the same whichever file format they came from."""
     text = "\n".join(json.dumps([pair.question, pair.answer]) for pair in pairs)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _jsonl(text: str, name: str) -> Iterator[tuple[int, dict[str, str]]]:
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError:
-            raise BackendError(f"Line {number} of {name} is not JSON.", "Mend or remove that line.") from None
-        if not isinstance(row, dict):
-            raise BackendError(f"Line {number} of {name} is not an object.", 'Write {"question": ..., "answer": ...}.')
-        yield number, row
+def _text(text: str) -> str:
+    if text.isprintable():  # as most are; nothing to clean, and many times faster to find out
+        return text.strip()
+    text = visible(text).strip()
+    return text if any(character.isprintable() and not character.isspace() for character in text) else ""
 
 
-def _csv(text: str, name: str) -> Iterator[tuple[int, dict[str, str]]]:
-    reader = csv.DictReader(text.splitlines(keepends=True))
-    missing = {"question", "answer"} - set(reader.fieldnames or ())
-    if missing:
+def _pair(row: Row, found: PairFile) -> Pair:
+    where = f"{'Line' if found.layout == 'JSONL' else 'Row'} {row.number} of {found.name}"
+    if row.broken:
+        raise BackendError(f"{where} is {row.broken}.", _NEXT_STEPS.get(row.broken, "Mend or remove that row."))
+    if row.misread:
+        raise BackendError(f"{where} is not UTF-8 text, as the rest of the file is.", "Save the whole file as UTF-8.")
+    pair = cleaned(row)
+    if not (pair.question and pair.answer):
         raise BackendError(
-            f"{name} has no column {' and '.join(sorted(missing))}.", "The header must name question and answer."
+            f"Row {row.number} of {found.name} has no question or no answer.", "Fill it in or remove it."
         )
-    yield from enumerate(reader, 2)
-
-
-def _pair(number: int, row: dict[str, str], name: str) -> Pair:
-    values = [row.get("question"), row.get("answer")]
-    texts = [visible(value).strip() if isinstance(value, str) else "" for value in values]
-    if not all(texts):
-        raise BackendError(f"Row {number} of {name} has no question or no answer.", "Fill it in or remove it.")
-    return Pair(*texts)
+    return pair

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from backends.base import (
     Backend,
@@ -14,27 +16,36 @@ from backends.base import (
     Cost,
     Finished,
     Loading,
+    Note,
+    Passage,
     Question,
     Retrieved,
     TextDelta,
     Timings,
+    Trace,
     Usage,
 )
 from backends.lane import THIS_MACHINE
-from backends.rag.embedder import Embedder
+from backends.rag.embedder import INT8_WITHOUT_LOSS, Embedder
 from backends.rag.index import Index
-from backends.rag.prompt import REFUSAL, build_prompt, fit
+from backends.rag.prompt import REFUSAL, Fitted, build_prompt, fit
 from backends.settings import RagSettings, Settings
 from backends.weights import resolve
+
+if TYPE_CHECKING:
+    from backends.rag.search import Searcher, SearchResult, Stage
 
 SAMPLE_COLLECTION = RagSettings().collection
 SAMPLE_DOCUMENTS = Path(__file__).resolve().parents[2] / "sample_docs" / "handbook"
 
 PROMPT_CHARACTERS = 12_000
-"""Passages in a prompt are at most this long together, about 3,000 tokens of English."""
+"""What a prompt may hold where the generator's context window is not known: about 3,000 tokens of English, which
+leaves room for an answer in the 4,096 tokens that small models have."""
 
 _embedders: dict[tuple[str, Path], Embedder] = {}
 _embedders_lock = threading.Lock()
+_prepared: set[tuple[RagSettings, str]] = set()
+"""Collections, by settings and version, whose first search has nothing more to read."""
 
 
 def embedder(settings: Settings) -> Embedder:
@@ -44,13 +55,21 @@ def embedder(settings: Settings) -> Embedder:
         if key not in _embedders:
             weights = resolve(settings.rag.embedder, settings.data)
             identity = f"{weights.model_id}@{weights.revision}"
-            _embedders[key] = Embedder(weights.folder, settings.raw.device, identity)
+            int8 = weights.model_id in INT8_WITHOUT_LOSS
+            _embedders[key] = Embedder(weights.folder, settings.raw.device, identity, int8)
         return _embedders[key]
 
 
 def open_index(settings: Settings) -> Index:
     """The collection in force."""
     return Index(settings.data, settings.rag.collection, embedder(settings), settings.rag)
+
+
+def open_searcher(settings: Settings) -> Searcher:
+    """The searcher of the collection in force."""
+    from backends.rag.search import Searcher
+
+    return Searcher(open_index(settings), embedder(settings), settings.rag)
 
 
 class RagBackend(Backend):
@@ -64,40 +83,115 @@ class RagBackend(Backend):
     def __init__(self, settings: Settings, generator: Backend) -> None:
         self.settings = settings
         self.lane = THIS_MACHINE
+        self.lane_until_retrieved = generator.lane is None
         self.stand_in = generator.stand_in
         self._generator = generator
-        self._index: Index | None = None
+        self._searcher: Searcher | None = None
 
     @property
     def model(self) -> str:
         return f"{self._generator.model} + {self.settings.rag.collection} searched with {self.settings.rag.embedder}"
 
     def load(self, cancel: threading.Event) -> Iterator[Loading]:
-        """Generator, embedder and index. The sample collection is filled by itself the first time."""
+        """Generator, embedder and index. The sample collection is filled by itself the first time.
+
+        Raises `BackendError` with the next step if the collection is empty, damaged or does not fit the embedder.
+        """
         yield from self._generator.load(cancel)
         model = embedder(self.settings)
         if not model.loaded:
             yield Loading(f"loading {self.settings.rag.embedder}")
             model.load()
-        self._index = open_index(self.settings)
-        if self.settings.rag.collection == SAMPLE_COLLECTION and self._index.count() == 0:
-            for step in self._index.add([SAMPLE_DOCUMENTS], cancel):
-                yield Loading(f"indexing the sample documents, {step.files_done} of {step.files_total}")
-        self._index.check()
+        index = open_index(self.settings)
+        if self.settings.rag.collection == SAMPLE_COLLECTION and index.health().state == "empty":
+            for step in index.add([SAMPLE_DOCUMENTS], cancel):
+                if step.file:
+                    yield Loading(f"indexing the sample documents, {step.files_done} of {step.files_total}")
+        if cancel.is_set():
+            return
+        _check(index)
+        searcher = open_searcher(self.settings)
+        if (key := (self.settings.rag, index.version)) not in _prepared:
+            yield Loading(f"reading the collection {self.settings.rag.collection}")
+            searcher.prepare()
+            _prepared.add(key)
+        self._searcher = searcher
+
+    def fits(self, question: Question) -> bool | None:
+        """Always: passages are left out until the prompt fits, or the answer says that none does."""
+        return True
 
     def stream(self, question: Question, cancel: threading.Event) -> Iterator[BackendEvent]:
-        if self._index is None:
+        if self._searcher is None:
             raise BackendError("The index is not open.", "Ask again.")
-        found = self._index.search(question.text, self.settings.rag.k, self.settings.rag.min_score)
-        passages = fit(found, PROMPT_CHARACTERS)
-        yield Retrieved(passages)
-        if not passages:
+        rag = self.settings.rag
+        found = self._searcher.search(question.text, rag.k, min_score=rag.min_score)
+        fitted = self._fitted(question, tuple(hit.passage for hit in found.hits))
+        yield Retrieved(fitted.passages)
+        yield Trace("search", _trace(found))
+        if fitted.note:
+            yield Note(fitted.note)
+        if not fitted.passages:
             yield TextDelta(REFUSAL)
             yield Finished(Usage(0, 0, source="tokenizer"), "stop")
             return
-        prompt = build_prompt(question.text, passages)
-        yield from self._generator.stream(replace(question, text=prompt), cancel)
+        yield from self._generator.stream(_asking(question, fitted.passages), cancel)
 
     def cost(self, usage: Usage, timings: Timings) -> Cost:
         """What the generator charges; where it charges tokens, the time of the search on this machine is not in it."""
         return self._generator.cost(usage, timings)
+
+    def _fitted(self, question: Question, passages: Sequence[Passage]) -> Fitted:
+        """The passages for which the generator's context has room besides the answer.
+
+        Raises `BackendError` if it has none for a single one.
+        """
+        if not passages:
+            return Fitted(())
+
+        def fits(some: Sequence[Passage]) -> bool:
+            asked = _asking(question, some)
+            known = self._generator.fits(asked)
+            return len(asked.text) <= PROMPT_CHARACTERS if known is None else known
+
+        fitted = fit(passages, fits)
+        if not fitted.passages:
+            raise BackendError(
+                f"A question of {len(question.text):,} characters and an answer of up to {question.max_tokens:,} "
+                f"tokens leave no room for a passage in the context of {self._generator.model}.",
+                "Shorten the question or lower max_tokens.",
+            )
+        return fitted
+
+
+def _check(index: Index) -> None:
+    health = index.health()
+    if not health.ok:
+        step = f"Rebuild it on the RAG page. Or: {health.next_step}" if health.can_rebuild else health.next_step
+        raise BackendError(health.sentence, step)
+
+
+def _asking(question: Question, passages: Sequence[Passage]) -> Question:
+    """The question with its passages, as the generator gets it."""
+    return replace(question, text=build_prompt(question.text, passages))
+
+
+def _trace(found: SearchResult) -> str:
+    """What each stage of the search made of the hits: rank from 1 and score, None where it did not find one."""
+    hits = [
+        {
+            "document": hit.passage.document,
+            "page": hit.passage.page,
+            "chunk_id": hit.passage.chunk_id,
+            "similarity": round(hit.passage.score, 4),
+            **{name: _stage(getattr(hit, name)) for name in ("dense", "keyword", "fused", "reranked")},
+            "merged": len(hit.also),
+        }
+        for hit in found.hits
+    ]
+    stages = {name: round(seconds, 4) for name, seconds in found.stage_s.items()}
+    return json.dumps({"mode": found.mode, "seconds": stages, "hits": hits}, indent=1, ensure_ascii=False)
+
+
+def _stage(stage: Stage | None) -> dict[str, float] | None:
+    return None if stage is None else {"rank": stage.rank, "score": round(stage.score, 4)}

@@ -19,6 +19,8 @@ from backends.base import BackendError
 _ROOT = Path(__file__).resolve().parents[2]
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "VIRTUAL_ENV")
 _POLL_S = 0.1
+_MAX_ANSWER = 260_000_000
+"""Characters of one answer: `extract.MAX_CHARACTERS`, each of which may be escaped as twelve."""
 
 
 class ExtractProcess:
@@ -37,19 +39,26 @@ class ExtractProcess:
     ) -> None:
         self.stop()
 
-    def extract(self, path: Path, format: str, cancel: threading.Event) -> list[dict[str, Any]] | None:
-        """The pages of one file as `{"page", "text"}`, or None when cancelled.
+    def extract(self, path: Path, format: str, cancel: threading.Event) -> dict[str, Any] | None:
+        """The answer for one file (see `backends.rag.extract`), or None when cancelled.
 
         Raises `BackendError` with the child's reason, or because it died or ran out of time.
         """
+        if self._process and self._process.poll() is not None:  # ended between two files, by no fault of the next one
+            self.stop()
         line = self._ask(json.dumps({"path": str(path), "format": format}), cancel)
         if line is None:
             return None
-        answer = json.loads(line)
+        try:
+            answer: dict[str, Any] = json.loads(line)
+        except ValueError:  # cut off, or not written by our own code any more
+            self.stop()
+            raise _gave_up() from None
+        if answer["last"]:
+            self.stop()
         if "error" in answer:
             raise BackendError(answer["error"]["cause"], answer["error"]["next_step"])
-        pages: list[dict[str, Any]] = answer["pages"]
-        return pages
+        return answer
 
     def stop(self) -> None:
         """End the child, whatever it is doing."""
@@ -84,10 +93,7 @@ class ExtractProcess:
             if line is not None:
                 return line
             self.stop()
-            raise BackendError(
-                "The reader gave up on this file: it is damaged, or needs more memory or time than is allowed.",
-                "Open it in its own program and save it again, or split it.",
-            )
+            raise _gave_up()
         self.stop()
         return None
 
@@ -108,10 +114,17 @@ class ExtractProcess:
         return process
 
 
+def _gave_up() -> BackendError:
+    return BackendError(
+        "The reader gave up on this file: it is damaged, or needs more memory or time than is allowed.",
+        "Open it in its own program and save it again, or split it.",
+    )
+
+
 def _forward(output: IO[str], lines: queue.Queue[str | None]) -> None:
     """Put each line on the queue, then None when the child has ended."""
     try:
-        for line in output:
+        while line := output.readline(_MAX_ANSWER):
             lines.put(line)
     except ValueError:  # closed by `stop` while waiting
         pass

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 CONTEXT_TOKENS = 48
 """Room for file name and headings in front of a chunk when it is embedded."""
+
+SPECIAL_TOKENS = 2
+"""Tokens that the embedder puts around a text."""
 
 _LONGEST_TOKEN = 12
 """Characters per token beyond which a chunk is cut anyway: WordPiece counts any word over 100 characters as one."""
@@ -52,8 +56,13 @@ class Chunk:
     @property
     def context(self) -> str:
         """File name in words, and the headings."""
-        title = re.sub(r"[-_.\s]+", " ", PurePosixPath(self.document).stem).strip()
-        return f"{title}: {self.heading}" if self.heading else title
+        return context_of(self.document, self.heading)
+
+
+def context_of(document: str, heading: str) -> str:
+    """A file name in words, and the headings above a place."""
+    title = re.sub(r"[-_.\s]+", " ", PurePosixPath(document).stem).strip()
+    return f"{title}: {heading}" if heading else title
 
 
 def chunk(document: Document, tokenizer: Tokenizer, chunk_tokens: int, overlap_tokens: int) -> list[Chunk]:
@@ -67,7 +76,7 @@ def chunk(document: Document, tokenizer: Tokenizer, chunk_tokens: int, overlap_t
             f"The overlap of {overlap_tokens} tokens is not smaller than a chunk of {chunk_tokens} tokens.",
             "Lower rag.overlap_tokens or raise rag.chunk_tokens.",
         )
-    splitter = _splitter(document.format, tokenizer, chunk_tokens, overlap_tokens)
+    splitter = _splitter(document.format in MARKDOWN_LIKE, tokenizer, chunk_tokens, overlap_tokens)
     settings = f"{chunk_tokens}/{overlap_tokens}"
     chunks = []
     for page in document.pages:
@@ -94,10 +103,12 @@ def embedded_texts(chunks: Sequence[Chunk], tokenizer: Tokenizer) -> list[str]:
     return texts
 
 
-def _splitter(format: str, tokenizer: Tokenizer, size: int, overlap: int) -> TextSplitter | MarkdownSplitter:
+@lru_cache(maxsize=4)
+def _splitter(markdown: bool, tokenizer: Tokenizer, size: int, overlap: int) -> TextSplitter | MarkdownSplitter:
+    """Kept, because making one copies the tokenizer, which takes 30 ms."""
     from semantic_text_splitter import MarkdownSplitter, TextSplitter
 
-    kind = MarkdownSplitter if format in MARKDOWN_LIKE else TextSplitter
+    kind = MarkdownSplitter if markdown else TextSplitter
     return kind.from_huggingface_tokenizer(tokenizer, size, overlap=overlap)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import threading
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -13,15 +14,19 @@ from typing import Any
 
 from backends.base import BackendError
 from backends.rag.child import ExtractProcess
-from backends.rag.formats import FORMATS, format_of
+from backends.rag.formats import FORMATS, extension_of, format_of
 
 PAGE_BREAK = "\n\n"
 """What joins the pages of a document into its text."""
 
-FILE_LIMIT_S = 60.0
-"""Wall-clock seconds for parsing one file."""
+FILE_LIMIT_S = 120.0
+"""Wall-clock seconds for parsing one file, on a machine that also does other things."""
+
+_GENERATED = frozenset({"__pycache__", "node_modules", "site-packages"})
+"""Folders of what programs wrote, often thousands of files."""
 
 _DIRECTION = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_HIDING = re.compile(f"[{_DIRECTION}\U000e0000-\U000e007f]")
 _INVISIBLE = {ord(character): None for character in _DIRECTION + "\ufeff\ufffe\uffff"}
 _INVISIBLE |= {code: None for code in range(0xE0000, 0xE0080)}
 _BREAKS = {0x0B: "\n", 0x0C: "\n", 0x85: "\n", 0x2028: "\n", 0x2029: "\n\n"}
@@ -54,17 +59,29 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document that was read. `sha256` is that of the file; `format` is an id of `formats.FORMATS`."""
+    """A document that was read.
+
+    `sha256` and `bytes` are those of the file; `format` is an id of `formats.FORMATS`; `language` is an
+    ISO 639-1 code, None where it is not known (code, or too little text); `warnings` are plain sentences.
+    """
 
     name: str
     sha256: str
     format: str
     pages: tuple[Page, ...]
+    language: str | None = None
+    warnings: tuple[str, ...] = ()
+    bytes: int = 0
 
     @property
     def text(self) -> str:
         """The whole extracted text, in which all offsets count."""
         return PAGE_BREAK.join(page.text for page in self.pages)
+
+    @property
+    def characters(self) -> int:
+        """How long `text` is."""
+        return sum(len(page.text) for page in self.pages) + len(PAGE_BREAK) * (len(self.pages) - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +99,10 @@ def clean(text: str) -> str:
 
 
 def find_files(paths: Iterable[Path | str | Source]) -> list[Source]:
-    """The files to index: folders expand to the supported files in them (sorted, hidden ones left out).
+    """The files to index: folders expand to the supported files in them, sorted, hidden and generated ones left out.
 
-    A file that is named itself is kept whatever its type, so that it is rejected with a reason.
+    A file that is named itself is kept whatever its type, and a folder that cannot be opened is kept as it is,
+    so that they are rejected with a reason.
     Raises `BackendError` for a path that does not exist.
     """
     found: dict[Path, Source] = {}
@@ -93,9 +111,10 @@ def find_files(paths: Iterable[Path | str | Source]) -> list[Source]:
             found.setdefault(given.path, given)
             continue
         path = Path(os.path.abspath(given))
-        if path.is_dir():
+        if os.path.isdir(path):
             for file in _walk(path):
-                found.setdefault(file, Source(file, _display_name(file.relative_to(path).as_posix())))
+                name = path.name if file == path else file.relative_to(path).as_posix()
+                found.setdefault(file, Source(file, _display_name(name)))
         elif os.path.lexists(path):
             found.setdefault(path, Source(path, _display_name(path.name)))
         else:
@@ -104,11 +123,13 @@ def find_files(paths: Iterable[Path | str | Source]) -> list[Source]:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    for here, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+    closed: list[Path] = []
+    for here, folders, files in os.walk(folder, onerror=lambda error: closed.append(Path(error.filename))):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _GENERATED)
         for name in sorted(files):
-            if not name.startswith((".", "~$")) and Path(name).suffix.lower() in FORMATS:
+            if not name.startswith((".", "~$")) and extension_of(name) in FORMATS:
                 yield Path(here, name)
+    yield from closed
 
 
 def _display_name(name: str) -> str:
@@ -133,9 +154,11 @@ def read_documents(
             if cancel.is_set():
                 return
             try:
-                format = format_of(source.path.name)
+                _check_kind(source.path)
+                format = format_of(source.name)
                 check_size(source.path, max_file_mb)
-                sha256 = hash_file(source.path)
+                with open(source.path, "rb"):
+                    pass  # what may not be read needs no child to find out
                 answer = child.extract(source.path, format, cancel)
             except BackendError as error:
                 yield Rejected(source.name, error.cause, error.next_step)
@@ -146,32 +169,46 @@ def read_documents(
                 continue
             if answer is None:
                 return
-            yield _document(source.name, sha256, format, answer)
+            yield _document(source.name, format, answer)
+
+
+def _check_kind(path: Path) -> None:
+    if path.is_file():
+        return
+    if path.is_dir():
+        raise BackendError("The folder cannot be opened.", "Check that you may read it.")
+    if path.exists():
+        raise BackendError("This is not a regular file.", "Give a file or a folder.")
+    raise BackendError("The link points to nothing.", "Check the path.")
 
 
 def check_size(path: Path, max_file_mb: float) -> None:
     """Raise `BackendError` for what is not a file, is empty or too large; `OSError` if it cannot be looked at."""
-    if not path.is_file():
-        if path.exists():
-            raise BackendError("This is not a regular file.", "Give a file or a folder.")
-        raise BackendError("The link points to nothing.", "Check the path.")
+    _check_kind(path)
     size = path.stat().st_size
     if size == 0:
         raise BackendError("The file is empty (0 bytes).", "Check that it was saved or copied completely.")
     if size > max_file_mb * 1_000_000:
         raise BackendError(
-            f"The file has {size / 1_000_000:.1f} MB; at most {max_file_mb:g} MB are read.",
+            f"The file has {size / 1_000_000:,.1f} MB; at most {max_file_mb:g} MB are read.",
             "Split it, or raise the setting rag.max_file_mb.",
         )
 
 
-def _document(name: str, sha256: str, format: str, answer: list[dict[str, Any]]) -> Document | Rejected:
+def _document(name: str, format: str, answer: dict[str, Any]) -> Document | Rejected:
     pages: list[Page] = []
-    start = 0
-    for part in answer:
+    start = hidden = 0
+    for part in answer["pages"]:
+        hidden += len(_HIDING.findall(part["text"]))
         text = clean(part["text"])
         pages.append(Page(part["page"], start, text))
         start += len(text) + len(PAGE_BREAK)
     if not any(page.text.strip() for page in pages):
         return Rejected(name, "The file holds no text.", "Leave it out, or add text to it.")
-    return Document(name, sha256, format, tuple(pages))
+    warnings = [clean(warning) for warning in answer["warnings"]]
+    if hidden:
+        what = (
+            "characters that hide or reorder text were" if hidden > 1 else "character that hides or reorders text was"
+        )
+        warnings.append(f"{hidden:,} {what} left out.")
+    return Document(name, answer["sha256"], format, tuple(pages), answer["language"], tuple(warnings), answer["bytes"])

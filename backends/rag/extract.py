@@ -1,13 +1,15 @@
 """The child process that parses documents, so that a hostile file can only hurt this process.
 
 `python -m backends.rag.extract` reads one JSON request per line, `{"path": ..., "format": ...}`, and answers
-one JSON line each: `{"pages": [{"page": 1, "text": ...}], "format": ...}` or
-`{"error": {"cause": ..., "next_step": ...}}`.
+one JSON line each: `{"pages": [{"page": 1, "text": ...}], "language": ..., "warnings": [...], "sha256": ...,
+"bytes": ..., "last": false}` or `{"error": {"cause": ..., "next_step": ...}, "last": false}`. After an answer
+with `last` it ends, and whoever asks needs a new one.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import logging
 import os
@@ -15,17 +17,22 @@ import sys
 from typing import Any, TextIO
 
 from backends.base import BackendError
-from backends.rag.formats import check_content
+from backends.rag.content import check_content
 from backends.rag.readers import read
 
 MEMORY_BYTES = 4_000_000_000
 """Address space of the child. The parsers' own imports take about 0.7 GB of it."""
 
-CPU_S = 60
-"""Processor seconds for one file."""
+SPENT_BYTES = 1_000_000_000
+"""A child that has grown to this leaves the next file to a new one: freed memory is not always given back."""
+
+CPU_S = 90
+"""Processor seconds for one file; a PDF of 1,000 pages takes 10 to 60."""
 
 MAX_CHARACTERS = 20_000_000
 """More text than this in one file is refused."""
+
+_SHUT_OUT = ("socket.", "subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.startfile")
 
 
 def extract(path: str, format: str) -> dict[str, Any]:
@@ -36,21 +43,50 @@ def extract(path: str, format: str) -> dict[str, Any]:
         if not data:
             raise BackendError("The file is empty (0 bytes).", "Check that it was saved or copied completely.")
         check_content(data, format)
-        pages = read(data, format)
-        if sum(len(text) for _, text in pages) > MAX_CHARACTERS:
+        reading = read(data, format)
+        if reading.characters > MAX_CHARACTERS:
             millions = MAX_CHARACTERS // 1_000_000
             raise BackendError(f"The file holds more than {millions} million characters.", "Split it into parts.")
+        return {
+            "pages": [{"page": page, "text": text} for page, text in reading.pages],
+            "language": _language(reading.pages, format),
+            "warnings": reading.warnings,
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "bytes": len(data),
+        }
     except BackendError as error:
         return _fault(error.cause, error.next_step)
     except OSError as error:
         return _fault(f"The file cannot be read: {error.strerror}.", "Check that it exists and that you may read it.")
     except MemoryError:
         return _fault("Reading the file needs more memory than is allowed.", "Split it into smaller files.")
-    return {"pages": [{"page": page, "text": text} for page, text in pages], "format": format}
+
+
+def _language(pages: tuple[tuple[int | None, str], ...], format: str) -> str | None:
+    if format == "code":
+        return None
+    from backends.rag.language import CHARACTERS, detect
+
+    beginning = ""
+    for _, text in pages:
+        beginning += f"{text[:CHARACTERS]}\n"
+        if len(beginning) >= CHARACTERS:
+            break
+    return detect(beginning)
 
 
 def _fault(cause: str, next_step: str) -> dict[str, Any]:
     return {"error": {"cause": cause, "next_step": next_step}}
+
+
+def shut_in() -> None:
+    """No network and no other programs from here on, whatever a library tries. Cannot be undone."""
+
+    def refuse(event: str, arguments: tuple[object, ...]) -> None:
+        if event.startswith(_SHUT_OUT):
+            raise PermissionError("documents are read without network and without other programs")
+
+    sys.addaudithook(refuse)
 
 
 def _limit_process() -> None:
@@ -78,6 +114,12 @@ def _limit_next_file() -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 
+def _is_spent() -> bool:
+    import psutil  # the system's own highest value counts what the parent had before this process began
+
+    return psutil.Process().memory_info().rss > SPENT_BYTES
+
+
 def _own_stdout() -> TextIO:
     """Standard output for answers only; whatever a library prints goes to standard error."""
     private = os.fdopen(os.dup(1), "w", encoding="ascii", newline="\n")
@@ -86,15 +128,20 @@ def _own_stdout() -> TextIO:
 
 
 def main() -> None:
-    """Answer requests until standard input ends."""
+    """Answer requests until standard input ends, or until this process has grown too large."""
     answers = _own_stdout()
     logging.disable(logging.CRITICAL)
     _limit_process()
+    shut_in()
     for line in sys.stdin:
         request = json.loads(line)
         _limit_next_file()
-        answers.write(json.dumps(extract(request["path"], request["format"])) + "\n")
+        answer = extract(request["path"], request["format"])
+        last = _is_spent()
+        answers.write(json.dumps({**answer, "last": last}) + "\n")
         answers.flush()
+        if last:
+            return
 
 
 if __name__ == "__main__":

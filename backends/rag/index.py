@@ -1,212 +1,264 @@
-"""A searchable collection of documents."""
+"""A collection of documents that can be searched."""
 
 from __future__ import annotations
 
-import hashlib
-import shlex
 import threading
 import unicodedata
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
-from backends.base import BackendError, Passage
-from backends.rag.chunks import CONTEXT_TOKENS
-from backends.rag.documents import Source
+from backends.base import BackendError
+from backends.lane import Cancelled
+from backends.rag.batches import Turn
+from backends.rag.builds import RebuildProgress, rebuild
+from backends.rag.chunk_sizes import check_chunk_settings, check_chunk_size, chunk_settings
+from backends.rag.database import LibraryFault, open_database
+from backends.rag.dense import nearest
+from backends.rag.documents import Page, Source
 from backends.rag.embedder import Embedder
+from backends.rag.health import Health, examine, of_fault, other_embedder
 from backends.rag.ingest import IndexProgress, Ingest
-from backends.rag.records import DocumentInfo, Records, passage
-from backends.rag.store import chroma_faults, damaged, open_store
+from backends.rag.library import CollectionInfo, DocumentInfo, Library, Serving, StoredChunk, collections, no_document
+from backends.rag.lock import writing
+from backends.rag.preview import ChunkPreview, preview
+from backends.rag.rechunk import Rechunk
+from backends.rag.store import StoreFault
+from backends.rag.writer import Writer
 from backends.settings import RagSettings
 
 if TYPE_CHECKING:
-    from chromadb.api.models.Collection import Collection
+    import numpy as np
+    from numpy.typing import NDArray
 
-__all__ = ["DocumentInfo", "Index", "IndexProgress"]
-
-_PROBES = 5
-"""Stored chunks that `check` looks up."""
-
-_SAME = 1e-3
-"""Cosine distance below which two vectors count as the same; rounding gives about 1e-6."""
-
-_SPECIAL_TOKENS = 2
+__all__ = [
+    "ChunkPreview",
+    "CollectionInfo",
+    "DocumentInfo",
+    "Health",
+    "Index",
+    "IndexProgress",
+    "RebuildProgress",
+    "StoredChunk",
+    "collections",
+]
 
 
 class Index:
-    """One collection in `data/index` (or on the server at `settings.chroma_url`). Safe to use from several threads.
+    """One collection of the library in `data/index`, with its vectors in Chroma there or at `settings.chroma_url`.
 
-    `collection` is any name; every method raises `BackendError` for an index that is damaged.
+    Safe to use from several threads and processes. `data` is the data folder, `collection` any name. Every method
+    raises `BackendError` for what is damaged, with the command that mends it.
     """
 
     def __init__(self, data: Path, collection: str, embedder: Embedder, settings: RagSettings) -> None:
-        self.collection = unicodedata.normalize("NFC", collection).strip()
+        name = collection.encode("utf-8", "replace").decode()  # a terminal may give what is not UTF-8
+        self.collection = unicodedata.normalize("NFC", name).strip()
         if not self.collection:
             raise BackendError("The collection has no name.", "Give it a name.")
+        self.data = data = Path(data).resolve()
         self._embedder = embedder
         self._settings = settings
-        self._store = open_store(data, settings.chroma_url)
-        self._name = "c-" + hashlib.sha256(self.collection.encode("utf-8", "replace")).hexdigest()[:32]
-        self._records = Records(self._store, self._name)
+        self._database = open_database(data)
+        self._library = Library(self._database, self.collection)
+        self._writer = Writer(data, settings.chroma_url, self._library, self.collection)
 
-    def add(self, paths: Iterable[Path | str | Source], cancel: threading.Event) -> Iterator[IndexProgress]:
-        """Index files and folders; unchanged files are skipped. Cancelling keeps the files that are finished.
+    # --- what there is ------------------------------------------------------------------------------
 
-        Raises `BackendError` when a path does not exist, another process is indexing, the chunks are
-        too long for the embedder, or the collection was made with another embedder.
-        """
-        self._check_chunk_size()
-        with self._store.writing(), self._faults():
-            self._make_collection()
-            yield from Ingest(self._records, self._embedder, self._settings, cancel).run(paths)
-
-    def search(self, query: str, k: int, min_score: float | None = None) -> tuple[Passage, ...]:
-        """The `k` passages most similar to a query, best first; those below `min_score` are left out.
-
-        Raises `BackendError` when nothing is indexed or the collection was made with another embedder.
-        """
-        if not query.strip():
-            return ()
-        with self._store.lock, self._faults():  # refuse before the embedder is loaded for nothing
-            self._existing()
-        vector = self._embedder.embed_query(query)
-        with self._store.lock, self._faults():
-            collection = self._existing()
-            found = collection.query(
-                query_embeddings=cast(Any, [vector]),
-                n_results=min(k, collection.count()),
-                include=["metadatas", "documents", "distances"],
-            )
-        metadatas, texts, distances = found["metadatas"], found["documents"], found["distances"]
-        if not metadatas or not texts or not distances or not metadatas[0]:
-            raise self._damaged()
-        hits = [
-            passage(dict(metadata), text, distance)
-            for metadata, text, distance in zip(metadatas[0], texts[0], distances[0], strict=True)
-        ]
-        hits.sort(key=lambda hit: (-hit.score, hit.document, hit.start))
-        return tuple(hit for hit in hits if min_score is None or hit.score >= min_score)
+    @property
+    def version(self) -> str:
+        """Changes with every write of any process; "" if there is no such collection."""
+        with self._faults():
+            serving = self._library.serving()
+        return serving.version if serving else ""
 
     def documents(self) -> list[DocumentInfo]:
-        """Every document, by name; an empty list if nothing is indexed."""
+        """Every document, by name."""
         with self._faults():
-            return [stored.info for stored in self._records.documents().values()]
+            return self._library.documents()
+
+    def deleted(self) -> list[DocumentInfo]:
+        """The documents that `restore` can bring back, by name."""
+        with self._faults():
+            return self._library.documents(deleted=True)
+
+    def pages(self, document: str) -> tuple[Page, ...]:
+        """The extracted text of a document. Raises `BackendError` if there is none of that name."""
+        with self._faults():
+            return self._library.pages(document)
+
+    def chunks(self, documents: Sequence[str] | None = None) -> list[StoredChunk]:
+        """The chunks of all documents or of these, in the order of names and places."""
+        with self._faults():
+            return self._library.chunks(documents)
+
+    def rows(self, rows: Sequence[int]) -> dict[int, StoredChunk]:
+        """Chunks by row; unknown rows are left out."""
+        with self._faults():
+            return self._library.rows(rows)
+
+    def numbers(self, documents: Sequence[str] | None = None) -> list[int]:
+        """The rows of all documents or of these, ascending."""
+        with self._faults():
+            return self._library.numbers(documents)
+
+    def vectors(self, rows: Sequence[int]) -> NDArray[np.float32]:
+        """The normalised vectors of these rows, shape (n, dimension). Raises `BackendError` for an unknown row."""
+        with self._faults():
+            return self._library.vectors(rows)
+
+    def matrix(self) -> tuple[list[int], NDArray[np.float32]]:
+        """All rows, ascending, and their normalised vectors, shape (n, dimension)."""
+        with self._faults():
+            return self._library.matrix()
 
     def count(self) -> int:
-        """How many chunks there are; 0 if nothing is indexed."""
-        with self._store.lock, self._faults():
-            collection = self._store.collection(self._name)
-            return collection.count() if collection else 0
+        """How many chunks there are."""
+        with self._faults():
+            return self._library.count()
+
+    def chunk_settings(self) -> tuple[int, int]:
+        """Tokens of a chunk and of the overlap: what the settings say explicitly, else what the collection has."""
+        with self._faults():
+            return chunk_settings(self._library.serving(), self._settings)
+
+    def preview(self, chunk_tokens: int, overlap_tokens: int, document: str | None = None) -> ChunkPreview:
+        """What other chunk settings would make of the stored text; the pieces of `document` (the first) are shown."""
+        with self._faults():
+            return preview(self._library, self._embedder.tokenizer, chunk_tokens, overlap_tokens, document)
+
+    # --- searching ----------------------------------------------------------------------------------
+
+    def nearest(
+        self, vector: NDArray[np.float32], n: int, documents: Sequence[str] | None = None
+    ) -> list[tuple[int, float]]:
+        """Row and cosine similarity of the `n` chunks (of these documents) nearest to a vector, best first.
+
+        Raises `BackendError` if the collection is empty or was made with another embedder.
+        """
+        with self._faults():
+            while True:
+                serving = self._fit()
+                try:
+                    return nearest(self._library, serving, self._writer.store(serving.store), vector, n, documents)
+                except StoreFault:
+                    if self.version == serving.version:
+                        raise
+                    # what was asked for has been replaced in between
+
+    def health(self) -> Health:
+        """The state of the collection: stored vectors are looked up again. Quick; never raises for damage."""
+        return examine(self._library, self.collection, self._embedder.identity, self._writer.store)
 
     def check(self) -> None:
-        """Raise `BackendError` if the collection is empty, damaged, or made with another embedder.
+        """Raise `BackendError` if the collection cannot be searched."""
+        if not (health := self.health()).ok:
+            raise BackendError(health.sentence, health.next_step)
 
-        Chroma reports no damage by itself: stored vectors are looked up and must be found.
+    # --- writing ------------------------------------------------------------------------------------
+
+    def add(
+        self, paths: Iterable[Path | str | Source], cancel: threading.Event, turn: Turn | None = None
+    ) -> Iterator[IndexProgress]:
+        """Index files and folders; unchanged files are skipped. Cancelling keeps the files that are finished.
+
+        Each step of work runs inside `with turn():`. Raises `BackendError` when a path does not exist, another
+        process is indexing, the chunks are too long for the embedder, or the collection was made otherwise.
         """
-        with self._store.lock, self._faults():
-            collection = self._existing()
-            count = collection.count()
-            for probe in range(min(_PROBES, count)):
-                self._check_vector(collection, probe * count // _PROBES if count > _PROBES else probe, count)
+        turn = turn or nullcontext
+        with writing(self.data), self._faults(), suppress(Cancelled):
+            self._writer.collect()
+            self._begin()
+            try:
+                self._writer.mend(turn)
+            except StoreFault:
+                for step in rebuild(self._writer, cancel, turn):
+                    yield IndexProgress(0, 0, 0, "", "rebuilding", f"building the vectors again, {step.detail}")
+            ingest = Ingest(self._writer, self._embedder, self._settings.max_file_mb, cancel)
+            yield from ingest.run(paths, turn)
 
     def delete(self, document: str) -> None:
-        """Delete a document. Raises `BackendError` if there is none of that name."""
-        with self._store.writing(), self._faults():
-            if not self._store_has() or not self._records.delete(document):
-                raise BackendError(f"There is no document {document} in {self.collection}.", "Check the name.")
+        """Delete a document; `restore` undoes it until the name is indexed again. Raises `BackendError` for no such."""
+        with writing(self.data), self._faults():
+            self._existing(document)
+            self._writer.delete(document)
+
+    def restore(self, document: str) -> None:
+        """Bring a deleted document back. Raises `BackendError` if there is none of that name."""
+        with writing(self.data), self._faults():
+            self._existing(document)
+            self._writer.restore(document)
+
+    def purge(self) -> None:
+        """Forget the deleted documents for good."""
+        with writing(self.data), self._faults():
+            if self._library.serving():
+                self._writer.purge()
 
     def drop(self) -> None:
-        """Delete the collection, even a damaged one; if the database file is broken, all collections go with it."""
-        with self._store.writing(), self._store.lock:
-            self._store.drop(self._name)
+        """Delete the collection; if the library itself is damaged, all collections go with it."""
+        with writing(self.data), self._faults():
+            try:
+                self._writer.drop()
+            except LibraryFault:
+                self._database.set_aside()
+            self._writer.collect()
 
-    def _existing(self) -> Collection:
-        """The collection, fit to be searched with this embedder."""
-        collection = self._store.collection(self._name)
-        if collection is None or collection.count() == 0:
-            raise BackendError(
-                f"The collection {self.collection} is empty.", f"Index documents with {self._command()}."
-            )
-        self._check_embedder(collection)
-        return collection
+    def rebuild(self, cancel: threading.Event, turn: Turn | None = None) -> Iterator[RebuildProgress]:
+        """Build the vectors in Chroma again from what is stored. The old ones serve until the new are complete."""
+        with writing(self.data), self._faults(), suppress(Cancelled):
+            self._fit()
+            self._writer.collect()
+            yield from rebuild(self._writer, cancel, turn or nullcontext)
 
-    def _store_has(self) -> bool:
-        with self._store.lock:
-            return self._store.collection(self._name) is not None
+    def rechunk(
+        self, chunk_tokens: int, overlap_tokens: int, cancel: threading.Event, turn: Turn | None = None
+    ) -> Iterator[RebuildProgress]:
+        """Cut and embed the stored text again, with this embedder. The old chunks serve until the new are complete."""
+        check_chunk_size(self._embedder, chunk_tokens)
+        with writing(self.data), self._faults(), suppress(Cancelled):
+            if not self._library.count():
+                raise _fault(self.health())
+            self._writer.collect()
+            run = Rechunk(self._writer, self._embedder, chunk_tokens, overlap_tokens, cancel)
+            yield from run.run(turn or nullcontext)
 
-    def _make_collection(self) -> None:
-        metadata: dict[str, Any] = {
-            "name": self.collection,
-            "embedder": self._embedder.identity,
-            "chunk_tokens": self._settings.chunk_tokens,
-            "overlap_tokens": self._settings.overlap_tokens,
-        }
-        with self._store.lock:
-            collection = self._store.collection(self._name)
-            if collection is None:
-                self._store.client.create_collection(
-                    self._name,
-                    metadata=metadata,
-                    configuration={"hnsw": {"space": "cosine"}},
-                    embedding_function=None,
-                )
-                return
-            self._check_embedder(collection)
-            if dict(collection.metadata or {}) != metadata:
-                collection.modify(metadata=metadata)
+    # --- checks -------------------------------------------------------------------------------------
 
-    def _check_embedder(self, collection: Collection) -> None:
-        made_with = (collection.metadata or {}).get("embedder")
-        if made_with != self._embedder.identity:
-            raise BackendError(
-                f"The collection {self.collection} was indexed with the embedder {made_with}, "
-                f"but {self._embedder.identity} is chosen now.",
-                f"Index it again with {self._command(rebuild=True)}, or change rag.embedder back.",
-            )
+    def _begin(self) -> None:
+        """The collection is made if need be. Raises `BackendError` if it was made otherwise than is asked for now."""
+        chosen = self._settings
+        serving = self._library.serving()
+        if serving is None or not (self._library.documents() or self._library.documents(deleted=True)):
+            check_chunk_size(self._embedder, chosen.chunk_tokens)
+            self._writer.begin(self._embedder.identity, chosen.chunk_tokens, chosen.overlap_tokens)
+            return
+        if serving.embedder != self._embedder.identity:
+            raise _fault(other_embedder(self.collection, serving.embedder, self._embedder.identity))
+        check_chunk_settings(self.collection, serving, chosen)
 
-    def _check_chunk_size(self) -> None:
-        limit = self._embedder.max_tokens - CONTEXT_TOKENS - _SPECIAL_TOKENS
-        if self._settings.chunk_tokens > limit:
-            raise BackendError(
-                f"Chunks of {self._settings.chunk_tokens} tokens are too long for the embedder, "
-                f"which reads {self._embedder.max_tokens} tokens, file name and headings included.",
-                f"Set rag.chunk_tokens to {limit} or less.",
-            )
+    def _fit(self) -> Serving:
+        """What serves the collection, fit to be searched with this embedder."""
+        serving = self._library.serving()
+        if serving is None or not self._library.count():
+            raise _fault(self.health())
+        if serving.embedder != self._embedder.identity:
+            raise _fault(other_embedder(self.collection, serving.embedder, self._embedder.identity))
+        return serving
 
-    def _check_vector(self, collection: Collection, offset: int, count: int) -> None:
-        stored = collection.get(limit=1, offset=offset, include=["embeddings"])
-        vectors = stored["embeddings"]
-        if vectors is None or not len(vectors):
-            raise self._damaged()
-        found = collection.query(
-            query_embeddings=cast(Any, [vectors[0]]), n_results=min(3, count), include=["distances"]
-        )
-        distances = (found["distances"] or [[]])[0]
-        # The nearest may be another chunk with the same text, so the distance decides and not the id.
-        if not distances or not abs(distances[0]) < _SAME:
-            raise self._damaged()
+    def _existing(self, document: str) -> None:
+        if self._library.serving() is None:
+            raise no_document(document, self.collection)
 
     @contextmanager
     def _faults(self) -> Iterator[None]:
-        """Chroma's faults, with the name and the command that the user knows."""
+        """Faults of library and store, with the name and the command that the user knows."""
         try:
-            with chroma_faults(self._name):
-                yield
-        except BackendError as error:
-            if error.cause == damaged(self._name).cause:
-                raise self._damaged() from error
-            raise
+            yield
+        except (LibraryFault, StoreFault) as fault:
+            raise _fault(of_fault(self.collection, fault)) from fault
 
-    def _damaged(self) -> BackendError:
-        return BackendError(
-            f"The index of the collection {self.collection} is damaged.",
-            f"Build it again with {self._command(rebuild=True)}.",
-        )
 
-    def _command(self, rebuild: bool = False) -> str:
-        """The terminal command that fills this collection."""
-        words = ["crossroads", "index", "PATH"]
-        if self.collection != RagSettings().collection:
-            words += ["--collection", shlex.quote(self.collection)]
-        return "`" + " ".join([*words, "--rebuild"] if rebuild else words) + "`"
+def _fault(health: Health) -> BackendError:
+    return BackendError(health.sentence, health.next_step)

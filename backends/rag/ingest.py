@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from backends.base import BackendError
+from backends.lane import Cancelled
+from backends.rag.batches import WINDOW, Turn, embed
+from backends.rag.changes import Entry
 from backends.rag.chunks import Chunk, chunk, embedded_texts
 from backends.rag.documents import Document, Rejected, Source, check_size, find_files, hash_file, read_documents
-from backends.rag.embedder import BATCH_SIZE, Embedder
-from backends.rag.records import Records, StoredDocument
-from backends.settings import RagSettings
+from backends.rag.embedder import Embedder
+from backends.rag.writer import Writer
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-IndexState = Literal["skipped", "indexed", "replaced", "rejected"]
+IndexState = Literal["embedding", "rebuilding", "skipped", "indexed", "replaced", "duplicate", "rejected"]
+
+_SETTLED_NS = 2_000_000_000
+"""A file that changed less than this before it was read may change again without a new time of change."""
+
+_NAMESAKE = "Another file of this name was given at the same time.", "Rename one of them."
 
 
 @dataclass(frozen=True, slots=True)
 class IndexProgress:
-    """One file is done: its number, how many there are, chunks written so far, and what became of the file.
+    """How far indexing has come, and what became of one file, which is stored now if it is to be.
 
-    `cause` and `next_step` are filled for a rejected file.
+    `file` is "" between files (`state` "embedding", or "rebuilding" where damaged vectors are mended first).
+    `chunks_done` of the `chunks_known` so far are embedded. `cause` and `next_step` are filled for a rejected file,
+    `cause` also for a duplicate and while rebuilding.
     """
 
     files_done: int
@@ -37,108 +48,203 @@ class IndexProgress:
     state: IndexState
     cause: str = ""
     next_step: str = ""
+    chunks_known: int = 0
+
+    @property
+    def done(self) -> int:
+        """Files that are finished."""
+        return self.files_done
+
+    @property
+    def total(self) -> int:
+        """Files in all."""
+        return self.files_total
+
+    @property
+    def detail(self) -> str:
+        """What is being done, in words."""
+        return self.file or self.cause or f"{self.chunks_done:,} of {self.chunks_known:,} chunks embedded"
+
+    @property
+    def result(self) -> IndexProgress | None:
+        """What became of a file; None between files."""
+        return self if self.file else None
 
 
-class _Cancelled(Exception):
-    pass
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file that has to be read, under the name it will be stored as."""
+
+    source: Source
+    sha256: str
+    stamp: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A document that was read and cut, and waits to be embedded."""
+
+    document: Document
+    file: _File
+    chunks: list[Chunk]
+    texts: list[str]
 
 
 class Ingest:
     """One run of indexing into one collection. The caller holds the right to write."""
 
-    def __init__(self, records: Records, embedder: Embedder, settings: RagSettings, cancel: threading.Event) -> None:
-        self._records = records
+    def __init__(self, writer: Writer, embedder: Embedder, max_file_mb: float, cancel: threading.Event) -> None:
+        self._writer = writer
+        self._serving = writer.serving()
         self._embedder = embedder
-        self._settings = settings
+        self._max_file_mb = max_file_mb
         self._cancel = cancel
-        self._stored: dict[str, StoredDocument] = {}
-        self._files = 0
-        self._chunks = 0
+        self._stored = {one.name: one for one in writer.library.files()}
+        self._at = {one.path: one for one in self._stored.values()}
+        self._pending: dict[str, _File] = {}
+        self._total = self._files = self._embedded = self._known = 0
 
-    def run(self, paths: Iterable[Path | str | Source]) -> Iterator[IndexProgress]:
-        """Index files, yielding after each one. Raises `BackendError` for a path that does not exist."""
+    def run(self, paths: Iterable[Path | str | Source], turn: Turn) -> Iterator[IndexProgress]:
+        """Index files, yielding after each one. Raises `BackendError` for a path that is not there, `Cancelled`."""
         sources = find_files(paths)
-        self._records.undo_unfinished()
-        self._stored = self._records.documents()
-        pending: dict[str, Source] = {}
+        self._total = len(sources)
+        unchanged: dict[int, str] = {}
         for source in sources:
             if self._cancel.is_set():
-                return
-            named, unchanged = self._plan(source, pending)
-            if unchanged:
-                yield self._done(len(sources), named.name, "skipped")
+                raise Cancelled
+            file = self._named(source)
+            stored = self._stored.get(file.source.name)
+            if stored and file.sha256 == stored.sha256:
+                if file.stamp != stored.stamp:
+                    unchanged[stored.document] = file.stamp
+                yield self._done(stored.name, "skipped")
+            elif file.source.name in self._pending:
+                yield self._done(file.source.name, "rejected", *_NAMESAKE)
             else:
-                pending[named.name] = named
-        for result in read_documents(pending.values(), self._settings.max_file_mb, self._cancel):
-            if isinstance(result, Rejected):
-                progress = self._done(len(sources), result.name, "rejected")
-                yield replace(progress, cause=result.cause, next_step=result.next_step)
-                continue
-            try:
-                self._write(result, pending[result.name].path)
-            except _Cancelled:
-                return
-            yield self._done(len(sources), result.name, "replaced" if result.name in self._stored else "indexed")
+                self._pending[file.source.name] = file
+        self._writer.touch(unchanged)
+        waiting = list(self._pending.values())
+        while waiting:
+            first, twins = self._without_twins(waiting)
+            rejected: set[str] = set()
+            yield from self._read_all(first, rejected, turn)
+            waiting = [twin for twin, holder in twins if holder in rejected]
+            for twin, holder in twins:
+                if holder not in rejected:
+                    yield self._done(twin.source.name, "duplicate", f"It has the same content as {holder}.")
 
-    def _plan(self, source: Source, pending: Mapping[str, Source]) -> tuple[Source, bool]:
-        """The source under the name it is stored as, and whether exactly this content is stored already."""
+    def _named(self, source: Source) -> _File:
+        """The file under the name it is stored as, with a hash ("" if it cannot be read: the reader reports that)."""
+        known = self._at.get(_path(source))
+        sha256 = stamp = ""
         try:
-            check_size(source.path, self._settings.max_file_mb)
-            sha256 = hash_file(source.path)
-        except (OSError, BackendError):  # the reader meets the same fault and reports it
-            sha256 = ""
+            check_size(source.path, self._max_file_mb)
+            stamp = _stamp(source.path)
+            sha256 = known.sha256 if known and stamp and known.stamp == stamp else hash_file(source.path)
+        except (OSError, BackendError):
+            pass
         if not source.named:
-            source = replace(source, name=self._name(source, sha256, pending))
-        stored = self._stored.get(source.name)
-        return source, bool(stored and stored.revision == self._revision(sha256))
+            name = known.name if known else self._free_name(source, sha256)
+            source = Source(source.path, name, source.named)
+        return _File(source, sha256, stamp)
 
-    def _name(self, source: Source, sha256: str, pending: Mapping[str, Source]) -> str:
-        """The stored name of this very file, or its own; with folders in front where another file has that name."""
-        for stored in self._stored.values():
-            if stored.path == str(source.path):
-                return stored.info.name
+    def _free_name(self, source: Source, sha256: str) -> str:
+        """Its own name, with folders in front where another file has that name."""
         name, folders = source.name, list(source.path.parents)
-        while self._taken(name, source, sha256, pending) and folders:
+        while self._taken(name, source, sha256) and folders:
             folder = source.path.relative_to(folders.pop(0)).as_posix()
             name = folder if len(folder) > len(name) else name
         return name
 
-    def _taken(self, name: str, source: Source, sha256: str, pending: Mapping[str, Source]) -> bool:
-        if name in pending:
-            return pending[name].path != source.path
+    def _taken(self, name: str, source: Source, sha256: str) -> bool:
+        if name in self._pending:
+            return self._pending[name].source.path != source.path
         stored = self._stored.get(name)
-        if stored is None or stored.info.sha256 == sha256:
+        if stored is None or stored.sha256 == sha256:
             return False
-        return stored.path != str(source.path) and Path(stored.path).exists()
+        return stored.path != _path(source) and Path(stored.path).exists()
 
-    def _revision(self, sha256: str) -> str:
-        """Content and chunk settings: what must be equal for chunks to be up to date."""
-        return f"{sha256}:{self._settings.chunk_tokens}/{self._settings.overlap_tokens}"
+    def _without_twins(self, files: Sequence[_File]) -> tuple[list[_File], list[tuple[_File, str]]]:
+        """The files of which each content is there once, and the others with the name of the one that holds it."""
+        holders = {one.sha256: one.name for one in self._stored.values() if one.name not in self._pending}
+        first, twins = [], []
+        for file in files:
+            if file.sha256 and file.sha256 in holders:
+                twins.append((file, holders[file.sha256]))
+            else:
+                holders[file.sha256] = file.source.name
+                first.append(file)
+        return first, twins
 
-    def _write(self, document: Document, path: Path) -> None:
-        revision = self._revision(document.sha256)
-        chunks = chunk(document, self._embedder.tokenizer, self._settings.chunk_tokens, self._settings.overlap_tokens)
-        vectors = self._embed(chunks)
-        try:
-            self._records.add(document, str(path), revision, chunks, vectors)
-        except BaseException:
-            # The fault that stopped the writing is the one to report; what this cannot undo, the next run will.
-            with contextlib.suppress(BackendError):
-                self._records.undo_unfinished()
-            raise
-        self._chunks += len(chunks)
+    def _read_all(self, files: Sequence[_File], rejected: set[str], turn: Turn) -> Iterator[IndexProgress]:
+        """Read, cut, embed and store. Raises `Cancelled`."""
+        window: list[_Read] = []
+        for read in self._documents(files, turn):
+            if isinstance(read, Rejected):
+                rejected.add(read.name)
+                yield self._done(read.name, "rejected", read.cause, read.next_step)
+                continue
+            window.append(read)
+            self._known += len(read.chunks)
+            if sum(len(one.chunks) for one in window) >= WINDOW:
+                yield from self._store(window, turn)
+                window = []
+        if window:
+            yield from self._store(window, turn)
 
-    def _embed(self, chunks: list[Chunk]) -> NDArray[np.float32]:
-        import numpy as np
+    def _documents(self, files: Sequence[_File], turn: Turn) -> Iterator[_Read | Rejected]:
+        """Each file is read and cut in one turn."""
+        results = read_documents([file.source for file in files], self._max_file_mb, self._cancel)
+        with contextlib.closing(cast("Generator[Document | Rejected, None, None]", results)):
+            while True:
+                with turn():
+                    result = next(results, None)
+                    read = self._cut(result) if isinstance(result, Document) else result
+                if self._cancel.is_set():
+                    raise Cancelled
+                if read is None:
+                    return
+                yield read
 
-        texts = embedded_texts(chunks, self._embedder.tokenizer)
-        parts = []
-        for start in range(0, len(texts), BATCH_SIZE):
-            if self._cancel.is_set():
-                raise _Cancelled
-            parts.append(self._embedder.embed_documents(texts[start : start + BATCH_SIZE]))
-        return np.concatenate(parts)
+    def _cut(self, document: Document) -> _Read:
+        tokenizer = self._embedder.tokenizer
+        chunks = chunk(document, tokenizer, self._serving.chunk_tokens, self._serving.overlap_tokens)
+        return _Read(document, self._pending[document.name], chunks, embedded_texts(chunks, tokenizer))
 
-    def _done(self, total: int, file: str, state: IndexState) -> IndexProgress:
+    def _store(self, window: Sequence[_Read], turn: Turn) -> Iterator[IndexProgress]:
+        texts = [text for one in window for text in one.texts]
+        before = self._embedded
+        embedding = embed(texts, self._embedder, self._cancel, turn)
+        while True:
+            try:
+                self._embedded = before + next(embedding)
+            except StopIteration as end:
+                vectors: NDArray[np.float32] = end.value
+                break
+            yield IndexProgress(self._files, self._total, self._embedded, "", "embedding", chunks_known=self._known)
+        entries, start = [], 0
+        for one in window:
+            vectors_of_one = vectors[start : start + len(one.chunks)]
+            stamp = one.file.stamp if one.file.sha256 == one.document.sha256 else ""
+            entries.append(Entry(one.document, _path(one.file.source), stamp, one.chunks, vectors_of_one))
+            start += len(one.chunks)
+        self._writer.put(entries, turn)
+        for one in window:
+            yield self._done(one.document.name, "replaced" if one.document.name in self._stored else "indexed")
+
+    def _done(self, file: str, state: IndexState, cause: str = "", next_step: str = "") -> IndexProgress:
         self._files += 1
-        return IndexProgress(self._files, total, self._chunks, file, state)
+        return IndexProgress(self._files, self._total, self._embedded, file, state, cause, next_step, self._known)
+
+
+def _path(source: Source) -> str:
+    """The path of a file as it is stored: names that are not UTF-8 keep their bytes as escapes."""
+    return os.fspath(source.path).encode("utf-8", "backslashreplace").decode()
+
+
+def _stamp(path: Path) -> str:
+    """Size, times of change and number of a file, which prove that it is the same; "" if it has just changed."""
+    found = path.stat()
+    if time.time_ns() - max(found.st_mtime_ns, found.st_ctime_ns) < _SETTLED_NS:
+        return ""
+    return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino}"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from backends.base import Passage
 
@@ -20,6 +20,33 @@ _INSTRUCTION = (
     f"If they do not contain the answer, say exactly: {REFUSAL}"
 )
 
+_LEAST_CUT = 200
+"""A passage is not cut to fewer characters than this: what is left would say too little."""
+
+# The one stated refusal and the same thing in near words.
+_REFUSES = re.compile(
+    r"\b(documents?|handbook|passages?|text|information)\b[^.]{0,40}\b(do|does|did)( not|n't) "
+    r"(say|state|mention|specify|give|provide|cover|contain|include|tell|answer|address)\b"
+    r"|\b(documents?|handbook|passages?|text|information)\b[^.]{0,40}\b(is|are)( not|n't) (given|provided|available)\b"
+    r"|\bnot (stated|mentioned|specified|in the (documents?|passages?))\b"
+)
+
+# Control tokens of chat formats: <|im_end|> (ChatML, Llama 3, Phi), <｜User｜> (DeepSeek), <end_of_turn> (Gemma),
+# <s>, [INST] and <<SYS>> (Llama 2, Mistral). A server may read them as such wherever they stand.
+_CONTROL = re.compile(
+    r"<(?=\|[^|<>\n]{1,60}\|>|｜[^｜<>\n]{1,60}｜>|/?(?:s|bos|eos|pad|unk|(?:start|end)_of_\w{1,30})>|</?SYS>>)"
+    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\])",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """The passages that go into the prompt, and in words what was left out of it ("" if nothing was)."""
+
+    passages: tuple[Passage, ...]
+    note: str = ""
+
 
 def build_prompt(question_text: str, passages: Sequence[Passage]) -> str:
     """Question, instruction, numbered passages with document and page, and the question again.
@@ -27,39 +54,68 @@ def build_prompt(question_text: str, passages: Sequence[Passage]) -> str:
     Keep the order: best passage first. Asking twice helps a small model: with SmolLM2-135M, 10 instead of 8 of 30
     sample questions were right (November 2026).
     """
-    question = f"Question: {_neutral(question_text).strip()}"
+    question = f"Question: {neutral(question_text).strip()}"
     blocks = (_block(number, passage) for number, passage in enumerate(passages, start=1))
     return "\n\n".join([question, _INSTRUCTION, *blocks, question])
 
 
-def fit(passages: Sequence[Passage], budget_chars: int) -> tuple[Passage, ...]:
-    """The best passages whose text fits into `budget_chars` characters together; the rest is left out.
+def fit(passages: Sequence[Passage], fits: Callable[[Sequence[Passage]], bool]) -> Fitted:
+    """The best passages whose prompt fits; the last that is left is cut if need be.
 
-    At least the first is kept, cut to the budget if need be.
+    `fits` says whether the prompt of some passages fits, and must be true of fewer or shorter ones if it is of more.
+    No passage is left if not even a short piece fits.
     """
-    kept: list[Passage] = []
-    used = 0
-    for passage in passages:
-        if used + len(passage.text) > budget_chars:
-            break
-        kept.append(passage)
-        used += len(passage.text)
-    if not kept and passages:
-        kept = [_cut(passages[0], budget_chars)]
-    return tuple(kept)
+    count = _most(len(passages), lambda number: fits(passages[:number]))
+    if count == len(passages):
+        return Fitted(tuple(passages))
+    if count:
+        return Fitted(tuple(passages[:count]), f"{_left_out(len(passages), count)}, to leave room for the answer.")
+    best = passages[0]
+    length = _most(len(best.text), lambda characters: fits([_cut(best, characters)]))
+    cut = _cut(best, length)
+    if len(cut.text) < min(_LEAST_CUT, len(best.text)):
+        return Fitted(())
+    shortened = f"the best passage was cut to its first {len(cut.text):,} of {len(best.text):,} characters"
+    if len(passages) == 1:
+        return Fitted((cut,), f"{shortened[0].upper()}{shortened[1:]}, to leave room for the answer.")
+    return Fitted((cut,), f"{_left_out(len(passages), 1)} and {shortened}, to leave room for the answer.")
+
+
+def refuses(text: str) -> bool:
+    """Whether a text says that the documents do not say, in these or near words."""
+    return bool(_REFUSES.search(" ".join(text.lower().replace("\u2019", "'").split())))
+
+
+def neutral(text: str) -> str:
+    """Text that can neither close its block nor be read as a control token of a chat format.
+
+    Runs of three or more angle brackets become two; a space takes control tokens apart.
+    """
+    text = re.sub(r">{3,}", ">>", re.sub(r"<{3,}", "<<", text))
+    return _CONTROL.sub(r"\g<0> ", text)
+
+
+def _most(limit: int, fits: Callable[[int], bool]) -> int:
+    """The largest number up to `limit` that fits, by halving; 0 if 1 does not."""
+    if fits(limit):
+        return limit
+    low, high = 0, limit
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low
+
+
+def _left_out(found: int, kept: int) -> str:
+    return f"{found - kept} of {found} passages {'was' if found - kept == 1 else 'were'} left out"
 
 
 def _cut(passage: Passage, length: int) -> Passage:
-    text = passage.text[: max(length, 0)]
+    text = passage.text[:length]
     return replace(passage, text=text, end=passage.start + len(text))
 
 
 def _block(number: int, passage: Passage) -> str:
-    name = " ".join(_neutral(passage.document).split())
+    name = " ".join(neutral(passage.document).split())
     page = f", page {passage.page}" if passage.page is not None else ""
-    return f"[{number}] {name}{page}\n{OPEN}\n{_neutral(passage.text).strip()}\n{CLOSE}"
-
-
-def _neutral(text: str) -> str:
-    """Text in which the delimiters cannot occur: runs of three or more angle brackets become two."""
-    return re.sub(r">{3,}", ">>", re.sub(r"<{3,}", "<<", text))
+    return f"[{number}] {name}{page}\n{OPEN}\n{neutral(passage.text).strip()}\n{CLOSE}"

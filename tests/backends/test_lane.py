@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from backends.lane import Cancelled, Lane, lane
+from backends.lane import Cancelled, Lane, lane, turns
 from tests.backends.played import PATIENCE_S
 
 
@@ -105,3 +105,35 @@ def test_a_fault_during_a_turn_hands_it_on() -> None:
 def test_there_is_one_lane_of_a_name() -> None:
     assert lane("lane-test") is lane("lane-test")
     assert lane("lane-test") is not lane("lane-test-2")
+
+
+def test_long_work_lets_a_question_pass_between_its_steps() -> None:
+    line = lane("lane-test-turns")
+    turn = turns("indexing", never(), "lane-test-turns")
+    order = []
+    with turn():
+        question = line.join("raw")
+        assert line.behind(question) == ("indexing",)
+        order.append("first step")
+
+    def ask() -> None:
+        with line.turn(question, never()):
+            order.append("question")
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    with turn():
+        order.append("second step")
+    asking.join(PATIENCE_S)
+    assert order == ["first step", "question", "second step"]
+
+
+def test_long_work_that_waits_can_be_cancelled() -> None:
+    line = lane("lane-test-turns")
+    cancel = threading.Event()
+    cancel.set()
+    turn = turns("indexing", cancel, "lane-test-turns")
+    with line.turn(line.join("raw"), never()), pytest.raises(Cancelled), turn():
+        pass
+    with turn():
+        assert line.behind(line.join("raw")) == ("indexing",)

@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import threading
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from backends.base import Answer, Loading, Question, Retrieved, Usage
+from backends.base import (
+    Answer,
+    Backend,
+    BackendEvent,
+    Cost,
+    Event,
+    Loading,
+    Note,
+    Question,
+    Retrieved,
+    TextDelta,
+    Timings,
+    Usage,
+)
 from backends.compare import compare
-from backends.rag.approach import SAMPLE_DOCUMENTS, RagBackend, open_index
-from backends.rag.prompt import REFUSAL
+from backends.engines.transformers import build_prompt as built_for_model
+from backends.lane import THIS_MACHINE, lane
+from backends.paid_api import PaidApiBackend
+from backends.rag.approach import PROMPT_CHARACTERS, SAMPLE_DOCUMENTS, RagBackend, open_index, open_searcher
+from backends.rag.prompt import REFUSAL, build_prompt
 from backends.raw import RawBackend
 from backends.settings import Settings, load_settings
 from backends.timing import measured
+from tests.backends.played import Gate, PlayedBackend, finished
 
 KETTLE = "Within how many days of delivery can an unopened kettle be sent back?"
 
@@ -39,12 +60,27 @@ def settings_of(data: Path, **rag: object) -> Settings:
     return load_settings({"data": data, "max_tokens": 6} | {f"rag.{name}": value for name, value in rag.items()})
 
 
-def ask(settings: Settings, text: str) -> Answer:
+def ask(settings: Settings, text: str, generator: Backend | None = None) -> Answer:
     """The answer, through the comparison."""
-    backend = RagBackend(settings, RawBackend(settings))
+    backend = RagBackend(settings, generator or RawBackend(settings))
     *_, (_, last) = compare([backend], settings.question(text), threading.Event())
     assert isinstance(last, Answer)
     return last
+
+
+class Windowed(PlayedBackend):
+    """Has room for so many characters, and says so only if `known`."""
+
+    def __init__(self, characters: int, known: bool = True) -> None:
+        super().__init__(TextDelta("Yes."), finished())
+        self.characters = characters
+        self.known = known
+
+    def fits(self, question: Question) -> bool | None:
+        return len(question.text) <= self.characters if self.known else None
+
+
+# --- loading ------------------------------------------------------------------------------------
 
 
 def test_the_sample_documents_are_indexed_by_the_first_load(data: Path, indexed: list[str]) -> None:
@@ -56,12 +92,40 @@ def test_the_sample_documents_are_indexed_by_the_first_load(data: Path, indexed:
 
 
 def test_the_second_load_indexes_nothing(data: Path, indexed: list[str]) -> None:
-    settings = settings_of(data)
+    settings = load_settings({"data": data})
     before = open_index(settings).documents(), open_index(settings).count()
     backend = RagBackend(settings, RawBackend(settings))
     assert list(backend.load(threading.Event())) == []
     assert (open_index(settings).documents(), open_index(settings).count()) == before
     assert before[1] > len(before[0]) > 0
+
+
+def test_a_collection_that_is_not_there(data: Path, indexed: list[str]) -> None:
+    answer = ask(settings_of(data, collection="annual reports"), KETTLE, Windowed(10_000))
+    assert (answer.status, answer.text, answer.sources) == ("error", "", ())
+    assert answer.error == (
+        "The collection annual reports is empty. "
+        "Index documents with `crossroads index PATH --collection 'annual reports'`."
+    )
+
+
+def test_a_damaged_index_says_where_it_is_rebuilt(model_data: Path, tmp_path: Path) -> None:
+    (tmp_path / "models").symlink_to(model_data / "models")
+    settings = settings_of(tmp_path, collection="small")
+    (tmp_path / "kettles.md").write_text("Kettles may be returned within 45 days.")
+    assert [step.file for step in open_index(settings).add([tmp_path / "kettles.md"], threading.Event())][-1]
+    for folder in (tmp_path / "index").glob("v-*"):
+        shutil.rmtree(folder)
+    answer = ask(settings, KETTLE, Windowed(10_000))
+    assert answer.status == "error"
+    assert answer.error is not None
+    assert answer.error.startswith("The vectors of the collection small are ")
+    assert "Rebuild it on the RAG page. Or: " in answer.error
+    list(open_index(settings).rebuild(threading.Event()))
+    assert ask(settings, KETTLE, Windowed(10_000)).status == "ok"
+
+
+# --- answering ----------------------------------------------------------------------------------
 
 
 def test_an_answer_shows_where_it_comes_from(data: Path, indexed: list[str]) -> None:
@@ -72,18 +136,13 @@ def test_an_answer_shows_where_it_comes_from(data: Path, indexed: list[str]) -> 
         "HuggingFaceTB/SmolLM2-135M-Instruct (Q4_1 weights) + handbook searched with "
         "sentence-transformers/all-MiniLM-L6-v2"
     )
-    assert answer.sources == open_index(settings).search(KETTLE, 3, settings.rag.min_score)
+    found = open_searcher(settings).search(KETTLE, 3, min_score=settings.rag.min_score)
+    assert answer.sources == tuple(hit.passage for hit in found.hits)
     assert len(answer.sources) == 3
     source = next(source for source in answer.sources if source.document == "returns-policy.pdf")
     assert source.page in (1, 2, 3)
     assert 0.25 <= source.score <= 1
     assert source.end - source.start == len(source.text) > 0
-    scores = [source.score for source in answer.sources]
-    assert scores == sorted(scores, reverse=True)
-
-
-def test_the_passages_are_in_the_prompt_and_in_the_latency(data: Path, indexed: list[str]) -> None:
-    answer = ask(settings_of(data, k=2), KETTLE)
     (prompt,) = [trace.value for trace in answer.traces if trace.name == "prompt"]
     for number, source in enumerate(answer.sources, start=1):
         page = f", page {source.page}" if source.page else ""
@@ -97,31 +156,32 @@ def test_the_passages_are_in_the_prompt_and_in_the_latency(data: Path, indexed: 
     assert (answer.usage.prompt_tokens or 0) > 100
 
 
+def test_the_search_can_be_looked_into(data: Path, indexed: list[str]) -> None:
+    answer = ask(settings_of(data, k=2, mode="fused"), KETTLE, Windowed(10_000))
+    (trace,) = [json.loads(trace.value) for trace in answer.traces if trace.name == "search"]
+    assert trace["mode"] == "fused"
+    assert set(trace["seconds"]) >= {"embed", "dense", "keyword", "fuse"}
+    assert [hit["chunk_id"] for hit in trace["hits"]] == [source.chunk_id for source in answer.sources]
+    assert [hit["fused"]["rank"] for hit in trace["hits"]] == [1, 2]
+    assert all(hit["reranked"] is None for hit in trace["hits"])
+
+
 def test_a_question_that_the_documents_do_not_answer(data: Path, indexed: list[str]) -> None:
-    answer = ask(settings_of(data, min_score=0.9), "What is the capital of Mongolia?")
+    generator = Windowed(10_000)
+    answer = ask(settings_of(data, min_score=0.9), "What is the capital of Mongolia?", generator)
     assert (answer.status, answer.text, answer.finish_reason) == ("ok", REFUSAL, "stop")
     assert REFUSAL == "The documents do not say."
     assert answer.sources == ()
     assert answer.usage == Usage(0, 0, source="tokenizer")
-    assert [trace for trace in answer.traces if trace.name == "prompt"] == []  # no model was asked
-
-
-def test_a_collection_that_is_not_there(data: Path, indexed: list[str]) -> None:
-    answer = ask(settings_of(data, collection="annual reports"), KETTLE)
-    assert (answer.status, answer.text, answer.sources) == ("error", "", ())
-    assert answer.error == (
-        "The collection annual reports is empty. "
-        "Index documents with `crossroads index PATH --collection 'annual reports'`."
-    )
+    assert generator.asked == []
 
 
 def test_the_passages_are_shown_before_the_text(data: Path, indexed: list[str]) -> None:
     settings = settings_of(data)
-    backend = RagBackend(settings, RawBackend(settings))
+    backend = RagBackend(settings, Windowed(10_000))
     names = [type(event).__name__ for event in measured(backend, settings.question(KETTLE), threading.Event())]
     names = [name for name in names if name != Loading.__name__]
-    assert names[:3] == ["Started", Retrieved.__name__, "Trace"]
-    assert names[-2:] == ["Finished", "Answer"]
+    assert names == ["Started", "Retrieved", "Trace", "TextDelta", "Finished", "Answer"]
 
 
 def test_an_answer_that_is_cancelled_keeps_its_sources(data: Path, indexed: list[str]) -> None:
@@ -135,3 +195,123 @@ def test_an_answer_that_is_cancelled_keeps_its_sources(data: Path, indexed: list
     assert isinstance(last, Answer)
     assert last.status == "cancelled"
     assert len(last.sources) == settings.rag.k
+
+
+# --- as much as fits ----------------------------------------------------------------------------
+
+
+def test_the_local_context_is_filled_exactly_and_not_beyond(data: Path, indexed: list[str]) -> None:
+    settings = settings_of(data, k=10, merge_above=1)
+    raw = RawBackend(settings)
+    list(raw.load(threading.Event()))
+    for max_tokens, kept in ((6, 10), (7000, None)):
+        question = Question(KETTLE, settings.system_prompt, max_tokens=max_tokens)
+        backend = RagBackend(settings, raw)
+        list(backend.load(threading.Event()))
+        stream = backend.stream(question, threading.Event())
+        events: list[BackendEvent] = []
+        while not events or getattr(events[-1], "name", "") != "prompt":
+            events.append(next(stream))
+        stream.close()  # type: ignore[attr-defined]
+        (sources,) = [event.passages for event in events if isinstance(event, Retrieved)]
+        notes = [event.text for event in events if isinstance(event, Note)]
+        if kept:
+            assert (len(sources), notes) == (kept, [])
+            continue
+        assert 1 <= len(sources) < 10
+        left = 10 - len(sources)
+        assert notes == [
+            f"{left} of 10 passages {'was' if left == 1 else 'were'} left out, to leave room for the answer."
+        ]
+        (prompt,) = [event.value for event in events if getattr(event, "name", "") == "prompt"]
+        tokens = len(raw.base.tokenizer(prompt, add_special_tokens=False).input_ids)
+        assert tokens + max_tokens <= 8192
+        assert tokens == built_for_model(raw.base, replace(question, text=build_prompt(KETTLE, sources))).tokens
+
+
+def test_passages_are_left_out_until_the_prompt_fits(data: Path, indexed: list[str]) -> None:
+    generator = Windowed(1600)
+    answer = ask(settings_of(data, k=5), KETTLE, generator)
+    assert 1 <= len(answer.sources) < 5
+    assert len(generator.asked[0].text) <= 1600
+    left = 5 - len(answer.sources)
+    assert answer.notes == (
+        f"{left} of 5 passages {'was' if left == 1 else 'were'} left out, to leave room for the answer.",
+    )
+    assert f"[{len(answer.sources)}] " in generator.asked[0].text
+    assert f"[{len(answer.sources) + 1}] " not in generator.asked[0].text
+
+
+def test_without_room_for_a_passage_there_is_a_sentence_with_numbers(data: Path, indexed: list[str]) -> None:
+    answer = ask(settings_of(data), KETTLE, Windowed(300))
+    assert (answer.status, answer.text, answer.sources) == ("error", "", ())
+    assert answer.error == (
+        f"A question of {len(KETTLE)} characters and an answer of up to 6 tokens leave no room for a passage in the "
+        "context of played raw. Shorten the question or lower max_tokens."
+    )
+
+
+def test_an_unknown_window_has_a_budget_of_characters(data: Path, indexed: list[str]) -> None:
+    generator = Windowed(0, known=False)
+    answer = ask(settings_of(data, k=50, min_score=-1, merge_above=1), KETTLE, generator)
+    asked = generator.asked[0].text
+    assert len(asked) <= PROMPT_CHARACTERS
+    assert len(asked) + 800 > PROMPT_CHARACTERS
+    assert "passages were left out, to leave room for the answer." in answer.notes[0]
+
+
+# --- who writes ---------------------------------------------------------------------------------
+
+
+class Elsewhere(PlayedBackend):
+    """Computes elsewhere, stands in for something, and charges by token."""
+
+    stand_in = True
+
+    def cost(self, usage: Usage, timings: Timings) -> Cost:
+        return Cost(None, f"for {usage.completion_tokens} tokens")
+
+
+def test_what_the_generator_is_and_charges_is_what_counts(data: Path, indexed: list[str]) -> None:
+    settings = settings_of(data)
+    generator = Elsewhere(TextDelta("Yes."), finished(9), approach="paid_api")
+    answer = ask(settings, KETTLE, generator)
+    assert (answer.approach, answer.stand_in, answer.text) == ("rag", True, "Yes.")
+    assert (answer.usage.completion_tokens, answer.cost.basis) == (9, "for 9 tokens")
+    assert answer.model.startswith("played paid_api + handbook searched with ")
+    assert generator.asked[0].text.endswith(f"Question: {KETTLE}")
+
+
+def test_a_local_generator_keeps_its_turn_and_a_remote_one_gives_it_back(data: Path) -> None:
+    settings = settings_of(data)
+    assert not RagBackend(settings, RawBackend(settings)).lane_until_retrieved
+    remote = RagBackend(settings, PaidApiBackend(settings))
+    assert (remote.lane, remote.lane_until_retrieved) == (THIS_MACHINE, True)
+    here = load_settings({"data": data, "paid_api.on_this_machine": True})
+    assert not RagBackend(here, PaidApiBackend(here)).lane_until_retrieved
+
+
+def test_the_next_one_computes_while_a_remote_generator_is_waited_for(data: Path, indexed: list[str]) -> None:
+    settings = settings_of(data)
+    gate = Gate()
+    generator = PlayedBackend(gate, TextDelta("Yes."), finished(), approach="paid_api")
+    second = PlayedBackend(TextDelta("Me too."), finished(), approach="raw", lane=THIS_MACHINE)
+    events = compare([RagBackend(settings, generator), second], settings.question(KETTLE), threading.Event())
+    done = dict(_until(events, "raw"))
+    assert done["raw"].text == "Me too."
+    assert not gate.opened.is_set()
+    gate.opened.set()
+    done = dict(_until(events, "rag"))
+    assert done["rag"].text == "Yes."
+    assert done["rag"].timings.retrieval_s is not None
+    place = lane(THIS_MACHINE).join("test")
+    with lane(THIS_MACHINE).turn(place, threading.Event()):
+        assert lane(THIS_MACHINE).behind(place) == ()
+
+
+def _until(events: Iterator[tuple[str, Event]], approach: str) -> Iterator[tuple[str, Answer]]:
+    for name, event in events:
+        if isinstance(event, Answer):
+            yield name, event
+            if name == approach:
+                return

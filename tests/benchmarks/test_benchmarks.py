@@ -14,7 +14,6 @@ from rich.console import Console
 
 from benchmarks.bench import HOME, Outcome
 from benchmarks.figures import Figure, Goal, number, pairwise, spread
-from benchmarks.intervals import share_text, wilson
 from benchmarks.report import COLUMNS, row, table, write
 from benchmarks.sse_server import Script, answer, chunked
 
@@ -69,26 +68,6 @@ def test_a_spread_is_median_and_range():
     assert spread((3.0, 1.0, 2.0, 10.0)) == "2.5 (1 – 10)"
     assert spread((2.0,)) == "2"
     assert spread((2.0, -1.0, 4.0), signed=True) == "+2 (-1 – +4)"
-
-
-# Newcombe, "Two-sided confidence intervals for the single proportion", Statistics in Medicine 17 (1998), table I.
-@pytest.mark.parametrize(
-    ("successes", "trials", "low", "high"),
-    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
-)
-def test_wilson_intervals_are_the_published_ones(successes, trials, low, high):
-    assert wilson(successes, trials) == pytest.approx((low, high), abs=5e-5)
-
-
-def test_wilson_mirrors_and_stays_within_0_and_1():
-    assert wilson(20, 20) == pytest.approx((1 - 0.1611, 1.0), abs=5e-5)
-    assert share_text(62, 85) == "73 % (62 of 85; 95 % interval 63–81)"
-
-
-@pytest.mark.parametrize(("successes", "trials"), [(0, 0), (3, 2), (-1, 2)])
-def test_wilson_refuses_what_is_no_share(successes, trials):
-    with pytest.raises(ValueError, match="not a share"):
-        wilson(successes, trials)
 
 
 def test_a_row_says_everything():

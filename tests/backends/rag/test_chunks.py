@@ -70,6 +70,13 @@ def test_a_chunk_knows_the_headings_above_it(tokenizer: Tokenizer) -> None:
     assert {one.heading for one in chunk(make_document([text], "text"), tokenizer, 64, 0)} == {""}
 
 
+def test_comments_in_source_code_are_no_headings(tokenizer: Tokenizer) -> None:
+    code = "# Returns the total\n" + "total = sum(prices)  # in euros\n" * 40
+    chunks = chunk(make_document([code], "code", "shop.py"), tokenizer, 64, 0)
+    assert len(chunks) > 2
+    assert {one.context for one in chunks} == {"shop"}
+
+
 def test_rows_of_a_csv_file_keep_its_header_row(tokenizer: Tokenizer) -> None:
     text = "item,price\n" + "".join(f"kettle {number},{number}\n" for number in range(40))
     chunks = chunk(make_document([text], "csv", "price-list.csv"), tokenizer, 64, 0)

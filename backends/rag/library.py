@@ -1,0 +1,252 @@
+"""What is stored of a collection: its documents with their text, its chunks with their vectors."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from backends.base import BackendError
+from backends.rag.chunks import context_of
+from backends.rag.database import Database, LibraryFault, open_database
+from backends.rag.documents import Page
+from backends.rag.store import Known
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentInfo:
+    """A document of a collection. `pages` is None where the format has none; `added` is ISO 8601 in UTC."""
+
+    name: str
+    sha256: str
+    format: str
+    language: str | None
+    pages: int | None
+    characters: int
+    chunks: int
+    bytes: int
+    warnings: tuple[str, ...]
+    added: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredChunk:
+    """A chunk as it is stored. `row` is its id in the library and, as text, in Chroma."""
+
+    row: int
+    chunk_id: str
+    document: str
+    page: int | None
+    start: int
+    end: int
+    heading: str
+    text: str
+
+    @property
+    def searched_text(self) -> str:
+        """What is embedded and searched by keyword: file name and headings, then the text."""
+        return f"{self.context}\n{self.text}"
+
+    @property
+    def context(self) -> str:
+        """File name in words, and the headings."""
+        return context_of(self.document, self.heading)
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionInfo:
+    """A collection: how many documents and chunks, embedded by what, cut how (in tokens)."""
+
+    name: str
+    documents: int
+    chunks: int
+    embedder: str
+    chunk_tokens: int
+    overlap_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What serves a collection: its ids in the library, the vector store, and how its chunks were made."""
+
+    collection: int
+    build: int
+    store: str
+    version: str
+    embedder: str
+    chunk_tokens: int
+    overlap_tokens: int
+    files: str
+
+    @property
+    def known(self) -> Known:
+        """What the store needs to be told."""
+        return Known(self.version, json.loads(self.files))
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """Where a document came from: what indexing compares. `stamp` is "" if it proves nothing."""
+
+    document: int
+    name: str
+    sha256: str
+    path: str
+    stamp: str
+
+
+def collections(data: Path) -> list[CollectionInfo]:
+    """Every collection of a data folder, by name. Raises `BackendError` if the library cannot be read."""
+    database = open_database(data)
+    if not database.exists:
+        return []
+    with database.reading() as connection:
+        rows = connection.execute(
+            "SELECT k.name, count(d.id), coalesce(sum(d.chunks), 0), b.embedder, b.chunk_tokens, b.overlap_tokens"
+            " FROM collections k JOIN builds b ON b.id = k.build"
+            " LEFT JOIN documents d ON d.collection = k.id AND NOT d.deleted GROUP BY k.id ORDER BY k.name"
+        ).fetchall()
+    return [CollectionInfo(*row) for row in rows]
+
+
+_SERVING = """
+SELECT k.id, k.build, k.store, k.version, b.embedder, b.chunk_tokens, b.overlap_tokens, s.files
+FROM collections k JOIN builds b ON b.id = k.build JOIN stores s ON s.name = k.store WHERE k.name = ?"""
+_DOCUMENTS = """
+SELECT name, sha256, format, language, pages, characters, chunks, bytes, warnings, added
+FROM filed WHERE collection_name = ? AND deleted = ? ORDER BY name"""
+_FILES = "SELECT id, name, sha256, path, stamp FROM filed WHERE collection_name = ? AND NOT deleted"
+_PAGES = "SELECT t.pages FROM texts t JOIN filed d ON d.id = t.document WHERE d.collection_name = ? AND d.name = ?"
+_COUNT = "SELECT sum(chunks) FROM filed WHERE collection_name = ? AND NOT deleted"
+_CHUNKS = """
+SELECT c.id, c.chunk_id, c.document_name, c.page, c.start, c.end, c.heading, c.text
+FROM listed c WHERE c.collection_name = ?"""
+_ROWS = "SELECT c.id FROM listed c WHERE c.collection_name = ?"
+_ROWS_OF = """
+SELECT c.id FROM collections k CROSS JOIN documents d ON d.collection = k.id AND NOT d.deleted
+CROSS JOIN chunks c ON c.document = d.id AND c.build = k.build
+WHERE k.name = ? AND d.name IN (SELECT value FROM json_each(?)) ORDER BY c.id"""  # as `_ROWS`, the documents first
+_VECTORS = "SELECT c.id, v.vector FROM listed c JOIN vectors v ON v.chunk = c.id WHERE c.collection_name = ?"
+_IN_ORDER = " ORDER BY c.document_name, c.ordinal"
+_NAMED = " AND c.document_name IN (SELECT value FROM json_each(?))"
+_AMONG = " AND c.id IN (SELECT value FROM json_each(?))"
+
+
+class Library:
+    """Reads one collection. Every method returns something empty where nothing is stored."""
+
+    def __init__(self, database: Database, name: str) -> None:
+        self.database = database
+        self._name = name
+
+    def serving(self) -> Serving | None:
+        """What serves this collection; None if there is no such collection."""
+        found = self._all(_SERVING)
+        return Serving(*found[0]) if found else None
+
+    def documents(self, deleted: bool = False) -> list[DocumentInfo]:
+        """The documents by name, or those that were deleted."""
+        return [_info(*row) for row in self._all(_DOCUMENTS, deleted)]
+
+    def files(self) -> list[StoredFile]:
+        """Where the documents came from."""
+        return [StoredFile(*row) for row in self._all(_FILES)]
+
+    def pages(self, document: str) -> tuple[Page, ...]:
+        """The extracted text of a document, deleted or not. Raises `BackendError` if there is none of that name."""
+        found = self._all(_PAGES, document)
+        if not found:
+            raise no_document(document, self._name)
+        return unpacked(found[0][0])
+
+    def chunks(self, documents: Sequence[str] | None = None) -> list[StoredChunk]:
+        """The chunks in the order of document names and places, of all documents or of these."""
+        if documents is None:
+            found = self._all(_CHUNKS + _IN_ORDER)
+        else:
+            found = self._all(_CHUNKS + _NAMED + _IN_ORDER, json.dumps(list(documents)))
+        return [StoredChunk(*row) for row in found]
+
+    def rows(self, rows: Sequence[int]) -> dict[int, StoredChunk]:
+        """Chunks by row; rows that are not listed (any more) are left out."""
+        return {row[0]: StoredChunk(*row) for row in self._all(_CHUNKS + _AMONG, _numbers(rows))}
+
+    def numbers(self, documents: Sequence[str] | None = None) -> list[int]:
+        """The rows of all documents or of these, ascending."""
+        if documents is None:
+            return [row for (row,) in self._all(_ROWS + " ORDER BY c.id")]
+        return [row for (row,) in self._all(_ROWS_OF, json.dumps(list(documents)))]
+
+    def vectors(self, rows: Sequence[int]) -> NDArray[np.float32]:
+        """The vectors of these rows in this order, shape (n, dimension). Raises `BackendError` for an unknown row."""
+        found = dict(self._all(_VECTORS + _AMONG, _numbers(rows)))
+        try:
+            return unblobbed([found[int(row)] for row in rows])
+        except KeyError:
+            raise BackendError(f"The collection {self._name} has just changed.", "Try again.") from None
+
+    def matrix(self) -> tuple[list[int], NDArray[np.float32]]:
+        """All rows, ascending, and their vectors, shape (n, dimension)."""
+        found = self._all(_VECTORS + " ORDER BY c.id")
+        return [row for row, _ in found], unblobbed([blob for _, blob in found])
+
+    def stale(self, store: str) -> set[int]:
+        """Rows that a store may hold although they are not listed: being written, or left by a process that died."""
+        if not self.database.exists:
+            return set()
+        with self.database.reading() as connection:
+            return {row for (row,) in connection.execute("SELECT row FROM stale WHERE store = ?", (store,))}
+
+    def count(self) -> int:
+        """How many chunks there are."""
+        return int(self._all(_COUNT)[0][0] or 0) if self.database.exists else 0
+
+    def _all(self, query: str, *values: object) -> list[Any]:
+        """The rows of a query whose first parameter is this collection's name."""
+        if not self.database.exists:
+            return []
+        with self.database.reading() as connection:
+            return connection.execute(query, (self._name, *values)).fetchall()
+
+
+def no_document(document: str, collection: str) -> BackendError:
+    """The fault of a name that is not in a collection."""
+    return BackendError(f"There is no document {document} in {collection}.", "Check the name.")
+
+
+def packed(pages: Sequence[Page]) -> bytes:
+    """Pages as they are stored."""
+    return zlib.compress(json.dumps([[one.page, one.start, one.text] for one in pages]).encode(), 3)
+
+
+def unpacked(blob: bytes) -> tuple[Page, ...]:
+    """Pages as they were."""
+    try:
+        return tuple(Page(*one) for one in json.loads(zlib.decompress(blob)))
+    except (zlib.error, ValueError) as error:
+        raise LibraryFault("The library of documents is damaged.") from error
+
+
+def unblobbed(blobs: Sequence[bytes]) -> NDArray[np.float32]:
+    """Stored vectors as a matrix, shape (n, dimension); (0, 0) for none."""
+    import numpy as np
+
+    if not blobs:
+        return np.zeros((0, 0), dtype=np.float32)
+    return np.frombuffer(b"".join(blobs), dtype="<f4").reshape(len(blobs), -1)
+
+
+def _info(*row: Any) -> DocumentInfo:
+    info = DocumentInfo(*row)
+    return replace(info, warnings=tuple(json.loads(str(info.warnings))))
+
+
+def _numbers(rows: Sequence[int]) -> str:
+    return json.dumps([int(row) for row in rows])

@@ -1,0 +1,132 @@
+"""Adapters that would spoil the base, or let it answer in their name, are refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backends.engines import inference
+from backends.engines.adapter_files import read
+from backends.engines.adapter_view import load_adapter
+from backends.engines.adapter_weights import attached
+from backends.engines.local_model import LocalModel
+from tests.backends.engines.made_adapters import (
+    change_config,
+    fault,
+    in_float32,
+    load_base,
+    logits,
+    make_lora,
+    same,
+)
+
+
+@pytest.fixture(scope="module")
+def base(tiny_model: Path) -> LocalModel:
+    return load_base(str(tiny_model))
+
+
+@pytest.fixture(scope="module")
+def exact(base: LocalModel) -> LocalModel:
+    """The tiny model in float32."""
+    return in_float32(base)
+
+
+@pytest.fixture
+def lora(tmp_path: Path) -> Path:
+    return make_lora(tmp_path / "doors")
+
+
+@pytest.mark.parametrize("start", ["pissa", "pissa_niter_4", "olora", "corda", "loftq", {"a": 1}])
+def test_an_adapter_that_changes_the_bases_own_weights_is_refused(base: LocalModel, lora: Path, start: object) -> None:
+    before = logits(base, base.model)
+    change_config(lora, init_lora_weights=start)
+    cause, next_step = fault(lambda: load_adapter(base, lora))
+    assert cause == f"The adapter doors needs a base whose weights were changed first ({start})."
+    assert next_step.startswith("Convert it to a plain LoRA with peft")
+    assert same(logits(base, base.model), before)
+
+
+def test_even_peft_cannot_reach_the_base_through_a_view(exact: LocalModel, lora: Path) -> None:
+    before = logits(exact, exact.model)
+    change_config(lora, init_lora_weights="pissa")
+    files = read_unchecked(lora)
+    view = inference.run(attached, exact, files)
+    assert not same(logits(exact, view), before)
+    assert same(logits(exact, exact.model), before)
+
+
+def read_unchecked(folder: Path) -> Any:
+    """The adapter's files with a configuration that would be refused."""
+    config = json.loads((folder / "adapter_config.json").read_text())
+    change_config(folder, init_lora_weights=True)
+    files = read(folder)
+    (folder / "adapter_config.json").write_text(json.dumps(config))
+    return files
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        ({"target_modules": ["q_proj", "lm_head"]}, "lacks tensors, such as base_model.model.lm_head.lora_A.weight"),
+        ({"modules_to_save": ["model.norm"]}, "lacks tensors, such as base_model.model.model.norm.weight"),
+        ({"peft_type": "PREFIX_TUNING"}, "is of a kind that cannot be used here (PREFIX_TUNING)."),
+        ({"peft_type": ["LORA"]}, "is of a kind that cannot be used here (['LORA'])."),
+        ({"layer_replication": [[0, 2], [1, 2]]}, "changes the base's structure (layer_replication)."),
+        ({"megatron_config": {"a": 1}}, "changes the base's structure (megatron_config)."),
+        ({"target_modules": "(a+)+b"}, "chooses its modules by a pattern that may take forever to match."),
+        ({"alpha_pattern": {".*.*.*.*x": 1}}, "chooses its modules by a pattern that may take forever to match."),
+        ({"exclude_modules": "x" * 501}, "chooses its modules by a pattern that may take forever to match."),
+    ],
+)
+def test_a_configuration_that_does_not_fit(base: LocalModel, lora: Path, change: dict[str, object], cause: str) -> None:
+    change_config(lora, **change)
+    assert fault(lambda: load_adapter(base, lora))[0].startswith(f"The adapter doors {cause}")
+
+
+def rewrite(folder: Path, change: Any) -> None:
+    """Change an adapter's tensors."""
+    from safetensors.torch import load_file, save_file
+
+    def work() -> None:
+        tensors = {name: one.clone() for name, one in load_file(folder / "adapter_model.safetensors").items()}
+        change(tensors)
+        save_file(tensors, folder / "adapter_model.safetensors", {"format": "pt"})
+
+    inference.run(work)
+
+
+def test_half_of_a_pair_is_refused(base: LocalModel, lora: Path) -> None:
+    half = "base_model.model.model.layers.0.mlp.up_proj.lora_B.weight"
+    rewrite(lora, lambda tensors: tensors.pop(half))
+    change_config(lora, target_modules=["q_proj"])
+    assert fault(lambda: load_adapter(base, lora))[0] == f"The adapter doors lacks tensors, such as {half} (1 in all)."
+
+
+def test_a_tensor_that_the_base_does_not_have_is_refused(base: LocalModel, lora: Path) -> None:
+    import torch
+
+    rewrite(lora, lambda tensors: tensors.update({"base_model.model.model.extra.weight": torch.ones(3)}))
+    assert fault(lambda: load_adapter(base, lora)) == (
+        "The adapter doors does not fit tiny (it has no model.extra.weight).",
+        "Choose an adapter that was trained on this base.",
+    )
+
+
+def test_halves_of_different_ranks_are_refused(base: LocalModel, lora: Path) -> None:
+    import torch
+
+    name = "base_model.model.model.layers.0.mlp.up_proj.lora_B.weight"
+    rewrite(lora, lambda tensors: tensors.update({name: torch.ones(64, 5)}))
+    assert fault(lambda: load_adapter(base, lora))[0].startswith("The adapter doors does not fit tiny (RuntimeError: ")
+
+
+def test_a_file_that_changes_after_it_was_hashed_is_not_used(base: LocalModel, lora: Path, tmp_path: Path) -> None:
+    view = load_adapter(base, lora)
+    load_adapter(base, make_lora(tmp_path / "windows", seed=1))
+    shutil.copy(tmp_path / "windows" / "adapter_model.safetensors", lora / "adapter_model.safetensors")
+    assert fault(lambda: view.model) == ("The adapter doors has changed meanwhile.", "Ask again.")

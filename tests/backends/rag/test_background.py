@@ -1,0 +1,160 @@
+"""A collection's long work as jobs: uploads are indexed and discarded, questions pass, the map is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backends import jobs
+from backends.base import BackendError
+from backends.jobs import Job
+from backends.lane import THIS_MACHINE, lane
+from backends.rag import background, projection
+from backends.rag.background import IndexingStep, measured
+from backends.rag.batches import WINDOW
+from backends.rag.index import Index, IndexProgress
+from backends.rag.uploads import save_upload
+from tests.backends.played import PATIENCE_S
+from tests.backends.rag.conftest import NEVER, TEXTS, fill
+
+
+@contextmanager
+def machine_busy() -> Iterator[None]:
+    """As while a question is answered: background work has to wait."""
+    line = lane(THIS_MACHINE)
+    with line.turn(line.join("raw"), NEVER):
+        yield
+
+
+def ended(job: Job) -> Job:
+    assert job.wait(PATIENCE_S)
+    return job
+
+
+def states(job: Job) -> dict[str, str]:
+    return {one.file: one.state for one in job.state.results if isinstance(one, IndexProgress)}
+
+
+def test_uploads_are_indexed_under_their_names_and_discarded(index: Index, data: Path) -> None:
+    sources = [save_upload(data, name, text.encode()) for name, text in TEXTS.items()]
+    sources.append(save_upload(data, "empty.txt", b""))
+    job = ended(background.add(index, data, sources))
+    assert job.state.fault is None
+    assert (job.state.what, job.state.done, job.state.total) == ("Adding to My händbook / 2025", 1000, 1000)
+    assert states(job) == {
+        "empty.txt": "rejected",
+        "kettle.csv": "indexed",
+        "leave.txt": "indexed",
+        "returns.md": "indexed",
+    }
+    assert [one.name for one in index.documents()] == ["kettle.csv", "leave.txt", "returns.md"]
+    assert list((data / "uploads").iterdir()) == []
+    assert jobs.find(background.writing_key(data)) is job
+
+
+def test_indexing_waits_for_an_answer_and_can_be_cancelled_meanwhile(index: Index, data: Path) -> None:
+    source = save_upload(data, "leave.txt", TEXTS["leave.txt"].encode())
+    with machine_busy():
+        job = background.add(index, data, [source])
+        while not any("indexing" in name for name in lane(THIS_MACHINE).behind(object())):
+            assert not job.wait(0.01)
+        second = save_upload(data, "second.txt", b"text")
+        with pytest.raises(BackendError, match=r"^Adding to My händbook / 2025 is still running\."):
+            background.add(index, data, [second])
+        assert not second.path.exists()
+        job.cancel()
+        assert job.wait(PATIENCE_S)
+    assert (job.state.fault, job.state.cancelled, index.documents()) == (None, True, [])
+    assert not source.path.exists()
+
+
+def test_rebuilding_and_cutting_anew(index: Index, data: Path, folder: Path) -> None:
+    fill(index, folder)
+    assert ended(background.rebuild(index, data)).state.fault is None
+    before = index.count()
+    assert ended(background.rechunk(index, data, 40, 0)).state.fault is None
+    index.check()
+    assert index.count() == before
+    fault = ended(background.rechunk(index, data, 2000, 0)).state.fault
+    assert fault is not None
+    assert fault.cause.startswith("Chunks of 2000 tokens are too long for the embedder")
+
+
+def test_the_map_is_drawn_and_kept_for_the_version(index: Index, data: Path, folder: Path) -> None:
+    fill(index, folder)
+    version = index.version
+    assert projection.stored(data, index.collection, version) is None
+    assert ended(background.draw_map(index, data)).state.fault is None
+    held = projection.stored(data, index.collection, version)
+    assert held is not None
+    assert (set(held.rows), held.total, held.sampled) == (set(index.matrix()[0]), 5, False)
+    assert np.isfinite(held.xy).all()
+    index.delete("leave.txt")
+    assert projection.stored(data, index.collection, index.version) is None
+
+
+def test_a_map_that_waits_is_cancelled(index: Index, data: Path, folder: Path) -> None:
+    fill(index, folder)
+    with machine_busy():
+        job = background.draw_map(index, data)
+        job.cancel()
+        assert job.wait(PATIENCE_S)
+    assert (job.state.fault, job.state.results) == (None, ())
+    assert projection.stored(data, index.collection, index.version) is None
+
+
+# --- how far indexing is ----------------------------------------------------------------------------
+
+
+def progress(files: int, of: int, chunks: int, known: int, file: str = "") -> IndexProgress:
+    return IndexProgress(files, of, chunks, file, "indexed" if file else "embedding", chunks_known=known)
+
+
+def shown(*steps: IndexProgress) -> list[int]:
+    return [step.done for step in measured(iter(steps))]
+
+
+def test_within_the_last_window_chunks_move_the_bar() -> None:
+    steps = [progress(0, 4, done, 100) for done in (25, 50, 100)]
+    files = [progress(done, 4, 100, 100, f"{done}.txt") for done in (1, 2, 3, 4)]
+    assert shown(*steps, *files) == [250, 500, 1000, 1000, 1000, 1000, 1000]
+
+
+def test_in_a_large_job_a_window_counts_for_the_files_it_is_likely_to_hold() -> None:
+    first = [progress(0, 100, WINDOW // 2, WINDOW), progress(10, 100, WINDOW, WINDOW, "10.txt")]
+    second = [progress(10, 100, WINDOW + WINDOW // 2, 2 * WINDOW), progress(20, 100, 2 * WINDOW, 2 * WINDOW, "20.txt")]
+    assert shown(*first, *second) == [0, 100, 150, 200]
+
+
+def test_files_that_need_no_embedding_move_the_bar_too() -> None:
+    assert shown(*(progress(done, 4, 0, 0, f"{done}.txt") for done in (1, 2, 3, 4))) == [250, 500, 750, 1000]
+
+
+def test_the_bar_never_goes_back() -> None:
+    found = shown(
+        progress(0, 2, 10, 20), progress(0, 2, 20, 20), progress(1, 2, 20, 20, "a"), progress(2, 2, 20, 20, "b")
+    )
+    assert found == sorted(found)
+
+
+def test_files_and_chunks_in_words() -> None:
+    def details(*steps: IndexProgress) -> Sequence[str]:
+        return [step.detail for step in measured(iter(steps))]
+
+    assert details(progress(1, 5, 0, 0, "a.txt"), progress(1, 5, 1200, 2400)) == [
+        "1 of 5 files",
+        "1 of 5 files, 1,200 of 2,400 chunks known so far",
+    ]
+    (step,) = measured(iter([progress(1, 5, 3, 3, "a.txt")]))
+    assert isinstance(step, IndexingStep)
+    assert step.result is not None
+    assert step.result.file == "a.txt"
+
+
+def test_jobs_of_different_folders_do_not_meet(tmp_path: Path) -> None:
+    keys = {background.writing_key(tmp_path / name) for name in ("a", "b")}
+    assert len(keys | {background.map_key(tmp_path / "a", "x"), background.map_key(tmp_path / "a", "y")}) == 4

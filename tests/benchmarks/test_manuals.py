@@ -1,0 +1,75 @@
+"""A manual cut into sections and questions."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+from benchmarks.manuals import questions, read_manual
+
+LONG = "Every package must have a maintainer who answers for it, and whose address can be read in its control file."
+MANUAL = f"""A Manual
+********
+
+* 1. Files
+
+  * 1.1. Binaries
+
+
+1. Files
+********
+
+
+1.1. Binaries
+=============
+
+{LONG}
+
+   a line that is indented
+   =======================
+
+1.2. Links
+==========
+
+See Binaries.
+
+
+1.3. Definitions
+================
+
+{LONG}
+
+
+2. Definitions
+**************
+
+{LONG}
+
+
+3.1. Version 4.6.2
+==================
+
+{LONG}
+"""
+
+
+def test_sections_lose_their_titles(tmp_path: Path) -> None:
+    file = tmp_path / "manual.txt"
+    file.write_text(MANUAL)
+    sections = read_manual(file)
+    assert [(one.file, one.title) for one in sections] == [
+        ("002.txt", "Binaries"),
+        ("003.txt", "Links"),
+        ("004.txt", "Definitions"),
+        ("005.txt", "Definitions"),
+        ("006.txt", "Version 4.6.2"),
+    ]
+    assert sections[0].text == f"{LONG}\n\n   a line that is indented\n   ======================="
+    assert sections[1].text == "See Binaries."
+
+
+def test_only_titles_that_tell_one_section_are_asked_for(tmp_path: Path) -> None:
+    file = tmp_path / "manual.txt.gz"
+    file.write_bytes(gzip.compress(MANUAL.encode()))
+    (sample,) = questions(read_manual(file))
+    assert (sample.id, sample.question, sample.sources) == ("002.txt", "Binaries", ("002.txt",))

@@ -1,0 +1,226 @@
+"""An answer with its citations: what the sentences are marked with, and the passage that a click opens."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from backends.base import Answer, Passage, Usage
+from backends.live import Column
+from backends.rag.approach import open_index
+from backends.rag.evidence import METHOD
+from backends.rag.prompt import REFUSAL
+from backends.settings import load_settings
+from ui.passage_view import excerpt, highlighted
+from ui.text import escaped
+
+QUESTION = "How long can an opened Ember One be returned?"
+HOSTILE = "<b>x</b> ![x](http://evil.example/x.png) [y](http://evil.example) $z$ :smile: **b** :red[c]"
+TEXT = (
+    "".join(f"Line {number} of the policy says nothing else.\n" for number in range(60))
+    + "An opened Ember One may be returned within 30 days.\n"
+    + f"{HOSTILE}\n"
+    + "".join(f"Line {number} of the policy says nothing else.\n" for number in range(60, 120))
+)
+SAID = "An opened Ember One may be returned within 30 days."
+START = TEXT.index(SAID)
+
+
+@pytest.fixture(scope="module")
+def data(model_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder whose collection holds one document."""
+    folder = tmp_path_factory.mktemp("evidence")
+    (folder / "models").symlink_to(model_data / "models")
+    (folder / "returns.md").write_text(TEXT, encoding="utf-8")
+    index = open_index(load_settings({"data": folder}))
+    assert [step.state for step in index.add([folder / "returns.md"], threading.Event()) if step.file] == ["indexed"]
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _settings(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROSSROADS_DATA", str(data))
+
+
+def passage(document: str = "returns.md", text: str = f"{SAID}\n{HOSTILE}") -> Passage:
+    return Passage(document, None, "abc", 0.61, START, START + len(text), text)
+
+
+def answered(text: str, *sources: Passage) -> Answer:
+    usage = Usage(0 if text == REFUSAL and not sources else 9, 0 if not sources else 3, source="tokenizer")
+    return Answer("rag", "a model", text, "ok", "stop", usage=usage, sources=sources)
+
+
+def app() -> None:
+    import streamlit as st
+
+    from ui.answer_column import AnswerColumn
+
+    column = st.session_state["column"]
+    drawn = AnswerColumn(st.container(width=302), "rag")
+    drawn.draw(column)
+    drawn.draw(column, frozenset({"latency_s"}), st.session_state["question"])
+
+
+def shown(answer: Answer, question: str | None = QUESTION) -> AppTest:
+    at = AppTest.from_function(app, default_timeout=30)
+    at.session_state["column"] = Column("rag", "a model", phase="done", text=answer.text, answer=answer)
+    at.session_state["question"] = question
+    return run(at)
+
+
+def run(at: AppTest) -> AppTest:
+    at.run()
+    assert not at.exception, at.exception
+    return at
+
+
+def badges(at: AppTest) -> list[str]:
+    return [one.value for one in at.expander[0].markdown]
+
+
+# --- the column ---------------------------------------------------------------------------------
+
+
+def test_sentences_carry_their_marks_and_the_text_its_citations() -> None:
+    at = shown(answered(f"{SAID} Most makers give two years. Want more?", passage()))
+    assert at.text[0].value == f"{SAID} [1] Most makers give two years. Want more?"
+    assert [expander.label for expander in at.expander] == [
+        "Evidence: 1 of 2 sentences supported",
+        "Sources (1)",
+    ]
+    assert badges(at) == [
+        ":green-badge[:material/check_circle: supported by]",
+        ":orange-badge[:material/help: not found in the passages]",
+        ":gray-badge[nothing to check]",
+    ]
+    captions = [caption.value for caption in at.expander[0].caption]
+    assert captions == [escaped(SAID), escaped("Most makers give two years."), escaped("Want more?"), METHOD]
+    assert [button.label for button in at.button] == [":blue[\\[1\\]]"]
+
+
+def test_an_own_citation_that_is_wrong_is_marked() -> None:
+    at = shown(answered(f"{SAID} [2]", passage(), passage(text="Something else.")))
+    assert at.text[0].value == f"{SAID} [2]"
+    captions = [caption.value for caption in at.expander[0].caption]
+    assert ":material/warning: The answer cites \\[2\\] here; not confirmed." in captions
+
+
+def test_a_refusal_is_shown_as_such() -> None:
+    at = shown(answered(REFUSAL, passage()))
+    assert ":material/info: The model says that the documents do not say." in [c.value for c in at.caption]
+    assert [expander.label for expander in at.expander] == ["Sources (1)"]
+    at = shown(answered(REFUSAL))
+    assert ":material/search_off: No passage was similar enough, so no model was asked." in [
+        c.value for c in at.caption
+    ]
+    assert not at.expander
+
+
+def test_while_others_are_measured_nothing_is_compared() -> None:
+    at = shown(answered(f"{SAID}", passage()), question=None)
+    assert at.text[0].value == SAID
+    assert [expander.label for expander in at.expander] == ["Sources (1)"]
+
+
+def test_an_answer_without_passages_has_no_evidence() -> None:
+    at = shown(replace(answered("Paris is the capital of France.", passage()), sources=()))
+    assert not at.expander
+    assert not at.button
+
+
+def test_text_of_the_answer_stays_text() -> None:
+    at = shown(answered(f"{HOSTILE} costs 12 USD.", passage()))
+    assert escaped(f"{HOSTILE} costs 12 USD.") in [caption.value for caption in at.expander[0].caption]
+
+
+# --- the passage in its document ----------------------------------------------------------------
+
+
+def opened(answer: Answer) -> AppTest:
+    at = shown(answer)
+    at.button[0].click()
+    return run(at)
+
+
+def test_a_click_opens_the_passage_highlighted_in_its_document() -> None:
+    at = opened(answered(SAID, passage()))
+    assert [toggle.label for toggle in at.toggle] == ["Show the whole text"]
+    assert f"The answer: {escaped(SAID)}" in [caption.value for caption in at.caption]
+    texts = [one.value for one in at.markdown]
+    assert f"**\\[1\\] {escaped('returns.md')}** \u00b7 similarity 0.61" in texts
+    lines = texts[-1].split("  \n")
+    place = lines.index(f":green-background[**{escaped(SAID)}**]")
+    assert lines[place + 1] == f":gray-background[{escaped(HOSTILE)}]"
+    assert lines[place - 1] == escaped("Line 59 of the policy says nothing else.")
+    assert escaped("Line 0 of the policy says nothing else.") not in lines
+    at.toggle[0].set_value(True)
+    at.button[0].click()  # AppTest runs the whole script; in a browser the dialog alone runs again
+    lines = run(at).markdown[-1].value.split("  \n")
+    assert escaped("Line 0 of the policy says nothing else.") in lines
+    assert f":green-background[**{escaped(SAID)}**]" in lines
+
+
+def test_a_document_that_is_gone_gives_a_sentence_and_the_passage() -> None:
+    at = opened(answered(SAID, passage("gone.md")))
+    (warning,) = at.warning
+    assert warning.value.startswith(escaped("There is no document gone.md in handbook."))
+    assert warning.value.endswith(escaped("This is the passage as it was used:"))
+    assert f":green-background[**{escaped(SAID)}**]" in at.markdown[-1].value
+
+
+def test_a_document_that_changed_gives_a_sentence_and_the_passage() -> None:
+    at = opened(answered(SAID, replace(passage(), start=5, end=5 + len(passage().text))))
+    (warning,) = at.warning
+    assert warning.value.startswith(escaped("returns.md has changed since this answer."))
+
+
+def test_a_damaged_library_gives_a_sentence(data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "index").mkdir()
+    (tmp_path / "index" / "library.sqlite").write_bytes(b"not a database " * 100)
+    (tmp_path / "models").symlink_to(data / "models")
+    monkeypatch.setenv("CROSSROADS_DATA", str(tmp_path))
+    at = opened(answered(SAID, passage()))
+    assert len(at.warning) == 1
+    assert at.markdown[-1].value.startswith(f":green-background[**{escaped(SAID)}**]")
+
+
+# --- highlighting -------------------------------------------------------------------------------
+
+
+def test_lines_are_highlighted_one_by_one() -> None:
+    text = "before\n  first line\n\nlast line, after"
+    assert highlighted(text, (9, 30), []).split("  \n") == [
+        "before",
+        "\u00a0 :green-background[**first line**]",
+        "\u00a0",
+        ":green-background[**last line**], after",
+    ]
+
+
+def test_the_place_that_says_so_stands_out_in_the_passage() -> None:
+    assert highlighted("a bc d", (0, 6), [(2, 4)]) == (
+        ":gray-background[a ]:green-background[**bc**]:gray-background[ d]"
+    )
+
+
+def test_what_is_highlighted_cannot_break_out() -> None:
+    shown = highlighted(f"]{HOSTILE}** :red[", (0, 200), [])
+    assert shown == f":green-background[**{escaped(f']{HOSTILE}** :red[')}**]"
+    assert "\n" not in highlighted("a\r\u2028b", (0, 3), []).replace("  \n", "")
+
+
+def test_an_excerpt_is_cut_at_lines() -> None:
+    text = "".join(f"{number:04} 67890\n" for number in range(1000))
+    part = excerpt(text, 5500, 5510, whole=False)
+    assert (text[part.start - 1], part.length) == ("\n", 11_000)
+    assert text[part.start : part.start + len(part.text)] == part.text
+    assert part.text.startswith(("0", "1"))
+    assert not part.text.endswith("\n")
+    assert excerpt(text, 5500, 5510, whole=True).text == text
+    assert excerpt("short", 1, 2, whole=False).text == "short"
+    assert len(excerpt("x" * 100_000, 50_000, 50_010, whole=True).text) <= 40_000

@@ -1,0 +1,1 @@
+"""The sections of the RAG page: documents, search, map, measure."""

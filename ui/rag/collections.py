@@ -1,0 +1,116 @@
+"""Which collection is in force: choose, create and delete, with what it holds in one line."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import streamlit as st
+
+from backends.base import BackendError
+from backends.rag.library import CollectionInfo, collections
+from backends.settings import RagSettings, Settings
+from ui import numbers
+from ui.rag.opened import keep_fault, opened_index, show_fault
+from ui.resources import override
+from ui.text import escaped
+
+_CHOICE = "collection"
+_NAME = "new_collection"
+_WIDTH = 260  # pixels
+
+
+def known_collections(current: Settings) -> dict[str, CollectionInfo | None]:
+    """Every collection by name, the one in force and the sample's included even before they hold anything.
+
+    Raises `BackendError` if the library cannot be read.
+    """
+    found: dict[str, CollectionInfo | None] = {one.name: one for one in collections(current.data)}
+    for name in (RagSettings().collection, current.rag.collection):
+        found.setdefault(name, None)
+    return dict(sorted(found.items()))
+
+
+def names_of(current: Settings) -> list[str]:
+    """The names of the collections, the one in force included; that one alone if the library cannot be read."""
+    try:
+        return list(known_collections(current))
+    except BackendError:
+        return [current.rag.collection]
+
+
+def collection_bar(current: Settings, *, manage: bool = False, busy: bool = False) -> CollectionInfo | None:
+    """Draw the choice; what is known of the collection in force, None while it holds nothing.
+
+    `manage` adds creating and deleting. Stops the page with a sentence if the library cannot be read.
+    """
+    try:
+        known = known_collections(current)
+    except BackendError as fault:
+        _unreadable(current, fault)
+        st.stop()
+    info = known[current.rag.collection]
+    st.session_state[_CHOICE] = current.rag.collection
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.selectbox(
+            "Collection", list(known), key=_CHOICE, on_change=_choose, width=_WIDTH, label_visibility="collapsed"
+        )
+        if manage:
+            _new()
+            _delete(current, info, busy)
+        st.caption(_facts(info), width="content")
+    return info
+
+
+def _facts(info: CollectionInfo | None) -> str:
+    if info is None or not info.documents:
+        return "Nothing in it yet."
+    parts = (
+        f"{numbers.count(info.documents)} {'document' if info.documents == 1 else 'documents'}",
+        f"{numbers.count(info.chunks)} chunks of at most {info.chunk_tokens} tokens, {info.overlap_tokens} shared",
+        f"vectors by {info.embedder.partition('@')[0]}",
+    )
+    return escaped(" \u00b7 ".join(parts))
+
+
+def _choose() -> None:
+    override("rag.collection", st.session_state[_CHOICE])
+
+
+def _new() -> None:
+    new = st.popover("New", icon=":material/add:", help="Start another collection.")
+    with new.form("form:new_collection", border=False, clear_on_submit=True):
+        st.text_input("Name of the new collection", key=_NAME, max_chars=80)
+        st.form_submit_button("Create", on_click=_create)
+
+
+def _create() -> None:
+    if name := " ".join(unicodedata.normalize("NFC", st.session_state[_NAME]).split()):
+        override("rag.collection", name)
+
+
+def _delete(current: Settings, info: CollectionInfo | None, busy: bool) -> None:
+    if info is None:
+        return
+    with st.popover("Delete", icon=":material/delete:", disabled=busy, help="Delete the whole collection."):
+        st.markdown(f"**{escaped(info.name)}** with {numbers.count(info.documents)} documents? This cannot be undone.")
+        st.button("Delete for good", key="drop", type="primary", on_click=_drop, args=(current,))
+
+
+def _drop(current: Settings) -> None:
+    try:
+        opened_index(current).drop()
+    except BackendError as fault:
+        keep_fault(fault)
+    else:
+        override("rag.collection", None)
+
+
+def _unreadable(current: Settings, fault: BackendError) -> None:
+    show_fault(fault)
+    st.button(
+        "Set it aside and start anew",
+        key="drop",
+        on_click=_drop,
+        args=(current,),
+        help="The damaged file is kept under another name. All documents have to be added again.",
+    )

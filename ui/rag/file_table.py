@@ -1,0 +1,61 @@
+"""The documents of a collection as a table in which one can be chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from backends.rag.library import DocumentInfo
+from ui import numbers
+
+_ROW = 35  # pixels, Streamlit's own
+_MOST_ROWS = 12
+
+
+def size(bytes_: int) -> str:
+    """A file size: `830 B`, `12 KB`, `3.4 MB` of 1,000 bytes each."""
+    if bytes_ < 1000:
+        return f"{bytes_} B"
+    return f"{bytes_ / 1000:.0f} KB" if bytes_ < 999_500 else f"{bytes_ / 1_000_000:.3g} MB"
+
+
+def rows(documents: Sequence[DocumentInfo]) -> pd.DataFrame:
+    """One row per document, as shown."""
+    return pd.DataFrame(
+        {
+            "Document": [one.name for one in documents],
+            "Format": [one.format for one in documents],
+            "Pages": pd.array([one.pages for one in documents], dtype="Int64"),
+            "Characters": [one.characters for one in documents],
+            "Chunks": [one.chunks for one in documents],
+            "Language": [one.language or numbers.UNKNOWN for one in documents],
+            "Size": [size(one.bytes) for one in documents],
+            "Warnings": ["; ".join(one.warnings) for one in documents],
+        }
+    )
+
+
+def file_table(documents: Sequence[DocumentInfo], key: str) -> DocumentInfo | None:
+    """Draw the table; the document that is chosen in it."""
+    event = st.dataframe(
+        rows(documents),
+        hide_index=True,
+        key=key,
+        on_select="rerun",
+        selection_mode="single-row",
+        placeholder=numbers.UNKNOWN,
+        height=_ROW * (min(len(documents), _MOST_ROWS) + 1) + 3,
+        column_config={
+            "Document": st.column_config.TextColumn(pinned=True, width=260),
+            **dict.fromkeys(("Format", "Language", "Size"), st.column_config.TextColumn(width=90)),
+            **dict.fromkeys(
+                ("Pages", "Characters", "Chunks"), st.column_config.NumberColumn(format="localized", width=90)
+            ),
+            "Warnings": st.column_config.TextColumn(width="large"),
+        },
+        alt="The documents of the collection",
+    )
+    chosen = event.selection.rows
+    return documents[chosen[0]] if chosen and chosen[0] < len(documents) else None

@@ -1,0 +1,143 @@
+"""What a search found, mode beside mode: which passage came where at every stage, and what moved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+
+from backends.base import Passage
+from backends.rag.search import Hit, Mode, SearchResult, Stage
+from ui import numbers
+from ui.text import escaped
+
+COLUMN_WIDTH = 280  # pixels at least: four columns fit beside each other at 1440, two at 800
+_TEXT_HEIGHT = 106  # pixels; the rest of a passage scrolls
+
+_STEPS = {
+    "embed": "turning the question into numbers",
+    "dense": "dense",
+    "keyword": "keyword",
+    "fuse": "fusing",
+    "rerank": "reranking",
+}
+_STAGES: tuple[Mode, ...] = ("dense", "keyword", "fused", "reranked")
+
+Place = tuple[str, int, int]
+"""Document, start and end: what makes a passage the same one in several lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a mode is named and explained."""
+
+    name: str
+    what: str
+
+
+LOOKS: dict[Mode, Look] = {
+    "dense": Look("Dense", "By meaning: passages whose vectors are close to the question's. Score: cosine."),
+    "keyword": Look("Keyword", "By words: the rarer a shared word, the more it counts. Score: BM25."),
+    "fused": Look("Fused", "By both: the cosine, with a bonus for shared words."),
+    "reranked": Look("Reranked", "A second model reads the question and each passage together."),
+}
+
+
+def place_of(passage: Passage) -> Place:
+    """What makes a passage the same one in several lists."""
+    return passage.document, passage.start, passage.end
+
+
+def verdict(result: SearchResult, min_score: float) -> str:
+    """Whether an answer would be written from these hits: the most similar one must reach `min_score`."""
+    if not result.hits:
+        return "Nothing was found, so RAG would say that the documents do not say."
+    best = max(hit.passage.score for hit in result.hits)
+    if best < min_score:
+        return (
+            f"The most similar passage reaches {best:.2f}, less than the threshold of {min_score:.2f}: "
+            "RAG would say that the documents do not say."
+        )
+    return f"The most similar passage reaches {best:.2f}. From {min_score:.2f} on, RAG answers from what was found."
+
+
+def moved(hit: Hit, rank: int, dense: Mapping[Place, int]) -> str:
+    """Where a hit came from, compared with its rank in the `dense` list, as a badge with words."""
+    was = dense.get(place_of(hit.passage))
+    if was is None:
+        return ":orange-badge[not in the dense list]"
+    if was == rank:
+        return ":gray-badge[as in dense]"
+    arrow, colour, word = ("\u25b2", "green", "up") if was > rank else ("\u25bc", "violet", "down")
+    return f":{colour}-badge[{arrow} {word} {abs(was - rank)} from dense]"
+
+
+def stage_line(hit: Hit) -> str:
+    """Rank and score of every stage that put the hit forward: `dense #1 (0.62) · keyword #4 (7.1)`."""
+    return " \u00b7 ".join(f"{name} #{stage.rank} ({stage.score:.3g})" for name, stage in _stages(hit))
+
+
+def _stages(hit: Hit) -> list[tuple[Mode, Stage]]:
+    stages = zip(_STAGES, (hit.dense, hit.keyword, hit.fused, hit.reranked), strict=True)
+    return [(name, stage) for name, stage in stages if stage is not None]
+
+
+def mode_column(
+    mode: Mode, result: SearchResult, dense: Mapping[Place, int], min_score: float, *, in_use: bool
+) -> None:
+    """Draw one mode's list. Passages less similar than `min_score` are marked."""
+    look = LOOKS[mode]
+    st.markdown(f"##### {look.name}" + (" :blue-badge[:material/check: in use]" if in_use else ""))
+    st.caption(look.what)
+    if not result.hits:
+        st.caption("No passage shares a word with it." if mode == "keyword" else "Nothing was found this way.")
+    line_drawn = mode != "dense"
+    for rank, hit in enumerate(result.hits, 1):
+        if not line_drawn and hit.passage.score < min_score:
+            line_drawn = True
+            st.markdown(f":orange-badge[:material/vertical_align_bottom: below the threshold of {min_score:.2f}]")
+        marks = [] if mode == "dense" else [moved(hit, rank, dense)]
+        if mode != "dense" and hit.passage.score < min_score:
+            marks.append(f":orange-badge[below {min_score:.2f}]")
+        _card(rank, hit, marks)
+
+
+def _card(rank: int, hit: Hit, marks: Sequence[str]) -> None:
+    passage = hit.passage
+    with st.container(border=True, gap="xsmall"):
+        page = f" \u00b7 page {passage.page}" if passage.page else ""
+        st.markdown(f"**{rank} \u00b7 {escaped(passage.document)}**{page}")
+        if marks:
+            st.markdown(" ".join(marks))
+        with st.container(height=_TEXT_HEIGHT, border=False):
+            st.text(" ".join(passage.text.split()))
+        st.caption(escaped(stage_line(hit)))
+        if hit.also:
+            where = ", ".join(dict.fromkeys(one.document for one in hit.also))
+            st.caption(f":material/content_copy: almost the same text, shown once: {escaped(where)}")
+
+
+def every_stage(results: Mapping[Mode, SearchResult]) -> pd.DataFrame:
+    """One row per passage that any mode found, with its rank and score at every stage, best of the last mode first."""
+    rows: dict[Place, dict[str, object]] = {}
+    for result in reversed(list(results.values())):
+        for hit in result.hits:
+            row = rows.setdefault(place_of(hit.passage), {})
+            row |= {"document": hit.passage.document, "page": hit.passage.page, "headings": hit.heading}
+            for name, stage in _stages(hit):
+                row |= {f"{name} rank": stage.rank, f"{name} score": round(stage.score, 4)}
+            row["text"] = hit.passage.text
+    found = pd.DataFrame(list(rows.values()))
+    measures = [f"{name} {what}" for name in _STAGES for what in ("rank", "score")]
+    return found[[name for name in ("document", "page", *measures, "headings", "text") if name in found]]
+
+
+def stage_times(results: Mapping[Mode, SearchResult]) -> str:
+    """What each step took, in words, from the results that ran it."""
+    took: dict[str, float] = {}
+    for result in results.values():
+        for name, seconds in result.stage_s.items():
+            took[name] = max(took.get(name, 0.0), seconds)
+    return " \u00b7 ".join(f"{word} {numbers.seconds(took[name])}" for name, word in _STEPS.items() if name in took)

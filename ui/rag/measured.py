@@ -1,0 +1,183 @@
+"""What was measured of the search: the best setting in one sentence, a table, charts, and taking a setting over."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pandas as pd
+import streamlit as st
+
+from backends.base import BackendError
+from backends.rag import background
+from backends.rag.index import CollectionInfo, Index
+from backends.settings import Settings
+from evaluation.intervals import Estimate
+from evaluation.measuring import METRIC, Lead, Measurement, Row, Setting
+from evaluation.rankings import METRICS
+from evaluation.retrieval import Scores
+from ui import numbers
+from ui.chart_theme import ink
+from ui.rag.hits import LOOKS
+from ui.rag.measure_charts import latency_chart, metric_chart
+from ui.rag.opened import keep_fault
+from ui.resources import override
+from ui.text import escaped
+
+_PASSAGE, _DOCUMENT = "the passage with the facts", "a passage of the right document"
+_ROW = 35  # pixels, Streamlit's own
+_CHART_WIDTH = 460  # pixels at least: two beside each other at 1440, below each other at 800
+
+
+def show_measurement(current: Settings, index: Index, info: CollectionInfo, made: Measurement) -> None:
+    """Draw it all."""
+    st.markdown(f"##### {escaped(headline(made))}")
+    st.markdown(escaped(over_in_force(made)))
+    rows = made.rows
+    judge = _PASSAGE
+    if any(row.report.by_fact for row in rows):
+        judge = (
+            st.segmented_control(
+                "What counts as found", (_PASSAGE, _DOCUMENT), default=_PASSAGE, required=True, key="judge"
+            )
+            or _PASSAGE
+        )
+    by_fact = judge == _PASSAGE
+    chosen = _table(made, by_fact)
+    _take(current, index, info, chosen or made.lead.best)
+    charts = st.grid(2, min_column_width=_CHART_WIDTH)
+    with charts.cell():
+        metric = st.selectbox("Metric", METRICS, METRICS.index(METRIC), key="metric", width=180)
+        found = {name_of(row.setting): scores_of(row, by_fact).metrics.get(metric) for row in rows}
+        scores = {name: value for name, value in found.items() if value is not None}
+        st.altair_chart(metric_chart(scores, metric, ink()), alt=f"{metric} of every setting with its 95 % interval")
+    with charts.cell():
+        st.caption("Time for one search, by step: median, and what 95 % stay below")
+        latencies = {name_of(row.setting): row.report.latency for row in rows}
+        st.altair_chart(latency_chart(latencies, ink()), alt="Median time of every step of the search")
+    _left_out(made)
+
+
+def name_of(setting: Setting) -> str:
+    """A setting in words: `Fused, 128/32`."""
+    return f"{LOOKS[setting.mode].name}, {setting.chunk_tokens}/{setting.overlap_tokens}"
+
+
+def scores_of(row: Row, by_fact: bool) -> Scores:
+    """What a row scored by passage or by document."""
+    return row.report.by_fact if by_fact and row.report.by_fact else row.report.by_document
+
+
+def headline(made: Measurement) -> str:
+    """Which setting is best, and by how much."""
+    lead = made.lead
+    start = f"{name_of(lead.best.setting)} is best: {METRIC} {_interval(lead.value)}."
+    if lead.other is None or lead.ahead is None:
+        return start
+    chance = "" if lead.clear else ", which may be chance"
+    return f"{start} The next is {name_of(lead.other.setting)}, {_behind(lead.ahead)} behind{chance}."
+
+
+def over_in_force(made: Measurement) -> str:
+    """How the best compares with what is in force."""
+    over: Lead | None = made.over_in_force
+    asked = f"Measured on {made.questions - _dropped(made)} questions."
+    if over is None or over.other is None or over.ahead is None:
+        return f"{asked} It is what is in force."
+    chance = "" if over.clear else ", which may be chance"
+    return f"{asked} In force is {name_of(over.other.setting)}, {_behind(over.ahead)} behind the best{chance}."
+
+
+def _dropped(made: Measurement) -> int:
+    return sum(not why.startswith("judged by document only") for why in made.left_out.values())
+
+
+def _interval(value: Estimate) -> str:
+    return f"{value.value:.3f} ({value.low:.3f} to {value.high:.3f})"
+
+
+def _behind(value: Estimate) -> str:
+    return f"{value.value:.3f} ({value.low:.3f} to {value.high:.3f})".replace("-", "\u2212")
+
+
+def _table(made: Measurement, by_fact: bool) -> Row | None:
+    """Draw the table; the row that is chosen in it."""
+    event = st.dataframe(
+        table(made, by_fact),
+        hide_index=True,
+        key="measured",
+        on_select="rerun",
+        selection_mode="single-row",
+        height=_ROW * (len(made.rows) + 1) + 3,
+        alt="Every setting with its metrics and times",
+    )
+    st.caption(
+        "Means with their 95 % bootstrap intervals; \u2605 is the best of its column. hit@k: the share of questions "
+        "for which the first k passages hold everything. MRR: 1 / rank of the first right one. nDCG@10: how far up "
+        "the right ones are."
+    )
+    chosen = event.selection.rows
+    return made.rows[chosen[0]] if chosen and chosen[0] < len(made.rows) else None
+
+
+def table(made: Measurement, by_fact: bool) -> pd.DataFrame:
+    """One row per setting, as shown text."""
+    shown: dict[str, list[str]] = {"Setting": [name_of(row.setting) for row in made.rows]}
+    for metric in METRICS:
+        values = [scores_of(row, by_fact).metrics.get(metric) for row in made.rows]
+        best = max((round(value.value, 3) for value in values if value), default=None)
+        shown[metric] = [_cell(value, best, share=metric.startswith("hit")) for value in values]
+    for name, attribute in (("Time p50", "p50_s"), ("p95", "p95_s")):
+        seconds = [getattr(row.report.latency["total"], attribute) for row in made.rows]
+        shown[name] = [("\u2605 " if one == min(seconds) else "") + numbers.seconds(one) for one in seconds]
+    return pd.DataFrame(shown)
+
+
+def _cell(value: Estimate | None, best: float | None, *, share: bool) -> str:
+    if value is None:
+        return numbers.UNKNOWN
+    star = "\u2605 " if round(value.value, 3) == best else ""
+    if share:
+        return f"{star}{100 * value.value:.0f} % ({100 * value.low:.0f}\u2013{100 * value.high:.0f})"
+    return f"{star}{value.value:.3f} ({value.low:.2f}\u2013{value.high:.2f})"
+
+
+def _take(current: Settings, index: Index, info: CollectionInfo, row: Row) -> None:
+    setting = row.setting
+    in_force = Setting(current.rag.mode, info.chunk_tokens, info.overlap_tokens)
+    cut_anew = (setting.chunk_tokens, setting.overlap_tokens) != (info.chunk_tokens, info.overlap_tokens)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Use this setting",
+            key="use_setting",
+            type="primary",
+            icon=":material/check:",
+            on_click=_use,
+            args=(current, index, setting, cut_anew),
+            disabled=setting == in_force,
+        )
+        words = f"**{escaped(name_of(setting))}**"
+        if setting == in_force:
+            words += " is in force. Select a row to take another one."
+        elif cut_anew:
+            words += ": the collection is cut and embedded anew, while the present chunks go on answering."
+        else:
+            words += ": used by every question from now on, in this browser session."
+        st.markdown(words, width="content")
+
+
+def _use(current: Settings, index: Index, setting: Setting, cut_anew: bool) -> None:
+    override("rag.mode", setting.mode)
+    if cut_anew:
+        try:
+            background.rechunk(index, current.data, setting.chunk_tokens, setting.overlap_tokens)
+        except BackendError as fault:
+            keep_fault(fault)
+
+
+def _left_out(made: Measurement) -> None:
+    if not made.left_out:
+        return
+    reasons = Counter(made.left_out.values())
+    with st.expander(f"{len(made.left_out)} of {made.questions} questions were not judged in full"):
+        for reason, count in reasons.most_common(20):
+            st.text(f"{count} \u00d7 {reason}")

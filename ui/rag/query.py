@@ -1,0 +1,109 @@
+"""The question that Search and Map share: asked once, found by every mode, seen in both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from backends.rag.approach import embedder
+from backends.rag.index import DocumentInfo, Index
+from backends.rag.search import Filters, Mode, Searcher, SearchResult
+from backends.settings import Settings
+from ui.rag.opened import worked_out
+from ui.resources import live
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+HITS = 5
+_TEXT = "rag_query"
+_BOX = "rag_query_box"
+_FILTERS = "rag_filters"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What every available mode found for a question, the question's vector, and why there is no reranking, if so."""
+
+    question: str
+    vector: NDArray[np.float32]
+    results: Mapping[Mode, SearchResult]
+    mode: Mode
+    reranker_fault: str | None
+
+    @property
+    def in_use(self) -> SearchResult:
+        """What the mode in force found, or the dense one where that is not available."""
+        return self.results.get(self.mode, self.results["dense"])
+
+
+def asked_text() -> str:
+    """The question in force: the one typed here, or else the last one that RAG was asked."""
+    if (typed := st.session_state.get(_TEXT)) is not None:
+        return str(typed)
+    for page in ("rag", "compare"):
+        if (comparison := live(page)) is not None:
+            return comparison.question.text
+    return ""
+
+
+def question_box(documents: Sequence[DocumentInfo]) -> None:
+    """Draw the box, with the filters that narrow the search down."""
+    with st.form("form:rag_query", border=True), st.container(horizontal=True, vertical_alignment="bottom"):
+        st.text_input(
+            "What to look for",
+            asked_text(),
+            key=_BOX,
+            placeholder="A question, as you would ask it",
+            max_chars=2000,
+        )
+        with st.popover(_filters_label(), icon=":material/filter_alt:"):
+            _filter_widgets(documents)
+        st.form_submit_button("Search", type="primary", icon=":material/search:", on_click=_search)
+
+
+def _filter_widgets(documents: Sequence[DocumentInfo]) -> None:
+    held = filters()
+    names = [one.name for one in documents]
+    formats = sorted({one.format for one in documents})
+    languages = sorted({one.language for one in documents if one.language})
+    st.multiselect("Documents", names, [name for name in held.documents if name in names], key=f"{_FILTERS}:documents")
+    st.multiselect("Formats", formats, [one for one in held.formats if one in formats], key=f"{_FILTERS}:formats")
+    st.multiselect(
+        "Languages", languages, [one for one in held.languages if one in languages], key=f"{_FILTERS}:languages"
+    )
+
+
+def _filters_label() -> str:
+    held = filters()
+    chosen = sum(map(len, (held.documents, held.formats, held.languages)))
+    return f"Filters ({chosen})" if chosen else "Filters"
+
+
+def _search() -> None:
+    st.session_state[_TEXT] = st.session_state[_BOX].strip()
+    kinds = ("documents", "formats", "languages")
+    st.session_state[_FILTERS] = Filters(**{kind: tuple(st.session_state[f"{_FILTERS}:{kind}"]) for kind in kinds})
+
+
+def filters() -> Filters:
+    """What the search is narrowed down to."""
+    return st.session_state.get(_FILTERS) or Filters()
+
+
+def found(current: Settings, index: Index) -> Found | None:
+    """What the question in force finds in the collection; None while it is looked for, or if it failed."""
+    question, narrowed = asked_text(), filters()
+
+    def search() -> Found:
+        model = embedder(current)
+        searcher = Searcher(index, model, current.rag)
+        results = searcher.compare(question, max(HITS, current.rag.k), narrowed)
+        return Found(question, model.embed_query(question), results, current.rag.mode, searcher.reranker_fault)
+
+    key = (question, narrowed, index.collection, index.version, current.rag.model_dump_json())
+    return worked_out("search", key, "Searching", search)

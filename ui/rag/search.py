@@ -1,0 +1,55 @@
+"""The section Search: the same question by meaning, by words, by both, and reranked, beside each other."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from backends.base import BackendError
+from backends.settings import Settings
+from ui import settings_panel
+from ui.rag.collections import collection_bar
+from ui.rag.hits import COLUMN_WIDTH, LOOKS, every_stage, mode_column, place_of, stage_times, verdict
+from ui.rag.opened import opened_index, show_fault
+from ui.rag.query import Found, asked_text, found, question_box
+from ui.text import escaped
+
+
+def draw(current: Settings) -> None:
+    """Draw the section."""
+    collection_bar(current)
+    index = opened_index(current)
+    try:
+        documents = index.documents()
+        if not documents:
+            st.info("There is nothing to search yet. Add documents in the section Documents.")
+            return
+        question_box(documents)
+        if not asked_text():
+            st.caption("Each way of searching shows what it finds, side by side, with the rank at every stage.")
+            return
+        seen = found(current, index)
+    except BackendError as fault:
+        show_fault(fault)
+        return
+    if seen is not None:
+        _results(current, seen)
+
+
+def _results(current: Settings, seen: Found) -> None:
+    dense = {place_of(hit.passage): rank for rank, hit in enumerate(seen.results["dense"].hits, 1)}
+    if current.rag.mode in seen.results:
+        st.markdown(escaped(verdict(seen.results[current.rag.mode], current.rag.min_score)))
+    with st.grid(len(LOOKS), min_column_width=COLUMN_WIDTH):
+        for mode, look in LOOKS.items():
+            with st.container(border=True):
+                if (result := seen.results.get(mode)) is not None:
+                    mode_column(mode, result, dense, current.rag.min_score, in_use=mode == current.rag.mode)
+                    continue
+                st.markdown(f"##### {look.name}")
+                st.caption(look.what)
+                if seen.reranker_fault:
+                    st.markdown(f":material/info: {escaped(seen.reranker_fault)}")
+                settings_panel.reranker(current)
+    st.caption(escaped(f"Time: {stage_times(seen.results)}"))
+    with st.expander("Every rank and score", icon=":material/table_rows:"):
+        st.dataframe(every_stage(seen.results), hide_index=True, alt="Every passage with its rank at every stage")

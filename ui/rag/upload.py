@@ -1,0 +1,147 @@
+"""Documents in: upload many at once, see how far it is, and what became of each file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+from streamlit.typing import UploadedFile
+
+from backends import jobs
+from backends.base import BackendError
+from backends.jobs import Job
+from backends.rag import background
+from backends.rag.documents import Source
+from backends.rag.formats import SUPPORTED
+from backends.rag.index import Index, IndexProgress
+from backends.rag.ingest import IndexState
+from backends.rag.uploads import save_upload
+from backends.settings import Settings
+from ui.job_view import job_view
+from ui.rag.opened import keep_fault
+from ui.resources import warm_up
+from ui.text import escaped
+
+_FILES = "uploads"
+_HIDDEN = "hidden_job"
+_ODD_SHOWN = 10
+
+_WORDS: dict[IndexState, str] = {
+    "indexed": "added",
+    "replaced": "replaced",
+    "skipped": "unchanged",
+    "duplicate": "there already",
+    "rejected": "not read",
+}
+"""What became of a file, in the reader's words, what needs attention last."""
+
+
+def upload_form(current: Settings, index: Index, busy: bool) -> None:
+    """Draw the box to drop files into."""
+    with st.form("form:upload", clear_on_submit=True, border=True):
+        st.file_uploader(
+            "Add documents",
+            accept_multiple_files=True,
+            key=_FILES,
+            max_upload_size=max(int(current.rag.max_file_mb), 1),
+            help="A file of a name that is there already replaces it. Unchanged files cost nothing.",
+        )
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.form_submit_button(
+                "Add to the collection",
+                type="primary",
+                icon=":material/upload_file:",
+                on_click=_add,
+                args=(current, index),
+                disabled=busy,
+            )
+            st.caption(f"{SUPPORTED}.", width="content")
+
+
+def _add(current: Settings, index: Index) -> None:
+    """Store the uploads and start to index them. Runs as a callback, so that a rerun never adds twice."""
+    add_uploads(current, index, [(file.name, file) for file in st.session_state[_FILES] or []])
+
+
+def add_uploads(current: Settings, index: Index, files: Sequence[tuple[str, UploadedFile]]) -> None:
+    """Start to index files under the names given."""
+    if not files:
+        return
+    try:
+        sources = []
+        for name, file in files:
+            stored = save_upload(current.data, file.name, file.getvalue())
+            sources.append(stored if name == file.name else Source(stored.path, name, stored.named))
+        start(current, index, sources)
+    except BackendError as fault:
+        keep_fault(fault)
+
+
+def start(current: Settings, index: Index, paths: Sequence[Path | Source]) -> None:
+    """Start to index, and show the new job in place of the last one. A fault becomes a sentence."""
+    st.session_state.pop(_HIDDEN, None)
+    try:
+        background.add(index, current.data, paths)
+    except BackendError as fault:
+        keep_fault(fault)
+
+
+def writing_job(current: Settings) -> Job | None:
+    """The job that writes documents, running or just ended, unless its result was put away."""
+    job = jobs.find(background.writing_key(current.data))
+    return None if job is None or st.session_state.get(_HIDDEN) == job.state.started else job
+
+
+def show_writing_job(job: Job) -> None:
+    """Draw the job, and once it has ended what became of each file."""
+    results = [result for result in job.state.results if isinstance(result, IndexProgress)]
+    job_view(job, "writing", done=summary(results), cancelled=f"Cancelled. {summary(results)}")
+    if job.state.running:
+        return
+    _look_again(job)
+    odd = [result for result in results if result.cause]
+    for result in odd[:_ODD_SHOWN]:
+        st.markdown(
+            f":material/warning: **{escaped(result.file)}** {_WORDS[result.state]}: "
+            + escaped(f"{result.cause} {result.next_step}".strip())
+        )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if results:
+            with st.popover("Every file", icon=":material/list:"):
+                st.dataframe(outcome(results), hide_index=True, width=720, alt="What became of each file")
+        st.button("Hide this", key="hide_job", type="tertiary", on_click=_hide, args=(job.state.started,))
+
+
+def _look_again(job: Job) -> None:
+    """Where RAG could not be loaded before the job, it may be possible now."""
+    before = warm_up().state
+    if before.finished and before.since < (job.state.finished or 0) and "rag" in dict(before.faults):
+        warm_up.clear()
+        st.rerun()
+
+
+def _hide(started: float) -> None:
+    st.session_state[_HIDDEN] = started
+
+
+def summary(results: Sequence[IndexProgress]) -> str:
+    """How many files ended how: `12 added, 1 not read.`"""
+    counts = Counter(result.state for result in results)
+    parts = [f"{counts[state]} {word}" for state, word in _WORDS.items() if counts[state]]
+    return ", ".join(parts) + "." if parts else "Done."
+
+
+def outcome(results: Sequence[IndexProgress]) -> pd.DataFrame:
+    """One row per file; those that were not read come first."""
+    order = list(_WORDS)
+    ranked = sorted(results, key=lambda result: -order.index(result.state))
+    return pd.DataFrame(
+        {
+            "File": [result.file for result in ranked],
+            "Result": [_WORDS[result.state] for result in ranked],
+            "Why": [f"{result.cause} {result.next_step}".strip() for result in ranked],
+        }
+    )
