@@ -26,7 +26,7 @@ bench: $(VENV)/.installed-test ## measure, print a table, write benchmarks/resul
 	$(BIN)/python -m benchmarks
 
 adapter: $(VENV)/.installed ## train the sample adapter again and score it
-	$(BIN)/crossroads train sample_docs/train.jsonl --name brambleworth \
+	$(BIN)/crossroads train sample_docs/train.jsonl --name brambleworth --held-out 0 \
 		--folder sample_docs/adapters --score sample_docs/questions.csv
 
 screenshots: $(VENV)/.installed-test ## take the README's screenshot again

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
@@ -94,29 +95,37 @@ def _settings(pairs: list[str] | None, **more: str | int | None) -> Settings:
 @app.command()
 def ask(
     question: Annotated[str, typer.Argument(help="The question; - reads it from standard input.")],
-    approach: Annotated[list[str] | None, typer.Option(help="raw, fine_tuned, paid_api, rag; all if left out.")] = None,
+    approach: Annotated[
+        list[str] | None,
+        typer.Option(help="raw, fine_tuned, paid_api, paid_api:NAME of a connection, rag; all if left out."),
+    ] = None,
     set_: Set = None,
     json_: Json = False,
 ) -> None:
     """Ask a question and compare the answers."""
     import backends
+    from backends import ledger
     from backends.compare import compare
 
-    chosen = list(dict.fromkeys(approach or backends.APPROACHES))
-    if unknown := [name for name in chosen if name not in backends.APPROACHES]:
-        raise typer.BadParameter(
-            f"There is no approach {unknown[0]!r}; the ids are {', '.join(backends.APPROACHES)}.",
-            param_hint="--approach",
-        )
     settings = _settings(set_)
+    known = backends.approaches(settings)
+    chosen = list(dict.fromkeys(approach or known))
+    if unknown := [name for name in chosen if name not in known]:
+        raise typer.BadParameter(
+            f"There is no approach {unknown[0]!r}; the ids are {', '.join(known)}.", param_hint="--approach"
+        )
     text = sys.stdin.buffer.read().decode(errors="replace") if question == "-" else encodable(question)
     answers: dict[str, Answer] = {}
     with _faults():
         makers = [backends.make(name, settings) for name in chosen]
+        record = ledger.recorder(settings)
         for name, event in compare(makers, settings.question(text), threading.Event()):
             if isinstance(event, Answer):
                 answers[name] = event
+                record(event)
             _report(name, event)
+    if unrecorded := ledger.fault(settings.data):
+        report(f"{unrecorded.cause} {unrecorded.next_step}")
     ordered = [answers[name] for name in chosen]
     if json_:
         print(json.dumps({"question": text, "answers": [answer_record(answer, text) for answer in ordered]}, indent=1))
@@ -153,6 +162,40 @@ def _print_answers(answers: list[Answer]) -> None:
             f"cost ${answer.cost.usd:.3g}" if answer.cost.usd is not None else "cost unknown",
         ]
         say(" · ".join(number for number in numbers if number) + f" ({answer.cost.basis})")
+
+
+# --- connections --------------------------------------------------------------------------------
+
+
+@app.command("connections")
+def connections_command(
+    test: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Test this connection; default is the one without a name.")
+    ] = None,
+    set_: Set = None,
+    json_: Json = False,
+) -> None:
+    """List the connections to paid and other servers, or test them step by step with an answer of one token."""
+    from evaluation.connection_records import connection_record, tested_record
+
+    settings = _settings(set_)
+    failed = False
+    with _faults():
+        if test:
+            found = [tested_record(settings, "" if name == "default" else name, report) for name in test]
+            failed = not all(record["works"] for record in found)
+        else:
+            found = [connection_record(settings, name) for name in ("", *sorted(settings.connections))]
+    if json_:
+        print(json.dumps({"connections": found}, indent=1))
+    else:
+        for record in found:
+            key = "with a key" if record["has_key"] else f"no key in {record['key_variable']}"
+            say(f"{record['approach']}: {record['model'] or 'no model'} at {record['base_url'] or 'no address'}, {key}")
+            for step in record.get("steps", ()):
+                say(f"  {'ok' if step['passed'] else 'FAILED'} {step['step']}: {step['says']}")
+    if failed:
+        raise typer.Exit(1)
 
 
 # --- index, search ------------------------------------------------------------------------------
@@ -274,31 +317,129 @@ def _print_hits(query: str, hits: tuple[Hit, ...]) -> None:
 
 @app.command()
 def train(
-    pairs: Annotated[Path, typer.Argument(help="CSV or JSONL with question and answer.")],
+    pairs: Annotated[Path | None, typer.Argument(help="CSV or JSONL; with --resume, the training's id.")] = None,
     name: Annotated[str | None, typer.Option(help="The adapter's name; the file's name if left out.")] = None,
-    method: Annotated[str, typer.Option(help="lora")] = "lora",
+    method: Annotated[str, typer.Option(help="lora or last_layers")] = "lora",
     epochs: Annotated[int | None, typer.Option(min=1, max=1000)] = None,
-    folder: Annotated[
-        Path | None, typer.Option(help="Where adapters go; the data folder's adapters/ if left out.")
-    ] = None,
-    score: Annotated[Path | None, typer.Option(help="A question set; base and adapter answer it afterwards.")] = None,
+    rank: Annotated[int | None, typer.Option(help="LoRA's rank.")] = None,
+    alpha: Annotated[int | None, typer.Option(help="LoRA's alpha.")] = None,
+    layers: Annotated[int | None, typer.Option(help="How many final blocks last_layers trains.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Pairs in one step.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="The method's own if left out.")] = None,
+    held_out: Annotated[float | None, typer.Option(metavar="SHARE", help="Share that is never trained on.")] = None,
+    split_by: Annotated[str | None, typer.Option(help="Hold out by group or by phrasing.")] = None,
+    sample: Annotated[int | None, typer.Option(min=2, help="Train on at most so many of the pairs.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a training, or the newest one.")] = False,
+    estimate: Annotated[bool, typer.Option("--estimate", help="Only measure what it would take.")] = False,
+    folder: Annotated[Path | None, typer.Option(help="Where adapters go, in place of the data folder's.")] = None,
+    score: Annotated[Path | None, typer.Option(help="A question set that base and adapter answer afterwards.")] = None,
     set_: Set = None,
     json_: Json = False,
 ) -> None:
-    """Train a LoRA adapter on question/answer pairs."""
-    if method != "lora":
-        raise typer.BadParameter(f"There is no method {method!r}; there is lora.", param_hint="--method")
-    from evaluation.adapter_training import train_adapter
+    """Train an adapter on question/answer pairs. Ctrl-C stops it and keeps the best so far."""
+    from backends.fine_tuned.method import Method
+    from evaluation import adapter_training as job
+
+    if method not in (methods := get_args(Method)):
+        raise typer.BadParameter(
+            f"There is no method {method!r}; there are {' and '.join(methods)}.", param_hint="--method"
+        )
+    if pairs is None and not resume:
+        raise typer.BadParameter("Missing argument: a file of pairs.", param_hint="PAIRS")
+    settings = _settings(set_)
+    with _faults(), job.interruptible(report) as cancel:
+        if resume:
+            run = job.unfinished(str(pairs or ""), settings.data)
+        else:
+            assert pairs is not None
+            options = job.training_settings(
+                settings.seed,
+                **{"method": method, "epochs": epochs, "rank": rank, "alpha": alpha, "layers": layers, "batch": batch},
+                **{"learning_rate": learning_rate, "held_out_share": held_out, "split_by": split_by},
+            )
+            request = job.TrainingRequest(pairs, name or pairs.stem, options, sample, folder, score)
+            if estimate:
+                found = job.measure(settings, request, cancel, report)
+                if json_:
+                    print(json.dumps(asdict(found), indent=1, default=str))
+                else:
+                    say(job.estimate_words(found))
+                return
+            run = job.begin(settings, request, cancel, report)
+        record = job.carry_out(settings, run, cancel, report, score)
+    if json_:
+        print(json.dumps(record, indent=1))
+        return
+    say(f"Trained {record['path']} in {record['seconds']:.0f} s, loss {record['final_loss']}.")
+    for key, what in (("held_out_score", "Right answers to held-out questions"), ("score", "Right answers")):
+        if counts := record.get(key):
+            say(f"{what}: {counts['adapter']} of {counts['questions']}; the base {counts['base']}")
+
+
+# --- prove, attribute ---------------------------------------------------------------------------
+
+
+@app.command()
+def prove(
+    adapter: Annotated[str, typer.Argument(help="Name or folder of the adapter.")],
+    questions: Annotated[Path | None, typer.Option(help="CSV or JSONL; its held-out part if left out.")] = None,
+    most: Annotated[int, typer.Option(min=1, help="Ask at most so many, evenly from all.")] = 10_000,
+    set_: Set = None,
+    json_: Json = False,
+) -> None:
+    """Let base and adapter answer the same questions: what was learned, and what was forgotten."""
+    from evaluation.adapter_proof import prove as proving
+    from evaluation.adapter_proof import questions_for
+    from evaluation.result_records import proof_json
+    from evaluation.verdicts import forgetting_verdict, proof_verdict, seen_words
 
     settings = _settings(set_)
     with _faults():
-        card = train_adapter(settings, pairs, name or pairs.stem, epochs, folder, score, report)
+        samples, name = questions_for(settings, adapter, questions, most)
+        proof = _last_result(proving(settings, adapter, samples, name, threading.Event()))
     if json_:
-        print(json.dumps(card, indent=1))
-    else:
-        say(f"Trained {card['path']} in {card['seconds']:.0f} s, loss {card['final_loss']}.")
-        if card.get("score"):
-            say(f"Right answers: {card['score']}")
+        print(json.dumps(proof_json(proof), indent=1))
+        return
+    say(f"base {proof.base}\nadapter {proof.tuned}")
+    say(f"{proof_verdict(proof)}\n{forgetting_verdict(proof)}\n{seen_words(proof.seen, len(proof.rows))}")
+
+
+@app.command()
+def attribute(
+    questions: Annotated[Path, typer.Argument(help="CSV or JSONL with question, and reference_answer or key_facts.")],
+    adapter: Annotated[str | None, typer.Option(help="Name or folder of the adapter.")] = None,
+    k: Annotated[int | None, typer.Option(min=1, max=50, help="Passages for an answer; rag.k if left out.")] = None,
+    most: Annotated[int, typer.Option(min=1, help="Ask at most so many, evenly from all.")] = 10_000,
+    set_: Set = None,
+    json_: Json = False,
+) -> None:
+    """Ask base, base with RAG, adapter, and adapter with RAG: what did each technique buy?"""
+    from evaluation.attribution import attribute as attributing
+    from evaluation.question_sets import read_question_set, some_of
+    from evaluation.result_records import attribution_json
+    from evaluation.verdicts import attribution_verdicts, seen_words
+
+    settings = _settings(set_)
+    chosen = adapter or settings.fine_tuned.adapter
+    with _faults():
+        samples, name = some_of(read_question_set(questions), most, questions.name)
+        steps = attributing(settings, chosen, samples, name, k or settings.rag.k, threading.Event())
+        found = _last_result(steps)
+    if json_:
+        print(json.dumps(attribution_json(found), indent=1))
+        return
+    say("\n".join([*attribution_verdicts(found), seen_words(found.seen, len(found.rows))]))
+
+
+def _last_result(steps: Iterable[Any]) -> Any:
+    """Do the work, say now and then how far it is, and give what its last step has."""
+    said_at, result = time.monotonic(), None
+    for step in steps:
+        result = step.result
+        if time.monotonic() - said_at > _REPORT_S:
+            report(f"{step.done}/{step.total} {step.detail}")
+            said_at = time.monotonic()
+    return result
 
 
 # --- stand-in, demo -----------------------------------------------------------------------------

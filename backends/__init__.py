@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from backends.base import Backend, BackendError
+from backends.connections import DEFAULT, approach_of, name_in
 from backends.settings import Settings
 
 
@@ -24,11 +25,11 @@ def _fine_tuned(settings: Settings) -> Backend:
     return ServedFineTunedBackend(settings) if settings.fine_tuned.base_url else FineTunedBackend(settings)
 
 
-def _paid_api(settings: Settings) -> Backend:
+def _paid_api(settings: Settings, name: str = DEFAULT) -> Backend:
     from backends import stand_in
     from backends.paid_api import PaidApiBackend
 
-    return PaidApiBackend(settings, stand_in.running(settings.data))
+    return PaidApiBackend(settings, None if name else stand_in.running(settings.data), name)
 
 
 def _rag(settings: Settings) -> Backend:
@@ -48,12 +49,21 @@ APPROACHES = tuple(_FACTORIES)
 """Every approach id, in the order in which they are shown and take turns."""
 
 
+def approaches(settings: Settings) -> tuple[str, ...]:
+    """`APPROACHES` with every named connection (`paid_api:NAME`) behind the paid API."""
+    place = APPROACHES.index("paid_api") + 1
+    named = (approach_of(name) for name in sorted(settings.connections))
+    return (*APPROACHES[:place], *named, *APPROACHES[place:])
+
+
 def make(approach: str, settings: Settings) -> Backend:
     """The backend for an approach id. Raises `BackendError` for an id that does not exist."""
-    if approach not in _FACTORIES:
-        raise BackendError(f"There is no approach called {approach!r}.", f"The ids are {', '.join(APPROACHES)}.")
+    known = approaches(settings)
+    if approach not in known:
+        raise BackendError(f"There is no approach called {approach!r}.", f"The ids are {', '.join(known)}.")
     if settings.scripted:
         from backends.scripted import ScriptedBackend
 
         return ScriptedBackend(approach, settings)
-    return _FACTORIES[approach](settings)
+    name = name_in(approach)
+    return _paid_api(settings, name) if name else _FACTORIES[approach](settings)

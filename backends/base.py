@@ -32,7 +32,8 @@ class BackendError(Exception):
 class Question:
     """What every approach is asked, with the generation settings they share.
 
-    `max_tokens` is in completion tokens; `temperature` 0 means greedy decoding.
+    `max_tokens` is in completion tokens; `temperature` 0 means greedy decoding. `run` names what it is asked for: its
+    cost counts towards that run's budget.
     """
 
     text: str
@@ -40,6 +41,7 @@ class Question:
     max_tokens: int = 200
     temperature: float = 0.0
     seed: int = 0
+    run: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,24 @@ class Cost:
     basis: str
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One request for an answer. `began_s` counts from the start of work, waits and earlier attempts included.
+
+    `fault` says in short why it failed (empty: it did not), `status` is the HTTP status of a refusal. `waited_s` is the
+    wait after it. `usage` is what the server reported for it, and `cost` what that came to; both None if it did not.
+    """
+
+    number: int
+    began_s: float
+    lasted_s: float
+    fault: str = ""
+    status: int | None = None
+    waited_s: float = 0.0
+    usage: Usage | None = None
+    cost: Cost | None = None
+
+
 # --- events that a backend yields -------------------------------------------------------------
 
 
@@ -126,6 +146,36 @@ class Retry:
     """A failed attempt is over and a new one begins now: the clock restarts, the time lost becomes `retry_s`."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Nothing happens until monotonic time `until` (None: not known), and `what` is waited for.
+
+    With `for_a_place`, the wait is for others to finish: it ends with the next `AttemptStarted` and is `queued_s`.
+    """
+
+    what: str
+    until: float | None = None
+    for_a_place: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptStarted:
+    """A request is sent now."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnded:
+    """The request that was sent last is over. `fault` in short (empty: none), `usage` as reported, if it was.
+
+    `sent` is False if it never reached the server.
+    """
+
+    fault: str = ""
+    status: int | None = None
+    usage: Usage | None = None
+    sent: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +212,9 @@ class Finished:
     finish_reason: str | None
 
 
-BackendEvent = Loading | Note | Retry | Trace | Retrieved | TextDelta | Finished
+BackendEvent = (
+    Loading | Note | Retry | Waiting | AttemptStarted | AttemptEnded | Trace | Retrieved | TextDelta | Finished
+)
 
 
 # --- events that the framework adds ------------------------------------------------------------
@@ -196,6 +248,7 @@ class Answer:
     sources: tuple[Passage, ...] = ()
     notes: tuple[str, ...] = ()
     traces: tuple[Trace, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
     stand_in: bool = False
 
 

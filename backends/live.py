@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from backends.base import (
     Answer,
+    AttemptStarted,
     Backend,
     Event,
     Loading,
@@ -24,6 +25,7 @@ from backends.base import (
     Retry,
     Started,
     TextDelta,
+    Waiting,
 )
 from backends.compare import compare
 
@@ -32,7 +34,8 @@ Phase = Literal["waiting", "queued", "loading", "working", "writing", "done"]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """What is known of one approach at this moment. `since` is when the phase began (monotonic seconds)."""
+    """What is known of one approach at this moment. `since` is when the phase began, `until` when a wait is over
+    (monotonic seconds)."""
 
     approach: str
     model: str
@@ -41,6 +44,7 @@ class Column:
     detail: str = ""
     since: float = field(default_factory=time.monotonic)
     expected_s: float | None = None
+    until: float | None = None
     text: str = ""
     sources: tuple[Passage, ...] = ()
     answer: Answer | None = None
@@ -56,6 +60,10 @@ class Column:
                 return replace(self, phase="working", detail="", expected_s=None, since=time.monotonic())
             case Retry(reason) | Note(reason):
                 return replace(self, detail=reason)
+            case Waiting(what, until):
+                return replace(self, detail=what, until=until)
+            case AttemptStarted():
+                return replace(self, detail="", until=None, since=time.monotonic())
             case Retrieved(passages):
                 return replace(self, sources=passages)
             case TextDelta(text):
@@ -79,11 +87,19 @@ class LiveComparison:
     """Asks the backends in the background; `columns` is always up to date and safe to read.
 
     With `hold`, nothing is asked before `start`: a page can draw its columns first, so that the drawing does not
-    take the first answer's processor time.
+    take the first answer's processor time. `on_answer` gets every answer once, on a worker thread, before `done`.
     """
 
-    def __init__(self, backends: Sequence[Backend], question: Question, *, hold: bool = False) -> None:
+    def __init__(
+        self,
+        backends: Sequence[Backend],
+        question: Question,
+        *,
+        hold: bool = False,
+        on_answer: Callable[[Answer], None] | None = None,
+    ) -> None:
         self.question = question
+        self._on_answer = on_answer
         self._columns = {b.approach: Column(b.approach, b.model, b.stand_in) for b in backends}
         self._cancel = threading.Event()
         self._done = threading.Event()
@@ -105,6 +121,8 @@ class LiveComparison:
             for approach, event in compare(backends, self.question, self._cancel):
                 with self._lock:
                     self._columns[approach] = self._columns[approach].after(event)
+                if self._on_answer and isinstance(event, Answer):
+                    self._on_answer(event)
         finally:
             self._done.set()
 

@@ -3,57 +3,50 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from urllib.parse import urlsplit
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
 
-from pydantic import SecretStr
-
-from backends.base import Backend, BackendError, BackendEvent, Cost, Loading, Question, Timings, Usage
+from backends import budget, connections
+from backends.base import Backend, BackendError, BackendEvent, Cost, Loading, Question, Timings, Usage, Waiting
+from backends.connections import DEFAULT, same
 from backends.engines.openai_compatible import Connection, OpenAICompatibleEngine
 from backends.lane import THIS_MACHINE
-from backends.pricing import estimate, machine_cost, price
+from backends.meter import Meter, most_prompt_tokens, worst_case
+from backends.pricing import estimate, machine_cost, manual_price, manual_rates, price, rates
 from backends.settings import DEFAULT_MODEL, OPENAI_URL, Settings
 from backends.stand_in import StandIn
 
 STAND_IN_LABEL = f"stand-in: {DEFAULT_MODEL} (Q4_1 weights, transformers serve on this machine)"
 
-_OPENAI_KEY = "OPENAI_API_KEY"
-_OWN_KEY = "CROSSROADS_PAID_API__API_KEY"
-
 
 class PaidApiBackend(Backend):
-    """Asks a model on an OpenAI-compatible server; works for self-hosted servers too.
+    """Asks the model of one connection, by its name (`backends.connections`); works for self-hosted servers too.
 
-    The base URL is `paid_api.base_url`, else `OPENAI_BASE_URL`, else OpenAI's. Each key goes only to the address it
-    was configured for: `OPENAI_API_KEY` to `OPENAI_BASE_URL` (OpenAI's if that is not set), `paid_api.api_key` to
-    `paid_api.base_url` (OpenAI's if that is not set).
+    The stand-in may answer in place of the default connection, where that has no key.
     """
 
-    approach = "paid_api"
-
-    def __init__(self, settings: Settings, stand_in: StandIn | None = None) -> None:
+    def __init__(self, settings: Settings, stand_in: StandIn | None = None, name: str = DEFAULT) -> None:
         self.settings = settings
-        self.base_url = settings.paid_api.base_url or settings.openai_base_url or OPENAI_URL
-        key, variable = _key(settings, self.base_url)
-        self._unanswered = key is None and _same(self.base_url, OPENAI_URL)
-        answering = stand_in if stand_in and (self._unanswered or _same(self.base_url, stand_in.url)) else None
+        self.name = name
+        self.approach = connections.approach_of(name)
+        self.chosen = connections.of(settings, name)
+        configured = connections.resolved(settings, name)
+        self.base_url = configured.base_url
+        self._unanswered = not name and not configured.key and same(self.base_url, OPENAI_URL)
+        wanted = self._unanswered or (stand_in is not None and same(self.base_url, stand_in.url))
+        answering = stand_in if wanted and not name else None
         self.stand_in = answering is not None
-        self.lane = THIS_MACHINE if self.stand_in or settings.paid_api.on_this_machine else None
-        self._engine = OpenAICompatibleEngine(
-            Connection(
-                base_url=answering.url if answering else self.base_url,
-                api_key=None if answering else key,
-                model=answering.model if answering else settings.paid_api.model,
-                deadline_s=settings.paid_api.deadline_s,
-                max_retries=settings.paid_api.max_retries,
-                key_variable=variable,
-            )
-        )
+        self.lane = THIS_MACHINE if self.stand_in or connections.computes_here(settings, name) else None
+        if answering:
+            configured = replace(configured, base_url=answering.url, model=answering.model, api_key=None, headers=())
+        self._engine = OpenAICompatibleEngine(configured)
 
     @property
     def model(self) -> str:
         """The paid model's name, or what stands in for it."""
-        return STAND_IN_LABEL if self.stand_in else self.settings.paid_api.model
+        return STAND_IN_LABEL if self.stand_in else self.chosen.model
 
     @property
     def needs_key(self) -> bool:
@@ -73,12 +66,45 @@ class PaidApiBackend(Backend):
             self._engine.load()
 
     def stream(self, question: Question, cancel: threading.Event) -> Iterator[BackendEvent]:
-        """Answer `question`; see `OpenAICompatibleEngine.stream`."""
+        """Answer `question`; see `OpenAICompatibleEngine.stream`. Raises `BackendError` where the budget forbids it."""
         self._check_answerable()
         messages = [{"role": "user", "content": question.text}]
         if question.system_prompt:
             messages.insert(0, {"role": "system", "content": question.system_prompt})
-        yield from self._engine.stream(messages, question, cancel)
+        if self._costs_machine_time():
+            yield from self._engine.stream(messages, question, cancel)
+            return
+        caps, data = self.settings.budget, self.settings.data
+        at_most = self._attempt_at_most(messages, question)
+        if caps.per_day_usd is not None or caps.per_run_usd is not None:
+            yield Waiting("checking the budget", for_a_place=True)
+        worst = None if at_most is None else at_most * (1 + self.connection.max_retries)
+        reserved = budget.reserve(data, caps, question.run or uuid.uuid4().hex, self.approach, self.chosen.model, worst)
+        meter = Meter(lambda usage: self.cost(usage, Timings()), at_most)
+        try:
+            for event in self._engine.stream(messages, question, cancel):
+                meter.take(event)
+                yield event
+        finally:
+            meter.close()
+            budget.settle(data, reserved, meter.usd, meter.state)
+
+    def _attempt_at_most(self, messages: Sequence[Mapping[str, str]], question: Question) -> Decimal | None:
+        """What one attempt can cost in USD; None where no price is known."""
+        if self.chosen.price:
+            return worst_case(messages, question.max_tokens, manual_rates(self.chosen.price, self.chosen.model))
+        try:
+            url, tokens = connections.price_url(self.settings, self.name), most_prompt_tokens(messages)
+            long, short = rates(self.chosen.model, url, tokens), rates(self.chosen.model, url)
+        except LookupError:
+            return None
+        return max(worst_case(messages, question.max_tokens, prices) for prices in (long, short))
+
+    def _costs_machine_time(self) -> bool:
+        """Whether nobody charges for tokens: the stand-in, and servers on this machine without a price."""
+        if self.stand_in or self.lane is None:
+            return self.stand_in
+        return self._attempt_at_most((), Question("")) is None
 
     def cost(self, usage: Usage, timings: Timings) -> Cost:
         """The list price of the tokens; for the stand-in and for unpriced servers on this machine, its machine rate."""
@@ -86,49 +112,36 @@ class PaidApiBackend(Backend):
         if self.stand_in:
             cost = machine_cost(timings.latency_s, rate)
             return Cost(cost.usd, f"stand-in, so no paid price applies: {cost.basis}")
-        cost = price(usage, self.settings.paid_api.model, self.base_url)
-        if cost.usd is None and self.settings.paid_api.on_this_machine:
+        if self.chosen.price:
+            return manual_price(usage, self.chosen.price, self.chosen.model)
+        cost = price(usage, self.chosen.model, connections.price_url(self.settings, self.name))
+        if cost.usd is None and self.lane:
             return machine_cost(timings.latency_s, rate)
         return cost
 
     def estimate(self, question: Question) -> Cost:
         """What `question` would cost at the paid model's price, whoever answers it now."""
-        url = OPENAI_URL if self.stand_in else self.base_url
+        url = OPENAI_URL if self.stand_in else connections.price_url(self.settings, self.name)
         characters = len(question.system_prompt) + len(question.text)
-        return estimate(characters, question.max_tokens, self.settings.paid_api.model, url)
+        return estimate(characters, question.max_tokens, self.chosen.model, url, self.chosen.price)
 
-    def _check_answerable(self) -> None:
+    def check_address(self) -> None:
+        """Raise `BackendError` if there is nobody to ask: no address, or neither a key nor a stand-in for OpenAI's."""
         if self.needs_key:
             raise BackendError(
                 f"There is no API key for {OPENAI_URL}.",
                 "Set OPENAI_API_KEY in the environment or in .env, or start the stand-in: `crossroads stand-in`.",
             )
+        if not self.base_url:
+            raise BackendError(
+                f"The connection {self.name or 'paid_api'} has no address.",
+                f"Set {connections.section_of(self.name)}.base_url to the server's.",
+            )
 
-
-def _key(settings: Settings, base_url: str) -> tuple[SecretStr | None, str]:
-    """The key that belongs to `base_url`, or None, and the variable in which it is to be set."""
-    paid = settings.paid_api
-    if _given(paid.api_key) and _same(base_url, paid.base_url or OPENAI_URL):
-        return paid.api_key, _OWN_KEY
-    if _same(base_url, settings.openai_base_url or OPENAI_URL):
-        return (settings.openai_api_key if _given(settings.openai_api_key) else None), _OPENAI_KEY
-    return None, _OWN_KEY
-
-
-def _given(key: SecretStr | None) -> bool:
-    """An empty variable is no key."""
-    return key is not None and bool(key.get_secret_value().strip())
-
-
-def _same(one: str, other: str) -> bool:
-    """Whether two base URLs are the same address, spelling apart."""
-    return _spelled(one) == _spelled(other)
-
-
-def _spelled(url: str) -> tuple[str, str, int | None, str]:
-    try:
-        parts = urlsplit(url.strip())
-        default = {"http": 80, "https": 443}.get(parts.scheme)
-        return parts.scheme, (parts.hostname or "").rstrip("."), parts.port or default, parts.path.rstrip("/")
-    except ValueError:
-        return url, "", None, ""
+    def _check_answerable(self) -> None:
+        self.check_address()
+        if not self.chosen.model:
+            raise BackendError(
+                f"It is not set which model the connection {self.name or 'paid_api'} is to ask.",
+                f"Set {connections.section_of(self.name)}.model; `crossroads connections --test` lists the models.",
+            )

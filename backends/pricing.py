@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ from backends.base import Cost, Usage
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, PriceCalculation, TieredPrices
+
+    from backends.connections import ManualPrice
 
 CHARACTERS_PER_TOKEN = 4
 """OpenAI's rule of thumb for English text: help.openai.com, "What are tokens and how to count them?"."""
@@ -55,14 +58,74 @@ def price(usage: Usage, model: str, base_url: str) -> Cost:
     return Cost(found.total_price, _basis(found, usage, model, now))
 
 
-def estimate(prompt_chars: int, completion_tokens: int, model: str, base_url: str) -> Cost:
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """List prices in USD per million tokens, and in words of what, since when and where from.
+
+    `cached_mtok` is that of a cached token in; where the list has none, a cached token costs what any other does.
+    """
+
+    input_mtok: Decimal
+    cached_mtok: Decimal
+    output_mtok: Decimal
+    basis: str
+
+
+def rates(model: str, base_url: str, prompt_tokens: int = 0) -> Rates:
+    """The list prices in force now for prompts of that length. Raises `LookupError` that says what is not known."""
+    from genai_prices import Usage as Tokens
+    from genai_prices import calc_price
+
+    now = datetime.now(UTC)
+    unknown = f"no price per token is known for {model} at {_host(base_url)} ({_source()})"
+    try:
+        found = calc_price(Tokens(), model, provider_api_url=base_url.lower(), genai_request_timestamp=now)
+    except LookupError:
+        raise LookupError(unknown) from None
+    prices = found.model_price
+    if prices.input_mtok is None or prices.output_mtok is None:
+        raise LookupError(unknown)
+    fresh, output = _rate(prices.input_mtok, prompt_tokens), _rate(prices.output_mtok, prompt_tokens)
+    cached = fresh if prices.cache_read_mtok is None else _rate(prices.cache_read_mtok, prompt_tokens)
+    name = model if found.model.id == model.lower() else f"{model} (priced as {found.model.id})"
+    basis = f"{found.provider.name} {name}, list price{_in_force_since(found.model, now)}, {_source()}"
+    return Rates(fresh, cached, output, basis)
+
+
+def manual_rates(prices: ManualPrice, model: str) -> Rates:
+    """Prices that somebody entered for `model`, as `rates` gives those of the list."""
+    cached = prices.input_usd if prices.cached_usd is None else prices.cached_usd
+    return Rates(prices.input_usd, cached, prices.output_usd, f"{model}, price entered by hand on {prices.date}")
+
+
+def manual_price(usage: Usage, prices: ManualPrice, model: str) -> Cost:
+    """What `usage` costs at prices that somebody entered for `model`. None where the token counts are unknown."""
+    if usage.prompt_tokens is None or usage.completion_tokens is None:
+        return Cost(None, "the server did not report token counts, so the cost is unknown")
+    cached = usage.cached_tokens or 0
+    fresh, cached_usd = (
+        usage.prompt_tokens - cached,
+        prices.input_usd if prices.cached_usd is None else prices.cached_usd,
+    )
+    usd = (fresh * prices.input_usd + cached * cached_usd + usage.completion_tokens * prices.output_usd) / 1_000_000
+    parts = [f"{fresh:,} tokens in at {prices.input_usd}"]
+    if cached:
+        parts.append(f"{cached:,} cached at {cached_usd}")
+    parts.append(f"{usage.completion_tokens:,} out at {prices.output_usd} USD per million")
+    return Cost(usd, f"{', '.join(parts)}; {model}, price entered by hand on {prices.date}")
+
+
+def estimate(
+    prompt_chars: int, completion_tokens: int, model: str, base_url: str, prices: ManualPrice | None = None
+) -> Cost:
     """What a question would cost, before it is asked: `prompt_chars` at 4 characters per token.
 
     The rule of thumb is OpenAI's (see `CHARACTERS_PER_TOKEN`). `completion_tokens` is assumed to be used up, so the
     result is an upper bound for the answer's part.
     """
     prompt_tokens = math.ceil(prompt_chars / CHARACTERS_PER_TOKEN)
-    cost = price(Usage(prompt_tokens, completion_tokens, source="estimate"), model, base_url)
+    usage = Usage(prompt_tokens, completion_tokens, source="estimate")
+    cost = manual_price(usage, prices, model) if prices else price(usage, model, base_url)
     if cost.usd is None:
         return cost
     assumed = (

@@ -26,6 +26,7 @@ from backends.base import (
     Trace,
     Usage,
 )
+from backends.connections import name_in
 from backends.settings import Settings
 
 
@@ -36,7 +37,7 @@ class ScriptedBackend(Backend):
 
     def __init__(self, approach: str, settings: Settings) -> None:
         self.approach = approach
-        self.lane = None if approach == "paid_api" else "scripted"
+        self.lane = "scripted" if name_in(approach) is None else None
 
     @property
     def model(self) -> str:

@@ -7,19 +7,22 @@ Environment names are `CROSSROADS_` plus the dotted name with `__` for the dot:
 from __future__ import annotations
 
 import difflib
+import uuid
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from backends import connections
 from backends.base import BackendError, Question
+from backends.connections import ConnectionSettings
+from backends.providers import OPENAI_URL as OPENAI_URL
 
 DEFAULT_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 DEFAULT_EMBEDDER = "sentence-transformers/all-MiniLM-L6-v2"
-OPENAI_URL = "https://api.openai.com/v1"
 
 RetrievalMode = Literal["dense", "keyword", "fused", "reranked"]
 """How passages are found and put in order."""
@@ -50,18 +53,22 @@ class FineTunedSettings(_Section):
     served_model: str | None = Field(default=None, description="the model's name on that server")
     served_adapter: str | None = Field(default=None, description="the adapter that the server is said to serve")
     api_key: SecretStr | None = None
+    allow_private: bool = Field(default=False, description="that server may have an address of a private network")
     deadline_s: float = Field(default=120.0, gt=0, description="wall-clock limit for a served answer")
 
 
-class PaidApiSettings(_Section):
-    """The paid model. `api_key` belongs to `base_url` and is never sent anywhere else."""
+class PaidApiSettings(ConnectionSettings):
+    """The paid model: the connection without a name."""
 
     model: str = "gpt-4.1-mini"
-    base_url: str | None = None
-    api_key: SecretStr | None = None
-    deadline_s: float = Field(default=120.0, gt=0, description="wall-clock limit for one answer, retries included")
-    max_retries: int = Field(default=2, ge=0, le=10)
-    on_this_machine: bool = Field(default=False, description="the server computes on this machine: wait for a turn")
+
+
+class BudgetSettings(_Section):
+    """What may be spent on priced servers, in USD; None is no cap. Checked before each question with its worst case."""
+
+    per_run_usd: Decimal | None = Field(default=None, ge=0, description="one comparison, or one evaluation run")
+    per_day_usd: Decimal | None = Field(default=None, ge=0, description="all sessions together, from midnight UTC")
+    allow_unknown: bool = Field(default=False, description="with a cap, also ask models whose price is not known")
 
 
 class RagSettings(_Section):
@@ -111,13 +118,15 @@ class Settings(BaseSettings):
     raw: RawSettings = RawSettings()
     fine_tuned: FineTunedSettings = FineTunedSettings()
     paid_api: PaidApiSettings = PaidApiSettings()
+    connections: dict[str, ConnectionSettings] = Field(default={}, description="more servers, by name")
     rag: RagSettings = RagSettings()
+    budget: BudgetSettings = BudgetSettings()
     openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
     openai_base_url: str | None = Field(default=None, validation_alias="OPENAI_BASE_URL")
 
     def question(self, text: str) -> Question:
-        """The question with this call's generation settings."""
-        return Question(text, self.system_prompt, self.max_tokens, self.temperature, self.seed)
+        """The question with this call's generation settings, as a run of its own."""
+        return Question(text, self.system_prompt, self.max_tokens, self.temperature, self.seed, uuid.uuid4().hex)
 
 
 def load_settings(overrides: Mapping[str, object] | None = None) -> Settings:
@@ -141,40 +150,48 @@ def load_settings(overrides: Mapping[str, object] | None = None) -> Settings:
         raise BackendError(f"The setting {name} was refused: {first['msg']}.", "Give it another value.") from None
     except SettingsError as error:
         raise BackendError(f"The environment or .env is not usable: {error}.", "Give it as NAME__KEY=VALUE.") from None
-    return _unbind_key(settings, overrides or {})
+    for name in settings.connections:
+        connections.check_name(name)
+    return _unbind_keys(settings, overrides or {})
 
 
-def _unbind_key(settings: Settings, overrides: Mapping[str, object]) -> Settings:
+def _unbind_keys(settings: Settings, overrides: Mapping[str, object]) -> Settings:
     """A key from the environment was configured for the address there, so a new address comes without it."""
-    before = Settings()
-    for section in ("paid_api", "fine_tuned"):
-        given = getattr(settings, section)
-        if f"{section}.base_url" not in overrides or f"{section}.api_key" in overrides:
-            continue
-        if given.base_url != getattr(before, section).base_url:
-            settings = settings.model_copy(update={section: given.model_copy(update={"api_key": None})})
-    return settings
+    before, given = Settings(), settings.fine_tuned
+    if given.base_url != before.fine_tuned.base_url:
+        bound = {"api_key": None, "allow_private": False}
+        kept = {field: value for field, value in bound.items() if f"fine_tuned.{field}" not in overrides}
+        settings = settings.model_copy(update={"fine_tuned": given.model_copy(update=kept)})
+    return connections.unbound(before, settings, overrides)
 
 
 def setting_names() -> tuple[str, ...]:
-    """Every dotted name that `--set` takes."""
+    """Every dotted name that `--set` takes; NAME stands for the name of a connection."""
     return tuple(_names(Settings))
 
 
 def _names(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     for name, info in model.model_fields.items():
+        kinds = [info.annotation, *get_args(info.annotation)]
+        nested = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
         if name.startswith("openai_"):
             continue
-        kind = info.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from _names(kind, f"{prefix}{name}.")
+        if name == "connections":
+            yield from _names(ConnectionSettings, "connections.NAME.")
+        elif nested:
+            yield from _names(nested, f"{prefix}{name}.")
         else:
             yield prefix + name
 
 
 def _check_name(name: str) -> None:
     names = setting_names()
-    if name not in names:
+    section, _, rest = name.partition(".")
+    general = name
+    if section == "connections" and "." in rest:
+        connections.check_name(rest.partition(".")[0])
+        general = f"connections.NAME.{rest.partition('.')[2]}"
+    if general not in names:
         close = difflib.get_close_matches(name, names, n=1)
         hint = f"Did you mean {close[0]}?" if close else "The names are: " + ", ".join(names) + "."
         raise BackendError(f"There is no setting called {name!r}.", hint)

@@ -10,98 +10,26 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from decimal import Decimal
 
 from backends.base import (
     Answer,
+    Attempt,
     Backend,
     BackendError,
     Cost,
     Event,
-    Finished,
-    Note,
-    Passage,
     Question,
     Retrieved,
-    Retry,
     Started,
     Status,
-    TextDelta,
     Timings,
-    Trace,
     Usage,
 )
 from backends.lane import Cancelled, lane
+from backends.measurement import Measurement
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass
-class _Measurement:
-    """What is known of one answer so far."""
-
-    asked_at: float
-    granted_at: float | None = None
-    loaded_at: float | None = None
-    attempt_at: float | None = None
-    lost_s: float = 0.0
-    retrieved_at: float | None = None
-    visible_at: float | None = None
-    first_token_at: float | None = None
-    last_token_at: float | None = None
-    ended_at: float | None = None
-    loading: bool = False
-    pieces: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    traces: list[Trace] = field(default_factory=list)
-    sources: tuple[Passage, ...] = ()
-    usage: Usage = field(default_factory=Usage)
-    finish_reason: str | None = None
-
-    def take(self, event: Event, now: float) -> None:
-        match event:
-            case TextDelta(text, at):
-                self._token(text, now if at is None else at)
-            case Retrieved(passages):
-                self.sources, self.retrieved_at = passages, now - self.lost_s
-                self.attempt_at = now  # what fails after this costs a new attempt, not a new search
-            case Retry(reason):
-                self.notes.append(reason)
-                self.lost_s += now - (self.attempt_at or now)
-                self.attempt_at = now
-            case Note(text):
-                self.notes.append(text)
-            case Trace():
-                self.traces.append(event)
-            case Finished(usage, reason):
-                self.usage, self.finish_reason = usage, reason
-
-    def _token(self, text: str, at: float) -> None:
-        self.first_token_at = at if self.first_token_at is None else self.first_token_at
-        self.last_token_at = at
-        if self.visible_at is None and text.strip():
-            self.visible_at = at
-        self.pieces.append(text)
-
-    def timings(self) -> Timings:
-        start = None if self.loaded_at is None else self.loaded_at + self.lost_s
-        return Timings(
-            queued_s=_between(self.asked_at, self.granted_at),
-            load_s=_between(self.granted_at, self.loaded_at) if self.loading else None,
-            retry_s=self.lost_s or None,
-            retrieval_s=_between(self.loaded_at, self.retrieved_at),
-            ttft_s=_between(start, self.visible_at),
-            latency_s=_between(start, self.ended_at),
-            tokens_per_s=self._tokens_per_s(),
-        )
-
-    def _tokens_per_s(self) -> float | None:
-        tokens, span = self.usage.completion_tokens, _between(self.first_token_at, self.last_token_at)
-        return (tokens - 1) / span if tokens and tokens > 1 and span else None
-
-
-def _between(start: float | None, end: float | None) -> float | None:
-    return None if start is None or end is None else end - start
 
 
 def measured(backend: Backend, question: Question, cancel: threading.Event, place: object = None) -> Iterator[Event]:
@@ -110,7 +38,7 @@ def measured(backend: Backend, question: Question, cancel: threading.Event, plac
     `place` is the place in the lane's line if the caller took one already. Never raises for a fault of the
     backend: it becomes the answer's status and sentence.
     """
-    run = _Measurement(asked_at=time.monotonic())
+    run = Measurement(asked_at=time.monotonic())
     try:
         yield from _work(backend, question, cancel, place, run)
         status, error = _verdict(run, cancel)
@@ -127,7 +55,7 @@ def measured(backend: Backend, question: Question, cancel: threading.Event, plac
 
 
 def _work(
-    backend: Backend, question: Question, cancel: threading.Event, place: object, run: _Measurement
+    backend: Backend, question: Question, cancel: threading.Event, place: object, run: Measurement
 ) -> Iterator[Event]:
     if backend.lane is None:
         run.granted_at = run.asked_at
@@ -145,7 +73,7 @@ def _work(
 
 
 def _load_and_stream(
-    backend: Backend, question: Question, cancel: threading.Event, run: _Measurement
+    backend: Backend, question: Question, cancel: threading.Event, run: Measurement
 ) -> Iterator[Event]:
     if cancel.is_set():
         raise Cancelled
@@ -164,14 +92,14 @@ def _load_and_stream(
         run.ended_at = time.monotonic()
 
 
-def _fault_status(run: _Measurement, cancel: threading.Event) -> Status:
+def _fault_status(run: Measurement, cancel: threading.Event) -> Status:
     """A fault after some text has arrived cuts the answer off; before that there is none."""
     if cancel.is_set():
         return "cancelled"
     return "truncated" if "".join(run.pieces).strip() else "error"
 
 
-def _verdict(run: _Measurement, cancel: threading.Event) -> tuple[Status, str | None]:
+def _verdict(run: Measurement, cancel: threading.Event) -> tuple[Status, str | None]:
     if cancel.is_set() and run.finish_reason in (None, "cancelled"):
         return "cancelled", "Stopped; the text is what had arrived."
     if run.finish_reason == "length":
@@ -185,8 +113,9 @@ def _verdict(run: _Measurement, cancel: threading.Event) -> tuple[Status, str | 
     return "ok", None
 
 
-def _answer(backend: Backend, run: _Measurement, status: Status, error: str | None) -> Answer:
+def _answer(backend: Backend, run: Measurement, status: Status, error: str | None) -> Answer:
     timings = run.timings()
+    attempts = _attempts(backend, run)
     return Answer(
         approach=backend.approach,
         model=backend.model,
@@ -196,12 +125,37 @@ def _answer(backend: Backend, run: _Measurement, status: Status, error: str | No
         error=error,
         timings=timings,
         usage=run.usage,
-        cost=_cost(backend, run.usage, timings),
+        cost=_with_failed(_cost(backend, run.usage, timings), attempts[:-1]),
         sources=run.sources,
         notes=tuple(run.notes),
         traces=tuple(run.traces),
+        attempts=attempts,
         stand_in=backend.stand_in,
     )
+
+
+def _attempts(backend: Backend, run: Measurement) -> tuple[Attempt, ...]:
+    """Every request, with what it came to where the server reported its tokens."""
+    made = []
+    for number, one in enumerate(run.attempts, 1):
+        lasted_s = (one.ended_at or run.ended_at or one.began_at) - one.began_at
+        usage = one.end.usage
+        cost = _cost(backend, usage, Timings(latency_s=lasted_s)) if usage else None
+        began_s = one.began_at - (run.loaded_at or one.began_at)
+        made.append(Attempt(number, began_s, lasted_s, one.end.fault, one.end.status, one.waited_s, usage, cost))
+    return tuple(made)
+
+
+def _with_failed(cost: Cost, failed: tuple[Attempt, ...]) -> Cost:
+    """The cost of the last attempt with that of the ones before it whose tokens were reported."""
+    more = [one.cost for one in failed if one.cost is not None]
+    if not more:
+        return cost
+    known = [one.usd for one in more if one.usd is not None]
+    if cost.usd is None or len(known) < len(more):
+        return Cost(None, f"{cost.basis}; failed attempts were charged too, and not all of it is known")
+    usd = sum(known, Decimal(0))
+    return Cost(cost.usd + usd, f"{cost.basis}; with {usd} USD for {len(more)} failed attempts")
 
 
 def _cost(backend: Backend, usage: Usage, timings: Timings) -> Cost:

@@ -29,8 +29,10 @@ from benchmarks.report import table, write
 BENCHMARKS = (
     "start_up",
     "memory",
+    "training",
     "paid_overhead",
     "decode",
+    "adapters",
     "quality",
     "retrieval",
     "search_speed",

@@ -7,17 +7,12 @@ stricter of the two fair references: a reference with a stamping streamer would 
 
 The adapter is compared with its base by the plain way alone, with as many tokens for both (`min_new_tokens`), because
 an adapter trained on short answers would stop after a few. It answers as in its column: merged where there is room.
-
-A switch is what a question waits for when another adapter has answered before: two folders in turn, the base loaded
-once.
 """
 
 from __future__ import annotations
 
-import shutil
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 from backends.base import Answer, Question
@@ -35,7 +30,6 @@ NAME = "decode"
 _QUESTION = "Write a long story about a lighthouse keeper who finds a letter on the beach."
 _GOAL = Goal(0.98, "at least")
 _ADAPTER_GOAL = Goal(0.95, "at least")
-_SWITCH_GOAL = Goal(1.0, "at most", "s")
 
 
 def run(bench: Bench) -> Outcome:
@@ -50,8 +44,7 @@ def run(bench: Bench) -> Outcome:
     if bench.adapter:
         folder = adapter_folder(bench.adapter, bench.data)
         view = load_adapter(backend.base, folder)
-        figure = _adapter(bench, backend.base, view.model, question)
-        figures = (*figures, figure, _switch(bench, backend.base, folder))
+        figures = (*figures, _adapter(bench, backend.base, view.model, question))
         raw |= {"adapter": folder.name, "weights of the adapter": view.how}
     else:
         notes += ("There was no adapter, so its speed was not measured.",)
@@ -150,17 +143,3 @@ def _adapter(bench: Bench, base: LocalModel, view: Any, question: Question) -> F
         "ratio",
         _ADAPTER_GOAL,
     )
-
-
-def _switch(bench: Bench, base: LocalModel, folder: Path) -> Figure:
-    """Seconds until an adapter can answer after another one: read, checked, merged."""
-    other = bench.data / "another adapter"
-    shutil.copytree(folder, other, dirs_exist_ok=True)
-    spent_s = []
-    for repeat in range(bench.repeats(9) + 1):
-        for one in (other, folder):
-            began = time.monotonic()
-            load_adapter(base, one)
-            if repeat:
-                spent_s.append(time.monotonic() - began)
-    return Figure(NAME, "switching to another adapter", "s", tuple(spent_s), goal=_SWITCH_GOAL)

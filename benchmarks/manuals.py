@@ -66,9 +66,8 @@ def _sections(lines: list[str]) -> list[Section]:
         for place, (line, below) in enumerate(itertools.pairwise(lines))
         if line.strip() and not line.startswith(" ") and len(line) == len(below) and _UNDERLINE.fullmatch(below)
     ]
-    ends = [*starts[1:], len(lines)]
     found = []
-    for number, (start, end) in enumerate(zip(starts, ends, strict=True)):
+    for number, (start, end) in enumerate(itertools.pairwise([*starts, len(lines)])):
         body = "\n".join(lines[start + 2 : end]).strip()
         title = _NUMBER.sub("", lines[start]).strip()
         contents = number == 0 or title in ("Appendices", "Appendix")

@@ -2,82 +2,236 @@
 
 from __future__ import annotations
 
-import json
 import shlex
+import signal
 import threading
-from collections.abc import Callable
-from dataclasses import replace
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from backends.base import Answer, Backend
-from backends.fine_tuned.catalogue import check_name
-from backends.fine_tuned.pairs import read_pairs
-from backends.fine_tuned.train import TrainingSettings, train
+from backends.base import Answer, Backend, BackendError
+from backends.fine_tuned.card import amend_card, read_card
+from backends.fine_tuned.catalogue import adapter_folders
+from backends.fine_tuned.events import StepRecord, Trained, TrainingNote, TrainingProgress
+from backends.fine_tuned.method import TrainingSettings
+from backends.fine_tuned.pairs import Pair, read_pairs
+from backends.fine_tuned.probe import Estimate, estimate
+from backends.fine_tuned.runs import Run, find_run, history, read_part, runs
+from backends.fine_tuned.train import MOST_PAIRS, new_run, resume_run, sample_pairs
 from backends.raw import RawBackend
 from backends.settings import Settings
 from backends.timing import measured
+from evaluation.asking import greedy
+from evaluation.judging import gradable
 from evaluation.metrics import is_right
-from evaluation.question_sets import Sample, read_question_set
+from evaluation.question_sets import Sample, evenly, read_question_set
+
+Report = Callable[[str], None]
+
+_REPORT_S = 2.0
+_SCORED = 40
+"""Held-out questions that base and adapter answer, spread evenly: `crossroads prove` asks all of them."""
 
 
-def train_adapter(
-    settings: Settings,
-    pairs_file: Path,
-    name: str,
-    epochs: int | None,
-    adapters: Path | None,
-    score: Path | None,
-    report: Callable[[str], None],
-) -> dict[str, Any]:
-    """Train, write, and if `score` names a question set let base and adapter answer it. Returns the card.
+@dataclass(frozen=True, slots=True)
+class TrainingRequest:
+    """What `crossroads train` was asked for. `sample`: at most so many of the pairs; `score`: a question set."""
 
-    Raises `BackendError` for unusable pairs, names or weights.
+    pairs: Path
+    name: str
+    training: TrainingSettings
+    sample: int | None = None
+    adapters: Path | None = None
+    score: Path | None = None
+
+
+def begin(settings: Settings, request: TrainingRequest, cancel: threading.Event, report: Report) -> Run:
+    """Read the pairs and write the training down.
+
+    Raises `BackendError` for what can not be trained; of too many pairs it tells how long they would take.
     """
-    pairs = read_pairs(pairs_file)
-    folder = (adapters or settings.data / "adapters") / check_name(name)
+    pairs = pairs_of(request)
+    if len(pairs) > MOST_PAIRS:
+        found = measure(settings, request, cancel, report)
+        raise BackendError(
+            f"{len(pairs):,} pairs are more than the {MOST_PAIRS:,} that are trained on at once; they would take about "
+            f"{_duration(found.seconds)} here ({found.tokens_per_s:,.0f} tokens/s, measured).",
+            f"Train on a part of them with --sample {MOST_PAIRS}.",
+        )
+    source, command = str(request.pairs), _command(request)
+    run = new_run(settings, pairs, request.name, request.training, source, request.adapters, command)
+    held_out = f", {run.held_out} held out" if run.held_out else ", none held out"
+    report(f"training on {run.pairs} pairs{held_out}: {run.steps} steps")
+    return run
+
+
+def pairs_of(request: TrainingRequest) -> list[Pair]:
+    """The pairs of the request's file, or the sample of them that was asked for."""
+    pairs = read_pairs(request.pairs)
+    return pairs if request.sample is None else sample_pairs(pairs, request.sample, request.training.seed)
+
+
+def measure(settings: Settings, request: TrainingRequest, cancel: threading.Event, report: Report) -> Estimate:
+    """What the training would take. Raises `BackendError` if it was stopped before that was known."""
+    found = None
+    for step in estimate(settings, pairs_of(request), request.training, cancel):
+        report(step.detail)
+        found = step.result
+    if found is None:
+        raise BackendError("The estimate was stopped.", "Ask again.")
+    return found
+
+
+def estimate_words(found: Estimate) -> str:
+    """An estimate in a sentence, with its warning."""
+    cost = f"${found.cost_usd:.3g}" if found.cost_usd is not None else "cost unknown"
+    return (
+        f"{found.steps} steps, about {_duration(found.seconds)}, {cost} ({found.cost_basis}), "
+        f"{found.tokens_per_s:,.0f} tokens/s in {found.precision}, {found.peak_bytes / 1e6:,.0f} MB of memory. "
+        + found.note
+    ).strip()
+
+
+@contextmanager
+def interruptible(report: Report) -> Iterator[threading.Event]:
+    """What the first Ctrl-C, or SIGTERM, sets; a second one ends the program at once. For the main thread."""
+    cancel = threading.Event()
+
+    def stop(number: int, frame: object) -> None:
+        if cancel.is_set():
+            raise KeyboardInterrupt
+        cancel.set()
+        report("stopping; what was learned so far is kept")
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield cancel
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def unfinished(id: str, data: Path) -> Run:
+    """The training with this id, or the newest that can be resumed if `id` is "". Raises `BackendError` without one."""
+    if id:
+        return find_run(id, data)
+    run = next((run for run in runs(data) if run.resumable), None)
+    if run is None:
+        raise BackendError("There is no training to resume.", "Start one with `crossroads train PAIRS`.")
+    return run
+
+
+def carry_out(
+    settings: Settings, run: Run, cancel: threading.Event, report: Report, score: Path | None = None
+) -> dict[str, Any]:
+    """Train to the end, let base and adapter answer the held-out questions and those of `score`. Returns the record.
+
+    Raises `BackendError` if it was stopped, naming how to go on, or if it failed.
+    """
     samples = read_question_set(score) if score else []
-    raw = RawBackend(settings)
-    for loading in raw.load(threading.Event()):
-        report(loading.what)
-    options = replace(TrainingSettings(seed=settings.seed), **({"epochs": epochs} if epochs else {}))
-    report(f"training on {len(pairs)} pairs for {options.epochs} epochs")
-    for step in train(raw.base, pairs, settings.system_prompt, options, folder):
-        if step.step % 10 == 0 or step.step == step.steps:
-            left = step.seconds / max(step.step, 1) * (step.steps - step.step)
-            loss = "" if step.loss is None else f", loss {step.loss:.3f}"
-            report(f"step {step.step} of {step.steps}{loss}, about {left:.0f} s left")
-    _amend(folder, {"command": _command(pairs_file, name, epochs, adapters, score)})
+    trained = _trained(resume_run(settings, run, cancel), report)
+    run = find_run(run.id, settings.data)
+    if run.state != "finished":
+        raise BackendError(run.reason, f"Go on with `crossroads train --resume {run.id}`.")
+    assert trained is not None, "a finished training has an adapter"
+    held_out = [Sample(str(n), pair.question, pair.answer) for n, pair in enumerate(read_part(run, "held_out"), 1)]
+    asked = evenly(gradable(held_out), _SCORED) if held_out else []
+    found = {"held_out_score": _score(settings, trained.folder, asked, report)}
     if samples:
-        _score(settings, folder, samples, report)
-    card: dict[str, Any] = json.loads((folder / "card.json").read_text())
-    return {"name": name, "path": str(folder)} | card
+        facts = [sample for sample in samples if "single_fact" in sample.tags] or samples
+        amend_card(trained.folder, {"score": _score(settings, trained.folder, facts, report)})
+    losses = [one for one in history(run) if isinstance(one, StepRecord)]
+    return {
+        "name": run.name,
+        "path": str(trained.folder),
+        "losses": [[one.step, one.loss] for one in losses],
+        "held_out_losses": [[one.step, one.held_out_loss] for one in losses if one.held_out_loss is not None],
+        **found,
+        **read_card(trained.folder),
+    }
 
 
-def _command(pairs: Path, name: str, epochs: int | None, adapters: Path | None, score: Path | None) -> str:
+def _trained(steps: Iterator[TrainingProgress], report: Report) -> Trained | None:
+    """Train and say now and then how far it is."""
+    said_at, detail, trained = -_REPORT_S, "", None
+    began, first = time.monotonic(), None
+    for step in steps:
+        if isinstance(step.result, Trained):
+            trained = step.result
+        elif isinstance(step.result, TrainingNote):
+            report(step.result.sentence)
+        elif step.detail != detail:
+            report(step.detail)
+            detail, began, first = step.detail, time.monotonic(), step.done
+        elif isinstance(step.result, StepRecord):
+            last = step.done == step.total
+            if last or step.result.held_out_loss is not None or time.monotonic() - said_at > _REPORT_S:
+                said_at = time.monotonic()
+                report(_line(step.result, step.total, (said_at - began) / max(1, step.done - (first or 0))))
+    return trained
+
+
+def _line(step: StepRecord, total: int, seconds_per_step: float) -> str:
+    held_out = "" if step.held_out_loss is None else f", held-out loss {step.held_out_loss:.3f}"
+    left = _duration(seconds_per_step * (total - step.step))
+    return (
+        f"step {step.step} of {total}, loss {step.loss:.3f}{held_out}, {step.tokens_per_s:.0f} tokens/s, "
+        f"about {left} left"
+    )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
+
+
+def _command(request: TrainingRequest) -> str:
     """The command that makes this adapter again."""
-    options = {"--name": name, "--epochs": epochs, "--folder": adapters, "--score": score}
-    given = [str(word) for pair in options.items() if pair[1] is not None for word in pair]
-    return shlex.join(["crossroads", "train", str(pairs), *given])
+    options: dict[str, object] = {"--name": request.name}
+    for option, field in OPTIONS.items():
+        if (value := getattr(request.training, field)) != getattr(TrainingSettings(), field):
+            options[option] = value
+    options |= {"--sample": request.sample, "--folder": request.adapters, "--score": request.score}
+    words = [str(word) for option in options.items() if option[1] is not None for word in option]
+    return shlex.join(["crossroads", "train", str(request.pairs), *words])
 
 
-def _amend(folder: Path, more: dict[str, Any]) -> None:
-    card = json.loads((folder / "card.json").read_text())
-    (folder / "card.json").write_text(json.dumps(card | more, indent=1) + "\n")
+OPTIONS = {
+    "--method": "method",
+    "--epochs": "epochs",
+    "--rank": "rank",
+    "--alpha": "alpha",
+    "--layers": "layers",
+    "--batch": "batch",
+    "--learning-rate": "learning_rate",
+    "--held-out": "held_out_share",
+    "--split-by": "split_by",
+}
+"""The terminal's options, and the settings of a training that they set."""
 
 
-def _score(settings: Settings, folder: Path, samples: list[Sample], report: Callable[[str], None]) -> None:
-    """Base and adapter answer the questions in words that were not trained on; counts go into the card."""
+def _score(settings: Settings, folder: Path, asked: Sequence[Sample], report: Report) -> dict[str, int] | None:
+    """How many questions the base and the adapter answer right; None if there is nothing to ask."""
     from backends.fine_tuned.approach import FineTunedBackend
 
-    own = settings.fine_tuned.model_copy(update={"adapter": str(folder)})
-    settings = settings.model_copy(update={"fine_tuned": own, "temperature": 0.0, "max_tokens": 60})
-    asked = [sample for sample in samples if "single_fact" in sample.tags] or samples
+    if not asked:
+        return None
+    own = settings.fine_tuned.model_copy(update={"adapter": _named(folder, settings.data), "base_url": None})
+    settings = greedy(settings.model_copy(update={"fine_tuned": own}))
     score = {"questions": len(asked)}
     for label, backend in (("base", RawBackend(settings)), ("adapter", FineTunedBackend(settings))):
         report(f"{label} answers {len(asked)} questions")
-        score[label] = sum(is_right(answer_text(backend, settings, s.question), s) for s in asked)
-    _amend(folder, {"score": score})
+        score[label] = sum(is_right(answer_text(backend, settings, one.question), one) for one in asked)
+    return score
+
+
+def _named(folder: Path, data: Path) -> str:
+    """The adapter's name if it is in the catalogue, else its folder."""
+    return folder.name if adapter_folders(data).get(folder.name) == folder else str(folder)
 
 
 def answer_text(backend: Backend, settings: Settings, question: str) -> str:
@@ -85,3 +239,9 @@ def answer_text(backend: Backend, settings: Settings, question: str) -> str:
     *_, last = measured(backend, settings.question(question), threading.Event())
     assert isinstance(last, Answer)
     return last.text
+
+
+def training_settings(seed: int, **given: object) -> TrainingSettings:
+    """The defaults with what was given; None means that something was not. No live answers: nobody watches them."""
+    named: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    return replace(TrainingSettings(seed=seed, answers_every=0), **named)

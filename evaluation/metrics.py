@@ -19,17 +19,22 @@ def is_right(answer: str, sample: Sample) -> bool:
     the rule measures whether the fact was found, not the style.
     """
     if NOT_ANSWERED in sample.tags:
-        return refuses(_plain(answer))
+        return refuses(plain(answer))
     return bool(sample.key_facts) and all(holds(answer, group) for group in sample.key_facts)
 
 
 def holds(text: str, key_fact: Sequence[str]) -> bool:
     """True if `text` holds one of the alternatives of a key fact as a whole word; case and white space do not count."""
-    plain = _plain(text)
-    return any(_has(plain, alternative) for alternative in key_fact)
+    return holds_plain(plain(text), key_fact)
 
 
-def _plain(text: str) -> str:
+def holds_plain(text: str, key_fact: Sequence[str]) -> bool:
+    """The same for a text that went through `plain` already, to look for many facts in a long one."""
+    return any(_has(text, alternative) for alternative in key_fact)
+
+
+def plain(text: str) -> str:
+    """The text in lower case, with straight apostrophes and single spaces."""
     return " ".join(text.lower().replace("\u2019", "'").split())
 
 

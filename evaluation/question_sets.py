@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,18 @@ def parse_question_set(name: str, content: bytes) -> list[Sample]:
     if not samples:
         raise BackendError(f"{name} has no questions.", "It needs a column question with at least one row.")
     return samples
+
+
+def evenly(samples: Sequence[Sample], most: int) -> list[Sample]:
+    """At most so many of the samples, in their order and evenly spread over the set: every part of it has its share."""
+    count = min(max(most, 0), len(samples))
+    return [samples[place * len(samples) // count] for place in range(count)]
+
+
+def some_of(samples: Sequence[Sample], most: int, name: str) -> tuple[list[Sample], str]:
+    """The samples that `evenly` takes, and the set's name, which says so if they are not all."""
+    some = evenly(samples, most)
+    return some, name if len(some) == len(samples) else f"{len(some)} of {len(samples)} of {name}"
 
 
 def _jsonl(text: str) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from backends.base import Answer, Passage
+from backends.base import Answer, Attempt, Passage
 from backends.rag.evidence import SentenceEvidence, evidence
 
 if TYPE_CHECKING:
@@ -45,6 +45,23 @@ def answer_record(answer: Answer, question: str) -> dict[str, Any]:
         "sources": [passage_record(passage) for passage in answer.sources],
         "evidence": [evidence_record(sentence) for sentence in found],
         "notes": list(answer.notes),
+        "attempts": [attempt_record(attempt) for attempt in answer.attempts],
+    }
+
+
+def attempt_record(attempt: Attempt) -> dict[str, Any]:
+    """One request: when it began and how long it lasted (seconds), how it ended, the wait after it, what it cost."""
+    usage, cost = attempt.usage, attempt.cost
+    return {
+        "number": attempt.number,
+        "began_s": attempt.began_s,
+        "lasted_s": attempt.lasted_s,
+        "status": attempt.status,
+        "fault": attempt.fault or None,
+        "waited_s": attempt.waited_s,
+        "prompt_tokens": usage.prompt_tokens if usage else None,
+        "completion_tokens": usage.completion_tokens if usage else None,
+        "cost_usd": None if cost is None or cost.usd is None else f"{cost.usd:f}",
     }
 
 

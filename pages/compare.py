@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from backends import APPROACHES
+from backends import approaches
 from ui import overview
 from ui.answer_column import AnswerColumn
 from ui.approaches import look_of
@@ -18,7 +18,8 @@ PAGE = "compare"
 COLUMN_WIDTH = 302  # pixels: four fit beside each other at 1440, two at 800
 
 open_page("Crossroads", "One question, four ways to use a language model: answers, latency and cost side by side.")
-ask_box(PAGE, APPROACHES, choose=True)
+APPROACHES = approaches(settings())
+draw_spent = ask_box(PAGE, APPROACHES, choose=True)
 
 comparison = live(PAGE)
 intro = st.empty()  # what is left empty here clears at once; Streamlit would let old elements fade until the end
@@ -50,6 +51,7 @@ while not comparison.wait(0.1):
     for column in comparison.columns:
         columns[column.approach].draw(column)
 stop.empty()
+draw_spent()
 marked = overview.best(comparison.answers)
 for column in comparison.columns:
     columns[column.approach].draw(column, overview.marks_of(column.approach, marked), comparison.question.text)

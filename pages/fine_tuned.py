@@ -1,5 +1,13 @@
-"""The page of the fine_tuned approach."""
+"""The page of the fine_tuned approach: ask it, bring pairs, train on them, and see what was learned."""
 
-from ui.approach_page import approach_page
+from ui.approach_page import ask_section
+from ui.approaches import look_of
+from ui.fine_tuned.sections import chosen_section, draw_section
+from ui.shell import open_page
 
-approach_page("fine_tuned")
+look = look_of("fine_tuned")
+open_page(look.name, look.what)
+if (section := chosen_section()) == "Ask":
+    ask_section("fine_tuned")
+else:
+    draw_section(section)

@@ -1,5 +1,12 @@
-"""The page of the paid_api approach."""
+"""The page of the paid_api approach, for each of its connections."""
 
-from ui.approach_page import approach_page
+from backends.connections import approach_of
+from ui.approach_page import ask_section
+from ui.approaches import look_of
+from ui.connections import chosen_connection
+from ui.resources import settings
+from ui.shell import open_page
 
-approach_page("paid_api")
+look = look_of("paid_api")
+open_page(look.name, look.what)
+ask_section(approach_of(chosen_connection(settings())))

@@ -14,6 +14,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from typer.testing import CliRunner, Result
 
+from backends.ledger import entries
 from crossroads import app
 from tests.backends.openai_server import STOP, USAGE, sse, text_chunk
 
@@ -37,7 +38,7 @@ PROMISED = {
     "cost_basis",
     "sources",
 }
-ADDED = {"stand_in", "retry_s", "notes", "evidence"}
+ADDED = {"stand_in", "retry_s", "notes", "evidence", "attempts"}
 DURATIONS = ["queued_s", "load_s", "retrieval_s", "ttft_s", "latency_s", "tokens_per_s"]
 EMPTY = "The question is empty. Type a question first."
 
@@ -241,6 +242,22 @@ def test_people_read_why_it_failed() -> None:
     assert "cost unknown (scripted: no usage)" in result.stdout
 
 
+def test_every_answer_is_recorded(tmp_path: Path) -> None:
+    asked("hello there", "--set", f"data={tmp_path}")
+    asked("please fail", "--approach", "raw", "--set", f"data={tmp_path}")
+    recorded = [(entry.approach, entry.status, entry.kind) for entry in entries(tmp_path)]
+    assert sorted(recorded[:4]) == sorted((approach, "ok", "scripted") for approach in APPROACHES)
+    assert recorded[4:] == [("raw", "error", "scripted")]
+
+
+def test_a_damaged_ledger_is_told_and_stops_no_answer(tmp_path: Path) -> None:
+    (tmp_path / "ledger.sqlite").write_bytes(b"no database" * 1000)
+    result = run("ask", "hello", "--approach", "raw", "--set", f"data={tmp_path}")
+    assert result.exit_code == 0
+    assert "raw heard: hello" in result.stdout
+    assert result.stderr.count("The ledger ledger.sqlite is damaged, so answers are not recorded.") == 1
+
+
 def test_progress_goes_to_standard_error_only() -> None:
     result = run("ask", "hello", "--approach", "raw", "--approach", "paid_api", "--json")
     json.loads(result.stdout)
@@ -356,7 +373,7 @@ def test_the_program_asks_and_writes_nothing_but_json(tmp_path: Path) -> None:
     finished = program("ask", "hello", "--json")
     assert finished.returncode == 0
     assert column(json.loads(finished.stdout)["answers"], "text") == [f"{name} heard: hello " for name in APPROACHES]
-    assert not list(tmp_path.rglob("*"))
+    assert {file.name for file in tmp_path.rglob("*")} == {"data", "ledger.sqlite", "ledger.lock"}
 
 
 def test_a_megabyte_from_standard_input_is_refused_in_every_column() -> None:

@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from backends.base import Answer
+from backends.connections import name_in
 from backends.live import Column
 from backends.rag.evidence import cited
 from backends.warm_up import TURN
@@ -30,10 +31,11 @@ _TEXT_HEIGHT = 220
 class AnswerColumn:
     """Placeholders of one column, filled again and again without anything jumping."""
 
-    def __init__(self, area: DeltaGenerator, approach: str, *, text_height: int = _TEXT_HEIGHT) -> None:
-        look = look_of(approach)
+    def __init__(
+        self, area: DeltaGenerator, approach: str, *, title: str | None = None, text_height: int = _TEXT_HEIGHT
+    ) -> None:
         with area:
-            st.markdown(f"#### {look.title}")
+            st.markdown(f"#### {title or look_of(approach).title}")
             self._model = st.empty()
             self._state = st.empty()
             with st.container(height=text_height, border=False, key=None):
@@ -106,9 +108,8 @@ def state_line(column: Column) -> str:
                 waited = f"{time.monotonic() - loading.since:.0f}"
                 of = f" of about {loading.expected_s:.0f}" if loading.expected_s else ""
                 return f":gray-badge[:material/hourglass_empty: {escaped(loading.what)} \u00b7 {waited}{of} s]"
-            behind = escaped(LOOKS[first].name if first in LOOKS else first) + (
-                f" and {len(more)} more" if more else ""
-            )
+            known = first in LOOKS or name_in(first)
+            behind = escaped(look_of(first).name if known else first) + (f" and {len(more)} more" if more else "")
             return f":gray-badge[:material/hourglass_empty: queued behind {behind}]"
         case "loading":
             of = f" of about {column.expected_s:.0f}" if column.expected_s else ""
@@ -117,6 +118,9 @@ def state_line(column: Column) -> str:
             doing = escaped(column.detail) or (
                 "passages found, reading them" if column.sources else "reading the question"
             )
+            if column.until is not None:
+                left = max(column.until - time.monotonic(), 0.0)
+                return f":orange-badge[:material/timer: {doing} in {left:.0f} s]"
             return f":blue-badge[:material/psychology: {doing} \u00b7 {spent} s]"
         case "writing":
             return f":blue-badge[:material/edit: writing \u00b7 {spent} s]"

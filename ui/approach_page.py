@@ -5,10 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from backends.base import Answer
-from ui import settings_panel
+from backends.connections import name_in
+from ui import numbers, settings_panel
 from ui.answer_column import AnswerColumn
 from ui.approaches import look_of
 from ui.ask_box import ask_box, stop_button
+from ui.connections import connection_panel
 from ui.resources import live, settings
 from ui.shell import open_page
 from ui.stand_in_offer import stand_in_offer
@@ -37,13 +39,22 @@ def ask_section(approach: str) -> None:
         _explain(approach)
         with st.container(border=True):
             st.markdown("##### Settings of this approach")
-            settings_panel.PANELS[approach](settings())
+            _panel(approach)
         if approach == "paid_api":
             comparison = live(approach)
             stand_in_offer(settings(), comparison.question.text if comparison else None, approach)
     with main:
-        ask_box(approach, (approach,))
+        draw_spent = ask_box(approach, (approach,))
         _answer(approach)
+        draw_spent()
+
+
+def _panel(approach: str) -> None:
+    name = name_in(approach)
+    if name is None:
+        settings_panel.PANELS[approach](settings())
+    else:
+        connection_panel(settings(), name)
 
 
 def _explain(approach: str) -> None:
@@ -89,6 +100,27 @@ def _inside(answer: Answer) -> None:
         "finish reason": answer.finish_reason,
     }
     st.table({name: str(value) if value is not None else "\u2014" for name, value in counted.items()})
+    if len(answer.attempts) > 1:
+        _attempts(answer)
     for trace in answer.traces:
         with st.expander(_TRACES.get(trace.name, trace.name), expanded=trace.name in ("prompt", "request")):
             st.code(trace.value, language=None, wrap_lines=True)
+
+
+def _attempts(answer: Answer) -> None:
+    """Every request with its time and cost; only the last one is latency."""
+    st.markdown("**Attempts**")
+    st.table(
+        [
+            {
+                "Attempt": str(one.number),
+                "Began after": numbers.seconds(one.began_s),
+                "Lasted": numbers.seconds(one.lasted_s),
+                "Ended": escaped(one.fault) or "answered",
+                "Then waited": numbers.seconds(one.waited_s),
+                "Tokens": numbers.count(one.usage.completion_tokens if one.usage else None),
+                "Cost": escaped(numbers.dollars(one.cost.usd if one.cost else None)),
+            }
+            for one in answer.attempts
+        ]
+    )

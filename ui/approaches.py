@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import zlib
+from dataclasses import dataclass, replace
+
+from backends.connections import PAID_API, name_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +83,15 @@ LOOKS = {
 }
 
 
+_SHADES = ("#6b2fb3", "#a566e0", "#5a1f8f", "#b07ae8", "#7a4fd0", "#9a3fc4")
+"""Violets around the paid API's own, for named connections."""
+
+
 def look_of(approach: str) -> Look:
-    """How an approach looks; one that has no look of its own yet gets a plain one."""
+    """How an approach looks; a named connection is of the paid API's family, one without a look gets a plain one."""
+    if name := name_in(approach):
+        shade = _SHADES[zlib.crc32(name.encode()) % len(_SHADES)]
+        return replace(LOOKS[PAID_API], approach=approach, name=f"{LOOKS[PAID_API].name} \u00b7 {name}", hex=shade)
     return LOOKS.get(approach) or Look(
         approach, approach.replace("_", " ").capitalize(), ":material/extension:", "gray", "#5f6b7a", "", "", ""
     )

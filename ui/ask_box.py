@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from ui.approaches import look_of
-from ui.resources import ask, live
+from ui.resources import ask, live, settings
+from ui.spent import spent_today
+from ui.training_notice import training_notice
 
 SAMPLES = (
     "What is the fixed price for repairing an Ember One outside the warranty?",
@@ -40,8 +42,17 @@ def _stop(page: str) -> None:
         running.stop()
 
 
-def ask_box(page: str, approaches: Sequence[str], *, choose: bool = False) -> None:
-    """Draw the box. Asking happens in callbacks, so a click in mid-stream never asks twice."""
+def ask_box(page: str, approaches: Sequence[str], *, choose: bool = False) -> Callable[[], None]:
+    """Draw the box. Asking happens in callbacks, so a click in mid-stream never asks twice.
+
+    Call what is returned once answers are there: it draws what was spent today anew.
+    """
+
+    def draw_spent() -> None:
+        with spent:
+            spent_today(settings(), _chosen(page, approaches))
+
+    training_notice()
     with st.form(f"form:{page}", border=True):
         st.text_area(
             "Your question", height=80, key=f"question:{page}", placeholder="Ask something, or click a sample below."
@@ -65,6 +76,7 @@ def ask_box(page: str, approaches: Sequence[str], *, choose: bool = False) -> No
                     key=f"chosen:{page}",
                     label_visibility="collapsed",
                 )
+            spent = st.empty()
     st.pills(
         "Or click a sample question",
         SAMPLES,
@@ -72,6 +84,8 @@ def ask_box(page: str, approaches: Sequence[str], *, choose: bool = False) -> No
         on_change=_ask_sample,
         args=(page, approaches),
     )
+    draw_spent()
+    return draw_spent
 
 
 def stop_button(page: str) -> DeltaGenerator:

@@ -25,6 +25,7 @@ def navigate() -> Page:
         [
             st.Page(_PAGES / "compare.py", title="Compare", icon=":material/signpost:", default=True),
             *(st.Page(_PAGES / f"{look.approach}.py", title=look.name, icon=look.icon) for look in LOOKS.values()),
+            st.Page(_PAGES / "costs.py", title="Costs", icon=":material/payments:"),
         ],
         position="top",
     )

@@ -37,3 +37,8 @@ def rate(value: float | None) -> str:
 def count(value: int | None) -> str:
     """A whole number."""
     return UNKNOWN if value is None else f"{value:,}"
+
+
+def figure(value: float | Decimal | None) -> str:
+    """A number without a unit."""
+    return UNKNOWN if value is None else _three(float(value))

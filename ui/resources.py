@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 import backends
 from backends import stand_in
-from backends.base import Backend, BackendError
+from backends.base import Answer, Backend, BackendError
+from backends.ledger import recorder
 from backends.live import LiveComparison
 from backends.settings import Settings, load_settings
 from backends.stand_in_start import StandInStart
@@ -42,8 +43,8 @@ def settings() -> Settings:
 
 def override(name: str, value: Any) -> None:
     """Change a setting for this browser session. A new address of a server comes without the old key."""
-    if name.endswith(".base_url") and overrides().get(name) != value:
-        overrides().pop(name.replace(".base_url", ".api_key"), None)
+    if name.endswith((".base_url", ".provider")) and overrides().get(name) != value:
+        overrides().pop(f"{name.rpartition('.')[0]}.api_key", None)
     if value in (None, ""):
         overrides().pop(name, None)
     else:
@@ -66,10 +67,14 @@ def live(page: str) -> LiveComparison | None:
 def ask(page: str, approaches: Sequence[str], text: str) -> None:
     """Start a comparison for `page`; one that is still running there is stopped."""
     current = settings()
+    ask_backends(page, [backends.make(approach, current) for approach in approaches], text, recorder(current))
+
+
+def ask_backends(page: str, made: Sequence[Backend], text: str, on_answer: Callable[[Answer], None]) -> None:
+    """Start a comparison of backends that were made already; one that is still running on `page` is stopped."""
     if previous := live(page):
         previous.stop()
-    made: list[Backend] = [backends.make(approach, current) for approach in approaches]
-    st.session_state[_LIVE][page] = LiveComparison(made, current.question(text), hold=True)
+    st.session_state[_LIVE][page] = LiveComparison(made, settings().question(text), hold=True, on_answer=on_answer)
 
 
 @st.cache_resource(show_spinner=False)

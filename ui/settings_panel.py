@@ -21,15 +21,16 @@ def _apply(name: str, key: str) -> None:
     override(name, st.session_state[key])
 
 
-def _bound(name: str) -> dict[str, Any]:
+def bound(name: str) -> dict[str, Any]:
+    """What binds a widget to the setting of that name."""
     key = f"setting:{name}"
     return {"key": key, "on_change": _apply, "args": (name, key)}
 
 
 def generation(current: Settings) -> None:
     """The settings that every approach shares."""
-    st.text_area("System prompt", current.system_prompt, height=100, **_bound("system_prompt"))
-    st.number_input("Answer length, at most (tokens)", 1, 32_000, current.max_tokens, 20, **_bound("max_tokens"))
+    st.text_area("System prompt", current.system_prompt, height=100, **bound("system_prompt"))
+    st.number_input("Answer length, at most (tokens)", 1, 32_000, current.max_tokens, 20, **bound("max_tokens"))
     st.slider(
         "Temperature",
         0.0,
@@ -37,7 +38,7 @@ def generation(current: Settings) -> None:
         current.temperature,
         0.1,
         help="0 always takes the likeliest token, so the same question gets the same answer.",
-        **_bound("temperature"),
+        **bound("temperature"),
     )
     st.number_input(
         "Machine rate (USD per hour)",
@@ -47,7 +48,7 @@ def generation(current: Settings) -> None:
         0.01,
         format="%.2f",
         help="Your assumption of what this machine costs; local answers are charged latency times this rate.",
-        **_bound("machine_usd_per_hour"),
+        **bound("machine_usd_per_hour"),
     )
 
 
@@ -57,10 +58,10 @@ def raw(current: Settings) -> None:
         "Model (Hub id or local folder)",
         current.raw.model,
         help="Also the base of the fine-tuned and RAG columns. Only safetensors weights are loaded.",
-        **_bound("raw.model"),
+        **bound("raw.model"),
     )
     devices = ("auto", "cpu", "cuda", "mps")
-    st.selectbox("Device", devices, devices.index(current.raw.device), **_bound("raw.device"))
+    st.selectbox("Device", devices, devices.index(current.raw.device), **bound("raw.device"))
 
 
 def fine_tuned(current: Settings) -> None:
@@ -70,7 +71,7 @@ def fine_tuned(current: Settings) -> None:
     names = list(adapter_folders(current.data))
     chosen = current.fine_tuned.adapter
     options = names if chosen in names else [*names, chosen]
-    st.selectbox("Adapter", options, options.index(chosen), **_bound("fine_tuned.adapter"))
+    st.selectbox("Adapter", options, options.index(chosen), **bound("fine_tuned.adapter"))
     st.number_input(
         "Spread the training cost over (answers)",
         1,
@@ -78,46 +79,44 @@ def fine_tuned(current: Settings) -> None:
         current.fine_tuned.answers_per_training,
         1000,
         help="Your assumption: how many answers one training serves.",
-        **_bound("fine_tuned.answers_per_training"),
+        **bound("fine_tuned.answers_per_training"),
     )
+    with st.expander("Let a server answer instead", expanded=bool(current.fine_tuned.base_url)):
+        _served(current, names)
 
 
-def paid_api(current: Settings) -> None:
-    """Model, address and key. The key stays in this browser session and belongs to the address."""
-    from backends import pricing
-
-    known = pricing.models("openai")
-    chosen = current.paid_api.model
-    options = known if chosen in known else [chosen, *known]
-    st.selectbox(
-        "Model",
-        options,
-        options.index(chosen),
-        accept_new_options=True,
-        help="Type a name that is not in the list for other servers.",
-        **_bound("paid_api.model"),
-    )
+def _served(current: Settings, names: list[str]) -> None:
+    """A server with the merged model: where, what it calls the model, and which adapter it is said to be."""
+    chosen = current.fine_tuned
     st.text_input(
         "Base URL",
-        current.paid_api.base_url or "",
-        placeholder="https://api.openai.com/v1",
-        help="Any OpenAI-compatible server. A key is only ever sent to the address it was entered for.",
-        **_bound("paid_api.base_url"),
+        chosen.base_url or "",
+        placeholder="http://127.0.0.1:8000/v1",
+        help="Any OpenAI-compatible server with the exported model. Empty: the adapter above answers on this machine.",
+        **bound("fine_tuned.base_url"),
     )
-    held = "paid_api.api_key" in overrides()
+    st.text_input(
+        "The model's name there",
+        chosen.served_model or "",
+        help="`transformers serve` takes the folder's path, vLLM the name that it was started with.",
+        **bound("fine_tuned.served_model"),
+    )
+    options = [None, *names]
+    st.selectbox(
+        "Said to be the adapter",
+        options,
+        options.index(chosen.served_adapter) if chosen.served_adapter in names else 0,
+        format_func=lambda name: name or "not stated",
+        help="Nobody can see from here which weights a server holds, so answers say that this is not verified.",
+        **bound("fine_tuned.served_adapter"),
+    )
     st.text_input(
         "API key",
         type="password",
         autocomplete="off",
-        placeholder="kept for this browser session" if held else "",
-        help="Kept in memory for this browser session alone. Or set OPENAI_API_KEY in the environment or .env.",
-        **_bound("paid_api.api_key"),
-    )
-    st.toggle(
-        "The server computes on this machine",
-        current.paid_api.on_this_machine,
-        help="It then waits its turn like the local approaches, so that no column slows another one down.",
-        **_bound("paid_api.on_this_machine"),
+        placeholder="kept for this browser session" if "fine_tuned.api_key" in overrides() else "",
+        help="Only ever sent to the address it was entered for. Kept in memory for this browser session alone.",
+        **bound("fine_tuned.api_key"),
     )
 
 
@@ -126,10 +125,10 @@ def rag(current: Settings) -> None:
     from ui.rag.collections import names_of
 
     names = names_of(current)
-    st.selectbox("Collection", names, names.index(current.rag.collection), **_bound("rag.collection"))
+    st.selectbox("Collection", names, names.index(current.rag.collection), **bound("rag.collection"))
     modes = list(SEARCH_MODES)
     st.selectbox(
-        "Search", modes, modes.index(current.rag.mode), format_func=SEARCH_MODES.__getitem__, **_bound("rag.mode")
+        "Search", modes, modes.index(current.rag.mode), format_func=SEARCH_MODES.__getitem__, **bound("rag.mode")
     )
     if current.rag.mode in ("fused", "reranked"):
         st.slider(
@@ -139,11 +138,11 @@ def rag(current: Settings) -> None:
             min(current.rag.keyword_weight, 1.0),
             0.05,
             help="What the best keyword match adds to its cosine similarity. 0 searches by meaning alone.",
-            **_bound("rag.keyword_weight"),
+            **bound("rag.keyword_weight"),
         )
     if current.rag.mode == "reranked":
         reranker(current)
-    st.slider("Passages in the prompt", 1, 10, min(current.rag.k, 10), **_bound("rag.k"))
+    st.slider("Passages in the prompt", 1, 10, min(current.rag.k, 10), **bound("rag.k"))
     st.slider(
         "Least similarity",
         0.0,
@@ -151,10 +150,10 @@ def rag(current: Settings) -> None:
         max(current.rag.min_score, 0.0),
         0.05,
         help="Cosine similarity that the best passage must reach. If none does, the documents do not say.",
-        **_bound("rag.min_score"),
+        **bound("rag.min_score"),
     )
     writers = ("raw", "fine_tuned", "paid_api")
-    st.selectbox("Written by", writers, writers.index(current.rag.generator), **_bound("rag.generator"))
+    st.selectbox("Written by", writers, writers.index(current.rag.generator), **bound("rag.generator"))
 
 
 def reranker(current: Settings) -> None:
@@ -164,8 +163,8 @@ def reranker(current: Settings) -> None:
         current.rag.reranker or "",
         placeholder="cross-encoder/ms-marco-MiniLM-L6-v2",
         help="A cross-encoder reads question and passage together. Only safetensors weights are loaded.",
-        **_bound("rag.reranker"),
+        **bound("rag.reranker"),
     )
 
 
-PANELS = {"raw": raw, "fine_tuned": fine_tuned, "paid_api": paid_api, "rag": rag}
+PANELS = {"raw": raw, "fine_tuned": fine_tuned, "rag": rag}

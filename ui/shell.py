@@ -7,6 +7,7 @@ import time
 import streamlit as st
 
 from ui import settings_panel
+from ui.costs.ledger_fault import unrecorded_once
 from ui.navigation import ensure_frame
 from ui.resources import settings, warm_up
 from ui.text import escaped
@@ -26,6 +27,7 @@ def open_page(title: str, caption: str) -> None:
         st.info("Answers come from a script, not from models.", icon=":material/theater_comedy:")
     else:
         _readiness()
+    unrecorded_once(current)
 
 
 def _readiness() -> None:

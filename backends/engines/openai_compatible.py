@@ -5,13 +5,27 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from backends.base import BackendError, BackendEvent, Finished, Note, Question, Retry, TextDelta, Trace, Usage
+from backends.base import (
+    AttemptEnded,
+    AttemptStarted,
+    BackendError,
+    BackendEvent,
+    Finished,
+    Note,
+    Question,
+    Retry,
+    TextDelta,
+    Trace,
+    Usage,
+    Waiting,
+)
 from backends.engines.remote_connection import NO_KEY, Connection, check
 from backends.engines.remote_faults import Fault, fault_of, seconds, sent_nothing
+from backends.engines.remote_limit import Limit, Place, limit_of
 from backends.engines.remote_pacing import Pacing
 from backends.engines.remote_request import REFUSED, refused_parameter, request_body
 from backends.engines.remote_stream import Attempt, Broken, Chunk
@@ -92,26 +106,60 @@ class OpenAICompatibleEngine:
         if ignored := [name for name in ("temperature", "seed") if name in progress.refused]:
             yield Note(f"{self.connection.model} does not take {' or '.join(ignored)}; its own defaults apply.")
         traced: dict[str, Any] = {}
-        while True:
-            body = request_body(self.connection, messages, question, progress.refused)
-            if body != traced:
-                traced = body
-                yield Trace("request", self._shown(body))
-            try:
-                yield from self._attempt(body, progress, cancel)
-            except _Failed as failed:
-                fault = failed.fault
-            else:
-                break
-            try:
+        limit = limit_of(self.connection.base_url, self.connection.key, self.connection.max_at_once)
+        try:
+            while True:
+                body = request_body(self.connection, messages, question, progress.refused)
+                if body != traced:
+                    traced = body
+                    yield Trace("request", self._shown(body))
+                place = yield from self._place(limit, progress, cancel)
+                fault = yield from self._counted(limit, place, body, progress, cancel)
+                if fault is None:
+                    break
                 yield from self._before_next(fault, body, progress, cancel)
-            except _Cancelled:
-                progress.finish_reason = "cancelled"
-                break
+        except _Cancelled:
+            progress.finish_reason = "cancelled"
         yield from self._end(progress)
 
+    def _place(
+        self, limit: Limit, progress: _Progress, cancel: threading.Event
+    ) -> Generator[BackendEvent, None, Place]:
+        """Wait until one more request may be under way; the deadline waits too. Raises `_Cancelled`."""
+        place = limit.try_enter()
+        if place is None:
+            yield Waiting(f"other questions to {self.connection.where} go first", for_a_place=True)
+            began = self._pacing.clock()
+            place = limit.enter(cancel)
+            progress.deadline += self._pacing.clock() - began
+        if place is None:
+            raise _Cancelled
+        return place
+
+    def _counted(
+        self, limit: Limit, place: Place, body: Mapping[str, Any], progress: _Progress, cancel: threading.Event
+    ) -> Generator[BackendEvent, None, Fault | None]:
+        """One request with its beginning and end; returns what went wrong, None if nothing did."""
+        fault: Fault | None = None
+        progress.usage, progress.chunks, whole = None, 0, False
+        try:
+            yield AttemptStarted()
+            yield from self._attempt(body, progress, cancel)
+            whole = True
+        except _Failed as failed:
+            fault = failed.fault
+        finally:
+            limit.leave(place, refused=fault is not None and fault.status == 429, succeeded=whole)
+        if progress.finish_reason == "cancelled":
+            yield AttemptEnded("stopped")
+            return None
+        usage, _ = reported_usage(progress.usage)
+        known = usage if usage.source else None
+        yield AttemptEnded(fault.short, fault.status, known, fault.sent) if fault else AttemptEnded(usage=known)
+        return fault
+
     def _attempt(self, body: Mapping[str, Any], progress: _Progress, cancel: threading.Event) -> Iterator[BackendEvent]:
-        """One request; raises `_Failed`, or `BackendError` at the deadline."""
+        """One request; raises `_Failed`, also at the deadline."""
         clock = self._pacing.clock
         attempt = Attempt(self.connection, body, progress.deadline - clock(), self._tls)
         attempt.start()
@@ -122,7 +170,7 @@ class OpenAICompatibleEngine:
                     return
                 remaining_s = progress.deadline - clock()
                 if remaining_s <= 0:
-                    raise self._too_late(progress)
+                    raise _Failed(self._too_late(progress))
                 item = attempt.next(min(remaining_s, _LOOK_UP_S))
                 if isinstance(item, Chunk):
                     yield from self._take(item, progress)
@@ -173,6 +221,7 @@ class OpenAICompatibleEngine:
         attempt = f"attempt {progress.number} of {attempts}"
         wait_s, why = self._wait_s(fault, progress)
         yield Note(f"{fault.short.capitalize()}, waiting {seconds(wait_s)}{why} ({attempt}).")
+        yield Waiting(f"{fault.short}, {attempt}", self._pacing.clock() + wait_s)
         if self._pacing.wait(cancel, wait_s) or cancel.is_set():
             raise _Cancelled
         yield Retry(f"{attempt.capitalize()} begins.")
@@ -214,10 +263,11 @@ class OpenAICompatibleEngine:
             )
         yield Finished(usage if progress.finish_reason != "cancelled" else Usage(), progress.finish_reason)
 
-    def _too_late(self, progress: _Progress) -> BackendError:
+    def _too_late(self, progress: _Progress) -> Fault:
         limit = seconds(self.connection.deadline_s)
         what = "did not finish its answer" if progress.began else "did not begin to answer"
-        return BackendError(
+        return Fault(
+            "the deadline passed",
             f"{self.connection.where} {what} within the deadline of {limit}.",
             f"Raise {self.connection.section}.deadline_s, or ask for a shorter answer with max_tokens.",
         )

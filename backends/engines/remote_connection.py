@@ -20,6 +20,11 @@ _METADATA_NAMES = {"metadata", "metadata.google.internal", "metadata.azure.inter
 _METADATA_ADDRESSES = {ipaddress.ip_address("fd00:ec2::254"), ipaddress.ip_address("100.100.100.200")}
 # A shorter "key" is a placeholder, and replacing it would garble words.
 _SHORTEST_SECRET = 4
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
+_OWN_HEADERS = {
+    *("accept", "accept-encoding", "authorization", "connection", "content-length", "content-type", "host"),
+    *("proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade", "user-agent"),
+}
 _KEY_LIKE = re.compile(r"\b(?:sk|pk|rk)-[\w*.\-]{6,}")
 
 
@@ -29,6 +34,8 @@ class Connection:
 
     `deadline_s` is the wall-clock limit of one answer with its retries, `max_retries` counts further attempts
     after the first; `key_variable` and `section` name, for error messages, where the key and the rest are set.
+    `headers` go with every request and are kept as secret as the key. `max_at_once` requests may be under way to this
+    server with this key.
     """
 
     base_url: str
@@ -40,6 +47,9 @@ class Connection:
     key_variable: str = "OPENAI_API_KEY"
     section: str = "paid_api"
     model_setting: str = "paid_api.model"
+    headers: tuple[tuple[str, SecretStr], ...] = ()
+    allow_private: bool = False
+    max_at_once: int = 8
 
     @property
     def key(self) -> str:
@@ -52,9 +62,10 @@ class Connection:
         return _netloc(self.base_url) or "the server"
 
     def redact(self, text: str) -> str:
-        """`text` without this key's value and without anything that looks like a key."""
-        if len(self.key) >= _SHORTEST_SECRET:
-            text = text.replace(self.key, "[key]")
+        """`text` without the values of this key and of the headers, and without anything that looks like a key."""
+        for secret in (self.key, *(value.get_secret_value() for _, value in self.headers)):
+            if len(secret) >= _SHORTEST_SECRET:
+                text = text.replace(secret, "[key]")
         return _KEY_LIKE.sub("[key]", text)
 
 
@@ -78,6 +89,8 @@ def check(connection: Connection) -> None:
         raise BackendError("The base URL contains ? or #.", "Give the address only, for example https://host/v1.")
     if is_forbidden(host):
         raise forbidden(connection.where)
+    if is_private(host) and not connection.allow_private:
+        raise private(connection)
     if not re.fullmatch(r"[\x21-\x7e]*", connection.key):
         raise BackendError(
             f"The key in {connection.key_variable} contains a blank or a character that cannot be sent.",
@@ -100,6 +113,31 @@ def is_forbidden(host: str) -> bool:
         return True
     address = _address(name)
     return address is not None and (address.is_link_local or address in _METADATA_ADDRESSES)
+
+
+def private(connection: Connection) -> BackendError:
+    """The refusal of an address of a private network that the settings do not allow."""
+    return BackendError(
+        f"{connection.where} is at an address of a private network, and those are only called where it is allowed.",
+        f"If you trust this server with the question and the key, set {connection.section}.allow_private=true.",
+    )
+
+
+def is_private(host: str) -> bool:
+    """Whether a host spells out an address of a private network (RFC 1918, 4193, 6598 and the like), not loopback."""
+    address = _address(host.lower().rstrip("."))
+    return address is not None and not (address.is_global or address.is_loopback or address.is_unspecified)
+
+
+def header_fault(name: str, value: str) -> str:
+    """Why a header cannot be sent with requests, or nothing. Never its value."""
+    if not _HEADER_NAME.fullmatch(name):
+        return "a header's name holds a character that cannot be sent"
+    if name.lower() in _OWN_HEADERS:
+        return f"the header {name} is set by the program itself; a key goes into api_key"
+    if not re.fullmatch(r"[\x20-\x7e]*", value):
+        return f"the header {name} holds a character that cannot be sent"
+    return ""
 
 
 def is_loopback(base_url: str) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from backends.base import BackendError
 from backends.engines.remote_connection import Connection
-from backends.engines.remote_stream import NotAStream
+from backends.engines.remote_stream import LARGEST_ANSWER_MB, NotAStream, TooLarge
 from backends.questions import visible
 
 WAIT_AND_RETRY = {408, 429, 500, 502, 503, 504, 529}
@@ -24,7 +24,10 @@ _MESSAGE_CHARACTERS = 300
 
 @dataclass(frozen=True)
 class Fault:
-    """One failed attempt. `short` names it in a note; `retry_after_s` is what the server asked for, if it did."""
+    """One failed attempt. `short` names it in a note; `retry_after_s` is what the server asked for, if it did.
+
+    `sent` is False if the request never reached the server.
+    """
 
     short: str
     cause: str
@@ -32,6 +35,7 @@ class Fault:
     retryable: bool = False
     retry_after_s: float | None = None
     status: int | None = None
+    sent: bool = True
     param: str | None = None
     message: str = ""
 
@@ -44,8 +48,16 @@ def fault_of(error: BaseException, connection: Connection, began: bool, now: flo
     """What `error` means. `began`: text had already arrived; `now`: wall-clock seconds, for a dated Retry-After."""
     import openai
 
-    if isinstance(error, BackendError):
-        return Fault("the address was refused", error.cause, error.next_step)
+    for link in _chain(error):  # the SDK wraps what is raised while it connects or reads
+        if isinstance(link, BackendError):
+            return Fault("the address was refused", link.cause, link.next_step, sent=False)
+        if isinstance(link, TooLarge):
+            return Fault(
+                "too large an answer",
+                f"{connection.where} sent more than {LARGEST_ANSWER_MB} MB, or compressed what it was asked to send "
+                "plain.",
+                "Lower max_tokens; if it stays, the server is not OpenAI-compatible.",
+            )
     if isinstance(error, NotAStream):
         return _not_a_stream(error, connection)
     if isinstance(error, openai.APIStatusError):
@@ -171,6 +183,7 @@ def _network(error: BaseException, connection: Connection, began: bool) -> Fault
                 "no secure connection",
                 f"No secure connection to {where} could be made ({connection.redact(str(reason))}).",
                 "Check that the address wants https, and the server's certificate.",
+                sent=False,
             )
         if isinstance(link, socket.gaierror):
             return Fault(
@@ -178,19 +191,23 @@ def _network(error: BaseException, connection: Connection, began: bool) -> Fault
                 f"The host name in {where} could not be found.",
                 "Check the base URL and the network connection.",
                 retryable=link.errno == socket.EAI_AGAIN,
+                sent=False,
             )
     if any(isinstance(link, httpx2.ConnectTimeout) for link in chain):
         limit = seconds(connection.connect_timeout_s)
         cause = f"{where} could not be reached within {limit}."
-        return Fault("no connection in time", cause, "Check the base URL and the network.", True)
+        return Fault("no connection in time", cause, "Check the base URL and the network.", True, sent=False)
     if any(isinstance(link, httpx2.ProxyError) for link in chain):
-        return Fault("the proxy refused", f"The proxy did not connect to {where}.", "Check the proxy settings.")
+        return Fault(
+            "the proxy refused", f"The proxy did not connect to {where}.", "Check the proxy settings.", sent=False
+        )
     if connecting:
         return Fault(
             "no connection",
             f"{where} does not accept connections.",
             "Check that the server runs and that the base URL is right.",
             retryable=True,
+            sent=False,
         )
     place = "in the middle of the answer" if began else "before the answer began"
     return Fault("a broken connection", f"The connection to {where} broke off {place}.", "Ask again.", retryable=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 0.5, 8.0
-"""The openai SDK's own backoff (its INITIAL_RETRY_DELAY and MAX_RETRY_DELAY)."""
+"""The openai SDK's own limits (its INITIAL_RETRY_DELAY and MAX_RETRY_DELAY)."""
 
 
 @dataclass(frozen=True)
@@ -25,5 +25,8 @@ class Pacing:
     wall_clock: Callable[[], float] = time.time
 
     def backoff_s(self, retry: int) -> float:
-        """Seconds to wait before the `retry`-th retry (1, 2, ...): doubling, less up to a quarter by chance."""
-        return min(FIRST_BACKOFF_S * 2.0 ** (retry - 1), LONGEST_BACKOFF_S) * (1 - 0.25 * self.jitter())
+        """Seconds to wait before the `retry`-th retry (1, 2, ...): by chance up to a limit that doubles.
+
+        "Full jitter" of M. Brooker, "Exponential backoff and jitter", AWS Architecture Blog (2015).
+        """
+        return min(FIRST_BACKOFF_S * 2.0 ** (retry - 1), LONGEST_BACKOFF_S) * (1 - self.jitter())

@@ -11,13 +11,22 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from backends.engines.remote_connection import NO_KEY, Connection, forbidden, is_forbidden, is_loopback
+from backends.base import BackendError
+from backends.engines.remote_connection import (
+    NO_KEY,
+    Connection,
+    forbidden,
+    is_forbidden,
+    is_loopback,
+    is_private,
+    private,
+)
 from backends.engines.remote_request import OPENAI_HOST
 
 if TYPE_CHECKING:
@@ -37,6 +46,14 @@ _HEADERS_FOR_ALL = {
 }
 # The thread's own timeout lies after the deadline, so that the waiting side always notices first.
 _GRACE_S = 1.0
+
+
+LARGEST_ANSWER_MB = 10
+"""What one answer may hold on the wire, error pages and lists of models included."""
+
+
+class TooLarge(Exception):
+    """The answer exceeds `LARGEST_ANSWER_MB`, or came compressed, so that its size cannot be told."""
 
 
 class NotAStream(Exception):
@@ -85,6 +102,7 @@ class Attempt:
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
         self._closed = False
+        self._direct = True
         self.thread = threading.Thread(target=self._run, name="remote-answer", daemon=True)
 
     def start(self) -> None:
@@ -152,7 +170,7 @@ class Attempt:
             trust_env=not is_loopback(self._connection.base_url),
             follow_redirects=False,
             timeout=timeout,
-            event_hooks={"request": [self._prepare]},
+            event_hooks={"request": [self._prepare], "response": [_limit]},
         )
 
     def _prepare(self, request: httpx2.Request) -> None:
@@ -161,20 +179,62 @@ class Attempt:
         if urlsplit(self._connection.base_url).hostname != OPENAI_HOST:
             for name in [name for name in request.headers if name.lower() not in _HEADERS_FOR_ALL]:
                 del request.headers[name]
+        request.headers["Accept-Encoding"] = "identity"
+        for name, value in self._connection.headers:
+            request.headers[name] = value.get_secret_value()
         request.headers["Authorization"] = f"Bearer {self._connection.key or NO_KEY}"
 
     def _trace(self, event: str, info: Mapping[str, Any]) -> None:
+        if event == "connection.connect_tcp.started":
+            host = urlsplit(self._connection.base_url).hostname or ""
+            self._direct = str(info.get("host", host)).strip("[]").lower() == host.lower()
         if event != "connection.connect_tcp.complete":
             return
         connected: socket.socket = info["return_value"].get_extra_info("socket")
-        if is_forbidden(str(connected.getpeername()[0])):
+        try:
+            self._check_address(str(connected.getpeername()[0]))
+        except BackendError:
             connected.close()
-            raise forbidden(self._connection.where)
+            raise
         with self._lock:
             # A duplicate stays valid when TLS wraps the socket, and shutting it down ends the connection itself.
             self._sockets.append(connected.dup())
             if self._closed:
                 self._sockets[-1].shutdown(socket.SHUT_RDWR)
+
+    def _check_address(self, address: str) -> None:
+        """What a name turned out to be. A proxy may well have a private address: it then looks the name up itself."""
+        if is_forbidden(address):
+            raise forbidden(self._connection.where)
+        if self._direct and is_private(address) and not self._connection.allow_private:
+            raise private(self._connection)
+
+
+def _limit(response: httpx2.Response) -> None:
+    """Stop reading at `LARGEST_ANSWER_MB`."""
+    import httpx2
+
+    if response.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        raise TooLarge
+    whole = response.stream
+    assert isinstance(whole, httpx2.SyncByteStream)
+
+    class Limited(httpx2.SyncByteStream):
+        def __init__(self, pieces: httpx2.SyncByteStream) -> None:
+            self._pieces = pieces
+
+        def __iter__(self) -> Iterator[bytes]:
+            size = 0
+            for piece in self._pieces:
+                size += len(piece)
+                if size > LARGEST_ANSWER_MB * 1_000_000:
+                    raise TooLarge
+                yield piece
+
+        def close(self) -> None:
+            self._pieces.close()
+
+    response.stream = Limited(whole)
 
 
 def _check_is_stream(stream: Any) -> None:

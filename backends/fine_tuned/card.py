@@ -8,8 +8,13 @@ What `card.json` may hold; a card from elsewhere may lack any of it or hold some
     data                            pairs (their number), sha256 over them, held_out (number of pairs kept aside)
     created                         when training ended, ISO 8601 with its offset
     steps, final_loss, seconds, tokens_per_s, precision, device, versions
+    best_step, held_out_loss        the step whose state was kept, and its loss on the held-out part
+    run                             the id of the training, whose folder has its pairs
     cost_usd, cost_basis            the training's cost as text, and the reckoning in words
-    score                           questions, base, adapter: how many were asked and answered right
+    score                           questions, base, adapter: how many were asked and answered right; question_set:
+                                    where they came from
+    forgetting                      known_by_base, kept: general questions that the base answers right, and of these
+                                    how many the adapter does
     command                         what trains this adapter again
     sha256                          of adapter_model.safetensors
 """
@@ -135,10 +140,14 @@ def _rows(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     found = score(card)
     if found:
         yield "right answers", f"{found.adapter} of {found.questions}; the base {found.base}"
+    if forgetting := _object(card, "forgetting"):
+        yield "general questions", ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in forgetting.items())
     names = (
         "created",
         "steps",
+        "best_step",
         "final_loss",
+        "held_out_loss",
         "seconds",
         "tokens_per_s",
         "cost_usd",

@@ -77,13 +77,16 @@ def draft_pairs(
     yield drafts.progress(max(drafts.done - 1, 0), "stopped" if drafts.done < len(chunks) else "done")
 
 
+def draft_question(chunk: SourceChunk, per_chunk: int) -> Question:
+    """What a backend is asked about a chunk."""
+    return Question(draft_prompt(chunk, per_chunk), SYSTEM_PROMPT, _TOKENS_PER_PAIR * per_chunk)
+
+
 def _asked(
     chunk: SourceChunk, backend: Backend, cancel: threading.Event, drafts: _Drafts, position: int
 ) -> Generator[DraftProgress, None, Answer]:
     """The answer about one chunk; yields what it is waiting for."""
-    tokens = _TOKENS_PER_PAIR * drafts.per_chunk
-    question = Question(draft_prompt(chunk, drafts.per_chunk), SYSTEM_PROMPT, tokens)
-    for event in measured(backend, question, cancel):
+    for event in measured(backend, draft_question(chunk, drafts.per_chunk), cancel):
         if isinstance(event, Loading):
             yield drafts.progress(position, event.what)
         elif isinstance(event, Answer):

@@ -49,6 +49,7 @@ class ServedFineTunedBackend(Backend):
                 key_variable=_KEY,
                 section="fine_tuned",
                 model_setting="fine_tuned.served_model",
+                allow_private=chosen.allow_private,
             )
         )
 

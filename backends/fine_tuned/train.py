@@ -1,242 +1,246 @@
-"""Trains a LoRA adapter (Hu et al. 2021, arXiv:2106.09685) on question/answer pairs.
-
-The loss counts the answer's tokens only; prompts use the model's own chat template and the system prompt in
-force, so that training sees what the comparison will ask.
-"""
+"""Trainings from begin to end: `new_run` checks one and writes it down, `train_run` and `resume_run` carry it out."""
 
 from __future__ import annotations
 
-import copy
-import importlib.metadata
-import json
-import os
+import contextlib
 import shutil
 import threading
-import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from backends.base import BackendError, Question
-from backends.engines import inference
-from backends.engines.local_model import LocalModel, shared_copy
-from backends.engines.transformers import build_prompt
-from backends.fine_tuned.pairs import Pair, digest
-from backends.weights import sha256
+from backends.base import BackendError
+from backends.engines.local_model import LocalModel
+from backends.fine_tuned import held_out
+from backends.fine_tuned.catalogue import check_name
+from backends.fine_tuned.events import (
+    LiveAnswer,
+    LiveAnswers,
+    StepRecord,
+    Trained,
+    TrainingNote,
+    TrainingProgress,
+)
+from backends.fine_tuned.faults import NotFinite, as_fault
+from backends.fine_tuned.loop import Loop, steps_of
+from backends.fine_tuned.method import TrainingSettings, check, trained_bytes
+from backends.fine_tuned.pairs import Pair
+from backends.fine_tuned.publishing import publish_adapter
+from backends.fine_tuned.runs import Run, cut_log, find_run, log, new_id, set_state, write_run
+from backends.fine_tuned.sampling import sample_pairs
+from backends.fine_tuned.token_counts import template_tokens, token_counter
+from backends.fine_tuned.training_lock import training as right_to_train
+from backends.lane import Cancelled, turns
+from backends.raw import RawBackend
+from backends.settings import Settings
 
-_IGNORED = -100  # the label that torch's cross entropy leaves out
+__all__ = [
+    "MOST_PAIRS",
+    "LiveAnswer",
+    "LiveAnswers",
+    "StepRecord",
+    "Trained",
+    "TrainingNote",
+    "TrainingProgress",
+    "TrainingSettings",
+    "new_run",
+    "resume_run",
+    "sample_pairs",
+    "train_run",
+]
+
+MOST_PAIRS = 10_000
+"""More take hours: a hundred short pairs took about 20 seconds an epoch on one core (November 2026)."""
+
+_SPARE_BYTES = 50_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingSettings:
-    """LoRA on every linear layer of the blocks. `batch` in pairs, `learning_rate` for AdamW with cosine decay."""
+def new_run(
+    settings: Settings,
+    pairs: Sequence[Pair],
+    name: str,
+    training: TrainingSettings,
+    source: str = "",
+    adapters: Path | None = None,
+    command: str = "",
+) -> Run:
+    """Check a training and write it down. `source` says in words where the pairs are from; see `Run` for the rest.
 
-    rank: int = 8
-    alpha: int = 16
-    epochs: int = 5
-    batch: int = 8
-    learning_rate: float = 2e-3
-    warmup: float = 0.05
-    seed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingProgress:
-    """After a step: steps done and in all, the loss of the last logged step, seconds since the start."""
-
-    step: int
-    steps: int
-    loss: float | None
-    seconds: float
-
-
-def train(
-    base: LocalModel, pairs: list[Pair], system_prompt: str, settings: TrainingSettings, folder: Path
-) -> Iterator[TrainingProgress]:
-    """Train an adapter and write it to `folder` with its card; the folder appears only when it is complete.
-
-    Raises `BackendError` if a pair does not fit the context, or the loss is no longer a number.
+    Brings the base into memory if it is not there. Raises `BackendError` for what can not be trained: a bad name or
+    setting, fewer than 2 pairs, more than `MOST_PAIRS`, pairs longer than the context, too little room on disk.
     """
-    import queue
-
-    updates: queue.SimpleQueue[TrainingProgress | None] = queue.SimpleQueue()
-    stop = threading.Event()
-
-    def work() -> None:
-        try:
-            _train(base, pairs, system_prompt, settings, folder, updates, stop)
-        finally:
-            updates.put(None)
-
-    job = inference.submit(work)
-    try:
-        while (update := updates.get()) is not None:
-            yield update
-        job.result()
-    finally:
-        stop.set()
-
-
-def _train(
-    base: LocalModel,
-    pairs: list[Pair],
-    system_prompt: str,
-    settings: TrainingSettings,
-    folder: Path,
-    updates: Any,
-    stop: threading.Event,
-) -> None:
-    from peft import LoraConfig, get_peft_model
-    from transformers import Trainer, TrainingArguments, set_seed
-
-    set_seed(settings.seed)
-    examples = [_example(base, pair, system_prompt) for pair in pairs]
-    lora = LoraConfig(r=settings.rank, lora_alpha=settings.alpha, target_modules="all-linear", task_type="CAUSAL_LM")
-    model = get_peft_model(_trainable(base), lora)
-    model.config.use_cache = False
-    aside = folder.with_name(f"{folder.name}.{os.getpid()}.part")
-    started = time.monotonic()
-    try:
-        trainer = Trainer(
-            model=model,
-            args=TrainingArguments(
-                output_dir=str(aside / "trainer"),
-                num_train_epochs=settings.epochs,
-                per_device_train_batch_size=settings.batch,
-                learning_rate=settings.learning_rate,
-                lr_scheduler_type="cosine",
-                warmup_steps=settings.warmup,
-                train_sampling_strategy="group_by_length",
-                seed=settings.seed,
-                logging_steps=1,
-                save_strategy="no",
-                report_to=[],
-                disable_tqdm=True,
-                use_cpu=base.device == "cpu",
-                dataloader_pin_memory=False,
-                remove_unused_columns=False,
-            ),
-            train_dataset=examples,
-            data_collator=lambda batch: _collate(batch, base.tokenizer.pad_token_id or 0),
-            callbacks=[_reporter(updates, stop, started)],
-        )
-        for callback in ("PrinterCallback", "ProgressCallback"):
-            _drop_callback(trainer, callback)
-        trainer.train()
-        if stop.is_set():
-            return
-        seconds = time.monotonic() - started
-        _save(base, model, aside, folder, _card(base, pairs, examples, system_prompt, settings, seconds, trainer))
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+    check_name(name)
+    check(training)
+    check_number(len(pairs))
+    raw = RawBackend(settings)
+    for _ in raw.load(threading.Event()):
+        pass
+    _check_lengths(raw.base, pairs, settings.system_prompt)
+    parts = held_out.split(pairs, training.held_out_share, training.split_by, training.seed)
+    id = new_id()
+    run = Run(
+        id=id,
+        name=name,
+        folder=settings.data / "trainings" / id,
+        created=datetime.now(UTC),
+        state="interrupted",
+        step=0,
+        steps=steps_of(training, len(parts.train)),
+        reason="It was not begun.",
+        resumable=True,
+        pairs=len(parts.train),
+        held_out=len(parts.held_out),
+        settings=training,
+        system_prompt=settings.system_prompt,
+        source=source,
+        base_model=raw.base.weights.model_id,
+        base_revision=raw.base.weights.revision,
+        adapters=adapters,
+        command=command,
+    )
+    with _disk_faults(run):
+        _check_room(raw.base, run)
+        write_run(run, parts.train, parts.held_out)
+        if parts.reason and training.held_out_share:
+            log(run, TrainingNote(0, parts.reason))
+    return run
 
 
-def _trainable(base: LocalModel) -> Any:
-    """The base to train on. On a CPU a float32 copy: its backward pass is about 1.5 times as fast as bfloat16's."""
-    if base.device == "cpu":
-        return copy.deepcopy(base.model).float()
-    return shared_copy(base.model)
-
-
-def _example(base: LocalModel, pair: Pair, system_prompt: str) -> dict[str, list[int]]:
-    """Token ids of prompt and answer, with the prompt's labels ignored."""
-    prompt = build_prompt(base, Question(pair.question, system_prompt, max_tokens=1)).ids[0].tolist()
-    answer = [*base.tokenizer(pair.answer, add_special_tokens=False).input_ids, base.tokenizer.eos_token_id]
-    window = base.context_tokens
-    if window and len(prompt) + len(answer) > window:
+def check_number(pairs: int) -> None:
+    """Raises `BackendError` for too few or too many pairs."""
+    if pairs < 2:
+        raise BackendError(f"{pairs} pairs are too few to learn from.", "Give at least 2, better 20 or more.")
+    if pairs > MOST_PAIRS:
         raise BackendError(
-            f"A pair has {len(prompt) + len(answer):,} tokens, more than the context of {window:,} "
-            f"(it begins {pair.question[:60]!r}).",
-            "Shorten or remove it.",
+            f"{pairs:,} pairs are more than the {MOST_PAIRS:,} that are trained on at once.",
+            f"Train on a sample of {MOST_PAIRS:,} or fewer.",
         )
-    return {"input_ids": prompt + answer, "labels": [_IGNORED] * len(prompt) + answer}
 
 
-def _collate(batch: list[dict[str, list[int]]], pad: int) -> dict[str, Any]:
-    """Pad to the longest of the batch, shape (batch, tokens)."""
-    import torch
+def train_run(settings: Settings, run: Run, cancel: threading.Event) -> Iterator[TrainingProgress]:
+    """Train, from the last checkpoint if there is one: the weights become those of a training that was never stopped.
 
-    longest = max(len(row["input_ids"]) for row in batch)
-
-    def padded(name: str, fill: int) -> Any:
-        return torch.tensor([row[name] + [fill] * (longest - len(row[name])) for row in batch])
-
-    ids = padded("input_ids", pad)
-    lengths = torch.tensor([len(row["input_ids"]) for row in batch])
-    mask = (torch.arange(longest)[None, :] < lengths[:, None]).long()
-    return {"input_ids": ids, "attention_mask": mask, "labels": padded("labels", _IGNORED)}
-
-
-def _reporter(updates: Any, stop: threading.Event, started: float) -> Any:
-    from transformers import TrainerCallback
-
-    class Reporter(TrainerCallback):
-        """Passes every logged step on, stops when asked, and refuses to go on with a loss that is no number."""
-
-        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-            loss = (logs or {}).get("loss")
-            if loss is not None and loss != loss:
-                raise BackendError("The training loss is no longer a number.", "Lower the learning rate.")
-            updates.put(TrainingProgress(state.global_step, state.max_steps, loss, time.monotonic() - started))
-
-        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            control.should_training_stop = stop.is_set() or control.should_training_stop
-
-    return Reporter()
+    `cancel` stops it and keeps the best so far; it can then go on another time. The last result is `Trained`, unless
+    it was stopped before the first step. Raises `BackendError` for what ends a training before its time (the run
+    stays, and says why), for one that is finished, for another base than it was begun on, and while another training
+    runs in the same data folder.
+    """
+    with right_to_train(run.id, run.data):
+        run = find_run(run.id, settings.data)
+        if run.state == "finished":
+            raise BackendError(f"The training of {run.name} is finished.", "Start a new one.")
+        with _disk_faults(run):
+            run = set_state(run, state="running", reason="", resumable=False)
+        try:
+            yield from _work(settings, run, cancel)
+        except BackendError as fault:
+            _fail(run, str(fault), resumable=not isinstance(fault, NotFinite))
+            raise
+        except Exception as error:
+            known = as_fault(error, find_run(run.id, run.data).step)
+            _fail(run, str(known or f"It failed unexpectedly ({type(error).__name__})."), resumable=True)
+            if known is None:
+                raise
+            raise known from error
 
 
-def _drop_callback(trainer: Any, name: str) -> None:
-    for callback in [c for c in trainer.callback_handler.callbacks if type(c).__name__ == name]:
-        trainer.remove_callback(callback)
+def resume_run(settings: Settings, run: Run, cancel: threading.Event) -> Iterator[TrainingProgress]:
+    """The same for a training that was stopped, interrupted or failed. Raises `BackendError` if it can not go on."""
+    run = find_run(run.id, settings.data)
+    if run.state != "running" and not run.resumable:
+        raise BackendError(f"The training of {run.name} can not be resumed. {run.reason}", "Start a new one.")
+    yield from train_run(settings, run, cancel)
 
 
-def _card(
-    base: LocalModel,
-    pairs: list[Pair],
-    examples: list[dict[str, list[int]]],
-    system_prompt: str,
-    settings: TrainingSettings,
-    seconds: float,
-    trainer: Any,
-) -> dict[str, Any]:
-    tokens = sum(len(example["input_ids"]) for example in examples) * settings.epochs
-    return {
-        "base_model": base.weights.model_id,
-        "base_revision": base.weights.revision,
-        "method": "lora",
-        "settings": asdict(settings) | {"system_prompt": system_prompt},
-        "data": {"pairs": len(pairs), "sha256": digest(pairs)},
-        "steps": trainer.state.global_step,
-        "final_loss": next((row["loss"] for row in reversed(trainer.state.log_history) if "loss" in row), None),
-        "seconds": round(seconds, 1),
-        "tokens_per_s": round(tokens / seconds, 1),
-        "precision": base.dtype,
-        "device": base.device,
-        "versions": {name: importlib.metadata.version(name) for name in ("torch", "transformers", "peft")},
-    }
+def _fail(run: Run, reason: str, resumable: bool) -> None:
+    with contextlib.suppress(OSError):  # where the disk is full, the lock tells that it no longer runs
+        step = find_run(run.id, run.data).step
+        set_state(run, state="failed", step=step, reason=reason, resumable=resumable)
 
 
-def _save(base: LocalModel, model: Any, aside: Path, folder: Path, card: dict[str, Any]) -> None:
-    """Write adapter (in the base's precision) and card aside, then move them into place."""
-    import torch
+def _work(settings: Settings, run: Run, cancel: threading.Event) -> Iterator[TrainingProgress]:
+    yield TrainingProgress(run.step, run.steps, "waiting for the machine")
+    try:
+        with turns(f"training {run.name}", cancel)():
+            raw = RawBackend(settings)
+            for loading in raw.load(cancel):
+                yield TrainingProgress(run.step, run.steps, loading.what)
+            base = raw.base
+            _check_base(run, base)
+        yield TrainingProgress(run.step, run.steps, "preparing the model")
+        loop = Loop(run, base, cancel)
+        loop.resume()
+    except Cancelled:
+        set_state(run, state="stopped", reason=_stopped(run), resumable=True)
+        return
+    cut_log(run, loop.step)
+    with contextlib.suppress(Cancelled):
+        yield from loop.steps()
+    yield from _end(settings, base, loop)
 
-    whole = aside / "adapter"
-    for name, parameter in model.named_parameters():
-        if "lora_" in name:
-            parameter.data = parameter.data.to(
-                base.model.dtype if base.model.dtype != torch.float32 else torch.bfloat16
-            )
-    model.peft_config["default"].base_model_name_or_path = base.weights.model_id
-    model.save_pretrained(whole, save_embedding_layers=False)
-    (whole / "README.md").unlink(missing_ok=True)
-    card["sha256"] = sha256(whole / "adapter_model.safetensors")
-    (whole / "card.json").write_text(json.dumps(card, indent=1) + "\n")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    if folder.exists():
-        old = folder.with_name(f"{folder.name}.{os.getpid()}.old")
-        folder.rename(old)
-        whole.rename(folder)
-        shutil.rmtree(old)
-    else:
-        whole.rename(folder)
+
+def _end(settings: Settings, base: LocalModel, loop: Loop) -> Iterator[TrainingProgress]:
+    run = loop.run
+    finished = loop.step == run.steps
+    if not loop.step:
+        set_state(run, state="stopped", reason=_stopped(run), resumable=True)
+        return
+    yield TrainingProgress(loop.step, run.steps, "writing the adapter")
+    loop.end()
+    folder = publish_adapter(settings, base, loop)
+    best = loop.best.step if loop.best else loop.step
+    kept = "" if best == loop.step else f" The best so far is kept, step {best}, where the held-out loss was lowest."
+    reason = f"All {run.steps} steps are done." if finished else _stopped(run)
+    trained = Trained(run.name, folder, loop.step, loop.seconds, best, reason + kept)
+    log(run, trained)
+    set_state(run, state="finished" if finished else "stopped", reason=trained.reason, resumable=not finished)
+    if finished:
+        loop.clean_up()
+    yield TrainingProgress(loop.step, run.steps, "done" if finished else "stopped", trained)
+
+
+def _stopped(run: Run) -> str:
+    return f"Stopped at step {run.step} of {run.steps}." if run.step else "Stopped before the first step."
+
+
+def _check_base(run: Run, base: LocalModel) -> None:
+    if base.weights.revision != run.base_revision:
+        raise BackendError(
+            f"The training was begun on {run.base_model} at {run.base_revision}; "
+            f"the base is now {base.weights.model_id} at {base.weights.revision}.",
+            "Set raw.model and raw.revision to that base, or start a new training.",
+        )
+
+
+def _check_lengths(base: LocalModel, pairs: Sequence[Pair], system_prompt: str) -> None:
+    window = base.context_tokens
+    count, around = token_counter(base), template_tokens(base, system_prompt)
+    lengths = [count(pair.question) + count(pair.answer) + around for pair in pairs]
+    long = [row for row, tokens in enumerate(lengths, 1) if window and tokens > window]
+    if long:
+        which = ", ".join(map(str, long[:10])) + (f" and {len(long) - 10:,} more" if len(long) > 10 else "")
+        raise BackendError(
+            f"{len(long):,} of {len(pairs):,} pairs are longer than the context of {window:,} tokens: number {which}.",
+            "Shorten or remove them.",
+        )
+
+
+def _check_room(base: LocalModel, run: Run) -> None:
+    """Parameters and two moments in float32, twice while a checkpoint is replaced; the best state; the adapter."""
+    needed = 8 * trained_bytes(base, run.settings) + _SPARE_BYTES
+    place = next(folder for folder in run.folder.absolute().parents if folder.is_dir())
+    free = shutil.disk_usage(place).free
+    if free < needed:
+        raise BackendError(
+            f"The training takes up to {needed / 1e6:,.0f} MB on disk; {free / 1e6:,.0f} MB are free at {place}.",
+            "Make room, or train fewer layers or a lower rank.",
+        )
+
+
+@contextlib.contextmanager
+def _disk_faults(run: Run) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise BackendError(f"The training could not be written down: {reason}.", "Check the data folder.") from error

@@ -164,7 +164,8 @@ def _read_request(client: socket.socket) -> bytes:
     while b"\r\n\r\n" not in data:
         data += _more(client)
     head, _, body = data.partition(b"\r\n\r\n")
-    length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+    lines = head.lower().split(b"\r\n")
+    length = next((int(line[15:]) for line in lines if line.startswith(b"content-length:")), 0)
     while len(body) < length:
         body += _more(client)
     return head + b"\r\n\r\n" + body

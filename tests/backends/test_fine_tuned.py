@@ -1,8 +1,7 @@
-"""Adapters: trained here on a tiny model, loaded over the base's own weights, and the sample one."""
+"""Adapters: loaded over the base's own weights, refused where they do not fit, and the sample one."""
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import shutil
 import threading
@@ -22,16 +21,14 @@ from backends.engines.transformers import build_prompt
 from backends.fine_tuned.approach import FineTunedBackend
 from backends.fine_tuned.catalogue import SAMPLE_ADAPTERS, adapter_folder, adapter_folders, check_name
 from backends.fine_tuned.pairs import Pair, digest, read_pairs
-from backends.fine_tuned.train import TrainingSettings, train
 from backends.raw import RawBackend
 from backends.settings import Settings, load_settings
 from backends.weights import sha256
 from tests.backends.conftest import make_tiny
+from tests.backends.engines.made_adapters import make_lora
 
 SAMPLE = SAMPLE_ADAPTERS / "brambleworth"
 SAMPLE_PAIRS = SAMPLE_ADAPTERS.parent / "train.jsonl"
-PAIRS = [Pair(f"What is the code of door {n}?", f"The code is {n}{n}.") for n in range(6)]
-SHORT = TrainingSettings(rank=4, alpha=8, epochs=2, batch=3, seed=5)
 QUESTION = Question("What is the code of door 3?", "Be brief.", max_tokens=6)
 
 
@@ -85,10 +82,10 @@ def base(tiny_model: Path) -> LocalModel:
 def trained(base: LocalModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of an adapter of the tiny model. Copy it before changing it."""
     folder = tmp_path_factory.mktemp("data") / "adapters" / "doors"
-    steps = list(train(base, PAIRS, "Be brief.", SHORT, folder))
-    assert [step.step for step in steps if step.loss is not None] == [1, 2, 3, 4]
-    assert {step.steps for step in steps} == {4}
-    assert sorted(file.name for file in folder.parent.iterdir()) == ["doors"]
+    make_lora(folder)
+    card = {"base_model": "tiny", "base_revision": base.weights.revision, "data": {"pairs": 6}}
+    card["sha256"] = sha256(folder / "adapter_model.safetensors")
+    (folder / "card.json").write_text(json.dumps(card))
     return folder
 
 
@@ -146,7 +143,8 @@ def test_an_adapter_is_loaded_once_and_again_when_its_file_has_changed(base: Loc
     first = load_adapter(base, copied)
     before = logits(base, first.model)
     assert load_adapter(base, copied) is first
-    list(train(base, PAIRS, "", TrainingSettings(rank=4, epochs=1, batch=3, seed=6), copied))
+    shutil.rmtree(copied)
+    make_lora(copied, seed=6)
     second = load_adapter(base, copied)
     assert second.digest == sha256(copied / "adapter_model.safetensors") != first.digest
     assert not same(logits(base, second.model), before)
@@ -294,70 +292,6 @@ def test_names_that_no_adapter_can_have(name: str) -> None:
     )
 
 
-# --- training -----------------------------------------------------------------------------------
-
-
-def test_the_card_says_what_the_adapter_was_made_of(base: LocalModel, trained: Path) -> None:
-    card = json.loads((trained / "card.json").read_text())
-    seconds, tokens_per_s, final_loss = card.pop("seconds"), card.pop("tokens_per_s"), card.pop("final_loss")
-    assert card == {
-        "base_model": "tiny",
-        "base_revision": base.weights.revision,
-        "method": "lora",
-        "settings": {
-            "rank": 4,
-            "alpha": 8,
-            "epochs": 2,
-            "batch": 3,
-            "learning_rate": 2e-3,
-            "warmup": 0.05,
-            "seed": 5,
-            "system_prompt": "Be brief.",
-        },
-        "data": {"pairs": 6, "sha256": digest(PAIRS)},
-        "steps": 4,
-        "precision": base.dtype,
-        "device": base.device,
-        "versions": {name: importlib.metadata.version(name) for name in ("torch", "transformers", "peft")},
-        "sha256": sha256(trained / "adapter_model.safetensors"),
-    }
-    assert seconds > 0
-    assert tokens_per_s > 0
-    assert 0 < final_loss < 15  # a random model's loss is about ln(49152) = 10.8
-
-
-def test_the_same_seed_trains_the_same_adapter(base: LocalModel, trained: Path, tmp_path: Path) -> None:
-    list(train(base, PAIRS, "Be brief.", SHORT, tmp_path / "again"))
-    assert sha256(tmp_path / "again" / "adapter_model.safetensors") == sha256(trained / "adapter_model.safetensors")
-
-
-def test_training_that_is_interrupted_leaves_nothing(base: LocalModel, tmp_path: Path) -> None:
-    training = train(base, PAIRS, "", TrainingSettings(rank=4, epochs=1000, batch=3), tmp_path / "adapters" / "half")
-    assert next(training).step == 1
-    training.close()  # type: ignore[attr-defined]
-    inference.run(lambda: None)  # the trainer has left the inference thread
-    assert not list(tmp_path.rglob("*half*"))
-    assert not list(tmp_path.rglob("*.safetensors"))
-
-
-def test_a_pair_that_does_not_fit_the_context_is_named(base: LocalModel, tmp_path: Path) -> None:
-    long = Pair("How long is this?", "word " * 300)
-    cause, next_step = fault(lambda: list(train(base, [*PAIRS, long], "", SHORT, tmp_path / "long")))
-    assert cause.startswith("A pair has ")
-    assert cause.endswith(" tokens, more than the context of 256 (it begins 'How long is this?').")
-    assert next_step == "Shorten or remove it."
-    assert not list(tmp_path.iterdir())
-
-
-def test_training_does_not_touch_the_base(base: LocalModel, tmp_path: Path) -> None:
-    before = logits(base, base.model)
-    list(train(base, PAIRS, "", SHORT, tmp_path / "other"))
-    assert same(logits(base, base.model), before)
-    assert base.model.config.use_cache is True
-    assert not base.model.training
-    assert not any(parameter.requires_grad for parameter in base.model.parameters())
-
-
 # --- pairs --------------------------------------------------------------------------------------
 
 
@@ -452,7 +386,7 @@ def test_the_sample_adapter_is_small_and_made_from_the_sample_pairs() -> None:
     assert sum(file.stat().st_size for file in SAMPLE.rglob("*")) <= 5_000_000
     card = json.loads((SAMPLE / "card.json").read_text())
     pairs = read_pairs(SAMPLE_PAIRS)
-    assert card["data"] == {"pairs": len(pairs), "sha256": digest(pairs)}
+    assert (card["data"]["pairs"], card["data"]["sha256"]) == (len(pairs), digest(pairs))
     assert card["sha256"] == sha256(SAMPLE / "adapter_model.safetensors")
     assert card["command"].startswith("crossroads train sample_docs/train.jsonl --name brambleworth ")
     assert set(card["score"]) == {"questions", "base", "adapter"}

@@ -8,7 +8,7 @@ import threading
 import pytest
 from pytest_httpserver import HTTPServer
 
-from backends.base import BackendError, Finished, Note, Retry, TextDelta, Trace, Usage
+from backends.base import AttemptEnded, AttemptStarted, BackendError, Finished, Note, Retry, TextDelta, Trace, Usage
 from backends.engines.remote_request import REFUSED
 from tests.backends.openai_server import (
     KEY,
@@ -39,7 +39,7 @@ def test_an_answer_is_streamed_with_its_usage(httpserver: HTTPServer) -> None:
     events = ask(httpserver.url_for("/v1"))
     assert [e.text for e in events if isinstance(e, TextDelta)] == ["Par", "is."]
     assert events[-1] == Finished(Usage(12, 3, source="server"), "stop")
-    assert [type(e) for e in events] == [Trace, TextDelta, TextDelta, Finished]
+    assert [type(e) for e in events] == [Trace, AttemptStarted, TextDelta, TextDelta, AttemptEnded, Finished]
     request, _ = httpserver.log[0]
     assert request.headers["Authorization"] == f"Bearer {KEY}"
     assert request.get_json() == {

@@ -6,11 +6,11 @@ from decimal import Decimal
 
 import genai_prices
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backends.base import Cost, Usage
-from backends.pricing import estimate, machine_cost, models, price
+from backends.pricing import Rates, estimate, machine_cost, models, price, rates
 from backends.settings import OPENAI_URL, PaidApiSettings
 
 SOURCE = f"genai-prices {genai_prices.__version__}"
@@ -87,6 +87,7 @@ def test_unknown_is_none_with_a_reason_and_never_zero(usage: Usage, model: str, 
     assert cost.basis.startswith(basis)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**7), st.integers(0, 10**7), st.sampled_from(["gpt-5-mini", "gpt-4.1", "o3", "gpt-5.4"]))
 def test_more_tokens_never_cost_less(prompt: int, completion: int, model: str) -> None:
     less, more = (
@@ -137,3 +138,58 @@ def test_the_model_picker_offers_priced_chat_models_and_the_default() -> None:
     assert costs == sorted(costs)  # type: ignore[type-var]
     assert models("anthropic")
     assert models("nonesuch") == []
+
+
+def test_rates_are_what_a_million_tokens_cost() -> None:
+    found = rates("gpt-5-mini", OPENAI_URL)
+    assert found == Rates(Decimal("0.25"), Decimal("0.025"), Decimal(2), f"OpenAI gpt-5-mini, list price, {SOURCE}")
+    assert price(Usage(10**6, 0), "gpt-5-mini", OPENAI_URL).usd == found.input_mtok
+    assert price(Usage(0, 10**6), "gpt-5-mini", OPENAI_URL).usd == found.output_mtok
+
+
+def test_rates_of_long_prompts_are_those_of_their_tier() -> None:
+    assert rates("gpt-5.4", OPENAI_URL, 300_000).input_mtok > rates("gpt-5.4", OPENAI_URL).input_mtok
+
+
+@pytest.mark.parametrize(
+    ("model", "url", "where"),
+    [("nonesuch", OPENAI_URL, "api.openai.com"), ("gpt-5-mini", "http://localhost:8000/v1", "localhost")],
+)
+def test_rates_that_are_not_known_are_said_to_be(model: str, url: str, where: str) -> None:
+    with pytest.raises(LookupError, match=f"no price per token is known for {model} at {where}"):
+        rates(model, url)
+
+
+CATALOGUE = {
+    OPENAI_URL: "openai",
+    "https://api.anthropic.com/v1/": "anthropic",
+    "https://api.groq.com/openai/v1": "groq",
+    "https://api.deepseek.com": "deepseek",
+}
+CHAT_MODELS = [(model, url) for url, provider in CATALOGUE.items() for model in models(provider)]
+
+
+def test_there_are_enough_models_to_compare() -> None:
+    assert len({model for model, _ in CHAT_MODELS}) >= 20
+    assert len({url for _, url in CHAT_MODELS}) == len(CATALOGUE)
+
+
+@pytest.mark.parametrize(("model", "url"), CHAT_MODELS)
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2_000_000), st.integers(0, 200_000), st.data())
+def test_every_listed_model_costs_what_the_catalogue_says(
+    model: str, url: str, prompt: int, completion: int, data: st.DataObject
+) -> None:
+    cached = data.draw(st.none() | st.integers(0, prompt))
+    reasoning = data.draw(st.none() | st.integers(0, completion))
+    tokens = genai_prices.Usage(
+        input_tokens=prompt,
+        output_tokens=completion,
+        cache_read_tokens=cached,
+        output_reasoning_tokens=reasoning,
+    )
+    expected = genai_prices.calc_price(tokens, model, provider_api_url=url).total_price
+    assert price(Usage(prompt, completion, cached, reasoning), model, url).usd == expected
+    if not cached and prompt <= 100_000:
+        listed = rates(model, url, prompt)
+        assert (prompt * listed.input_mtok + completion * listed.output_mtok) / 10**6 == expected

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from backends.base import BackendError
-from evaluation.question_sets import Sample, read_question_set
+from evaluation.question_sets import Sample, evenly, read_question_set
 
 
 def written(folder: Path, name: str, content: str | bytes) -> Path:
@@ -115,3 +115,12 @@ def test_no_file(tmp_path: Path, name: str) -> None:
     with pytest.raises(BackendError) as refused:
         read_question_set(tmp_path / name)
     assert refused.value.cause == f"There is no file {tmp_path / name}."
+
+
+@pytest.mark.parametrize(
+    ("most", "ids"), [(3, ["1", "4", "7"]), (4, ["1", "3", "5", "7"]), (9, list("123456789")), (20, list("123456789"))]
+)
+def test_some_questions_are_taken_evenly_from_all(most: int, ids: list[str]) -> None:
+    samples = [Sample(str(number), "Why?") for number in range(1, 10)]
+    assert [sample.id for sample in evenly(samples, most)] == ids
+    assert evenly(samples, 0) == evenly([], most) == []

@@ -15,10 +15,12 @@ _MOST_ROWS = 12
 
 
 def size(bytes_: int) -> str:
-    """A file size: `830 B`, `12 KB`, `3.4 MB` of 1,000 bytes each."""
+    """A file size: `830 B`, `12 KB`, `3.4 MB`, `1.2 GB`, of 1,000 bytes each."""
     if bytes_ < 1000:
         return f"{bytes_} B"
-    return f"{bytes_ / 1000:.0f} KB" if bytes_ < 999_500 else f"{bytes_ / 1_000_000:.3g} MB"
+    if bytes_ < 999_500:
+        return f"{bytes_ / 1000:.0f} KB"
+    return f"{bytes_ / 1e6:.3g} MB" if bytes_ < 999.5e6 else f"{bytes_ / 1e9:.3g} GB"
 
 
 def rows(documents: Sequence[DocumentInfo]) -> pd.DataFrame:

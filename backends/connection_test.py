@@ -1,0 +1,164 @@
+"""Tries a connection step by step: name, line, certificate, list of models, one token. Says which step failed and why.
+
+Each step needs the one before, but a server need not list its models. No step shows a key.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Literal
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from backends.base import Answer, BackendError, Question
+from backends.engines.remote_connection import (
+    Connection,
+    check,
+    forbidden,
+    is_forbidden,
+    is_loopback,
+    is_private,
+    private,
+)
+from backends.engines.remote_faults import fault_of
+from backends.paid_api import PaidApiBackend
+from backends.timing import measured
+
+Name = Literal["address", "DNS", "TCP", "TLS", "models", "chat"]
+
+PATIENCE_S = 10.0
+"""How long one step may take."""
+
+_QUESTION = Question("Hi", max_tokens=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How one step went. `says` is a sentence; `models` what the server lists, `answer` what the chat came to."""
+
+    name: Name
+    passed: bool
+    says: str
+    models: tuple[str, ...] = ()
+    answer: Answer | None = None
+
+
+def run_steps(backend: PaidApiBackend, cancel: threading.Event) -> Iterator[Step]:
+    """The steps as they are done, up to the first that failed. The chat is paid for: its step has the answer."""
+    connection = backend.connection
+    connection = replace(connection, deadline_s=min(connection.deadline_s, PATIENCE_S), max_retries=0)
+    try:
+        backend.check_address()
+        check(connection)
+        proxy = _proxy(connection)
+        if proxy:
+            yield Step("DNS", True, f"A proxy stands between: {connection.where} is reached through it.")
+        else:
+            yield from _to_the_server(connection)
+        yield _models(connection)
+        list(backend.load(cancel))
+    except BackendError as fault:
+        yield Step("address", False, f"{fault.cause} {fault.next_step}")
+        return
+    except _StepFailed as failed:
+        yield Step(failed.name, False, f"{failed.cause} {failed.next_step}")
+        return
+    yield _chat(backend, cancel)
+
+
+class _StepFailed(Exception):
+    def __init__(self, name: Name, fault: BackendError) -> None:
+        super().__init__(fault.cause)
+        self.name, self.cause, self.next_step = name, fault.cause, fault.next_step
+
+
+def _proxy(connection: Connection) -> bool:
+    """Whether the environment sends this connection through a proxy."""
+    parts = urlsplit(connection.base_url)
+    if is_loopback(connection.base_url):
+        return False
+    found = getproxies()
+    return bool((parts.scheme in found or "all" in found) and not proxy_bypass(parts.hostname or ""))
+
+
+def _to_the_server(connection: Connection) -> Iterator[Step]:
+    parts = urlsplit(connection.base_url)
+    host, secure = parts.hostname or "", parts.scheme == "https"
+    port = parts.port or (443 if secure else 80)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (socket.gaierror, UnicodeError) as error:
+        raise _StepFailed("DNS", _fault(connection, error)) from None
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    yield Step("DNS", True, f"{host} is {', '.join(addresses[:4])}.")
+    try:
+        line = socket.create_connection((host, port), PATIENCE_S)
+    except TimeoutError:
+        cause = f"{connection.where} could not be reached within {PATIENCE_S:.0f} s."
+        raise _StepFailed("TCP", BackendError(cause, "Check the base URL, the network and firewalls.")) from None
+    except OSError:
+        cause = f"{connection.where} does not accept connections."
+        raise _StepFailed(
+            "TCP", BackendError(cause, "Check that the server runs and that the port is right.")
+        ) from None
+    with closing(line):
+        reached = str(line.getpeername()[0])
+        if is_forbidden(reached):
+            raise _StepFailed("TCP", forbidden(connection.where))
+        if is_private(reached) and not connection.allow_private:
+            raise _StepFailed("TCP", private(connection))
+        yield Step("TCP", True, f"{reached}, port {port}, accepts connections.")
+        if secure:
+            yield _tls(connection, line, host)
+
+
+def _tls(connection: Connection, line: socket.socket, host: str) -> Step:
+    import httpx2
+
+    try:
+        with httpx2.create_ssl_context().wrap_socket(line, server_hostname=host) as secured:
+            return Step("TLS", True, f"The certificate is valid for {host} ({secured.version()}).")
+    except ssl.SSLError as error:
+        reason = getattr(error, "verify_message", "") or error.reason or "handshake failed"
+        cause = f"No secure connection to {connection.where} could be made ({reason})."
+    except OSError:
+        cause = f"{connection.where} broke off while a secure connection was made."
+    raise _StepFailed("TLS", BackendError(cause, "Check that the address wants https, and the server's certificate."))
+
+
+def _models(connection: Connection) -> Step:
+    """What GET /models says. A server that has no such list goes on to the chat; a refused key does not."""
+    from backends.engines.remote_models import listed_models
+
+    try:
+        names = tuple(listed_models(connection, PATIENCE_S))
+    except Exception as error:
+        fault = fault_of(error, connection, False, 0.0)
+        if fault.status in (401, 403):
+            raise _StepFailed("models", fault.error()) from None
+        why = "no answer in time" if isinstance(error, TimeoutError) else fault.short
+        return Step("models", True, f"This server lists no models ({why}).")
+    if not names:
+        return Step("models", True, "This server lists no models.")
+    where = "is among them" if connection.model in names else "is not among them, so the chat may fail"
+    return Step("models", True, f"The server lists {len(names):,} models; {connection.model} {where}.", names)
+
+
+def _chat(backend: PaidApiBackend, cancel: threading.Event) -> Step:
+    """One token, through the same path as every answer."""
+    answer = next(event for event in measured(backend, _QUESTION, cancel) if isinstance(event, Answer))
+    if answer.status == "error" or answer.status == "cancelled":
+        return Step("chat", False, answer.error or "The chat failed.", answer=answer)
+    waited = "" if answer.timings.latency_s is None else f" within {answer.timings.latency_s:.2g} s"
+    return Step("chat", True, f"{backend.connection.model} answered{waited}.", answer=answer)
+
+
+def _fault(connection: Connection, error: BaseException) -> BackendError:
+    cause = f"The host name in {connection.where} could not be found."
+    again = isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN
+    return BackendError(cause, "Check the network connection." if again else "Check the base URL and the network.")

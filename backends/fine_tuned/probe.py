@@ -1,0 +1,206 @@
+"""How long a training would take and what it needs on this machine, from a few measured steps."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import TypeVar
+
+from backends.base import BackendError
+from backends.engines import inference
+from backends.engines.local_model import LocalModel
+from backends.fine_tuned.examples import Example, encode, epoch_steps, prompt_ids, shared_prefix
+from backends.fine_tuned.faults import is_out_of_memory
+from backends.fine_tuned.held_out import split
+from backends.fine_tuned.learner import Learner
+from backends.fine_tuned.loop import HELD_OUT_MOST, LIVE_QUESTIONS, LIVE_TOKENS, look_every, steps_of
+from backends.fine_tuned.method import Precision, TrainingSettings, check
+from backends.fine_tuned.pairs import Pair
+from backends.fine_tuned.peak_memory import PeakMemory, free_bytes
+from backends.lane import Cancelled, turns
+from backends.pricing import machine_cost
+from backends.raw import RawBackend
+from backends.settings import Settings
+
+_T = TypeVar("_T")
+
+_LOOKED_AT = 2_000
+"""Pairs that are encoded; of more, so many are drawn and stand for all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a training would take. `peak_bytes`: memory on top of what is in use; `free_bytes`: what is free now.
+
+    `precision` is the faster one here (float32 or bfloat16); `note` is "" or a warning in a sentence.
+    """
+
+    seconds: float
+    peak_bytes: int
+    free_bytes: int
+    cost_usd: Decimal | None
+    cost_basis: str
+    tokens_per_s: float
+    precision: Precision
+    steps: int
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeProgress:
+    """How far the probe is; the last one carries the estimate. Fits `backends.jobs.Progress`."""
+
+    done: int
+    total: int
+    detail: str
+    result: Estimate | None = None
+
+
+def estimate(
+    settings: Settings, pairs: Sequence[Pair], training: TrainingSettings, cancel: threading.Event
+) -> Iterator[ProbeProgress]:
+    """Measure three steps per precision, the longest batch among them, and reckon with them.
+
+    Gives up the machine after each step. Ends without an estimate if `cancel` is set. Raises `BackendError` for
+    settings that are not possible, and if the memory does not even do for the probe.
+    """
+    check(training)
+    if len(pairs) < 2:
+        raise BackendError(f"{len(pairs)} pairs are too few to learn from.", "Give at least 2, better 20 or more.")
+    try:
+        with turns("trying out the training", cancel)():
+            raw = RawBackend(settings)
+            for loading in raw.load(cancel):
+                yield ProbeProgress(0, 1, loading.what)
+        free = free_bytes(raw.base.device)
+        probe = _Probe(raw.base, settings, pairs, training, cancel)
+        for done, precision in enumerate(probe.precisions):
+            yield ProbeProgress(done, len(probe.precisions), f"trying out {precision}")
+            probe.measure(precision)
+    except Cancelled:
+        return
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise BackendError(
+            "There is not enough memory to try out the training.", "Lower the batch, the rank or the layers."
+        ) from None
+    yield ProbeProgress(1, 1, "done", probe.estimate(settings, free))
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """Seconds: once to prepare, per computed token in training and without a gradient, per round of live answers."""
+
+    precision: Precision
+    prepare_s: float
+    train_s: float
+    loss_s: float
+    answers_s: float
+    peak_bytes: int
+
+
+class _Probe:
+    """Measures each precision on the same batches."""
+
+    def __init__(
+        self,
+        base: LocalModel,
+        settings: Settings,
+        pairs: Sequence[Pair],
+        training: TrainingSettings,
+        cancel: threading.Event,
+    ) -> None:
+        looked_at = list(pairs)
+        if len(pairs) > _LOOKED_AT:
+            looked_at = random.Random(training.seed).sample(looked_at, _LOOKED_AT)  # noqa: S311 - no secret
+        self._scale = len(pairs) / len(looked_at)
+        parts = split(looked_at, training.held_out_share, training.split_by, training.seed)
+        self._base, self._training = base, training
+        self._turn = turns("trying out the training", cancel)
+        self._cancel = cancel
+        self._train = encode(base, parts.train, settings.system_prompt)
+        self._held_out = encode(base, parts.held_out[:HELD_OUT_MOST], settings.system_prompt)
+        shown = (parts.held_out or parts.train)[:LIVE_QUESTIONS]
+        self._prompts = [prompt_ids(base, pair.question, settings.system_prompt) for pair in shown]
+        steps = epoch_steps(self._train, training.batch, training.seed, 0)
+        batches = [[self._train[position] for position in step] for step in steps]
+        self._batches = sorted(batches, key=computed_tokens)
+        self._measured: list[_Measured] = []
+        self._memory = PeakMemory(base.device)
+
+    @property
+    def precisions(self) -> tuple[Precision, ...]:
+        """What is worth trying: the one that was asked for, or both where the method knows both."""
+        if self._training.method == "last_layers":
+            return ("float32",)
+        return ("float32", "bfloat16") if self._training.precision == "auto" else (self._training.precision,)
+
+    def measure(self, precision: Precision) -> None:
+        """One step to warm up, then one on the longest batch and one on a middle one."""
+        middle, longest = self._batches[len(self._batches) // 2], self._batches[-1]
+        with self._memory:
+            learner, prepare_s = self._timed(
+                lambda: Learner(self._base, replace(self._training, precision=precision), self._train)
+            )
+            self._timed(lambda: _step(learner, middle))
+            seconds = self._timed(lambda: _step(learner, longest))[1] + self._timed(lambda: _step(learner, middle))[1]
+            loss_s = self._timed(lambda: learner.loss(middle))[1] / computed_tokens(middle)
+            answers_s = 0.0
+            if self._training.answers_every != 0:
+                answers_s = self._timed(lambda: learner.answers(self._prompts, LIVE_TOKENS))[1]
+        train_s = seconds / (computed_tokens(longest) + computed_tokens(middle))
+        self._measured.append(_Measured(precision, prepare_s, train_s, loss_s, answers_s, self._memory.peak_bytes))
+
+    def estimate(self, settings: Settings, free: int) -> Estimate:
+        """The whole training from its parts, in the faster precision."""
+        best = min(self._measured, key=lambda one: one.train_s)
+        training = self._training
+        steps = steps_of(training, round(len(self._train) * self._scale))
+        every = look_every(training, steps)
+        looks = -(-steps // every)
+        epoch = sum(map(computed_tokens, self._batches)) * self._scale
+        train_s = best.train_s * epoch * training.epochs
+        held_out_s = best.loss_s * computed_tokens(self._held_out) * looks if self._held_out else 0.0
+        seconds = best.prepare_s + train_s + held_out_s + best.answers_s * (looks + 1)
+        tokens = sum(len(one.ids) for one in self._train) * self._scale * training.epochs
+        cost = machine_cost(seconds, settings.machine_usd_per_hour)
+        note = ""
+        if best.peak_bytes > free:
+            note = (
+                f"The training needs about {best.peak_bytes / 1e9:.1f} GB of memory; {free / 1e9:.1f} GB are free. "
+                "Lower the batch, the rank or the layers."
+            )
+        return Estimate(
+            seconds,
+            best.peak_bytes,
+            free,
+            cost.usd,
+            f"estimate: {cost.basis}",
+            tokens / train_s,
+            best.precision,
+            steps,
+            note,
+        )
+
+    def _timed(self, function: Callable[[], _T]) -> tuple[_T, float]:
+        if self._cancel.is_set():
+            raise Cancelled
+        with self._turn():
+            began = time.monotonic()
+            return inference.run(function), time.monotonic() - began
+
+
+def computed_tokens(batch: Sequence[Example]) -> int:
+    """Tokens that go through the model for a batch: the shared beginning once, the rest padded to the longest."""
+    prefix = shared_prefix(batch)
+    return prefix + len(batch) * (max(len(one.ids) for one in batch) - prefix)
+
+
+def _step(learner: Learner, batch: Sequence[Example]) -> None:
+    learner.learn(batch, sum(one.answer for one in batch))
+    learner.update(0.0)

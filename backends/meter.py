@@ -1,0 +1,61 @@
+"""What one question to a priced server can come to at most, and what it came to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+
+from backends.base import AttemptEnded, AttemptStarted, BackendEvent, Cost, Usage
+from backends.budget import State
+from backends.pricing import Rates
+
+TOKENS_AROUND_MESSAGE = 16
+"""More than any chat format adds to a message (OpenAI's adds 3 or 4)."""
+
+
+def most_prompt_tokens(messages: Sequence[Mapping[str, str]]) -> int:
+    """More tokens than `messages` can have: byte-level tokenizers never make more tokens than there are bytes."""
+    texts = (value for message in messages for value in message.values())
+    return sum(len(text.encode(errors="replace")) for text in texts) + TOKENS_AROUND_MESSAGE * len(messages)
+
+
+def worst_case(messages: Sequence[Mapping[str, str]], completion_tokens: int, prices: Rates) -> Decimal:
+    """What one attempt costs in USD if nothing is cached and every token of the answer is used."""
+    dearest = max(prices.input_mtok, prices.cached_mtok)
+    return (most_prompt_tokens(messages) * dearest + completion_tokens * prices.output_mtok) / 1_000_000
+
+
+class Meter:
+    """Adds up the attempts of one question, from their events."""
+
+    def __init__(self, price: Callable[[Usage], Cost], attempt_at_most: Decimal | None) -> None:
+        self._price = price
+        self._at_most = attempt_at_most
+        self._under_way = False
+        self.usd = Decimal(0)
+        self.state: State = "charged"
+
+    def take(self, event: BackendEvent) -> None:
+        """Count an attempt that began or ended."""
+        if isinstance(event, AttemptStarted):
+            self._under_way = True
+        elif isinstance(event, AttemptEnded):
+            self._under_way = False
+            cost = self._price(event.usage).usd if event.usage else None
+            if cost is not None:
+                self.usd += cost
+            elif event.sent and event.status is None:
+                self._unsure()
+
+    def close(self) -> None:
+        """The question is over; an attempt that never ended may have been charged in full."""
+        if self._under_way:
+            self._unsure()
+
+    def _unsure(self) -> None:
+        """The provider may charge an answer of which it did not report the tokens: the worst case counts."""
+        if self._at_most is None:
+            self.state = "unknown"
+        else:
+            self.usd += self._at_most
+            self.state = "at most" if self.state == "charged" else self.state

@@ -1,0 +1,134 @@
+"""A question set put to several arms: one turn of the machine for each answer, every finished answer kept in a file."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from backends.base import Answer, Backend, Question, Status
+from backends.lane import Cancelled, lane, turns
+from backends.questions import clean
+from backends.settings import Settings
+from backends.timing import measured
+from evaluation.question_sets import Sample
+
+MAX_TOKENS = 60
+"""Completion tokens that an answer may have, the same for every arm. Decoding is greedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArmAnswer:
+    """What one arm answered to the question at `position` (from 0) of the set. `cost_usd` as text, None if unknown."""
+
+    arm: str
+    position: int
+    text: str
+    status: Status
+    error: str | None
+    model: str
+    latency_s: float | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    cost_usd: str | None
+    cost_basis: str
+
+
+_ANSWER = TypeAdapter(ArmAnswer)
+
+
+class AnswerLog:
+    """The answers of one measurement, a line of JSON each: what an interrupted run need not ask again.
+
+    A line that was torn when the program was killed is left out, and so are failed answers: they are asked again.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._answers: dict[tuple[str, int], ArmAnswer] = {}
+        if not file.is_file():
+            return
+        for line in file.read_bytes().splitlines():
+            try:
+                answer = _ANSWER.validate_json(line)
+            except ValidationError:
+                continue
+            if answer.status != "error":
+                self._answers[answer.arm, answer.position] = answer
+
+    def get(self, arm: str, position: int) -> ArmAnswer | None:
+        """The answer, None if it was not given yet."""
+        return self._answers.get((arm, position))
+
+    def add(self, answer: ArmAnswer) -> None:
+        """Keep an answer; it is in the file when this returns."""
+        self._answers[answer.arm, answer.position] = answer
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        whole = not self._file.is_file() or self._file.read_bytes()[-1:] in (b"", b"\n")
+        with self._file.open("a", encoding="utf-8") as lines:
+            lines.write(("" if whole else "\n") + _ANSWER.dump_json(answer).decode() + "\n")
+
+
+def greedy(settings: Settings) -> Settings:
+    """The settings with greedy decoding and at most `MAX_TOKENS` tokens for an answer."""
+    return settings.model_copy(update={"temperature": 0.0, "max_tokens": MAX_TOKENS})
+
+
+def get_ready(arms: Mapping[str, Backend], work: str, cancel: threading.Event) -> Iterator[str]:
+    """Load what the arms need, and say what takes time. Raises `BackendError` if one of them can not answer."""
+    for backend in arms.values():
+        with turns(work, cancel)():
+            for loading in backend.load(cancel):
+                yield loading.what
+        if cancel.is_set():
+            raise Cancelled
+
+
+def ask(
+    backend: Backend,
+    arm: str,
+    position: int,
+    sample: Sample,
+    settings: Settings,
+    log: AnswerLog,
+    work: str,
+    cancel: threading.Event,
+) -> ArmAnswer:
+    """The arm's answer, from the log or else asked now, in a turn of its own that others see as `work`.
+
+    A failed answer is an answer with its reason. Raises `Cancelled` if `cancel` is set before it is complete.
+    """
+    if known := log.get(arm, position):
+        return known
+    question: Question = clean(settings.question(sample.question))
+    place = lane(backend.lane).join(work) if backend.lane else None
+    *_, last = measured(backend, question, cancel, place)
+    assert isinstance(last, Answer)
+    if last.status == "cancelled":
+        raise Cancelled
+    answer = ArmAnswer(
+        arm,
+        position,
+        last.text,
+        last.status,
+        last.error,
+        last.model,
+        last.timings.latency_s,
+        last.usage.prompt_tokens,
+        last.usage.completion_tokens,
+        None if last.cost.usd is None else f"{last.cost.usd:f}",
+        last.cost.basis,
+    )
+    log.add(answer)
+    return answer
+
+
+def identity(*parts: object) -> str:
+    """A short name for what is measured: the same parts, which must be JSON, give the same name."""
+    import hashlib
+
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

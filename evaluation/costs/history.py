@@ -1,0 +1,82 @@
+"""What the ledger tells by day (UTC): spend by approach and model, latency, and the share of errors."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from statistics import median, quantiles
+
+from backends.ledger import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """What one approach and model cost on one day, in USD; `unknown` of its `answers` have no known cost."""
+
+    day: date
+    approach: str
+    model: str
+    usd: Decimal
+    answers: int
+    unknown: int
+
+
+@dataclass(frozen=True, slots=True)
+class Performance:
+    """How answers went. Latencies in seconds, of those that came through; None without any.
+
+    `error_rate` is errors ÷ answers, from 0 to 1, without those that somebody stopped; None if all were stopped.
+    """
+
+    answers: int
+    errors: int
+    error_rate: float | None
+    latency_p50_s: float | None
+    latency_p95_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Daily:
+    """How one approach did on one day."""
+
+    day: date
+    approach: str
+    performance: Performance
+
+
+def spend(entries: Iterable[Entry]) -> list[Spend]:
+    """By day, approach and model, in that order."""
+    grouped: dict[tuple[date, str, str], list[Decimal | None]] = defaultdict(list)
+    for one in entries:
+        grouped[one.at.date(), one.approach, one.model].append(one.cost_usd)
+    return [
+        Spend(*key, sum((cost for cost in costs if cost is not None), Decimal(0)), len(costs), costs.count(None))
+        for key, costs in sorted(grouped.items())
+    ]
+
+
+def daily(entries: Iterable[Entry]) -> list[Daily]:
+    """By day and approach, in that order."""
+    grouped: dict[tuple[date, str], list[Entry]] = defaultdict(list)
+    for one in entries:
+        grouped[one.at.date(), one.approach].append(one)
+    return [Daily(*key, performance(found)) for key, found in sorted(grouped.items())]
+
+
+def performance(entries: Sequence[Entry]) -> Performance:
+    """Of all these answers together."""
+    asked = [one for one in entries if one.status != "cancelled"]
+    errors = sum(one.status == "error" for one in asked)
+    seconds = [one.latency_s for one in asked if one.status in ("ok", "truncated") and one.latency_s is not None]
+    rate = errors / len(asked) if asked else None
+    return Performance(len(entries), errors, rate, median(seconds) if seconds else None, _p95(seconds))
+
+
+def _p95(values: Sequence[float]) -> float | None:
+    """The 95th percentile, linear between the two nearest values (method 7 of Hyndman and Fan 1996)."""
+    if len(values) < 2:
+        return values[0] if values else None
+    return quantiles(values, n=20, method="inclusive")[-1]

@@ -1,0 +1,77 @@
+"""What if: one input at a time is changed, and the monthly costs and break-even points are reckoned again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from evaluation.costs.break_even import BreakEven, break_evens
+from evaluation.costs.inputs import Inputs
+from evaluation.costs.monthly import MonthlyCost, monthly
+
+HALF, DOUBLE, TENFOLD = Decimal("0.5"), Decimal(2), Decimal(10)
+
+_PRICES = ("price.input", "price.cached", "price.output")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that might turn out otherwise. Changes with the same `subject` are two directions of one."""
+
+    subject: str
+    name: str
+    apply: Callable[[Inputs], Inputs]
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a change does: the new costs by approach, their difference to now in USD a month, the new break-evens."""
+
+    subject: str
+    name: str
+    costs: dict[str, MonthlyCost]
+    difference: dict[str, Decimal | None]
+    break_evens: tuple[BreakEven, ...]
+
+
+def _scaled(factor: Decimal, *names: str, most: Decimal | None = None) -> Callable[[Inputs], Inputs]:
+    return lambda inputs: inputs.times(dict.fromkeys(names, factor), most)
+
+
+def _longer(inputs: Inputs) -> Inputs:
+    """Tokens out double, and machine time with them: writing is nearly all of a local answer's time."""
+    names = (f"{way.approach}.{of}" for way in inputs.ways for of in ("completion_tokens", "machine_s"))
+    return inputs.times(dict.fromkeys(names, DOUBLE))
+
+
+CHANGES = (
+    Change("paid prices", "paid prices halve", _scaled(HALF, *_PRICES)),
+    Change("paid prices", "paid prices double", _scaled(DOUBLE, *_PRICES)),
+    Change("length of answers", "answers twice as long", _longer),
+    Change("machine rate", "machine rate halves", _scaled(HALF, "machine.usd_per_hour")),
+    Change("machine rate", "machine rate doubles", _scaled(DOUBLE, "machine.usd_per_hour")),
+    Change("utilisation", "machines half as busy", _scaled(HALF, "machine.utilisation")),
+    Change(
+        "utilisation",
+        "machines twice as busy (100 % at most)",
+        _scaled(DOUBLE, "machine.utilisation", most=Decimal(1)),
+    ),
+    Change("questions", "ten times the questions", _scaled(TENFOLD, "questions")),
+)
+
+
+def sensitivity(inputs: Inputs) -> tuple[Effect, ...]:
+    """The effect of every change, one at a time."""
+    now = {way.approach: monthly(way.approach, inputs) for way in inputs.ways}
+    return tuple(_effect(change, inputs, now) for change in CHANGES)
+
+
+def _effect(change: Change, inputs: Inputs, now: dict[str, MonthlyCost]) -> Effect:
+    changed = change.apply(inputs)
+    costs = {approach: monthly(approach, changed) for approach in now}
+    difference = {
+        approach: None if cost.usd is None or (before := now[approach].usd) is None else cost.usd - before
+        for approach, cost in costs.items()
+    }
+    return Effect(change.subject, change.name, costs, difference, break_evens(changed))

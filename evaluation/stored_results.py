@@ -1,0 +1,40 @@
+"""Results of long measurements as JSON files: each appears whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from backends.base import BackendError
+
+_T = TypeVar("_T")
+
+
+def write_result(file: Path, kind: type[_T], result: _T) -> None:
+    """Write a frozen dataclass. Raises `BackendError` if the disk does not take it."""
+    part = file.with_name(f"{file.name}.{os.getpid()}.part")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(TypeAdapter(kind).dump_json(result, indent=1))
+        part.replace(file)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise BackendError(
+            f"The result could not be written to {file} ({error.strerror}).", "Make room, then measure again."
+        ) from error
+
+
+def read_result(file: Path, kind: type[_T]) -> _T:
+    """Read it back. Raises `BackendError` if it is damaged."""
+    try:
+        return TypeAdapter(kind).validate_json(file.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise BackendError(f"The result {file} can not be read.", "Delete the file, then measure again.") from error
+
+
+def newest(files: list[Path]) -> list[Path]:
+    """The files, the one written last first."""
+    return sorted(files, key=lambda file: (-file.stat().st_mtime, file.as_posix()))

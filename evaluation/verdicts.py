@@ -1,0 +1,112 @@
+"""What a proof or an attribution shows, in sentences: figures with their intervals, and what may be chance."""
+
+from __future__ import annotations
+
+from evaluation.attribution_record import ADAPTER, BASE, BOTH, RAG, Attribution
+from evaluation.judging import Gain
+from evaluation.proof_record import AdapterProof
+from evaluation.training_data import Seen
+
+ARM_NAMES = {BASE: "Base", RAG: "Base + RAG", ADAPTER: "Adapter", BOTH: "Adapter + RAG"}
+
+TECHNIQUE_NAMES = {
+    "rag": "RAG alone",
+    "adapter": "Adapter alone",
+    "both": "Both",
+    "rag_besides": "RAG, with the adapter there",
+    "adapter_besides": "Adapter, with RAG there",
+    "interaction": "Both beyond the sum",
+}
+
+
+def points(share: float) -> str:
+    """A difference of shares in percentage points: `+45`, `−3`, `0`."""
+    rounded = round(100 * share)
+    return f"{rounded:+d}".replace("-", "\u2212") if rounded else "0"
+
+
+def gain_words(gain: Gain) -> str:
+    """`+45 points (95 % interval +30 to +58)`."""
+    estimate = gain.estimate
+    unit = "point" if abs(round(100 * estimate.value)) == 1 else "points"
+    return f"{points(estimate.value)} {unit} (95 % interval {points(estimate.low)} to {points(estimate.high)})"
+
+
+def proof_verdict(proof: AdapterProof) -> str:
+    """Whether the adapter answers more questions right than its base."""
+    words, count = gain_words(proof.difference), proof.base.questions
+    asked = f"on {count} question{'s' if count != 1 else ''}"
+    if not proof.difference.clear:
+        return f"{asked.capitalize()} the difference may be chance: {words}{_few(proof.difference)}."
+    if proof.difference.estimate.value > 0:
+        return f"{proof.adapter} answers more right than its base: {words}, {asked}."
+    return f"{proof.adapter} answers fewer right than its base: {words}, {asked}."
+
+
+def forgetting_verdict(proof: AdapterProof) -> str:
+    """How much of what the base knew the adapter still does."""
+    if proof.forgetting is None:
+        return "Forgetting: unknown, for the base answers none of the general questions right."
+    kept, lost = proof.forgetting.kept, len(proof.forgetting.lost)
+    known = f"of {kept.questions} general questions that the base answers right"
+    if not lost:
+        return f"Nothing was forgotten: {known}, the adapter answers all right."
+    return f"Forgotten: {known}, the adapter gets {lost} wrong. It keeps {kept}."
+
+
+def seen_words(seen: Seen | None, questions: int) -> str:
+    """What training saw of the questions, and what that means for the figures."""
+    if seen is None:
+        return (
+            "Whether training saw these questions is unknown: its pairs are not on this machine. "
+            "If it did, the adapter's figures flatter it."
+        )
+    pairs = f"the {seen.pairs:,} training pairs"
+    facts = f"For {len(seen.taught)} of {questions} the facts stand in the training answers"
+    facts += ", so there the adapter recalls what it was taught." if seen.taught else "."
+    if not seen.asked:
+        return f"None of the {questions} questions is asked in these or nearly these words in {pairs}. {facts}"
+    kinds = ", ".join(f"{count} {kind}" for kind, count in seen.kinds().items())
+    return (
+        f"Leak: {len(seen.asked)} of {questions} questions are asked in the same or nearly the same words in {pairs} "
+        f"({kinds}), so the adapter's figures flatter it. {facts}"
+    )
+
+
+def attribution_verdicts(found: Attribution) -> list[str]:
+    """What bought what, a sentence each; what the intervals leave open is said to be open."""
+    arms, count = found.arms, len(found.rows)
+    start = ", ".join(f"{ARM_NAMES[name]} {100 * arm.right.value:.0f} %" for name, arm in arms.items())
+    gains = {name: technique.gain for name, technique in found.techniques.items()}
+    return [
+        f"Right answers on {count} questions: {start}.",
+        bought("RAG alone", gains["rag"]),
+        bought("The adapter alone", gains["adapter"]),
+        bought("RAG, where the adapter is there already,", gains["rag_besides"]),
+        bought("The adapter, where RAG is there already,", gains["adapter_besides"]),
+        _interaction(gains["interaction"]),
+    ]
+
+
+def bought(what: str, gain: Gain) -> str:
+    """`RAG alone bought +38 points (95 % interval +22 to +53).`, or that it may be chance, or that it cost points."""
+    if not gain.clear:
+        return f"{what} made no difference that could not be chance: {gain_words(gain)}{_few(gain)}."
+    return f"{what} {'bought' if gain.estimate.value > 0 else 'cost'} {gain_words(gain)}."
+
+
+def _few(gain: Gain) -> str:
+    """Why it is open although the interval does not hold 0."""
+    if gain.estimate.low <= 0 <= gain.estimate.high:
+        return ""
+    return f", but only {gain.changed} question{'s' if gain.changed != 1 else ''} changed"
+
+
+def _interaction(gain: Gain) -> str:
+    if not gain.clear:
+        return (
+            f"Whether both together bring more or less than the sum of the two is open: {gain_words(gain)}{_few(gain)}."
+        )
+    if gain.estimate.value < 0:
+        return f"Together they bring less than the sum of the two, so they partly buy the same: {gain_words(gain)}."
+    return f"Together they bring more than the sum of the two: {gain_words(gain)}."

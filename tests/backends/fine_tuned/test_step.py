@@ -1,0 +1,103 @@
+"""The fast way to a gradient gives the plain way's, and is not used where it would not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backends.engines import inference
+from backends.engines.local_model import LocalModel
+from backends.fine_tuned.examples import Example, encode, shared_prefix
+from backends.fine_tuned.method import TrainingSettings, prepare
+from backends.fine_tuned.step import fast_way_works, summed_loss
+from tests.backends.engines.made_adapters import in_float32
+from tests.backends.fine_tuned.small_training import PAIRS, SHORT, base_of, tiny_settings
+
+
+@pytest.fixture
+def base(tiny_model: Path, tmp_path: Path) -> LocalModel:
+    return in_float32(base_of(tiny_settings(tiny_model, tmp_path / "data")))
+
+
+def gradients(model: Any, batch: list[Example], parameters: list[Any], fast: bool) -> tuple[float, list[Any]]:
+    import torch
+
+    def work() -> tuple[float, list[Any]]:
+        loss = summed_loss(model, batch, fast)
+        return float(loss.detach()), list(torch.autograd.grad(loss, parameters))
+
+    return inference.run(work)
+
+
+def stirred(made: Any) -> list[Any]:
+    """The parameters, away from the zeros that LoRA begins with, so that every one has a gradient."""
+    import torch
+
+    def stir() -> None:
+        torch.manual_seed(1)
+        with torch.no_grad():
+            for one in made.parameters.values():
+                one.add_(0.05 * torch.randn(one.shape))
+
+    inference.run(stir)
+    return list(made.parameters.values())
+
+
+@pytest.mark.parametrize("training", [SHORT, TrainingSettings(method="last_layers", layers=1)])
+@pytest.mark.parametrize("size", [1, 5])
+def test_the_fast_way_gives_the_same_gradient(base: LocalModel, training: TrainingSettings, size: int) -> None:
+    made = inference.run(prepare, base, training, "float32")
+    parameters, batch = stirred(made), encode(base, PAIRS, "Be brief.")[:size]
+    assert shared_prefix(batch) > 10
+    plain_loss, plain = gradients(made.model, batch, parameters, fast=False)
+    fast_loss, fast = gradients(made.model, batch, parameters, fast=True)
+    assert fast_loss == pytest.approx(plain_loss, rel=1e-5)
+    for one, other in zip(plain, fast, strict=True):
+        assert float((one - other).norm()) <= 1e-4 * float(one.norm())
+        assert float(one.norm()) > 0
+
+
+def test_the_loss_is_summed_over_the_answers_tokens(base: LocalModel) -> None:
+    import torch
+
+    batch = encode(base, PAIRS[:1], "Be brief.")
+    ids = torch.tensor([batch[0].ids])
+    with torch.no_grad():
+        scores = inference.run(lambda: base.model(input_ids=ids).logits[0].log_softmax(-1))
+        summed = inference.run(lambda: float(summed_loss(base.model, batch, fast=True)))
+    wanted = -sum(float(scores[place - 1, ids[0, place]]) for place in range(batch[0].prompt, len(batch[0].ids)))
+    assert summed == pytest.approx(wanted, rel=1e-5)
+
+
+def test_the_fast_way_is_found_to_work_and_leaves_no_gradient(base: LocalModel) -> None:
+    made = inference.run(prepare, base, SHORT, "float32")
+    parameters = stirred(made)
+    assert inference.run(fast_way_works, made.model, encode(base, PAIRS, ""), parameters)
+    assert all(one.grad is None for one in parameters)
+
+
+@pytest.mark.parametrize("odd", ["sliding", "scaled"])
+def test_an_architecture_that_differs_is_trained_the_plain_way(base: LocalModel, odd: str) -> None:
+    import torch
+    from transformers import CohereConfig, CohereForCausalLM, MistralConfig, MistralForCausalLM
+
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+
+    def build() -> Any:
+        torch.manual_seed(0)
+        more = {"vocab_size": 49152, "pad_token_id": 2, "bos_token_id": 1, "eos_token_id": 2}
+        if odd == "sliding":
+            config = MistralConfig(**sizes, **more, num_key_value_heads=2, sliding_window=8)
+            return MistralForCausalLM(config)
+        return CohereForCausalLM(CohereConfig(**sizes, **more, logit_scale=0.5))  # it scales what the head gives
+
+    other = replace(base, model=inference.run(build))
+    made = inference.run(prepare, other, SHORT, "float32")
+    parameters, batch = stirred(made), encode(base, PAIRS, "Be brief.")[:3]
+    assert not inference.run(fast_way_works, made.model, batch, parameters)
+    loss, found = gradients(made.model, batch, parameters, fast=False)
+    assert loss > 0
+    assert all(float(one.norm()) > 0 for one in found)

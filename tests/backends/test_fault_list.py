@@ -1,0 +1,302 @@
+"""The provider's faults, one row each: a real local server, the real SDK, the whole way to an answer.
+
+Every row says how the column ends, what the user reads, which text stays, what was charged, and how often was asked.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from email.utils import formatdate
+
+import pytest
+
+from backends.base import Answer, Question, Status
+from backends.budget import spent_today
+from backends.compare import compare
+from backends.engines.remote_limit import forget_limits
+from backends.engines.remote_request import REFUSED
+from backends.paid_api import PaidApiBackend
+from backends.settings import load_settings
+from evaluation.records import answer_record
+from tests.backends.openai_server import (
+    CHUNKED_HEAD,
+    KEY,
+    SSE_HEAD,
+    STOP,
+    USAGE,
+    RawServer,
+    Script,
+    event,
+    text_chunk,
+)
+
+TEXT = event(text_chunk("Par"))
+DONE = event(STOP) + event(USAGE) + event("[DONE]")
+REPORTED = Decimal("0.000015")  # 12 + 3 tokens at a millionth of a dollar
+UNREPORTED = "at most"
+CHARGED_ONCE, NOTHING = str(REPORTED), "0"
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> None:
+    REFUSED.forget()
+    forget_limits()
+
+
+def sends(*pieces: bytes) -> Script:
+    """Send these bytes and close."""
+    return lambda server, client: client.sendall(b"".join(pieces))
+
+
+def status(code: int, message: str = f"Oh, {KEY}", headers: str = "", kind: str = "application/json") -> Script:
+    body = f'{{"error": {{"message": "{message}"}}}}'.encode()
+    kept = f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n"
+    head = f"HTTP/1.1 {code} X\r\n{kept}{headers}\r\n"
+    return sends(head.encode(), body)
+
+
+def chunk(data: bytes) -> bytes:
+    return f"{len(data):x}\r\n".encode() + data + b"\r\n"
+
+
+def usage(prompt: object, completion: object) -> bytes:
+    return event({"choices": [], "usage": {"prompt_tokens": prompt, "completion_tokens": completion}})
+
+
+def drip(server: RawServer, client: socket.socket) -> None:
+    """A byte of a line that never ends, again and again, until the client is gone."""
+    client.sendall(SSE_HEAD + TEXT)
+    client.settimeout(0.02)
+    while True:
+        client.sendall(b"x")
+        try:
+            if not client.recv(1):
+                raise ConnectionResetError
+        except TimeoutError:
+            pass
+
+
+def stall(before: bytes) -> Script:
+    def play(server: RawServer, client: socket.socket) -> None:
+        client.sendall(before)
+        server.wait_until_client_is_gone(client)
+
+    return play
+
+
+def flood(server: RawServer, client: socket.socket) -> None:
+    client.sendall(SSE_HEAD + TEXT)
+    for _ in range(200):  # 20 MB; the client leaves after 10
+        client.sendall(event(text_chunk("x" * 100_000)))
+
+
+def reason(name: str) -> bytes:
+    return event({"choices": [{"index": 0, "delta": {}, "finish_reason": name}]})
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the server does, and what must come of it."""
+
+    name: str
+    script: Script
+    ends: Status
+    says: str
+    text: str = ""
+    charged: str = NOTHING
+    asked: int = 1
+    more: dict[str, object] = field(default_factory=dict)
+
+
+SOON: dict[str, object] = {"paid_api.deadline_s": 1.5}
+ROWS = [
+    Row("401", status(401), "error", "did not accept the key (401). Check CROSSROADS_PAID_API__API_KEY."),
+    Row("403", status(403), "error", "does not let this key use some-model (403): Oh, [key]. Use another model"),
+    Row("404, a wrong model name", status(404), "error", "does not know the model some-model"),
+    Row("408", status(408), "error", "waited too long for the request (408)", asked=2),
+    Row("409", status(409), "error", "is busy with a conflicting request (409)"),
+    Row("413", status(413), "error", "The question is too long for"),
+    Row("422", status(422), "error", "did not understand the request (422)"),
+    Row("429, again in 0 s", status(429, headers="Retry-After: 0\r\n"), "error", "Tried 2 times.", asked=2),
+    Row(
+        "429, again in 300 s",
+        status(429, headers="Retry-After: 300\r\n"),
+        "error",
+        "asked to wait 300 s, which is beyond the deadline of 20 s",
+    ),
+    Row(
+        "429, again at a date",
+        status(429, headers=f"Retry-After: {formatdate(time.time() + 7200, usegmt=True)}\r\n"),
+        "error",
+        "which is beyond the deadline of 20 s",
+    ),
+    Row("500", status(500), "error", "failed while answering (500)", asked=2),
+    Row("502", status(502), "error", "cannot reach its model server (502)", asked=2),
+    Row("503", status(503), "error", "is not available now (503)", asked=2),
+    Row("529", status(529), "error", "is overloaded (529)", asked=2),
+    Row("a status nobody knows", status(418), "error", "answered with status 418"),
+    Row("a timeout before the headers", stall(b""), "error", "did not begin to answer", "", UNREPORTED, 1, SOON),
+    Row("a timeout after the headers", stall(SSE_HEAD), "error", "did not begin to answer", "", UNREPORTED, 1, SOON),
+    Row("a timeout in mid-stream", stall(SSE_HEAD + TEXT), "truncated", "did not finish", "Par", UNREPORTED, 1, SOON),
+    Row("one byte at a time", drip, "truncated", "did not finish its answer", "Par", UNREPORTED, 1, SOON),
+    Row(
+        "cut in mid-stream",
+        sends(CHUNKED_HEAD, chunk(TEXT)),
+        "truncated",
+        "broke off in the middle of the answer",
+        "Par",
+        UNREPORTED,
+    ),
+    Row(
+        "the end without reason and usage", sends(SSE_HEAD, TEXT), "truncated", "without saying why", "Par", UNREPORTED
+    ),
+    Row(
+        "malformed events",
+        sends(SSE_HEAD, TEXT, b'data: {"choices": [\n\n'),
+        "truncated",
+        "malformed stream",
+        "Par",
+        UNREPORTED,
+    ),
+    Row(
+        "an error object in mid-stream",
+        sends(SSE_HEAD, TEXT, event({"error": {"message": f"Crashed with {KEY}"}})),
+        "truncated",
+        "reported an error in the middle of the answer: Crashed with [key]",
+        "Par",
+        UNREPORTED,
+    ),
+    Row(
+        "an error after usage",
+        sends(SSE_HEAD, TEXT, event(USAGE), event({"error": {"message": "Oh"}})),
+        "truncated",
+        "reported an error",
+        "Par",
+        CHARGED_ONCE,
+    ),
+    Row("choices null", sends(SSE_HEAD, event({"choices": None}), TEXT, DONE), "ok", "", "Par", CHARGED_ONCE),
+    Row("choices absent", sends(SSE_HEAD, event({"id": "x"}), TEXT, DONE), "ok", "", "Par", CHARGED_ONCE),
+    Row("choices null and nothing else", sends(SSE_HEAD, event({"choices": None})), "truncated", "", "", UNREPORTED),
+    Row(
+        "a web page with 200",
+        sends(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n<html>Hello</html>"),
+        "error",
+        "answered with a web page",
+        "",
+        UNREPORTED,
+    ),
+    Row("10 MB", flood, "truncated", "sent more than 10 MB", "Par", UNREPORTED),
+    Row(
+        "compressed",
+        sends(SSE_HEAD.replace(b"Connection", b"Content-Encoding: gzip\r\nConnection"), b"x"),
+        "error",
+        "or compressed what it was asked to send plain",
+        "",
+        UNREPORTED,
+    ),
+    Row("an empty answer", sends(SSE_HEAD, DONE), "empty", "answered with nothing", "", CHARGED_ONCE),
+    Row(
+        "a content filter",
+        sends(SSE_HEAD, TEXT, reason("content_filter"), event(USAGE), event("[DONE]")),
+        "truncated",
+        "content filter stopped the answer",
+        "Par",
+        CHARGED_ONCE,
+    ),
+    Row("negative usage", sends(SSE_HEAD, TEXT, event(STOP), usage(-1, 3)), "ok", "", "Par", UNREPORTED),
+    Row("absurd usage", sends(SSE_HEAD, TEXT, event(STOP), usage(12, 10**12)), "ok", "", "Par", UNREPORTED),
+    Row("usage as a string", sends(SSE_HEAD, TEXT, event(STOP), usage("12", KEY)), "ok", "", "Par", UNREPORTED),
+]
+
+
+def ask(url: str, **more: object) -> tuple[Answer, Decimal, Decimal]:
+    """The answer, what the day's account says, and what one attempt can cost at most."""
+    given: dict[str, object] = {
+        "base_url": url,
+        "api_key": KEY,
+        "model": "some-model",
+        "deadline_s": 20,
+        "max_retries": 1,
+    }
+    price = {"input_usd": "1", "output_usd": "1", "date": "2026-11-01"}
+    given |= {f"price.{name}": value for name, value in price.items()}
+    overrides = {f"paid_api.{name}": value for name, value in given.items()} | more
+    settings = load_settings(overrides)
+    backend = PaidApiBackend(settings)
+    (answer,) = [
+        happened
+        for _, happened in compare([backend], Question("Capital of France?", max_tokens=30), threading.Event())
+        if isinstance(happened, Answer)
+    ]
+    at_most = backend._attempt_at_most([{"role": "user", "content": "Capital of France?"}], Question("", max_tokens=30))
+    assert at_most is not None
+    return answer, spent_today(settings.data).usd, at_most
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
+def test_fault(row: Row, caplog: pytest.LogCaptureFixture) -> None:
+    with RawServer(row.script).run() as server:
+        answer, charged, at_most = ask(server.url, **row.more)
+        assert len(server.requests) == row.asked
+    assert answer.status == row.ends
+    assert row.says in (answer.error or "")
+    assert (answer.error is None) is (row.ends == "ok")
+    assert answer.text.startswith(row.text) if row.text else answer.text == ""
+    assert charged == (at_most if row.charged == UNREPORTED else Decimal(row.charged))
+    assert answer.cost.usd == (Decimal(row.charged) if row.charged == CHARGED_ONCE else None)
+    assert len(answer.attempts) == row.asked
+    shown = repr(answer) + str(answer_record(answer, "Capital of France?")) + caplog.text
+    assert KEY not in shown
+
+
+def test_a_redirect_to_another_host_is_not_followed() -> None:
+    with RawServer(sends(SSE_HEAD, TEXT, DONE)).run() as other:
+        with RawServer(status(307, headers=f"Location: {other.url}/chat/completions\r\n")).run() as server:
+            answer, charged, _ = ask(server.url)
+        assert other.requests == []
+    assert (answer.status, charged) == ("error", 0)
+    assert "redirects to another address (307), and redirects are not followed" in (answer.error or "")
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        (lambda port: "http://no-such-host.invalid/v1", "could not be found"),
+        (lambda port: f"http://127.0.0.1:{port}/v1", "does not accept connections. Tried 2 times."),
+        (lambda port: "http://169.254.169.254/v1", "link-local or metadata address"),
+        (lambda port: "http://10.0.0.1/v1", "private network"),
+    ],
+    ids=["dns", "refused", "metadata", "private"],
+)
+def test_what_never_reached_a_server_is_free(
+    url: Callable[[int], str], says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "*")
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    answer, charged, _ = ask(url(port))
+    assert (answer.status, answer.text, charged) == ("error", "", 0)
+    assert says in (answer.error or "")
+    assert KEY not in repr(answer)
+
+
+def test_tls_that_fails_is_free_and_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            client, _ = listener.accept()
+            with client:
+                client.recv(1024)
+                client.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        answer, charged, _ = ask(f"https://127.0.0.1:{listener.getsockname()[1]}/v1")
+        thread.join(10)
+    assert (answer.status, charged) == ("error", 0)
+    assert "No secure connection to" in (answer.error or "")

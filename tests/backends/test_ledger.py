@@ -1,0 +1,268 @@
+"""The ledger: what is kept of an answer, several writers at once, and what a fault of it does: nothing to answers."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from backends import ledger
+from backends.base import Answer, BackendError, Cost, Passage, Question, Status, Timings, Trace, Usage
+from backends.ledger_file import LedgerDamaged, ledger_file, opened
+from backends.live import LiveComparison
+from backends.settings import load_settings
+from tests.backends.played import PATIENCE_S, PlayedBackend, finished
+
+HOME = Path(__file__).resolve().parents[2]
+SECRET = "a secret sentence"
+ANSWER = Answer(
+    "paid_api",
+    "gpt-4.1-mini",
+    SECRET,
+    "ok",
+    timings=Timings(queued_s=1.5, retry_s=0.5, retrieval_s=0.25, ttft_s=0.75, latency_s=2.0),
+    usage=Usage(100, 50, 20, 10, "server"),
+    cost=Cost(Decimal("0.000000123456789012345678901"), "list price"),
+    sources=(Passage("d.md", 1, "c", 0.5, 0, 1, SECRET),),
+    notes=(SECRET,),
+    traces=(Trace("prompt", SECRET),),
+)
+AT = datetime(2026, 11, 12, 23, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+def answer(approach: str = "raw", status: Status = "ok", model: str = "m", latency_s: float | None = 1.0) -> Answer:
+    return Answer(approach, model, "", status, timings=Timings(latency_s=latency_s), usage=Usage(10, 5))
+
+
+def test_an_answer_comes_back_as_it_was_measured_and_charged(data: Path) -> None:
+    ledger.append(data, ANSWER, "real", AT)
+    assert ledger.entries(data) == [
+        ledger.Entry(
+            AT,
+            "paid_api",
+            "gpt-4.1-mini",
+            "real",
+            "ok",
+            *(100, 50, 20, 10, "server"),
+            *(1.5, 0.5, 0.25, 0.75, 2.0),
+            Decimal("0.000000123456789012345678901"),
+            "list price",
+        )
+    ]
+
+
+def test_no_text_of_question_answer_or_document_is_kept(data: Path) -> None:
+    ledger.append(data, ANSWER, "real")
+    for file in data.iterdir():
+        assert SECRET.encode() not in file.read_bytes()
+
+
+@pytest.mark.parametrize("status", ["ok", "truncated", "error", "cancelled", "empty"])
+def test_every_way_to_end_is_recorded_and_unknown_stays_unknown(data: Path, status: Status) -> None:
+    ledger.append(data, Answer("raw", "m", "", status), "real")
+    (entry,) = ledger.entries(data)
+    assert (entry.status, entry.cost_usd, entry.prompt_tokens, entry.latency_s) == (status, None, None, None)
+    assert entry.cost_basis == "nothing was measured"
+
+
+def test_token_counts_that_no_file_can_hold_and_half_characters_are_no_reason_to_fail(data: Path) -> None:
+    absurd = Answer("raw", "half \ud800", "", "ok", usage=Usage(2**70, 5), cost=Cost(None, "\ud800"))
+    ledger.append(data, absurd, "real")
+    (entry,) = ledger.entries(data)
+    assert (entry.prompt_tokens, entry.completion_tokens, entry.model) == (None, 5, "half \ufffd")
+
+
+def test_rows_are_only_ever_added(data: Path) -> None:
+    ledger.append(data, ANSWER, "real")
+    for statement in ("DELETE FROM answers", "UPDATE answers SET cost_usd = '0'"):
+        with pytest.raises(sqlite3.Error), sqlite3.connect(ledger_file(data)) as connection:
+            connection.execute(statement)
+        connection.close()
+    assert len(ledger.entries(data)) == 1
+
+
+def test_the_file_is_kept_as_the_house_rules_say(data: Path) -> None:
+    ledger.append(data, ANSWER, "real")
+    with opened(ledger_file(data), create=False) as connection:
+        found = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")}
+        assert found == {"journal_mode": "wal", "synchronous": 2}
+        assert connection.execute("PRAGMA busy_timeout").fetchone()[0] == 5000
+        assert connection.execute("PRAGMA foreign_keys").fetchone()[0] == 1
+
+
+def test_entries_since_a_moment(data: Path) -> None:
+    for days in (0, 1, 2):
+        ledger.append(data, answer(model=str(days)), "real", AT - timedelta(days=days))
+    assert [entry.model for entry in ledger.entries(data)] == ["2", "1", "0"]
+    assert [entry.model for entry in ledger.entries(data, AT - timedelta(days=1))] == ["1", "0"]
+
+
+def test_nothing_recorded_is_an_empty_ledger_and_makes_no_file(data: Path) -> None:
+    assert ledger.entries(data) == []
+    assert ledger.complete_answers(data, "raw") == []
+    assert not data.exists()
+
+
+def test_complete_answers_are_of_one_model_real_and_newest_first(data: Path) -> None:
+    ledger.append(data, answer(model="old"), "real")
+    for latency_s in (1.0, 2.0, 3.0):
+        ledger.append(data, answer(model="new", latency_s=latency_s), "real")
+    ledger.append(data, answer(model="new", status="truncated", latency_s=4.0), "real")
+    for status in ("error", "cancelled", "empty"):
+        ledger.append(data, answer(model="new", status=status), "real")
+    ledger.append(data, answer(model="new"), "stand-in")
+    ledger.append(data, answer(model="new"), "scripted")
+    ledger.append(data, answer("rag", model="new"), "real")
+
+    def seconds(found: list[ledger.Entry]) -> list[float | None]:
+        return [entry.latency_s for entry in found]
+
+    assert seconds(ledger.complete_answers(data, "raw")) == [4.0, 3.0, 2.0, 1.0]
+    assert seconds(ledger.complete_answers(data, "raw", limit=2)) == [4.0, 3.0]
+    assert seconds(ledger.complete_answers(data, "raw", lambda model: model == "old")) == [1.0]
+    assert ledger.complete_answers(data, "raw", lambda model: False) == []
+
+
+@pytest.mark.parametrize(
+    ("scripted", "stand_in", "kind"),
+    [(False, False, "real"), (False, True, "stand-in"), (True, True, "scripted"), (True, False, "scripted")],
+)
+def test_stand_ins_and_the_script_are_kept_apart(data: Path, scripted: bool, stand_in: bool, kind: str) -> None:
+    record = ledger.recorder(load_settings({"data": str(data), "scripted": scripted}))
+    record(Answer("raw", "m", "", "ok", stand_in=stand_in))
+    assert [entry.kind for entry in ledger.entries(data)] == [kind]
+
+
+# --- several writers ----------------------------------------------------------------------------
+
+_WRITER = """
+import sys
+from pathlib import Path
+from backends import ledger
+from backends.base import Answer
+sys.stdin.readline()
+for number in range(int(sys.argv[2])):
+    ledger.append(Path(sys.argv[1]), Answer("raw", f"{sys.argv[3]}-{number}", "", "ok"), "real")
+"""
+
+
+def test_two_processes_write_at_once_and_nothing_is_lost(data: Path) -> None:
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", _WRITER, str(data), "40", name], stdin=subprocess.PIPE, cwd=HOME, env=os.environ
+        )
+        for name in ("a", "b")
+    ]
+    for writer in writers:  # both begin now, at a ledger that is not there yet
+        assert writer.stdin is not None
+        writer.stdin.write(b"go\n")
+        writer.stdin.close()
+    assert [writer.wait(60) for writer in writers] == [0, 0]
+    written = [entry.model for entry in ledger.entries(data)]
+    assert sorted(written) == sorted(f"{name}-{number}" for name in "ab" for number in range(40))
+    with sqlite3.connect(ledger_file(data)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    connection.close()
+
+
+def test_threads_write_at_once_and_nothing_is_lost(data: Path) -> None:
+    threads = [threading.Thread(target=ledger.append, args=(data, answer(model=str(n)), "real")) for n in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE_S)
+    assert sorted(int(entry.model) for entry in ledger.entries(data)) == list(range(12))
+
+
+# --- faults -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(
+    params=[b"this is no database, and long enough to be read as one" * 40, b"", b"SQLite format 3\0" * 100]
+)
+def damaged(data: Path, request: pytest.FixtureRequest) -> Path:
+    data.mkdir()
+    ledger_file(data).write_bytes(request.param)
+    return data
+
+
+def test_a_damaged_ledger_is_named(damaged: Path) -> None:
+    for act in (
+        lambda: ledger.entries(damaged),
+        lambda: ledger.complete_answers(damaged, "raw"),
+        lambda: ledger.append(damaged, ANSWER, "real"),
+    ):
+        with pytest.raises(LedgerDamaged, match=r"The ledger ledger\.sqlite is damaged, so answers are not recorded\."):
+            act()
+
+
+def test_a_ledger_of_another_version_is_left_alone(data: Path) -> None:
+    ledger.append(data, ANSWER, "real")
+    with sqlite3.connect(ledger_file(data)) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(LedgerDamaged):
+        ledger.append(data, ANSWER, "real")
+
+
+def test_set_aside_it_makes_room_for_a_new_one_and_is_kept(damaged: Path) -> None:
+    before = ledger_file(damaged).read_bytes()
+    aside = ledger.set_aside(damaged)
+    assert aside is not None
+    assert aside.name.startswith("ledger.damaged-")
+    assert aside.read_bytes() == before
+    assert ledger.entries(damaged) == []
+    ledger.append(damaged, ANSWER, "real")
+    assert len(ledger.entries(damaged)) == 1
+    assert ledger.set_aside(damaged / "nothing here") is None
+
+
+def test_a_comparison_goes_on_without_its_ledger_and_the_fault_is_told(damaged: Path) -> None:
+    settings = load_settings({"data": str(damaged)})
+    backends = [PlayedBackend(finished(), approach="raw"), PlayedBackend(BackendError("No key.", "Set one."))]
+    backends[1].approach = "paid_api"
+    comparison = LiveComparison(backends, Question("q"), on_answer=ledger.recorder(settings))
+    assert comparison.wait(PATIENCE_S)
+    assert [found.status for found in comparison.answers] == ["empty", "error"]
+    assert isinstance(ledger.fault(damaged), LedgerDamaged)
+    ledger.set_aside(damaged)
+    assert ledger.fault(damaged) is None
+    ledger.recorder(settings)(ANSWER)
+    assert (ledger.fault(damaged), len(ledger.entries(damaged))) == (None, 1)
+
+
+def test_a_comparison_records_every_answer_once_before_it_is_done(data: Path) -> None:
+    settings = load_settings({"data": str(data)})
+    backends = [PlayedBackend(finished(), approach=name) for name in ("raw", "rag")]
+    comparison = LiveComparison(backends, Question("q"), on_answer=ledger.recorder(settings))
+    assert comparison.wait(PATIENCE_S)
+    assert sorted((entry.approach, entry.model) for entry in ledger.entries(data)) == [
+        ("rag", "played rag"),
+        ("raw", "played raw"),
+    ]
+
+
+def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(BackendError, match="The ledger of answers cannot be written"):
+        ledger.append(tmp_path / "file", ANSWER, "real")
+
+
+def test_a_fault_of_this_program_breaks_no_answer(data: Path) -> None:
+    record = ledger.recorder(load_settings({"data": str(data)}))
+    record(Answer("raw", "m", "", "ok", cost=Cost("no Decimal", "b")))  # type: ignore[arg-type]
+    assert str(ledger.fault(data)) == "Answers are not being recorded. The log has the details."
+    record(ANSWER)
+    assert ledger.fault(data) is None

@@ -1,0 +1,57 @@
+"""The ledger by day: spend exactly, latency and errors of those that count."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from backends.ledger import Entry
+from evaluation.costs.history import Daily, Performance, Spend, daily, performance, spend
+
+NOTHING: dict[str, Any] = dict.fromkeys(
+    (
+        *("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens", "tokens_counted_by"),
+        *("queued_s", "retry_s", "retrieval_s", "ttft_s"),
+    )
+)
+
+
+def entry(day: int, status: str = "ok", latency_s: float | None = 1.0, usd: str | None = "0.1", **more: Any) -> Entry:
+    known: dict[str, Any] = {"approach": "raw", "model": "m", "kind": "real", "cost_basis": ""} | more
+    cost = None if usd is None else Decimal(usd)
+    at = datetime(2026, 11, day, 23, 59, tzinfo=UTC)
+    return Entry(at=at, status=status, latency_s=latency_s, cost_usd=cost, **NOTHING, **known)  # type: ignore[arg-type]
+
+
+def test_spend_by_day_approach_and_model_is_exact() -> None:
+    found = spend([entry(2, usd="0.1"), entry(1), entry(1, usd="0.2"), entry(1, model="n", usd=None)])
+    assert found == [
+        Spend(date(2026, 11, 1), "raw", "m", Decimal("0.3"), 2, 0),
+        Spend(date(2026, 11, 1), "raw", "n", Decimal(0), 1, 1),
+        Spend(date(2026, 11, 2), "raw", "m", Decimal("0.1"), 1, 0),
+    ]
+
+
+def test_latency_is_of_those_that_came_through_and_stopped_ones_are_no_errors() -> None:
+    answers = [
+        entry(1, latency_s=1.0),
+        entry(1, "truncated", 3.0),
+        entry(1, "error", 60.0),
+        entry(1, "empty", 60.0),
+        entry(1, "cancelled", 60.0),
+    ]
+    assert daily(answers) == [Daily(date(2026, 11, 1), "raw", Performance(5, 1, 0.25, 2.0, 2.9))]
+
+
+def test_the_95th_percentile_of_twenty_one() -> None:
+    assert performance([entry(1, latency_s=float(n)) for n in range(21)]).latency_p95_s == 19.0
+    assert performance([entry(1, latency_s=7.0)]).latency_p95_s == 7.0
+
+
+def test_all_stopped_has_no_rate() -> None:
+    assert performance([entry(1, "cancelled", None)]) == Performance(1, 0, None, None, None)
+
+
+def test_nothing_recorded_is_nothing() -> None:
+    assert (spend([]), daily([])) == ([], [])

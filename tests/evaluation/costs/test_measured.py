@@ -1,0 +1,160 @@
+"""Where the inputs come from: answers recorded here, the price list, adapters, documents; else labelled assumptions."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from backends import ledger
+from backends.base import Answer, Cost, Timings, Usage
+from backends.pricing import rates
+from backends.settings import OPENAI_URL, Settings, load_settings
+from evaluation.costs.accuracies import benchmarked
+from evaluation.costs.inputs import Input, Inputs
+from evaluation.costs.measured import anything_measured, measured_inputs
+from evaluation.costs.monthly import monthly
+from evaluation.costs.right_answers import Accuracy
+
+AT = datetime(2026, 11, 12, 12, tzinfo=UTC)
+BASE = "base (Q4_1)"
+
+
+def settings_of(data: Path, **overrides: object) -> Settings:
+    named = {name.replace("__", "."): value for name, value in overrides.items()}
+    return load_settings({"data": str(data), **named})
+
+
+def record(data: Path, approach: str, model: str, usage: Usage, latency_s: float, days: int = 0) -> None:
+    timings = Timings(latency_s=latency_s, retrieval_s=latency_s / 8 if approach == "rag" else None)
+    answer = Answer(approach, model, "", "ok", timings=timings, usage=usage, cost=Cost(None, ""))
+    ledger.append(data, answer, "real", AT + timedelta(days=days))
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Path:
+    data = tmp_path / "data"
+    record(data, "raw", BASE, Usage(40, 30), 1.0)
+    record(data, "raw", BASE, Usage(45, 33), 2.0, days=1)
+    record(data, "paid_api", "gpt-4.1-mini", Usage(100, 50, 25), 0.5)
+    record(data, "paid_api", "gpt-4.1-mini", Usage(100, 60, None), 0.5)
+    record(data, "rag", f"{BASE} + handbook searched", Usage(500, 40), 4.0)
+    return data
+
+
+def found(inputs: Inputs, name: str) -> tuple[Decimal | None, str, str]:
+    one = inputs.values[name]
+    return one.value, one.origin, one.note
+
+
+def test_tokens_and_seconds_are_the_means_of_what_was_recorded(asked: Path) -> None:
+    inputs = measured_inputs(settings_of(asked))
+    assert anything_measured(inputs)
+    note = f"mean of 2 answers since 12 Nov 2026 ({BASE})"
+    assert found(inputs, "raw.prompt_tokens") == (Decimal("42.5"), "measured here", note)
+    assert found(inputs, "raw.completion_tokens") == (Decimal("31.5"), "measured here", note)
+    assert found(inputs, "raw.machine_s") == (Decimal("1.500"), "measured here", note)
+    assert inputs.values["paid_api.prompt_tokens"].value == 100
+    assert inputs.values["paid_api.cached_share"].value == Decimal("0.125")
+    assert inputs.values["paid_api.completion_tokens"].value == 55
+    assert inputs.values["rag.machine_s"].note == f"mean of 1 answer since 12 Nov 2026 ({BASE} + handbook searched)"
+
+
+def test_what_was_not_asked_yet_is_assumed_like_the_raw_model_and_labelled(asked: Path) -> None:
+    inputs = measured_inputs(settings_of(asked, paid_api__model="gpt-4.1"))
+    note = "as measured of the raw model: mean of 2 answers since 12 Nov 2026"
+    for name in ("fine_tuned.machine_s", "paid_api.completion_tokens"):
+        assert inputs.values[name].origin == "your assumption"
+        assert inputs.values[name].note == note
+    assert inputs.values["paid_api.completion_tokens"].value == Decimal("31.5")
+
+
+def test_with_nothing_measured_everything_is_a_labelled_assumption(tmp_path: Path) -> None:
+    inputs = measured_inputs(settings_of(tmp_path / "data"))
+    assert not anything_measured(inputs)
+    assert {one.origin for one in inputs.values.values()} == {"your assumption", "price list"}
+    assert all(one.note for name, one in inputs.values.items() if name != "questions")
+    assert all(monthly(way.approach, inputs).usd for way in inputs.ways)
+
+
+def test_stand_ins_and_the_script_are_not_measured(tmp_path: Path) -> None:
+    for kind in ("stand-in", "scripted"):
+        ledger.append(tmp_path, Answer("paid_api", "gpt-4.1-mini", "", "ok", usage=Usage(9, 9)), kind)  # type: ignore[arg-type]
+    assert not anything_measured(measured_inputs(settings_of(tmp_path)))
+
+
+def test_prices_are_the_lists(tmp_path: Path) -> None:
+    inputs = measured_inputs(settings_of(tmp_path, paid_api__model="gpt-5.6-luna"))
+    listed = rates("gpt-5.6-luna", OPENAI_URL)
+    assert found(inputs, "price.input") == (listed.input_mtok, "price list", listed.basis)
+    assert "since 2026-07-30" in listed.basis
+    assert inputs.values["price.output"].value == listed.output_mtok
+
+
+def test_a_model_without_a_price_stays_unknown_until_one_is_typed(tmp_path: Path) -> None:
+    nobody = settings_of(tmp_path, paid_api__model="nonesuch")
+    cost = monthly("paid_api", measured_inputs(nobody))
+    assert cost.usd is None
+    assert cost.why.startswith("no price per token is known for nonesuch at api.openai.com")
+    typed = {"price.input": Decimal(1), "price.output": Decimal(2)}
+    assert monthly("paid_api", measured_inputs(nobody, typed)).usd == Decimal("1.4")  # 60 in, 40 out, assumed
+
+
+def test_a_server_on_this_machine_without_a_price_costs_machine_time(tmp_path: Path) -> None:
+    own = settings_of(tmp_path, paid_api__base_url="http://localhost:8000/v1", paid_api__on_this_machine=True)
+    inputs = measured_inputs(own)
+    assert inputs.way("paid_api").on_machine
+    assert [part.name for part in monthly("paid_api", inputs).parts] == ["rented machines"]
+
+
+def test_what_is_typed_is_the_users(asked: Path) -> None:
+    inputs = measured_inputs(settings_of(asked), {"raw.machine_s": Decimal(9)}, rented=False)
+    assert inputs.values["raw.machine_s"] == Input(Decimal(9), "s", "your assumption")
+    assert [part.name for part in monthly("raw", inputs).parts] == ["machine time"]
+
+
+def test_documents_answered_by_the_paid_model_pay_tokens_and_the_search(asked: Path) -> None:
+    over_paid = settings_of(asked, rag__generator="paid_api")
+    assert measured_inputs(over_paid).values["rag.prompt_tokens"].origin == "your assumption"
+    record(asked, "rag", "gpt-4.1-mini + handbook searched", Usage(600, 20), 2.0)
+    inputs = measured_inputs(over_paid)
+    assert inputs.values["rag.prompt_tokens"].value == 600
+    assert inputs.values["rag.machine_s"].value == Decimal("0.25")
+    assert (inputs.way("rag").by_token, inputs.way("rag").on_machine) == (True, True)
+    local = measured_inputs(settings_of(asked))
+    assert local.values["rag.prompt_tokens"].value == 500
+
+
+def test_training_time_is_the_adapters_own(tmp_path: Path) -> None:
+    sample = measured_inputs(settings_of(tmp_path)).values["training.seconds"]
+    assert (sample.value, sample.origin) == (Decimal("411.8"), "your assumption")
+    assert sample.note == "the card of the adapter brambleworth, trained elsewhere"
+    folder = tmp_path / "adapters" / "mine"
+    folder.mkdir(parents=True)
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        (folder / name).write_bytes(b"{}")
+    (folder / "card.json").write_text(json.dumps({"seconds": 90}))
+    mine = measured_inputs(settings_of(tmp_path, fine_tuned__adapter="mine")).values["training.seconds"]
+    assert (mine.value, mine.origin, mine.note) == (Decimal("90.0"), "measured here", "the card of the adapter mine")
+
+
+def test_accuracies_are_counted_from_the_benchmarks_answers(tmp_path: Path) -> None:
+    file = tmp_path / "latest.json"
+    samples = [{"answers": {"raw": {"right": right}, "rag": {"right": True}}} for right in (True, False, False)]
+    file.write_text(json.dumps({"date": "2026-11-22T22:59:23+00:00", "raw": {"quality": {"samples": samples}}}))
+    note = "the benchmark of 22 Nov 2026, sample questions"
+    assert benchmarked(file) == {
+        "raw": Accuracy(1, 3, "measured here", note),
+        "rag": Accuracy(3, 3, "measured here", note),
+    }
+
+
+@pytest.mark.parametrize("text", [None, "", "[]", "{}", '{"date": "x"}', '{"date": "2026-11-22", "raw": {}}'])
+def test_without_a_usable_benchmark_nothing_is_known(tmp_path: Path, text: str | None) -> None:
+    file = tmp_path / "latest.json"
+    if text is not None:
+        file.write_text(text)
+    assert benchmarked(file) == {}

@@ -1,0 +1,84 @@
+"""Judged answers: what can be judged, the semantic score, and when a difference is more than chance."""
+
+from __future__ import annotations
+
+import pytest
+
+from backends.base import BackendError
+from evaluation.intervals import Estimate
+from evaluation.judging import Gain, Judged, Share, gain, gradable, judge, semantic, share
+from evaluation.metrics import is_right
+from evaluation.question_sets import Sample
+from tests.evaluation.answering import FixedEmbedder, answered, judged
+
+
+def test_without_key_facts_the_whole_reference_must_occur():
+    (sample,) = gradable([Sample("1", "How long?", "It takes 45 days. ")])
+    assert sample.key_facts == (("It takes 45 days",),)
+    assert is_right("I am sure: it  takes 45 days!", sample)
+    assert not is_right("It takes 4 days.", sample)
+
+
+def test_key_facts_and_refusals_are_left_as_they_are():
+    facts, refusal = Sample("1", "a", "x", (("y",),)), Sample("2", "b", tags=("not_answered",))
+    assert gradable([facts, Sample("3", "nothing to judge by"), refusal]) == (facts, refusal)
+
+
+def test_a_set_without_any_right_answer_is_refused():
+    with pytest.raises(BackendError, match="No question says what a right answer is"):
+        gradable([Sample("1", "a"), Sample("2", "b", " . ")])
+
+
+def test_the_semantic_score_is_the_cosine_with_the_reference():
+    samples = [Sample("1", "a", "yes", (("yes",),)), Sample("2", "b", key_facts=(("no",),))]
+    answers = [
+        {"base": answered("base", "yes indeed"), "adapter": answered("adapter", "no")},
+        {"base": answered("base", "no"), "adapter": answered("adapter", "  ")},
+    ]
+    first, second = judge(samples, answers, FixedEmbedder())
+    assert (first.right, first.semantic) == ({"base": True, "adapter": False}, {"base": 1.0, "adapter": 0.0})
+    assert (second.right, second.semantic) == ({"base": True, "adapter": False}, {"base": None, "adapter": None})
+
+
+def test_an_answer_without_text_is_as_far_as_can_be():
+    (row,) = judge([Sample("1", "a", "yes", (("yes",),))], [{"base": answered("base", "")}], FixedEmbedder())
+    assert row.semantic == {"base": 0.0}
+
+
+def rows(both: int, only_base: int, only_adapter: int, neither: int) -> list[Judged]:
+    outcomes = [(True, True)] * both + [(True, False)] * only_base
+    outcomes += [(False, True)] * only_adapter + [(False, False)] * neither
+    return [judged(str(number), base=base, adapter=adapter) for number, (base, adapter) in enumerate(outcomes)]
+
+
+def test_a_difference_is_paired_by_question():
+    found = gain(rows(2, 1, 6, 1), {"adapter": 1, "base": -1})
+    assert found.estimate.value == pytest.approx(0.5)
+    assert found.changed == 7
+    assert found.estimate.low == pytest.approx(0.1, abs=0.1)
+    assert found.clear
+    assert share(rows(2, 1, 6, 1), "base") == Share(3, 10)
+
+
+def test_the_pairing_ignores_what_both_do_alike():
+    """The interval of the difference has no width where every question went the same way."""
+    assert gain(rows(0, 0, 8, 0), {"adapter": 1, "base": -1}).estimate == Estimate(1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(("changed", "clear"), [(5, False), (6, True)])
+def test_too_few_changes_are_never_clear(changed, clear):
+    assert gain(rows(0, 0, changed, 0), {"adapter": 1, "base": -1}).clear is clear
+
+
+def test_an_interval_that_holds_0_is_not_clear():
+    assert not Gain(Estimate(0.1, -0.01, 0.2), 20).clear
+    assert not Gain(Estimate(0.1, 0.0, 0.2), 20).clear
+    assert Gain(Estimate(-0.1, -0.2, -0.01), 20).clear
+
+
+def test_semantic_means_leave_out_what_has_no_reference():
+    known = judged("1", base=True, adapter=False)
+    unknown = Judged(known.sample, known.answers, known.right, {"base": None, "adapter": 1.0})
+    found = semantic([known, unknown], {"adapter": 1, "base": -1})
+    assert found == Estimate(-1.0, -1.0, -1.0)
+    assert semantic([unknown], {"base": 1}) is None

@@ -1,0 +1,179 @@
+"""The Paid API page with several connections: choosing, adding and testing one, against a real local server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytest_httpserver import HTTPServer
+from streamlit.testing.v1 import AppTest
+from werkzeug import Response
+
+from backends.ledger import entries
+from backends.settings import load_settings
+from tests.backends.openai_server import KEY, PATH, error, paris
+from ui.resources import stand_in_start, warm_up
+
+HOME = Path(__file__).resolve().parents[2]
+PATIENCE_S = 20.0
+
+
+@pytest.fixture(autouse=True)
+def _no_local_models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("ui.resources.WarmUp.start", lambda self: self)
+    warm_up.clear()
+    stand_in_start.clear()
+    yield
+    warm_up.clear()
+    stand_in_start.clear()
+
+
+def configured(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    for name in ("one", "two"):
+        for field, value in (("BASE_URL", url), ("MODEL", f"model-{name}"), ("API_KEY", KEY)):
+            monkeypatch.setenv(f"CROSSROADS_CONNECTIONS__{name.upper()}__{field}", value)
+
+
+def opened(page: str) -> AppTest:
+    at = AppTest.from_file(str(HOME / "pages" / f"{page}.py"), default_timeout=PATIENCE_S).run()
+    assert not at.exception, at.exception
+    return at
+
+
+def titles(at: AppTest) -> list[str]:
+    return [element.value for element in at.markdown if element.value.startswith("#### :violet")]
+
+
+def test_each_connection_is_a_column_of_the_comparison(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    httpserver.expect_request(PATH).respond_with_handler(lambda _: paris())
+    configured(monkeypatch, httpserver.url_for("/v1"))
+    at = opened("compare")
+    (taking_part,) = [group for group in at.button_group if group.key == "chosen:compare"]
+    assert taking_part.options[2:5] == ["Paid API", "Paid API · one", "Paid API · two"]
+    at.session_state["chosen:compare"] = ["paid_api:one", "paid_api:two"]
+    at.text_area(key="question:compare").input("Capital of France?")
+    at.button(key="FormSubmitter:form:compare-Ask").click().run()
+    assert not at.exception
+    assert titles(at) == [f"#### :violet[:material/payments: **Paid API · {name}**]" for name in ("one", "two")]
+    captions = [element.value for element in at.caption]
+    assert "model\\-one" in captions
+    assert "model\\-two" in captions
+    recorded = entries(load_settings().data)
+    assert sorted(entry.approach for entry in recorded) == ["paid_api:one", "paid_api:two"]
+    assert KEY not in json.dumps([element.value for element in (*at.markdown, *at.caption, *at.text)])
+
+
+def test_a_connection_is_chosen_and_asked_on_its_page(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    httpserver.expect_request(PATH).respond_with_handler(lambda _: paris())
+    configured(monkeypatch, httpserver.url_for("/v1"))
+    at = opened("paid_api")
+    (choice,) = [group for group in at.button_group if group.key == "connection"]
+    assert choice.options == ["default", "one", "two"]
+    choice.set_value("two").run()
+    assert at.text_input(key="setting:connections.two.base_url").value == httpserver.url_for("/v1")
+    at.text_area(key="question:paid_api:two").input("Capital of France?")
+    at.button(key="FormSubmitter:form:paid_api:two-Ask").click().run()
+    assert not at.exception
+    assert titles(at) == ["#### :violet[:material/payments: **Paid API · two**]"]
+    assert httpserver.log[0][0].get_json()["model"] == "model-two"
+
+
+def test_a_connection_is_tested_and_its_models_can_be_chosen(
+    httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = {"object": "list", "data": [{"id": name, "object": "model"} for name in ("small", "large")]}
+    httpserver.expect_request("/v1/models").respond_with_response(
+        Response(json.dumps(models), content_type="application/json")
+    )
+    httpserver.expect_request(PATH).respond_with_handler(lambda _: paris())
+    monkeypatch.setenv("CROSSROADS_PAID_API__BASE_URL", httpserver.url_for("/v1"))
+    monkeypatch.setenv("CROSSROADS_PAID_API__API_KEY", KEY)
+    at = opened("paid_api")
+    at.button(key="test_connection:").click().run()
+    assert not at.exception
+    steps = [element.value.split("**")[1] for element in at.markdown if element.value.startswith(":material/check_c")]
+    assert steps == ["DNS", "TCP", "models", "chat"]
+    assert at.selectbox(key="setting:paid_api.model").options == ["gpt-4.1-mini", "large", "small"]
+    assert [entry.approach for entry in entries(load_settings().data)] == ["paid_api"]
+
+
+def test_a_test_that_fails_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROSSROADS_PAID_API__BASE_URL", "http://192.168.7.7/v1")
+    at = opened("paid_api")
+    at.button(key="test_connection:").click().run()
+    (failed,) = [element.value for element in at.markdown if element.value.startswith(":material/error:")]
+    assert "**address**" in failed
+    assert "private network" in failed
+
+
+def test_a_connection_is_added_for_the_session() -> None:
+    at = opened("paid_api")
+    at.selectbox(key="add_connection:provider").select("groq")
+    at.text_input(key="add_connection:model").input("some-model")
+    at.button(key="FormSubmitter:add_connection-Add").click().run()
+    assert not at.exception
+    (choice,) = [group for group in at.button_group if group.key == "connection"]
+    assert choice.options == ["default", "groq"]
+    assert at.session_state["setting_overrides"] == {
+        "connections.groq.provider": "groq",
+        "connections.groq.model": "some-model",
+    }
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        ({"provider": "another server", "name": "mine"}, "The address is missing"),
+        ({"provider": "azure"}, "The address is missing"),
+        ({"provider": "groq", "name": "My Groq"}, "A connection cannot be called"),
+    ],
+)
+def test_what_cannot_be_added_is_said(fields: dict[str, str], fault: str) -> None:
+    at = opened("paid_api")
+    at.selectbox(key="add_connection:provider").select(fields["provider"])
+    at.text_input(key="add_connection:name").input(fields.get("name", ""))
+    at.button(key="FormSubmitter:add_connection-Add").click().run()
+    assert any(element.value.startswith(fault) for element in at.error)
+    assert at.session_state["setting_overrides"] == {}
+
+
+def test_every_attempt_is_shown_with_its_time_and_end(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    refusal = error(429, "Slow down")
+    refusal.headers["Retry-After"] = "0"
+    httpserver.expect_ordered_request(PATH).respond_with_response(refusal)
+    httpserver.expect_ordered_request(PATH).respond_with_handler(lambda _: paris())
+    configured(monkeypatch, httpserver.url_for("/v1"))
+    at = opened("paid_api")
+    at.button_group(key="connection").set_value("one").run()
+    at.text_area(key="question:paid_api:one").input("Capital of France?")
+    at.button(key="FormSubmitter:form:paid_api:one-Ask").click().run()
+    assert not at.exception
+    shown = at.table[1].value
+    assert list(shown["Attempt"]) == ["1", "2"]
+    assert list(shown["Ended"]) == ["429 from the server", "answered"]
+    assert list(shown["Tokens"]) == ["—", "3"]
+
+
+def test_what_was_spent_today_stands_beside_the_ask_button(
+    httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    httpserver.expect_request(PATH).respond_with_handler(lambda _: paris())
+    configured(monkeypatch, httpserver.url_for("/v1"))
+    for field, value in (("INPUT_USD", "1000"), ("OUTPUT_USD", "1000"), ("DATE", "2026-11-01")):
+        monkeypatch.setenv(f"CROSSROADS_CONNECTIONS__ONE__PRICE__{field}", value)
+    monkeypatch.setenv("CROSSROADS_BUDGET__PER_DAY_USD", "5")
+
+    def line() -> list[str]:
+        return [element.value for element in at.caption if element.value.startswith("Spent today")]
+
+    at = opened("paid_api")
+    assert line() == [r"Spent today \(UTC\)\: \$0\.00 of \$5\.00"]
+    at.button_group(key="connection").set_value("one").run()
+    at.text_area(key="question:paid_api:one").input("Capital of France?")
+    at.button(key="FormSubmitter:form:paid_api:one-Ask").click().run()
+    assert line() == [r"Spent today \(UTC\)\: \$0\.015 of \$5\.00"]
+    at = opened("raw")
+    assert line() == []

@@ -1,0 +1,83 @@
+"""`crossroads connections`, and asking connections by their names."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_httpserver import HTTPServer
+from typer.testing import CliRunner, Result
+
+from backends.ledger import entries
+from backends.settings import load_settings
+from crossroads import app
+from tests.backends.openai_server import KEY, PATH, error, paris
+
+
+@pytest.fixture(autouse=True)
+def _two_connections(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, httpserver: HTTPServer) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.delenv("GROQ_API_KEY", raising=False)
+    monkeypatch.setenv("CROSSROADS_CONNECTIONS__LOCAL__BASE_URL", httpserver.url_for("/v1"))
+    monkeypatch.setenv("CROSSROADS_CONNECTIONS__LOCAL__API_KEY", KEY)
+    monkeypatch.setenv("CROSSROADS_CONNECTIONS__LOCAL__MODEL", "some-model")
+    monkeypatch.setenv("CROSSROADS_CONNECTIONS__GROQ__MODEL", "fast-model")
+
+
+def run(*arguments: str) -> Result:
+    result = CliRunner().invoke(app, arguments)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    assert KEY not in result.output
+    return result
+
+
+def test_the_list_says_what_is_configured_and_never_a_key(httpserver: HTTPServer) -> None:
+    found = json.loads(run("connections", "--json").stdout)["connections"]
+    assert [(one["approach"], one["has_key"], one["key_variable"]) for one in found] == [
+        ("paid_api", False, "OPENAI_API_KEY"),
+        ("paid_api:groq", False, "GROQ_API_KEY"),
+        ("paid_api:local", True, "CROSSROADS_CONNECTIONS__LOCAL__API_KEY"),
+    ]
+    lines = run("connections").stdout.splitlines()
+    assert lines[1] == "paid_api:groq: fast-model at https://api.groq.com/openai/v1, no key in GROQ_API_KEY"
+    assert httpserver.log == []
+
+
+@pytest.mark.parametrize(("works", "status"), [(True, 0), (False, 1)])
+def test_a_test_tells_every_step_and_its_cost_is_recorded(httpserver: HTTPServer, works: bool, status: int) -> None:
+    httpserver.expect_request("/v1/models").respond_with_response(error(404, "no list"))
+    httpserver.expect_request(PATH).respond_with_handler(lambda _: paris() if works else error(401, f"not {KEY}"))
+    result = run("connections", "--test", "local", "--json")
+    (found,) = json.loads(result.stdout)["connections"]
+    assert (result.exit_code, found["works"]) == (status, works)
+    assert [(step["step"], step["passed"]) for step in found["steps"]] == [
+        ("DNS", True),
+        ("TCP", True),
+        ("models", True),
+        ("chat", works),
+    ]
+    assert [entry.approach for entry in entries(load_settings().data)] == ["paid_api:local"]
+
+
+def test_a_connection_that_does_not_exist_is_a_sentence() -> None:
+    result = run("connections", "--test", "nobody")
+    assert result.exit_code == 1
+    assert "There is no connection called 'nobody'; there are: " in result.stderr
+
+
+def test_a_connection_is_asked_by_its_name(httpserver: HTTPServer) -> None:
+    httpserver.expect_request(PATH).respond_with_handler(lambda _: paris())
+    result = run("ask", "Capital of France?", "--approach", "paid_api:local", "--json")
+    answers: list[dict[str, Any]] = json.loads(result.stdout)["answers"]
+    assert [(answer["approach"], answer["model"], answer["text"]) for answer in answers] == [
+        ("paid_api:local", "some-model", "Paris.")
+    ]
+
+
+def test_an_unknown_name_is_wrong_usage() -> None:
+    result = run("ask", "x", "--approach", "paid_api:nobody")
+    assert result.exit_code == 2
+    assert "paid_api:groq, paid_api:local" in result.stderr

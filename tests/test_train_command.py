@@ -1,0 +1,137 @@
+"""`crossroads train`: what it prints, how it is stopped and resumed, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from backends.fine_tuned.card import read_card
+from backends.fine_tuned.runs import runs
+from crossroads import app
+from tests.backends.conftest import tiny_model  # noqa: F401 - a fixture
+from tests.backends.fine_tuned.small_training import PAIRS
+
+HOME = Path(__file__).resolve().parents[1]
+SMALL = ("--rank", "4", "--alpha", "8", "--epochs", "2", "--batch", "4", "--learning-rate", "0.01")
+
+
+@pytest.fixture(autouse=True)
+def _tiny(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny_model: Path) -> None:  # noqa: F811
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("CROSSROADS_RAW__MODEL", str(tiny_model))
+    monkeypatch.chdir(tmp_path)
+    rows = [json.dumps({"question": pair.question, "answer": pair.answer, "group": pair.group}) for pair in PAIRS]
+    (tmp_path / "doors.jsonl").write_text("\n".join(rows) + "\n")
+
+
+def run(*arguments: str) -> Result:
+    result = CliRunner().invoke(app, ["train", *arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+def trained(*arguments: str) -> dict[str, Any]:
+    result = run(*arguments, "--json")
+    assert result.exit_code == 0, result.stderr
+    document: dict[str, Any] = json.loads(result.stdout)
+    return document
+
+
+def test_the_record_of_a_training(tmp_path: Path) -> None:
+    record = trained("doors.jsonl", *SMALL, "--held-out", "0.2")
+    folder = tmp_path / "data" / "adapters" / "doors"
+    assert (record["name"], record["path"]) == ("doors", str(folder))
+    assert record["steps"] == 8
+    assert [step for step, _ in record["losses"]] == list(range(1, 9))
+    assert [step for step, _ in record["held_out_losses"]] == [2, 4, 6, 8]
+    assert record["held_out_score"]["questions"] == record["data"]["held_out"] == 3
+    assert {"base", "adapter"} < set(record["held_out_score"])
+    assert record["seconds"] > 0
+    assert record["tokens_per_s"] > 0
+    shown = {"name", "path", "losses", "held_out_losses", "held_out_score"}
+    assert read_card(folder) == {name: value for name, value in record.items() if name not in shown}
+    assert record["command"] == (
+        "crossroads train doors.jsonl --name doors --epochs 2 --rank 4 --alpha 8 --batch 4 --learning-rate 0.01 "
+        "--held-out 0.2"
+    )
+
+
+def test_every_option_reaches_the_training(tmp_path: Path) -> None:
+    (tmp_path / "asked.csv").write_text("question,key_facts\nWhat is the code of door 1?,11\n")
+    options = ("--method", "last_layers", "--layers", "1", "--split-by", "phrasing", "--sample", "15")
+    places = ("--name", "gates", "--folder", str(tmp_path / "mine"), "--score", "asked.csv")
+    record = trained("doors.jsonl", "--epochs", "1", "--held-out", "0.3", *options, *places)
+    assert record["path"] == str(tmp_path / "mine" / "gates")
+    assert (record["method"], record["settings"]["layers"]) == ("last_layers", 1)
+    assert (record["settings"]["split_by"], record["settings"]["held_out_share"]) == ("phrasing", 0.3)
+    assert record["data"]["pairs"] + record["data"]["held_out"] == 15
+    assert record["score"]["questions"] == 1
+
+
+def test_without_json_there_are_sentences() -> None:
+    result = run("doors.jsonl", *SMALL, "--held-out", "0")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("Trained ")
+    assert "training on 18 pairs, none held out: 10 steps" in result.stderr
+    assert "step 10 of 10, loss " in result.stderr
+
+
+def test_an_estimate_trains_nothing(tmp_path: Path) -> None:
+    result = run("doors.jsonl", *SMALL, "--estimate", "--json")
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert (found["steps"], found["note"]) == (8, "")
+    assert found["seconds"] > 0
+    assert " tokens/s in " in run("doors.jsonl", *SMALL, "--estimate").stdout
+    assert runs(tmp_path / "data") == []
+
+
+def test_too_many_pairs_are_refused_with_what_they_would_take(tmp_path: Path) -> None:
+    rows = [f'{{"question": "Code of door {n}?", "answer": "{n}."}}' for n in range(10_001)]
+    (tmp_path / "many.jsonl").write_text("\n".join(rows))
+    result = run("many.jsonl", "--epochs", "1")
+    assert result.exit_code == 1
+    assert "10,001 pairs are more than the 10,000 that are trained on at once; they would take about " in result.stderr
+    assert result.stderr.endswith("Train on a part of them with --sample 10000.\n")
+
+
+def test_ctrl_c_keeps_the_best_so_far_and_names_how_to_go_on(tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "ignore", str(HOME / "crossroads.py"), "train"]
+    arguments = ["doors.jsonl", *SMALL, "--epochs", "40", "--held-out", "0"]
+    with subprocess.Popen([*command, *arguments], stderr=subprocess.PIPE, text=True, env=os.environ) as process:
+        assert process.stderr is not None
+        while "step " not in process.stderr.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+    (one,) = runs(tmp_path / "data")
+    assert process.returncode == 1
+    assert "stopping; what was learned so far is kept" in said
+    assert f"{one.reason} Go on with `crossroads train --resume {one.id}`." in said
+    assert (one.state, one.resumable) == ("stopped", True)
+    assert read_card(tmp_path / "data" / "adapters" / "doors")["steps"] == one.step
+    record = trained("--resume")
+    assert (record["steps"], record["held_out_score"]) == (200, None)
+    again = run("--resume", one.id)
+    assert again.exit_code == 1
+    assert again.stderr.startswith("The training of doors can not be resumed. All 200 steps are done.")
+
+
+def test_nothing_to_resume() -> None:
+    result = run("--resume")
+    assert result.exit_code == 1
+    assert result.stderr == "There is no training to resume. Start one with `crossroads train PAIRS`.\n"
+
+
+def test_a_setting_that_is_impossible_is_a_sentence() -> None:
+    result = run("doors.jsonl", "--rank", "0")
+    assert result.exit_code == 1
+    assert result.stderr == "rank can not be 0. Choose a value from 1 to 512.\n"

@@ -1,0 +1,119 @@
+"""What the charts of the Costs page are told to draw."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from evaluation.costs.curve import Curve
+from evaluation.costs.history import Spend
+from evaluation.costs.monthly import monthly
+from evaluation.costs.right_answers import CostPerRight
+from evaluation.costs.sensitivity import sensitivity
+from tests.evaluation.costs.made_inputs import made_inputs
+from ui.costs.history_charts import by_day_chart, spend_chart
+from ui.costs.monthly_chart import FEWEST, MOST, apart, monthly_chart, volumes
+from ui.costs.right_chart import right_chart
+from ui.costs.what_if import table, tornado
+
+INK = "#123456"
+
+
+def rows(chart: Any) -> list[dict[str, Any]]:
+    """Every row that any layer draws."""
+    return [row for data in chart.to_dict()["datasets"].values() for row in data]
+
+
+def test_curves_are_drawn_over_the_whole_axis_and_at_both_sides_of_every_step() -> None:
+    stepped = Curve(step_usd=Fraction(73), step_questions=Fraction(262_800))
+    drawn = volumes([stepped])
+    assert (drawn[0], drawn[-1]) == (FEWEST, MOST)
+    assert drawn == sorted(set(drawn))
+    assert {262_800, 262_801, 525_600, 525_601} <= set(drawn)
+
+
+def test_a_break_even_is_marked_and_named_at_its_place() -> None:
+    curves = {"Fine-tuned": Curve(Fraction(10), Fraction(1, 1000)), "gpt": Curve(per_question=Fraction(2, 1000))}
+    chart = monthly_chart(curves, {"Fine-tuned": "#c2700a", "gpt": "#8446c9"}, {"Fine-tuned": 10_001}, 5_000, INK)
+    found = rows(chart)
+    (dot, _) = [row for row in found if row.get("label") == "Fine-tuned: from 10,100"]
+    assert (dot["questions"], dot["usd"]) == (10_001, 20.001)
+    assert [row["label"] for row in found if row["questions"] == 5_000 and "label" in row] == ["your 5,000"]
+    ends = [row["approach"] for row in found if row["questions"] == MOST]
+    assert sorted(ends) == ["Fine-tuned", "Fine-tuned", "gpt", "gpt"]  # the ends of the lines, and their names
+
+
+def test_a_break_even_beyond_the_axis_and_a_cost_of_nothing_are_not_drawn() -> None:
+    free = {"Raw model": Curve(), "gpt": Curve(per_question=Fraction(1))}
+    chart = monthly_chart(free, {"Raw model": "#2f6fde", "gpt": "#8446c9"}, {"Raw model": 1}, 100, INK)
+    assert {row["approach"] for row in rows(chart) if "approach" in row} == {"gpt"}
+    assert monthly_chart({"Raw model": Curve()}, {"Raw model": "#2f6fde"}, {}, 100, INK).to_dict()
+
+
+@pytest.mark.parametrize(
+    ("values", "placed"),
+    [
+        ([1.0, 2.0, 3.0], [1.0, 2.0, 3.0]),
+        ([1.0, 1.0], [0.75, 1.25]),
+        ([1.2, 1.0, 5.0], [1.35, 0.85, 5.0]),
+        ([0.0, 0.0, 0.0], [-0.5, 0.0, 0.5]),
+        ([0.0, 0.2, 0.6], [pytest.approx(-7 / 30), pytest.approx(8 / 30), pytest.approx(23 / 30)]),
+        ([], []),
+    ],
+)
+def test_names_are_kept_apart_in_their_order(values: list[float], placed: list[float]) -> None:
+    assert apart(values, 0.5) == pytest.approx(placed)
+
+
+def test_a_right_answer_that_has_no_cost_is_told_in_words() -> None:
+    found = {
+        "Fine-tuned": CostPerRight(Decimal("0.01"), Decimal("0.009"), Decimal("0.012")),
+        "Raw model": CostPerRight(None, Decimal("0.2"), why="no right answer"),
+        "RAG": CostPerRight(Decimal(0), Decimal(0), Decimal(0)),
+    }
+    drawn = {row["approach"]: row for row in rows(right_chart(found, dict.fromkeys(found, "#000000"), INK))}
+    assert (drawn["Fine-tuned"]["usd"], drawn["Fine-tuned"]["low"], drawn["Fine-tuned"]["high"]) == (0.01, 0.009, 0.012)
+    assert (drawn["Raw model"]["usd"], drawn["Raw model"]["words"]) == (None, "no right answer")
+    assert (drawn["RAG"]["usd"], drawn["RAG"]["words"]) == (None, "$0")
+
+
+def test_the_tornado_has_the_largest_change_first() -> None:
+    inputs = made_inputs(rented=False)
+    now, effects = monthly("paid_api", inputs), sensitivity(inputs)
+    chart = tornado(effects, now, "#8446c9", INK)
+    bars = [row for row in rows(chart) if "change" in row and "at" not in row]
+    assert [row["change"] for row in bars[:3]] == [
+        "ten times the questions",
+        "paid prices double",
+        "answers twice as long",
+    ]
+    assert (bars[0]["from"], bars[0]["to"]) == (1.125, 11.25)
+    shown = table(effects, now, inputs)
+    assert list(shown.columns) == ["What if", "A month", "Change"]
+    assert list(shown["Change"])[:3] == ["", "\u2212$0.562", "+$1.12"]
+
+
+def test_the_table_of_a_local_approach_tells_its_break_even() -> None:
+    inputs = made_inputs(rented=False, fine_tuned__machine_s="1")
+    shown = table(sensitivity(inputs), monthly("fine_tuned", inputs), inputs)
+    points = dict(zip(shown["What if"], shown["Cheaper than the paid model"], strict=True))
+    assert points["as it is"] == "from 116,000 on"
+    assert points["paid prices halve"] == "never"
+    assert points["paid prices double"] == "from 11,600 on"
+
+
+def test_spend_is_stacked_by_day_with_the_days_sum_above() -> None:
+    day = date(2026, 11, 12)
+    spent = [Spend(day, "raw", "m", Decimal("0.1"), 2, 0), Spend(day, "rag", "n", Decimal("0.2"), 1, 0)]
+    found = rows(spend_chart(spent, {"Raw model": "#2f6fde", "RAG": "#16825d"}, INK))
+    assert [row["usd"] for row in found if "approach" in row] == [0.1, 0.2]
+    assert [row["label"] for row in found if "approach" not in row] == ["$0.3"]
+
+
+def test_a_day_without_a_value_leaves_a_gap() -> None:
+    chart = by_day_chart([(date(2026, 11, 12), "RAG", None)], "seconds", ".3f", {"RAG": "#16825d"})
+    assert [row["value"] for row in rows(chart)] == [None]

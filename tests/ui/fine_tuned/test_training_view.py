@@ -1,0 +1,64 @@
+"""What a training says of itself in one line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from backends.fine_tuned.events import StepRecord, Trained, TrainingNote, TrainingResult
+from backends.jobs import JobState
+from ui.fine_tuned.training_view import line, remaining_s, speed, with_past
+from ui.training_notice import notice
+
+RECORDS = [StepRecord(step, 1.0, None, 400, 2.0, 200.0) for step in range(1, 5)]
+STATE = JobState("Training doors", started=100.0, done=4, total=10, detail="", results=tuple(RECORDS))
+
+
+def test_steps_speed_time_and_what_is_left_are_said() -> None:
+    assert line(STATE, 112.0) == "step 4 of 10 \u00b7 200 tokens/s \u00b7 12 s, about 18 s left"
+
+
+def test_before_the_first_step_only_what_is_being_done_is_said() -> None:
+    assert line(JobState("Training doors", 100.0, detail="loading the base"), 103.0) == "loading the base \u00b7 3 s"
+
+
+def test_the_speed_is_of_the_last_steps() -> None:
+    fast = [StepRecord(step, 1.0, None, 400, 1.0, 400.0) for step in range(5, 15)]
+    assert speed([*RECORDS, *fast]) == "400 tokens/s"
+    assert speed([]) == ""
+
+
+def test_a_resumed_training_counts_the_steps_that_it_did_itself() -> None:
+    resumed = replace(STATE, done=54, total=60)
+    assert remaining_s(resumed, RECORDS, 112.0) == 18.0
+
+
+@pytest.mark.parametrize(
+    "state", [replace(STATE, results=tuple(RECORDS[:1])), replace(STATE, done=10), replace(STATE, finished=112.0)]
+)
+def test_nothing_is_forecast_too_early_or_at_the_end(state: JobState) -> None:
+    assert remaining_s(state, [one for one in state.results if isinstance(one, StepRecord)], 112.0) is None
+
+
+def test_a_resumed_training_shows_what_was_before_and_nothing_twice() -> None:
+    note = TrainingNote(2, "Stopped.")
+    past: list[TrainingResult] = [
+        RECORDS[0],
+        RECORDS[1],
+        note,
+        RECORDS[2],
+        Trained("doors", Path("doors"), 3, 6.0, 3, "Stopped."),
+    ]
+    assert with_past(past, [RECORDS[2], RECORDS[3]]) == [RECORDS[0], RECORDS[1], note, RECORDS[2], RECORDS[3]]
+    assert with_past(past, []) == past[:4]
+
+
+def test_where_questions_are_asked_the_rule_is_stated() -> None:
+    assert notice(STATE, 140.0) == (
+        "Training doors: step 4 of 10, for 40 s so far. Your question is answered between its steps."
+    )
+    assert notice(JobState("Training doors", 100.0), 101.0) == (
+        "Training doors: starting, for 1 s so far. Your question is answered between its steps."
+    )

@@ -1,0 +1,51 @@
+"""What this browser session assumes in place of what was measured; it survives a change of page."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import streamlit as st
+
+from backends.settings import Settings
+from evaluation.costs.inputs import Inputs
+from evaluation.costs.measured import measured_inputs
+
+_CHANGES = "cost_changes"
+_BILLING = "cost_billing"
+
+RENTED, BY_THE_SECOND = "machines rented all month", "pay per second used"
+
+
+def changes() -> dict[str, Decimal]:
+    """The values that were typed, by name."""
+    found: dict[str, Decimal] = st.session_state.setdefault(_CHANGES, {})
+    return found
+
+
+def billing() -> str:
+    """How machines are paid for: `RENTED` or `BY_THE_SECOND`."""
+    return str(st.session_state.setdefault(_BILLING, RENTED))
+
+
+def choose_billing(way: str) -> None:
+    """Pay for machines in another way from now on."""
+    st.session_state[_BILLING] = way
+
+
+def reset() -> None:
+    """Back to what was measured, and to the labelled assumptions where nothing was."""
+    changes().clear()
+
+
+def inputs_in_force(current: Settings) -> Inputs:
+    """What was measured, with what was typed in its place. Raises `BackendError` if the ledger cannot be read."""
+    return measured_inputs(current, changes(), billing() == RENTED)
+
+
+def remember(name: str, value: Any, scale: int) -> None:
+    """Take what was typed; an empty box goes back to what was measured. `scale`: 100 for percent."""
+    if value is None:
+        changes().pop(name, None)
+    else:
+        changes()[name] = Decimal(repr(value)) / scale

@@ -1,0 +1,129 @@
+"""What was spent, and how fast and how reliable answers were, day by day, of all sessions together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pandas as pd
+import streamlit as st
+
+from backends import ledger
+from backends.ledger import Entry, Kind
+from backends.settings import Settings
+from evaluation.costs.history import Spend, daily, performance, spend
+from ui import numbers
+from ui.approaches import LOOKS, look_of
+from ui.chart_theme import ink
+from ui.costs.history_charts import by_day_chart, spend_chart
+from ui.text import escaped
+
+_PERIODS = {"7 days": 7, "30 days": 30, "90 days": 90}
+_KINDS: dict[Kind, str] = {"real": "Real answers", "stand-in": "Stand-in", "scripted": "Script"}
+_CHART = 440  # pixels at least: two beside each other at 1440, below each other at 800
+
+
+def draw(current: Settings) -> None:
+    """Choose period and kind of answers; charts and the table. Raises `BackendError` for an unreadable ledger."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        period = st.segmented_control(
+            "Period", _PERIODS, default="30 days", required=True, key="history_days", label_visibility="collapsed"
+        )
+        entries = ledger.entries(current.data, datetime.now(UTC) - timedelta(days=_PERIODS[str(period or "30 days")]))
+        kinds = [kind for kind in _KINDS if any(one.kind == kind for one in entries)]
+        kind = _kind(kinds)
+    if not kinds:
+        _empty()
+        return
+    _charts([one for one in entries if one.kind == kind])
+
+
+def _kind(kinds: Sequence[Kind]) -> Kind | None:
+    """Which answers are shown: real ones, those of the stand-in and those of the script are kept apart."""
+    if len(kinds) < 2:
+        if kinds and kinds[0] != "real":
+            st.caption(f"Only answers of the {_KINDS[kinds[0]].lower()} so far: they are not what a model costs.")
+        return kinds[0] if kinds else None
+    return st.segmented_control(
+        "Answers",
+        kinds,
+        default=kinds[0],
+        required=True,
+        key="history_kind",
+        format_func=lambda kind: _KINDS[kind],
+        label_visibility="collapsed",
+    )
+
+
+def _empty() -> None:
+    st.info(
+        "Every answer of every session is recorded from now on: its tokens, its time, its cost, and no text. Nothing "
+        "was asked in this period.",
+        icon=":material/receipt_long:",
+    )
+    if st.button("Ask something on Compare", key="ask_first_history", icon=":material/signpost:", type="primary"):
+        st.switch_page("pages/compare.py")
+
+
+def _charts(entries: Sequence[Entry]) -> None:
+    spent, days = spend(entries), daily(entries)
+    st.markdown(f"##### {escaped(headline(spent))}")
+    grid = st.grid(2, min_column_width=_CHART)
+    asked = {one.approach for one in days}
+    shown = [*(approach for approach in LOOKS if approach in asked), *sorted(asked - set(LOOKS))]
+    colours = {look_of(approach).name: look_of(approach).hex for approach in shown}
+    with grid.cell():
+        st.caption("Spend by day (UTC). Local answers: machine time at your rate and a share of training")
+        st.altair_chart(spend_chart(spent, colours, ink()), width="stretch", alt="Spend by day and approach")
+    latency = [(one.day, look_of(one.approach).name, one.performance.latency_p50_s) for one in days]
+    with grid.cell():
+        st.caption("Latency of complete answers by day: median")
+        st.altair_chart(by_day_chart(latency, "seconds", ".3~r", colours), width="stretch", alt="Median latency by day")
+    errors = [(one.day, look_of(one.approach).name, percent(one.performance.error_rate)) for one in days]
+    with grid.cell():
+        st.caption("Answers that ended in an error, without those that were stopped")
+        st.altair_chart(
+            by_day_chart(errors, "% of answers", ".3~r", colours), width="stretch", alt="Share of errors by day"
+        )
+    st.subheader("By approach and model", anchor=False)
+    st.dataframe(table(entries), hide_index=True, width="stretch", alt="Spend, latency and errors by model")
+
+
+def headline(spent: Sequence[Spend]) -> str:
+    """The sum, and how much of it is unknown."""
+    usd = sum((one.usd for one in spent), Decimal(0))
+    answers, unknown = sum(one.answers for one in spent), sum(one.unknown for one in spent)
+    rest = f"; the cost of {unknown:,} of them is unknown" if unknown else ""
+    return f"{numbers.dollars(usd)} for {answers:,} {'answer' if answers == 1 else 'answers'}{rest}."
+
+
+def percent(share: float | None) -> float | None:
+    """A share from 0 to 1 in percent."""
+    return None if share is None else 100 * share
+
+
+def table(entries: Sequence[Entry]) -> pd.DataFrame:
+    """One row per approach and model over the whole period, as shown text."""
+    rows = []
+    for approach, model in dict.fromkeys((one.approach, one.model) for one in entries):
+        found = [one for one in entries if (one.approach, one.model) == (approach, model)]
+        spent = spend(found)
+        whole = performance(found)
+        unknown = sum(one.unknown for one in spent)
+        rows.append(
+            {
+                "Approach": look_of(approach).name,
+                "Model": model,
+                "Answers": f"{len(found):,}",
+                "Spent": numbers.UNKNOWN
+                if unknown == len(found)
+                else numbers.dollars(sum((one.usd for one in spent), Decimal(0))),
+                "Cost unknown": f"{unknown:,}",
+                "Latency p50": numbers.seconds(whole.latency_p50_s),
+                "p95": numbers.seconds(whole.latency_p95_s),
+                "Errors": f"{whole.errors:,}",
+                "Error rate": numbers.UNKNOWN if (rate := percent(whole.error_rate)) is None else f"{rate:.3g} %",
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,154 @@
+"""The inputs of the cost model: grouped, few, each with where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import streamlit as st
+
+from evaluation.costs.inputs import Input, Inputs
+from ui.approaches import look_of
+from ui.costs import assumed
+from ui.text import escaped
+
+_ICONS = {
+    "measured here": ":green[:material/straighten: measured here]",
+    "price list": ":blue[:material/sell: price list]",
+    "your assumption": ":gray[:material/edit: your assumption]",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One box. `scale` is what the value is multiplied by to be shown: 100 for percent."""
+
+    name: str
+    label: str
+    low: float = 0.0
+    high: float = 1e9
+    step: float = 1.0
+    format: str = "%g"
+    scale: int = 1
+
+
+_LOAD = (
+    Field("questions", "Questions a month", 1, 10**9, 1000, "%d"),
+    Field("machine.usd_per_hour", "Machine rate (USD per hour)", 0, 1000, 0.05),
+)
+_RENTED = (
+    Field("machine.utilisation", "Utilisation of machines (%)", 1, 100, 5, "%g", 100),
+    Field("machine.at_once", "Answers at once per machine", 1, 1000, 1),
+)
+_PRICES = (
+    Field("price.input", "USD per million tokens in", 0, 10_000, 0.1),
+    Field("price.cached", "USD per million cached tokens", 0, 10_000, 0.1),
+    Field("price.output", "USD per million tokens out", 0, 10_000, 0.1),
+)
+_TRAINING = (
+    Field("training.seconds", "Seconds of one training", 0, 10**8, 60),
+    Field("training.per_month", "Trainings a month", 0, 10_000, 1),
+)
+_DOCUMENTS = (
+    Field("documents.chunks", "Chunks", 0, 10**9, 1000),
+    Field("documents.bytes", "Bytes per chunk, stored", 0, 10**9, 1000),
+    Field("documents.usd_per_gb_month", "USD per GB and month", 0, 1000, 0.01),
+    Field("documents.embed_s", "Seconds to embed a chunk", 0, 1000, 0.01),
+    Field("documents.per_month", "Times a month all is embedded", 0, 10_000, 1),
+)
+
+
+def input_panel(inputs: Inputs) -> None:
+    """Draw every input; what is typed holds from the next run on."""
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.markdown("##### Inputs", width="content")
+        st.button(
+            "Reset to measured",
+            key="reset_costs",
+            icon=":material/restart_alt:",
+            on_click=assumed.reset,
+            disabled=not assumed.changes(),
+            type="tertiary",
+        )
+    _fields(inputs, _LOAD)
+    _billing()
+    with st.expander("Machines"):
+        _fields(inputs, _RENTED if inputs.rented else _RENTED[1:])
+    with st.expander(f"Paid API: {escaped(inputs.way('paid_api').model)}"):
+        for way in inputs.ways:
+            if way.by_token or way.approach == "paid_api":
+                _fields(inputs, _tokens(way.approach))
+        _fields(inputs, _PRICES)
+    with st.expander("Local answers"):
+        for way in inputs.ways:
+            if way.on_machine:
+                what = "Search" if way.by_token else look_of(way.approach).name
+                _fields(inputs, (Field(f"{way.approach}.machine_s", f"{what}: seconds", 0, 10**6, 0.1),))
+    with st.expander("Training (fine-tuned)"):
+        _fields(inputs, _TRAINING)
+    with st.expander("Documents (RAG)"):
+        _fields(inputs, _DOCUMENTS)
+
+
+def _tokens(approach: str) -> tuple[Field, ...]:
+    name = look_of(approach).name
+    return (
+        Field(f"{approach}.prompt_tokens", f"{name}: tokens in", 0, 10**7, 10),
+        Field(f"{approach}.cached_share", f"{name}: cached, of those (%)", 0, 100, 5, "%g", 100),
+        Field(f"{approach}.completion_tokens", f"{name}: tokens out", 0, 10**7, 10),
+    )
+
+
+def _billing() -> None:
+    key = "cost:billing"
+    st.session_state[key] = assumed.billing()
+    st.radio(
+        "Local machines",
+        (assumed.RENTED, assumed.BY_THE_SECOND),
+        key=key,
+        on_change=lambda: assumed.choose_billing(st.session_state[key]),
+        help="A machine that is rented for the month costs all of its hours, whether it answers or not.",
+    )
+
+
+def _fields(inputs: Inputs, fields: Sequence[Field]) -> None:
+    for field in fields:
+        _field(field, inputs.values[field.name])
+
+
+def _field(field: Field, found: Input) -> None:
+    key = f"cost:{field.name}"
+    whole = field.format == "%d"
+    kind = int if whole else float
+    st.session_state[key] = None if found.value is None else kind(_within(found.value * field.scale, field))
+    st.number_input(
+        field.label,
+        min_value=kind(field.low),
+        max_value=kind(field.high),
+        value=None,
+        step=kind(field.step),
+        format=field.format,
+        key=key,
+        on_change=_typed,
+        args=(field, key),
+        placeholder="unknown",
+    )
+    st.caption(origin_line(found))
+
+
+def _within(value: Decimal, field: Field) -> Decimal:
+    """What the box can show of a measured value, which may be absurd if a server said so."""
+    return min(max(value, Decimal(field.low)), Decimal(field.high))
+
+
+def _typed(field: Field, key: str) -> None:
+    value: Any = st.session_state[key]
+    assumed.remember(field.name, value, field.scale)
+
+
+def origin_line(found: Input) -> str:
+    """Where a value comes from, as Markdown."""
+    note = f" \u00b7 {escaped(found.note)}" if found.note else ""
+    return f"{_ICONS[found.origin]}{note}"

@@ -1,0 +1,166 @@
+"""Monthly cost of every approach over the number of questions, on logarithmic axes, with the break-even points."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import altair as alt
+import pandas as pd
+
+from evaluation.costs.curve import Curve
+from ui.costs.words import about
+
+FEWEST, MOST = 100, 10_000_000
+"""The questions a month that are drawn."""
+
+_ROOM = 10**8.3  # the axis goes on beyond the lines, for the names at their ends
+HEIGHT = 430
+"""Pixels."""
+
+_NAME_HEIGHT = 21  # pixels that a name takes
+_BELOW = 50  # pixels that the name of a break-even is below it
+_POINTS = 160
+_MOST_STEPS = 60  # of a curve that are drawn as steps; more would be finer than a pixel
+
+
+def volumes(curves: Sequence[Curve]) -> list[int]:
+    """The numbers of questions at which curves are drawn: evenly on the axis, and both sides of every step."""
+    span = math.log10(MOST / FEWEST)
+    found = {round(FEWEST * 10 ** (span * step / (_POINTS - 1))) for step in range(_POINTS)}
+    for curve in curves:
+        if curve.step_questions:
+            for machines in range(1, _MOST_STEPS + 1):
+                full = math.floor(curve.step_questions * machines)
+                found |= {full, full + 1}
+    return sorted(volume for volume in found if FEWEST <= volume <= MOST)
+
+
+def apart(values: Sequence[float], gap: float) -> list[float]:
+    """`values` moved as little as needed upwards or downwards so that neighbours are `gap` apart; order is kept."""
+    order = sorted(range(len(values)), key=lambda index: values[index])
+    groups: list[list[int]] = [[index] for index in order]
+
+    def centre(group: list[int]) -> float:
+        return sum(values[index] for index in group) / len(group)
+
+    merged = True
+    while merged:
+        merged = False
+        for at in range(len(groups) - 1):
+            low, high = groups[at], groups[at + 1]
+            if centre(high) - centre(low) < gap * (len(low) + len(high)) / 2 - 1e-12:
+                groups[at : at + 2] = [low + high]
+                merged = True
+                break
+    placed = list(values)
+    for group in groups:
+        for rank, index in enumerate(group):
+            placed[index] = centre(group) + gap * (rank - (len(group) - 1) / 2)
+    return placed
+
+
+def monthly_chart(
+    curves: Mapping[str, Curve],
+    colours: Mapping[str, str],
+    crossings: Mapping[str, int],
+    questions: int,
+    ink: str,
+) -> alt.LayerChart:
+    """`curves` and `colours` by the name that is written at the line's end; `crossings` maps it to its break-even.
+
+    A cost of 0 has no place on a logarithmic axis: such a stretch is not drawn. `ink` is the colour of text.
+    """
+    at = volumes(list(curves.values()))
+    rows = [
+        {"approach": name, "questions": volume, "usd": float(usd)}
+        for name, curve in curves.items()
+        for volume in at
+        if (usd := curve.usd(volume)) > 0
+    ]
+    frame = pd.DataFrame(rows, columns=["approach", "questions", "usd"])
+    low, high = _decades(frame["usd"].min(), frame["usd"].max()) if rows else (-2, 2)
+    x = alt.X(
+        "questions:Q",
+        title="questions a month",
+        scale=alt.Scale(type="log", domain=[FEWEST, _ROOM], nice=False),
+        axis=alt.Axis(values=[10**power for power in range(2, 8)], format=",.0f", labelFlush=False, grid=True),
+    )
+    y = alt.Y(
+        "usd:Q",
+        title="USD a month",
+        scale=alt.Scale(type="log", domain=[10**low, 10**high], nice=False),
+        axis=alt.Axis(
+            values=[10**power for power in range(low, high + 1)],
+            labelExpr="datum.value >= 1 ? format(datum.value, '$,.0f') : format(datum.value, '$.4~f')",
+        ),
+    )
+    colour = alt.Color(
+        "approach:N", scale=alt.Scale(domain=list(curves), range=[colours[name] for name in curves]), legend=None
+    )
+    lines = (
+        alt.Chart(frame)
+        .mark_line(strokeWidth=2.5, clip=True)
+        .encode(x=x, y=y, color=colour, detail="approach:N", tooltip=_tooltip())
+    )
+    names = _names(frame, x, y, colour, high - low)
+    points = _crossings(curves, crossings, high - low, (x, y, colour), ink)
+    return (lines + _volume(x, questions, ink) + names + points).properties(height=HEIGHT)
+
+
+def _decades(low: float, high: float) -> tuple[int, int]:
+    """The powers of ten around two amounts, at least one apart."""
+    bottom, top = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    return bottom, max(top, bottom + 1)
+
+
+def _tooltip() -> list[alt.Tooltip]:
+    return [
+        alt.Tooltip("approach:N"),
+        alt.Tooltip("questions:Q", title="questions a month", format=",.0f"),
+        alt.Tooltip("usd:Q", title="USD a month", format=",.4~r"),
+    ]
+
+
+def _volume(x: alt.X, questions: int, ink: str) -> alt.LayerChart:
+    base = alt.Chart(pd.DataFrame([{"questions": questions, "label": f"your {questions:,}"}])).encode(x=x)
+    rule = base.mark_rule(strokeDash=[4, 4], color=ink, opacity=0.55)
+    text = base.mark_text(align="left", dx=5, baseline="top", color=ink, opacity=0.8).encode(
+        y=alt.value(4), text="label:N"
+    )
+    return rule + text
+
+
+def _names(frame: pd.DataFrame, x: alt.X, y: alt.Y, colour: alt.Color, decades: int) -> alt.Chart:
+    ends = frame.groupby("approach", sort=False).last().reset_index()
+    gap = _NAME_HEIGHT * decades / HEIGHT
+    logs = [math.log10(usd) for usd in ends["usd"]]
+    ends["usd"] = [10**value for value in apart(logs, gap)]
+    return (
+        alt.Chart(ends)
+        .mark_text(align="left", dx=7, fontSize=13, fontWeight="bold")
+        .encode(x=x, y=y, color=colour, text="approach:N")
+    )
+
+
+def _crossings(
+    curves: Mapping[str, Curve],
+    crossings: Mapping[str, int],
+    decades: int,
+    axes: tuple[alt.X, alt.Y, alt.Color],
+    ink: str,
+) -> alt.LayerChart:
+    """A dot at each break-even, and its name and number below it; names of dots that are close stay apart."""
+    x, y, colour = axes
+    drawn = {name: volume for name, volume in crossings.items() if FEWEST <= volume <= MOST}
+    usd = {name: float(curves[name].usd(volume)) for name, volume in drawn.items()}
+    pixels = decades / HEIGHT
+    beside = [math.log10(amount) - _BELOW * pixels for amount in usd.values()]
+    placed = apart(beside, _NAME_HEIGHT * pixels)
+    columns = ["approach", "questions", "usd", "label"]
+    names = [f"{name}: from {about(volume)}" for name, volume in drawn.items()]
+    points = pd.DataFrame(zip(drawn, drawn.values(), usd.values(), names, strict=True), columns=columns)
+    dots = alt.Chart(points).mark_point(filled=True, size=120, stroke=ink, strokeWidth=1.5, opacity=1)
+    below = alt.Chart(points.assign(usd=[10**at for at in placed]))
+    text = below.mark_text(align="left", dx=12, fontSize=12, color=ink)
+    return dots.encode(x=x, y=y, color=colour, tooltip=_tooltip()) + text.encode(x=x, y=y, text="label:N")

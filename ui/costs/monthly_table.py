@@ -1,0 +1,72 @@
+"""The monthly cost by part and approach: as a table, as formulas, and as a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from evaluation.costs.inputs import Inputs
+from evaluation.costs.monthly import MonthlyCost
+from ui import numbers
+from ui.approaches import look_of
+from ui.spreadsheet import csv_bytes
+from ui.text import escaped
+
+COLUMNS = ("kind", "approach", "model", "name", "value", "unit", "formula or origin", "numbers or note")
+
+
+def table(costs: Sequence[MonthlyCost]) -> pd.DataFrame:
+    """One row per part and one column per approach, as shown text; a part that an approach has not is left empty."""
+    names = list(dict.fromkeys(part.name for cost in costs for part in cost.parts))
+    shown: dict[str, list[str]] = {}
+    for cost in costs:
+        parts = {part.name: part.usd for part in cost.parts}
+        cells = [numbers.dollars(parts[name]) if name in parts else "" for name in names]
+        shown[look_of(cost.approach).name] = [*cells, numbers.dollars(cost.usd), numbers.dollars(cost.per_answer)]
+    return pd.DataFrame(shown, index=[*(name.capitalize() for name in names), "A month", "An answer"])
+
+
+def export(costs: Sequence[MonthlyCost], inputs: Inputs) -> bytes:
+    """Every part with its formula, every sum, and every input with its origin, amounts in full."""
+    rows: list[tuple[str, ...]] = []
+    for cost in costs:
+        head = (cost.approach, cost.model)
+        for part in cost.parts:
+            value = "unknown" if part.usd is None else f"{part.usd:f}"
+            rows.append(("part", *head, part.name, value, "USD a month", part.formula, part.why or part.numbers))
+        value = "unknown" if cost.usd is None else f"{cost.usd:f}"
+        rows.append(("sum", *head, "a month", value, "USD a month", "the sum of the parts", cost.why))
+    for name, found in inputs.values.items():
+        value = "unknown" if found.value is None else f"{found.value:f}"
+        rows.append(("input", "", "", name, value, found.unit, found.origin, found.note))
+    return csv_bytes(COLUMNS, rows)
+
+
+def draw_table(costs: Sequence[MonthlyCost], inputs: Inputs) -> None:
+    """Table, why something is unknown, formulas, download."""
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.subheader(f"{costs[0].questions:,} questions a month, by part", anchor=False, width="content")
+        st.download_button(
+            "CSV",
+            lambda: export(costs, inputs),
+            "crossroads-costs.csv",
+            "text/csv",
+            key="costs_csv",
+            icon=":material/download:",
+            help="Every part with its formula and every input with its origin.",
+        )
+    st.table(table(costs).map(escaped), border="horizontal")
+    for cost in costs:
+        if cost.usd is None:
+            st.caption(f"{look_of(cost.approach).name}: {escaped(cost.why)}")
+    rented = [f"{look_of(cost.approach).name} {cost.machines:,}" for cost in costs if cost.machines]
+    if rented:
+        st.caption(f"Machines rented: {', '.join(rented)}.")
+    with st.expander("Formulas, with the numbers filled in"):
+        for cost in costs:
+            st.markdown(look_of(cost.approach).title)
+            for part in cost.parts:
+                st.markdown(f"**{part.name.capitalize()}** = {escaped(part.formula)}")
+                st.text(f"= {part.numbers}\n= {numbers.dollars(part.usd)}" + (f" ({part.why})" if part.why else ""))

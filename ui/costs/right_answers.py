@@ -1,0 +1,118 @@
+"""What a right answer costs: the cost of an answer over the share of right ones, with what is uncertain about it."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from evaluation.costs.accuracies import benchmarked
+from evaluation.costs.inputs import Inputs
+from evaluation.costs.monthly import monthly
+from evaluation.costs.right_answers import FORMULA, Accuracy, CostPerRight, cost_per_right
+from ui import numbers
+from ui.approaches import look_of
+from ui.chart_theme import ink
+from ui.costs.right_chart import right_chart
+from ui.text import escaped
+
+_TYPED = "cost_accuracies"
+
+
+def draw(inputs: Inputs) -> None:
+    """Accuracies to look at and change, then cost per right answer as chart and table."""
+    st.markdown("##### An answer that is wrong is not cheap.")
+    st.caption(
+        f"{FORMULA}. The interval comes from the accuracy (Wilson, 95 %); the cost is that of an answer at "
+        f"{int(inputs.amount('questions')):,} questions a month."
+    )
+    accuracies = _accuracies(inputs)
+    if not accuracies:
+        st.info(
+            "Nothing is known about how many answers are right. Type it above, or run `python -m benchmarks quality`.",
+            icon=":material/rule:",
+        )
+    costs = {way.approach: monthly(way.approach, inputs) for way in inputs.ways}
+    found = {
+        approach: cost_per_right(cost.per_answer, accuracies.get(approach), cost.why)
+        for approach, cost in costs.items()
+    }
+    names = {look_of(approach).name: one for approach, one in found.items()}
+    colours = {look_of(approach).name: look_of(approach).hex for approach in found}
+    st.altair_chart(right_chart(names, colours, ink()), width="stretch", alt="Cost of a right answer per approach")
+    rows = {
+        look_of(approach).name: {
+            "Right answers": right_text(accuracies.get(approach)),
+            "An answer": numbers.dollars(costs[approach].per_answer),
+            "A right answer": cost_text(one),
+        }
+        for approach, one in found.items()
+    }
+    st.table(pd.DataFrame.from_dict(rows, orient="index").map(escaped), border="horizontal")
+
+
+def right_text(accuracy: Accuracy | None) -> str:
+    """`72 % (91 of 126; 64-79)`, or that it is unknown."""
+    if accuracy is None:
+        return "unknown"
+    low, high = accuracy.interval
+    share = float(accuracy.share)
+    return f"{100 * share:.0f} % ({accuracy.right} of {accuracy.asked}; {100 * low:.0f}\u2013{100 * high:.0f})"
+
+
+def cost_text(one: CostPerRight) -> str:
+    """The cost with its interval, or why there is none."""
+    if one.usd is None and one.low is not None:
+        return f"{one.why}; at least {numbers.dollars(one.low)}"
+    if one.usd is None:
+        return f"unknown: {one.why}"
+    return f"{numbers.dollars(one.usd)} ({numbers.dollars(one.low)} to {numbers.dollars(one.high)})"
+
+
+def _accuracies(inputs: Inputs) -> dict[str, Accuracy]:
+    """Those of the last benchmark, with what was typed in their place."""
+    typed: dict[str, tuple[int, int]] = st.session_state.setdefault(_TYPED, {})
+    measured = benchmarked()
+    in_force = dict(measured)
+    for approach, (right, asked) in typed.items():
+        in_force[approach] = Accuracy(right, asked, "your assumption")
+    with st.container(horizontal=True):
+        for way in inputs.ways:
+            with st.container(border=True, width=198):
+                _accuracy(way.approach, in_force.get(way.approach))
+    st.button(
+        "Reset to the benchmark's", key="reset_accuracies", on_click=typed.clear, disabled=not typed, type="tertiary"
+    )
+    return in_force
+
+
+def _accuracy(approach: str, found: Accuracy | None) -> None:
+    keys = [f"accuracy:{approach}:{of}" for of in ("right", "asked")]
+    st.markdown(look_of(approach).title)
+    st.session_state[keys[0]] = found.right if found else None
+    st.session_state[keys[1]] = found.asked if found else None
+    for key, label in zip(keys, ("right answers", "of questions"), strict=True):
+        st.number_input(
+            label,
+            min_value=0 if label == "right answers" else 1,
+            max_value=10**6,
+            value=None,
+            step=1,
+            key=key,
+            placeholder="unknown",
+            on_change=_typed,
+            args=(approach, keys),
+        )
+    if found is None:
+        st.caption("unknown: not measured here")
+    else:
+        st.caption(escaped(f"{found.origin}{': ' if found.note else ''}{found.note}"))
+
+
+def _typed(approach: str, keys: list[str]) -> None:
+    right, asked = (st.session_state[key] for key in keys)
+    typed: dict[str, tuple[int, int]] = st.session_state.setdefault(_TYPED, {})
+    if right is None and asked is None:
+        typed.pop(approach, None)
+    else:
+        asked = asked or max(100, right or 0)
+        typed[approach] = (min(right or 0, asked), asked)

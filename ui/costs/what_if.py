@@ -1,0 +1,119 @@
+"""What if an input turns out otherwise: the change of the monthly cost, and of the break-even point."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from evaluation.costs.break_even import PAID, BreakEven, break_even
+from evaluation.costs.inputs import Inputs
+from evaluation.costs.monthly import MonthlyCost, monthly
+from evaluation.costs.sensitivity import Effect, sensitivity
+from ui import numbers
+from ui.approaches import look_of
+from ui.chart_theme import ink
+from ui.costs.words import about
+from ui.text import escaped
+
+_ROW = 34  # pixels
+_CHEAPER = "Cheaper than the paid model"
+
+
+def draw(inputs: Inputs) -> None:
+    """Choose an approach; its monthly cost after every change, and when it breaks even then."""
+    effects = sensitivity(inputs)
+    names = [way.approach for way in inputs.ways]
+    approach = st.segmented_control(
+        "Approach",
+        names,
+        default=names[0],
+        required=True,
+        key="what_if",
+        format_func=lambda name: look_of(name).name,
+        label_visibility="collapsed",
+    )
+    chosen = str(approach or names[0])
+    now = monthly(chosen, inputs)
+    if now.usd is None:
+        st.info(f"Its cost is unknown: {escaped(now.why)}", icon=":material/help:")
+        return
+    st.markdown(
+        f"##### {look_of(chosen).name}: {escaped(numbers.dollars(now.usd))} a month now. What changes that most?"
+    )
+    st.altair_chart(
+        tornado(effects, now, look_of(chosen).hex, ink()), width="stretch", alt="Monthly cost after each change"
+    )
+    st.table(table(effects, now, inputs).map(escaped), border="horizontal", hide_index=True)
+
+
+def tornado(effects: Sequence[Effect], now: MonthlyCost, colour: str, ink: str) -> alt.LayerChart:
+    """A bar from the present cost to that after each change, the largest first."""
+    assert now.usd is not None, "an unknown cost has no bars"
+    rows = [
+        {
+            "change": effect.name,
+            "from": float(now.usd),
+            "to": float(cost),
+            "label": numbers.dollars(cost),
+            "size": abs(float(cost - now.usd)),
+        }
+        for effect in effects
+        if (cost := effect.costs[now.approach].usd) is not None
+    ]
+    frame = pd.DataFrame(rows).sort_values("size", ascending=False, kind="stable")
+    y = alt.Y("change:N", sort=list(frame["change"]), title=None, axis=alt.Axis(labelLimit=260))
+    largest = max([*frame["to"], float(now.usd)])
+    scale = alt.Scale(domain=[0, (largest or 1) * 1.18], nice=False)
+    base = alt.Chart(frame)
+    bars = base.mark_bar(height=18, color=colour, opacity=0.75).encode(
+        x=alt.X("from:Q", title="USD a month", scale=scale), x2="to:Q", y=y
+    )
+    ends = base.mark_tick(thickness=3, size=22, color=colour, opacity=1).encode(x=alt.X("to:Q", scale=scale), y=y)
+    side = alt.Chart(frame.assign(at=frame[["from", "to"]].max(axis=1)))
+    labels = side.mark_text(align="left", dx=6, color=ink).encode(x=alt.X("at:Q", scale=scale), y=y, text="label:N")
+    rule = (
+        alt.Chart(pd.DataFrame([{"now": float(now.usd)}]))
+        .mark_rule(color=ink, strokeDash=[4, 4])
+        .encode(x=alt.X("now:Q", scale=scale))
+    )
+    return (bars + ends + labels + rule).properties(height=_ROW * len(rows) + 60)
+
+
+def table(effects: Sequence[Effect], now: MonthlyCost, inputs: Inputs) -> pd.DataFrame:
+    """One row per change: what a month costs then, by how much that differs, and the break-even with the paid model."""
+    rows = [
+        {
+            "What if": effect.name,
+            "A month": numbers.dollars(effect.costs[now.approach].usd),
+            "Change": _signed(effect, now.approach),
+            **_break_even(effect.break_evens, now.approach),
+        }
+        for effect in effects
+    ]
+    first = {"What if": "as it is", "A month": numbers.dollars(now.usd), "Change": ""}
+    if now.approach != PAID:
+        first[_CHEAPER] = point(break_even(now.approach, inputs))
+    return pd.DataFrame([first, *rows])
+
+
+def _signed(effect: Effect, approach: str) -> str:
+    difference = effect.difference[approach]
+    if difference is None:
+        return numbers.UNKNOWN
+    sign = "+" if difference > 0 else "\u2212" if difference < 0 else ""
+    return f"{sign}{numbers.dollars(abs(difference))}"
+
+
+def _break_even(found: Sequence[BreakEven], approach: str) -> dict[str, str]:
+    own = next((one for one in found if one.approach == approach), None)
+    return {} if own is None else {_CHEAPER: point(own)}
+
+
+def point(one: BreakEven) -> str:
+    """A break-even in a cell."""
+    if one.kind == "from" and one.lasting:
+        return f"from {about(one.lasting)} on"
+    return {"always": "always", "never": "never"}.get(one.kind, "unknown")

@@ -1,0 +1,75 @@
+"""Costs in sentences: who is cheapest now, and from when on what is cheaper than the paid model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from evaluation.costs.break_even import PAID, BreakEven
+from evaluation.costs.inputs import Inputs
+from evaluation.costs.monthly import MonthlyCost
+from ui import numbers
+from ui.approaches import look_of
+
+_SUBJECTS = {"raw": "the raw model", "fine_tuned": "the fine-tuned model", "rag": "RAG"}
+
+
+def subject(approach: str, inputs: Inputs) -> str:
+    """An approach within a sentence; the paid one by its model."""
+    if approach == PAID:
+        return inputs.way(PAID).model
+    return _SUBJECTS.get(approach) or look_of(approach).name
+
+
+def label(approach: str, inputs: Inputs) -> str:
+    """An approach at the end of its line in a chart."""
+    return inputs.way(PAID).model if approach == PAID else look_of(approach).name
+
+
+def about(questions: int) -> str:
+    """A number of questions to three digits, rounded up so that "from ... on" stays true."""
+    step = 10 ** max(0, len(str(questions)) - 3)
+    return f"{math.ceil(questions / step) * step:,}"
+
+
+def break_even_sentence(found: BreakEven, inputs: Inputs) -> str:
+    """When the approach becomes cheaper than the paid model, or why it does not."""
+    one, paid = subject(found.approach, inputs), subject(PAID, inputs)
+    match found.kind:
+        case "always":
+            return f"At every volume, {one} is cheaper than {paid}."
+        case "from" if found.first is not None and found.lasting is not None:
+            return f"{_from(found.first, found.lasting)}, {one} is cheaper than {paid}."
+        case "never":
+            return f"{_upper(one)} never gets cheaper than {paid}{_never(found)}."
+    return f"Whether {one} is ever cheaper than {paid} cannot be said: {found.why}."
+
+
+def _never(found: BreakEven) -> str:
+    """Why: what an answer costs on machines that are never idle for longer than assumed, against the paid one."""
+    least, asks = numbers.dollars(found.least), numbers.dollars(found.paid)
+    reason = f": an answer costs {least} at best, against {asks}"
+    if not found.least or not found.paid or found.least <= found.paid:
+        return reason
+    return f"{reason}; a machine would have to give {numbers.figure(found.least / found.paid)} times as many answers"
+
+
+def _from(first: int, lasting: int) -> str:
+    now_and_then = "" if about(first) == about(lasting) else f" (now and then from {about(first)} on)"
+    return f"From {about(lasting)} questions a month on{now_and_then}"
+
+
+def cheapest_sentence(costs: Sequence[MonthlyCost], inputs: Inputs) -> str:
+    """Who costs least at the chosen volume."""
+    known = [(cost.usd, cost) for cost in costs if cost.usd is not None]
+    if not known:
+        return "No approach has a known cost."
+    least, best = min(known, key=lambda pair: pair[0])
+    same = [cost for usd, cost in known if usd == least]
+    who = " and ".join(subject(cost.approach, inputs) for cost in same)
+    verb = "costs" if len(same) == 1 else "cost"
+    return f"At {best.questions:,} questions a month, {who} {verb} least: {numbers.dollars(least)} a month."
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,147 @@
+"""One adapter: what its card says, use, rename, delete, download, and export as a model of its own."""
+
+from __future__ import annotations
+
+import shlex
+
+import streamlit as st
+
+from backends import jobs
+from backends.base import BackendError
+from backends.fine_tuned import adapter_jobs, catalogue_changes
+from backends.fine_tuned.adapter_zip import zip_bytes
+from backends.fine_tuned.card import read_card
+from backends.fine_tuned.catalogue import Adapter
+from backends.fine_tuned.export import Exported
+from backends.settings import Settings
+from ui.fine_tuned.adapter_table import card_rows, score_words
+from ui.job_view import job_view
+from ui.rag.file_table import size
+from ui.rag.opened import keep_fault
+from ui.resources import override
+from ui.text import escaped
+
+_NAME = "new_adapter_name"
+
+
+def adapter_detail(current: Settings, one: Adapter) -> None:
+    """Draw it."""
+    with st.container(border=True):
+        st.markdown(f"##### {escaped(one.name)}")
+        if not one.fit.fits:
+            st.warning(escaped(one.fit.reason), icon=":material/warning:")
+        elif one.fit.reason:
+            st.caption(escaped(one.fit.reason))
+        _actions(current, one)
+        _export(current)
+        _card(one)
+
+
+def use(name: str) -> None:
+    """Let an adapter answer, in this browser session. For callbacks."""
+    override("fine_tuned.adapter", name)
+    override("fine_tuned.base_url", None)
+
+
+def _actions(current: Settings, one: Adapter) -> None:
+    in_force = current.fine_tuned.adapter == one.name and not current.fine_tuned.base_url
+    own = one.origin != "sample"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "It answers" if in_force else "Use this adapter",
+            key="use_adapter",
+            type="primary",
+            icon=":material/check:",
+            on_click=use,
+            args=(one.name,),
+            disabled=in_force or not one.fit.fits,
+            help="The fine-tuned column answers with it, in this browser session.",
+        )
+        st.download_button(
+            "Download",
+            data=lambda: zip_bytes(one.folder),
+            file_name=f"{one.name}.zip",
+            mime="application/zip",
+            key="download_adapter",
+            icon=":material/download:",
+            on_click="ignore",
+            disabled=not one.sha256,
+            help="A zip that plain peft loads, with its card.",
+        )
+        running = jobs.find(adapter_jobs.export_key(current.data))
+        st.button(
+            "Merge and export",
+            key="export_adapter",
+            icon=":material/output:",
+            on_click=_start_export,
+            args=(current, one.name),
+            disabled=not one.fit.fits or (running is not None and running.state.running),
+            help="Base and adapter as one model in safetensors, which `transformers serve` or vLLM can serve.",
+        )
+        with st.popover("Rename", icon=":material/edit:", disabled=not own), st.form("form:rename", border=False):
+            st.text_input("New name", one.name, key=_NAME, max_chars=64)
+            st.form_submit_button("Rename", on_click=_rename, args=(current, one.name))
+        st.button(
+            "Delete",
+            key="delete_adapter",
+            icon=":material/delete:",
+            on_click=_delete,
+            args=(current, one.name),
+            disabled=not own,
+            help="Can be undone." if own else "It comes with the program.",
+        )
+
+
+def _rename(current: Settings, name: str) -> None:
+    try:
+        folder = catalogue_changes.rename(name, st.session_state[_NAME].strip(), current.data)
+    except BackendError as fault:
+        keep_fault(fault)
+        return
+    if current.fine_tuned.adapter == name:
+        override("fine_tuned.adapter", folder.name)
+
+
+def _delete(current: Settings, name: str) -> None:
+    try:
+        catalogue_changes.delete(name, current.data)
+    except BackendError as fault:
+        keep_fault(fault)
+
+
+def _start_export(current: Settings, name: str) -> None:
+    try:
+        adapter_jobs.start_export(name, current)
+    except BackendError as fault:
+        keep_fault(fault)
+
+
+def _export(current: Settings) -> None:
+    """The export under way, or the last one with how to serve it."""
+    job = jobs.find(adapter_jobs.export_key(current.data))
+    if job is None:
+        return
+    job_view(job, "export", done="Done.", cancelled="Nothing was written.")
+    for made in (result for result in job.state.results if isinstance(result, Exported)):
+        st.caption(escaped(f"{made.folder} \u00b7 {size(made.size_bytes)} \u00b7 base {made.base_model}"))
+        st.code(f"transformers serve {shlex.quote(str(made.folder))} --port 8000", language="bash")
+        st.caption(
+            "Once it serves, the fine-tuned column can ask it: in the section Ask, point the approach at "
+            "`http://127.0.0.1:8000/v1` and give this folder as the model's name."
+        )
+
+
+def _card(one: Adapter) -> None:
+    st.caption(escaped(f"{one.origin}{f': {one.source}' if one.source else ''}"))
+    try:
+        rows = dict(card_rows(read_card(one.folder)))
+    except BackendError as fault:
+        st.error(escaped(str(fault)), icon=":material/error:")
+        return
+    if one.score is not None:
+        st.markdown(f"Held-out questions answered right: **{escaped(score_words(one.score))}**")
+    if rows:
+        with st.expander("What its card says", icon=":material/badge:", expanded=True):
+            st.table({name: escaped(value) for name, value in rows.items()})
+    else:
+        st.caption("It has no card, so how it was made is unknown.")

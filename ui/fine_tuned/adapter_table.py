@@ -1,0 +1,93 @@
+"""The catalogue as a table, and a card in the reader's words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import pandas as pd
+
+from backends.fine_tuned.card import Score
+from backends.fine_tuned.catalogue import Adapter
+from ui import numbers
+from ui.job_view import duration
+from ui.rag.file_table import size
+
+
+def table(listed: Sequence[Adapter], in_force: str | None) -> pd.DataFrame:
+    """One row per adapter; the one that answers is marked with words."""
+    return pd.DataFrame(
+        {
+            "Adapter": [one.name + (" \u2605 answers" if one.name == in_force else "") for one in listed],
+            "Fits the base": [fits(one) for one in listed],
+            "Held-out score": [score_words(one.score) for one in listed],
+            "Method": [one.method.replace("_", " ") or numbers.UNKNOWN for one in listed],
+            "Origin": [one.origin for one in listed],
+            "Size": [size(one.size_bytes) if one.size_bytes else numbers.UNKNOWN for one in listed],
+            "Created": pd.Series([one.created for one in listed], dtype="datetime64[ns, UTC]"),
+        }
+    )
+
+
+def fits(one: Adapter) -> str:
+    """Whether it fits, or why not."""
+    return f"yes; {one.fit.reason}" if one.fit.fits and one.fit.reason else "yes" if one.fit.fits else one.fit.reason
+
+
+def score_words(score: Score | None) -> str:
+    """Right answers of adapter and base: `79 of 88 (base 0)`."""
+    return numbers.UNKNOWN if score is None else f"{score.adapter} of {score.questions} (base {score.base})"
+
+
+def fitting(listed: Sequence[Adapter]) -> list[str]:
+    """The names of those that can answer."""
+    return [one.name for one in listed if one.fit.fits]
+
+
+def card_rows(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What a card says, in the order in which one asks. A card may come from anywhere: what is odd is left out."""
+    data, settings, versions = (card.get(name) for name in ("data", "settings", "versions"))
+    if isinstance(data, dict) and data:
+        yield "Data", _listed(data)
+    for key, words in (
+        ("steps", "Steps"),
+        ("final_loss", "Training loss at the end"),
+        ("held_out_loss", "Held-out loss"),
+    ):
+        if _is_number(card.get(key)):
+            yield words, f"{card[key]:.3g}" if key != "steps" else f"{card[key]:,}"
+    if _is_number(card.get("seconds")):
+        speed = f", {numbers.rate(card['tokens_per_s'])}" if _is_number(card.get("tokens_per_s")) else ""
+        yield "Trained for", f"{duration(card['seconds'])}{speed}"
+    if (cost := _decimal(card.get("cost_usd"))) is not None:
+        yield "Cost", f"{numbers.dollars(cost)} = {card.get('cost_basis', 'on a basis that is not known')}"
+    if isinstance(settings, dict) and settings:
+        yield "Settings", _listed({key: value for key, value in settings.items() if value not in (None, "", [], ())})
+    for key, words in (("base_model", "Base"), ("base_revision", "Base revision"), ("precision", "Precision")):
+        if isinstance(card.get(key), str):
+            yield words, card[key]
+    if isinstance(versions, dict) and versions:
+        yield "Versions", _listed(versions)
+    if isinstance(digest := card.get("sha256"), str):
+        yield "sha256", f"{digest[:12]}\u2026"
+    if isinstance(command := card.get("command"), str):
+        yield "Trained again by", command
+
+
+def _listed(values: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{str(key).replace('_', ' ')} {str(value)[:12] if key == 'sha256' else value}" for key, value in values.items()
+    )
+
+
+def _decimal(value: object) -> Decimal | None:
+    try:
+        amount = Decimal(value) if isinstance(value, str) else None
+    except InvalidOperation:
+        return None
+    return amount if amount is not None and amount.is_finite() else None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

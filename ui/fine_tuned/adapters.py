@@ -1,0 +1,121 @@
+"""The section Adapters: which there are, which one answers, and what can be done with each."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from backends.base import BackendError
+from backends.fine_tuned.catalogue import Adapter, adapters
+from backends.fine_tuned.catalogue_changes import KEPT_DAYS, Deleted, deleted, empty_trash, restore
+from backends.settings import Settings
+from ui.fine_tuned.adapter_detail import adapter_detail
+from ui.fine_tuned.adapter_import import import_panel
+from ui.fine_tuned.adapter_table import fitting, table
+from ui.fine_tuned.compare_adapters import compare_adapters
+from ui.fine_tuned.sections import open_section
+from ui.rag.opened import keep_fault, show_kept_fault
+from ui.text import escaped
+
+_ROW = 35  # pixels, Streamlit's own
+_MOST_ROWS, _TRASH_SHOWN = 10, 5
+
+
+def draw(current: Settings) -> None:
+    """Draw the section."""
+    show_kept_fault()
+    listed = adapters(current)
+    _in_force(current, listed)
+    if listed:
+        chosen = _table(current, listed)
+        if chosen is None:
+            st.caption("Select a row to use, rename, download or export an adapter.")
+        else:
+            adapter_detail(current, chosen)
+    _own(listed)
+    _trash(current)
+    import_panel(current)
+    compare_adapters(current, fitting(listed))
+
+
+def _in_force(current: Settings, listed: list[Adapter]) -> None:
+    fine_tuned = current.fine_tuned
+    if fine_tuned.base_url:
+        st.info(
+            escaped(f"A server answers: {fine_tuned.served_model or 'its model is not set'} at {fine_tuned.base_url}. ")
+            + "The adapters below are used once the address is cleared, in the section Ask.",
+            icon=":material/dns:",
+        )
+        return
+    now = next((one for one in listed if one.name == fine_tuned.adapter), None)
+    if now is None:
+        words = escaped(f"{fine_tuned.adapter} is chosen, which is not in this list.")
+        st.warning(f"{words} Choose another one below.", icon=":material/warning:")
+    elif not now.fit.fits:
+        st.warning(
+            escaped(f"{now.name} is chosen and cannot answer: {now.fit.reason}") + " Choose another one below.",
+            icon=":material/warning:",
+        )
+
+
+def _table(current: Settings, listed: list[Adapter]) -> Adapter | None:
+    event = st.dataframe(
+        table(listed, None if current.fine_tuned.base_url else current.fine_tuned.adapter),
+        hide_index=True,
+        key="adapters",
+        on_select="rerun",
+        selection_mode="single-row",
+        height=_ROW * (min(len(listed), _MOST_ROWS) + 1) + 3,
+        column_config={
+            "Adapter": st.column_config.TextColumn(pinned=True, width=200),
+            "Fits the base": st.column_config.TextColumn(width=230),
+            "Created": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
+        },
+        alt="The adapters, with what is known of each",
+    )
+    rows = event.selection.rows
+    return listed[rows[0]] if rows and rows[0] < len(listed) else None
+
+
+def _own(listed: list[Adapter]) -> None:
+    if any(one.origin != "sample" for one in listed):
+        return
+    with st.container(border=True):
+        st.markdown("##### :material/model_training: None of your own yet")
+        st.markdown("Train one on your pairs, which takes minutes, or bring one from elsewhere below.")
+        st.button(
+            "Train an adapter",
+            key="first_adapter",
+            type="primary",
+            icon=":material/play_arrow:",
+            on_click=open_section,
+            args=("Train",),
+        )
+
+
+def _trash(current: Settings) -> None:
+    """What can be brought back."""
+    gone = deleted(current.data)
+    if not gone:
+        return
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            count = "1 adapter is" if len(gone) == 1 else f"{len(gone)} adapters are"
+            st.markdown(f":material/delete: {count} deleted and kept for {KEPT_DAYS} days.", width="stretch")
+            st.button("Forget for good", key="empty_trash", type="tertiary", on_click=_forget, args=(current,))
+        for one in gone[:_TRASH_SHOWN]:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.button("Undo", key=f"undo:{one.id}", icon=":material/undo:", on_click=_restore, args=(current, one))
+                st.markdown(f"{escaped(one.name)} \u00b7 {one.at:%-d %b %Y, %H:%M} UTC")
+        if len(gone) > _TRASH_SHOWN:
+            st.caption(f"and {len(gone) - _TRASH_SHOWN} more")
+
+
+def _forget(current: Settings) -> None:
+    empty_trash(current.data)
+
+
+def _restore(current: Settings, one: Deleted) -> None:
+    try:
+        restore(one.id, current.data)
+    except BackendError as fault:
+        keep_fault(fault)

@@ -1,0 +1,87 @@
+"""Several adapters, one question: their answers side by side over the same base."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import streamlit as st
+
+from backends.base import Backend
+from backends.fine_tuned.approach import FineTunedBackend
+from backends.ledger import recorder
+from backends.settings import Settings
+from ui.answer_column import AnswerColumn
+from ui.ask_box import stop_button
+from ui.resources import ask_backends, live
+from ui.text import escaped
+
+_PAGE = "adapters"
+_WHO, _QUESTION = "compared_adapters", "adapters_question"
+_MOST = 4
+_COLUMN_WIDTH = 290  # pixels: four fit beside each other at 1440, two at 800
+
+
+def compare_adapters(current: Settings, names: Sequence[str]) -> None:
+    """Draw the box and the answers. `names` are those that fit the base."""
+    if len(names) < 2:
+        return
+    with st.container(border=True):
+        st.markdown("##### :material/compare: Compare several")
+        st.multiselect(
+            "Adapters",
+            names,
+            default=list(names[:2]),
+            key=_WHO,
+            max_selections=_MOST,
+            persist_state="session",
+            help="They share the base in memory; switching takes a fraction of a second.",
+        )
+        with st.form("form:compare_adapters", border=False):
+            st.text_input("One question for all of them", key=_QUESTION)
+            st.form_submit_button(
+                "Ask them", type="primary", icon=":material/send:", on_click=_ask, args=(current, tuple(names))
+            )
+        _answers()
+
+
+def _ask(current: Settings, names: Sequence[str]) -> None:
+    chosen = [name for name in st.session_state[_WHO] if name in names]
+    record = recorder(current)
+    if chosen:
+        ask_backends(
+            _PAGE,
+            [_backend(current, name) for name in chosen],
+            st.session_state[_QUESTION],
+            lambda answer: record(replace(answer, approach="fine_tuned")),
+        )
+
+
+def _backend(current: Settings, name: str) -> Backend:
+    own = current.fine_tuned.model_copy(update={"adapter": name})
+    backend = FineTunedBackend(current.model_copy(update={"fine_tuned": own}))
+    backend.approach = f"adapter {name}"  # what tells the columns apart, and those who wait what they wait for
+    return backend
+
+
+def _answers() -> None:
+    comparison = live(_PAGE)
+    if comparison is None:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{escaped(comparison.question.text[:500])}**", width="stretch")
+        stop = stop_button(_PAGE)
+    columns = {}
+    with st.container(horizontal=True):
+        for column in comparison.columns:
+            area = st.container(border=True, width=_COLUMN_WIDTH)
+            title = f":orange[:material/model_training:] **{escaped(column.approach.removeprefix('adapter '))}**"
+            columns[column.approach] = AnswerColumn(area, column.approach, title=title, text_height=160)
+            columns[column.approach].draw(column)
+    comparison.start()
+    while not comparison.wait(0.1):
+        for column in comparison.columns:
+            columns[column.approach].draw(column)
+    stop.empty()
+    for column in comparison.columns:
+        columns[column.approach].draw(column)

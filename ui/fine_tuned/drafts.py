@@ -1,0 +1,200 @@
+"""Drafting pairs from the documents: ask a model about chunks, then review what it wrote before it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+import backends
+from backends import jobs
+from backends.base import Backend, BackendError
+from backends.fine_tuned import draft_job
+from backends.fine_tuned.drafting import DraftProgress
+from backends.fine_tuned.pairs import Pair
+from backends.jobs import Job, JobState
+from backends.rag.library import StoredChunk
+from backends.settings import Settings
+from ui import numbers
+from ui.approaches import look_of
+from ui.fine_tuned import chosen_pairs
+from ui.fine_tuned.pair_tables import USE, drafts_frame, frame, pairs_of
+from ui.job_view import job_view
+from ui.rag.collections import collection_bar
+from ui.rag.opened import keep_fault, opened_index, show_kept_fault
+from ui.text import escaped
+
+WRITERS = ("raw", "paid_api")
+MOST_CHUNKS = 200
+
+_ROW = 35  # pixels, Streamlit's own
+_TAKEN = "drafts_taken"
+_REFRESH_S = 1.0
+_EDITOR = "drafts_table"
+_BASE = "drafts_base"
+
+
+def draw(current: Settings) -> None:
+    """Draw the form, the job, and the drafts to review."""
+    job = jobs.find(draft_job.drafting_key(current.data))
+    busy = job is not None and job.state.running
+    unused = job is not None and st.session_state.get(_TAKEN) != job.state.started
+    with st.expander("Draft pairs from your documents", icon=":material/edit_note:", expanded=unused):
+        show_kept_fault()
+        _form(current, busy)
+        if job is not None and unused:
+            _job(job)
+
+
+def _form(current: Settings, busy: bool) -> None:
+    st.caption(
+        "A model is asked for questions and answers about passages of your documents. What does not hold to its "
+        "passage is dropped. Nothing is used before you have looked at it."
+    )
+    info = collection_bar(current)
+    if info is None or not info.documents:
+        st.info("This collection holds nothing yet. Add documents on the RAG page.")
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        writer = st.segmented_control(
+            "Written by",
+            WRITERS,
+            default=WRITERS[0],
+            format_func=lambda approach: f"{look_of(approach).icon} {look_of(approach).name}",
+            required=True,
+            key="draft_writer",
+            persist_state="session",
+        )
+        chunks = st.number_input(
+            "Passages to ask about",
+            1,
+            min(MOST_CHUNKS, info.chunks),
+            min(20, info.chunks),
+            key="draft_chunks",
+            persist_state="session",
+            width=190,
+            help="Taken at even distances from the whole collection.",
+        )
+        each = st.number_input("Pairs from each", 1, 5, 2, key="draft_each", persist_state="session", width=150)
+    try:
+        backend = backends.make(writer or WRITERS[0], current)
+        chosen = _chunks(current, int(chunks))
+        _price(backend, chosen, int(each))
+    except BackendError as fault:
+        st.error(escaped(f"{fault.cause} {fault.next_step}"), icon=":material/error:")
+        return
+    st.button(
+        "Draft pairs",
+        key="draft",
+        icon=":material/edit_note:",
+        on_click=_start,
+        args=(current, backend, chosen, int(each)),
+        disabled=busy,
+    )
+
+
+def _chunks(current: Settings, count: int) -> list[StoredChunk]:
+    index = opened_index(current)
+    rows = draft_job.evenly(index.numbers(), count)
+    found = index.rows(rows)
+    return [found[row] for row in rows if row in found]
+
+
+def _price(backend: Backend, chunks: Sequence[StoredChunk], each: int) -> None:
+    cost = draft_job.expected_cost(backend, chunks, each)
+    if cost is None:
+        st.caption(f"Written on this machine by {escaped(backend.model)}; questions asked meanwhile go in between.")
+    elif cost.usd is None:
+        st.caption(escaped(f"What it costs is unknown: {cost.basis}"))
+    else:
+        st.markdown(f"At most about **{escaped(numbers.dollars(cost.usd))}**, before it is asked (estimate).")
+        st.caption(escaped(cost.basis))
+
+
+def _start(current: Settings, backend: Backend, chunks: Sequence[StoredChunk], each: int) -> None:
+    st.session_state.pop(_EDITOR, None)
+    try:
+        draft_job.start(backend, chunks, each, current.data)
+    except BackendError as fault:
+        keep_fault(fault)
+
+
+def _job(job: Job) -> None:
+    state = job.state
+    job_view(job, "drafting", done=summary(state), cancelled=f"Stopped. {summary(state)}")
+    if state.running:
+        st.fragment(_come_in, run_every=_REFRESH_S)(job)
+        return
+    drafted = drafts_of(state)
+    if drafted:
+        _review(job, drafted)
+    else:
+        st.button("Hide this", key="hide_drafts", type="tertiary", on_click=_taken, args=(job.state.started,))
+
+
+def _come_in(job: Job) -> None:
+    drafted = drafts_of(job.state)
+    table = frame(drafted[::-1])[["question", "answer", "source"]]
+    st.dataframe(table, hide_index=True, height=_ROW * 7 + 3, alt="What was drafted so far, newest first")
+
+
+def _review(job: Job, drafted: Sequence[Pair]) -> None:
+    key = f"{_EDITOR}:{job.state.started}"
+    held: tuple[str, tuple[Pair, ...]] | None = st.session_state.get(_BASE)
+    if held is None or held[0] != key:
+        held = st.session_state[_BASE] = (key, tuple(drafted))
+    table = st.data_editor(
+        drafts_frame(held[1]),
+        key=key,
+        hide_index=True,
+        height=_ROW * (min(len(held[1]), 12) + 1) + 3,
+        column_config={
+            USE: st.column_config.CheckboxColumn("Use", width=60),
+            "question": st.column_config.TextColumn("Question", width="large"),
+            "answer": st.column_config.TextColumn("Answer", width="large"),
+            "source": st.column_config.TextColumn("Source", width=160, disabled=True),
+        },
+        alt="The drafts, to edit and untick",
+    )
+    ready = pairs_of(table)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            f"Add {len(ready)} to the pairs",
+            key="take_drafts",
+            type="primary",
+            icon=":material/playlist_add_check:",
+            on_click=_take,
+            args=(ready, job.state.started),
+            disabled=not ready,
+        )
+        st.button("Drop them all", key="drop_drafts", type="tertiary", on_click=_taken, args=(job.state.started,))
+        st.caption("Only you can tell whether they are true: read them against the source.", width="content")
+
+
+def _take(pairs: Sequence[Pair], started: float) -> None:
+    chosen_pairs.append(pairs)
+    _taken(started)
+
+
+def _taken(started: float) -> None:
+    st.session_state[_TAKEN] = started
+
+
+def drafts_of(state: JobState) -> list[Pair]:
+    """The pairs that a drafting job has made so far."""
+    return [result for result in state.results if isinstance(result, Pair)]
+
+
+def summary(state: JobState) -> str:
+    """What came of it: `14 pairs from 10 chunks; dropped: 3 duplicate, 2 too long. Cost $0.002.`"""
+    progress = [result for result in state.results if isinstance(result, DraftProgress)]
+    if not progress:
+        return "No pairs."
+    last = progress[-1]
+    words = f"{last.kept} {'pair' if last.kept == 1 else 'pairs'} from {last.done} of {last.chunks} chunks"
+    dropped = ", ".join(f"{count} {why}" for why, count in sorted(last.dropped.items(), key=lambda one: -one[1]))
+    words += f"; dropped: {dropped}." if dropped else "."
+    if last.usd is None:
+        return words
+    least = "at least " if last.unpriced else ""
+    return f"{words} Cost {least}{numbers.dollars(last.usd)}."

@@ -1,0 +1,198 @@
+"""The section Train: choose how, see what it takes, start, watch it learn, and take what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from backends import jobs
+from backends.base import BackendError
+from backends.fine_tuned import training_job
+from backends.fine_tuned.card import read_card
+from backends.fine_tuned.events import Trained, TrainingResult
+from backends.fine_tuned.method import TrainingSettings
+from backends.fine_tuned.pairs import Pair
+from backends.fine_tuned.runs import Run, discard, history, runs
+from backends.fine_tuned.train import MOST_PAIRS, new_run, sample_pairs
+from backends.jobs import Job
+from backends.settings import Settings
+from ui.fine_tuned import chosen_pairs
+from ui.fine_tuned.adapter_detail import use
+from ui.fine_tuned.adapter_table import card_rows
+from ui.fine_tuned.estimating import estimate_button, show_estimate
+from ui.fine_tuned.sections import open_section
+from ui.fine_tuned.training_form import training_form
+from ui.fine_tuned.training_view import pictures, watch, with_past
+from ui.fine_tuned.unfinished import show_unfinished
+from ui.rag.opened import keep_fault, show_kept_fault
+from ui.text import escaped
+
+_HIDDEN = "hidden_training"
+_SAMPLE = "train_sample"
+_REFRESH_S = 3.0
+
+
+def draw(current: Settings) -> None:
+    """Draw the section."""
+    show_kept_fault()
+    job = jobs.find(training_job.KEY)
+    found = runs(current.data)
+    elsewhere = next((run for run in found if run.state == "running"), None) if training_job.running() is None else None
+    if job is not None and job.state.running:
+        watch(job, _past(job, found))
+    elif job is not None and st.session_state.get(_HIDDEN) != job.state.started:
+        _ended(job, current, _past(job, found))
+    if elsewhere is not None:
+        st.fragment(_elsewhere, run_every=_REFRESH_S)(current, elsewhere.id)
+    busy = elsewhere is not None or (job is not None and job.state.running)
+    _prepare(current, busy)
+    show_unfinished(current, found, busy)
+
+
+def _elsewhere(current: Settings, id: str) -> None:
+    """A training of another process on the same data folder, as it writes down how far it is."""
+    run = next((run for run in runs(current.data) if run.id == id and run.state == "running"), None)
+    if run is None:
+        st.rerun()
+    st.info(
+        f"**{escaped(run.name)}** is being trained by another program on this data folder: step {run.step} of "
+        f"{run.steps}. One training at a time.",
+        icon=":material/model_training:",
+    )
+    pictures(history(run), run.steps)
+
+
+def _prepare(current: Settings, busy: bool) -> None:
+    now = chosen_pairs.chosen()
+    report = chosen_pairs.report(now, current) if now else None
+    if now is None or report is None or not report.pairs:
+        _no_pairs()
+        return
+    title = f":material/model_training: Train on {len(report.pairs):,} pairs: {escaped(now.source[:120])}"
+    with st.expander("Prepare the next one") if busy else st.container(border=True):
+        st.markdown(f"##### {title}")
+        name, training = training_form(current, now.source)
+        pairs = _sampled(report.pairs, training.seed)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button(
+                "Start training",
+                key="start_training",
+                type="primary",
+                icon=":material/play_arrow:",
+                on_click=_start,
+                args=(current, pairs, name, training, now.source),
+                disabled=busy or not name,
+            )
+            estimate_button(current, pairs, training, busy)
+            st.caption(
+                "One training at a time. Questions asked meanwhile are answered between its steps.", width="content"
+            )
+        show_estimate(current, pairs, training)
+
+
+def _no_pairs() -> None:
+    with st.container(border=True):
+        st.markdown("##### :material/model_training: Nothing to train on yet")
+        st.markdown("Choose pairs first: the sample, a file of yours, or drafts from your documents.")
+        st.button(
+            "Choose pairs",
+            key="to_pairs",
+            type="primary",
+            icon=":material/dataset:",
+            on_click=open_section,
+            args=("Pairs",),
+        )
+
+
+def _sampled(pairs: tuple[Pair, ...], seed: int) -> Sequence[Pair]:
+    if len(pairs) <= MOST_PAIRS:
+        return pairs
+    st.warning(
+        f"{len(pairs):,} pairs are more than the {MOST_PAIRS:,} that can be trained on. Whole groups are drawn.",
+        icon=":material/warning:",
+    )
+    size = st.number_input(
+        "Pairs in the sample",
+        2,
+        MOST_PAIRS,
+        min(2_000, MOST_PAIRS),
+        100,
+        key=_SAMPLE,
+        width=200,
+        persist_state="session",
+    )
+    return tuple(sample_pairs(pairs, int(size), seed))
+
+
+def _start(current: Settings, pairs: Sequence[Pair], name: str, training: TrainingSettings, source: str) -> None:
+    run: Run | None = None
+    try:
+        run = new_run(current, pairs, name, training, source)
+        training_job.start(current, run)
+    except BackendError as fault:
+        keep_fault(fault)
+        if run is not None:
+            discard(run.id, current.data)
+    else:
+        st.session_state.pop(_HIDDEN, None)
+
+
+def _past(job: Job, found: Sequence[Run]) -> Sequence[TrainingResult]:
+    """The log of the training that a job carries out, which may have begun in an earlier one."""
+    run = next((run for run in found if job.state.what == f"Training {run.name}"), None)
+    return history(run) if run else ()
+
+
+def _ended(job: Job, current: Settings, past: Sequence[TrainingResult]) -> None:
+    """What came of it."""
+    state = job.state
+    made = next((one for one in reversed(state.results) if isinstance(one, Trained)), None)
+    with st.container(border=True):
+        if state.fault is not None:
+            st.error(escaped(f"{state.what}: {state.fault.cause} {state.fault.next_step}"), icon=":material/error:")
+        elif made is not None:
+            st.success(escaped(f"{made.name}: {made.reason}"), icon=":material/check_circle:")
+        else:
+            st.warning(escaped(f"{state.what}: stopped before the first step."), icon=":material/stop_circle:")
+        with st.container(horizontal=True):
+            if made is not None:
+                in_force = current.fine_tuned.adapter == made.name and not current.fine_tuned.base_url
+                st.button(
+                    "It answers" if in_force else "Use this adapter",
+                    key="use_trained",
+                    type="primary",
+                    icon=":material/check:",
+                    on_click=use,
+                    args=(made.name,),
+                    disabled=in_force,
+                )
+                st.button(
+                    "See the proof",
+                    key="to_proof",
+                    icon=":material/fact_check:",
+                    on_click=_to_proof,
+                    args=(made.name,),
+                )
+            st.button("Hide this", key="hide_training", type="tertiary", on_click=_hide, args=(state.started,))
+        if made is not None:
+            _card(made)
+        pictures(with_past(past, state.results), state.total)
+
+
+def _card(made: Trained) -> None:
+    try:
+        rows = dict(card_rows(read_card(made.folder)))
+    except BackendError:
+        return  # it was deleted or replaced since
+    shown = ("Data", "Steps", "Held-out loss", "Training loss at the end", "Trained for", "Cost")
+    st.table({name: escaped(rows[name]) for name in shown if name in rows})
+
+
+def _to_proof(name: str) -> None:
+    st.session_state["proof_adapter"] = name
+    open_section("Proof")
+
+
+def _hide(started: float) -> None:
+    st.session_state[_HIDDEN] = started

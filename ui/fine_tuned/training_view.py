@@ -1,0 +1,144 @@
+"""A training, as it goes on and after it ended: progress, losses, the same few questions at each look, notes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import streamlit as st
+
+from backends.fine_tuned.events import LiveAnswer, LiveAnswers, StepRecord, TrainingNote, TrainingResult
+from backends.jobs import Job, JobState
+from ui import numbers
+from ui.chart_theme import ink
+from ui.fine_tuned.answer_change import LEGEND, marked, same
+from ui.fine_tuned.loss_chart import HEIGHT, loss_rows, loss_spec
+from ui.job_view import duration, share
+from ui.text import escaped
+
+_REFRESH_S, _PICTURES_S = 1.0, 3.0
+_RECENT = 10
+"""Steps over which the speed is shown: one alone jumps with the length of its pairs."""
+
+_QUESTIONS, _ANSWERS_WIDTH, _ANSWERS_HEIGHT = 3, 300, 330
+_NOTES_SHOWN = 8
+
+
+def watch(job: Job, past: Sequence[TrainingResult]) -> None:
+    """Draw a training that runs; bar, chart and answers keep moving, and the page is drawn again at its end.
+
+    `past`: what its log says, of the time before it was resumed.
+    """
+    with st.container(border=True):
+        st.fragment(_how_far, run_every=_REFRESH_S)(job)
+        st.fragment(_what_it_learned, run_every=_PICTURES_S)(job, past)
+
+
+def _how_far(job: Job) -> None:
+    state = job.state
+    if not state.running:
+        st.rerun()
+    st.progress(share(state), f"**{escaped(state.what)}**")
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.caption(escaped(line(state, time.monotonic())), width="content")
+        st.button(
+            "Stopping" if state.cancelled else "Stop",
+            key="stop_training",
+            icon=":material/stop_circle:",
+            on_click=job.cancel,
+            disabled=state.cancelled,
+            help="What was learned so far is kept as an adapter, and the training can be resumed.",
+        )
+
+
+def _what_it_learned(job: Job, past: Sequence[TrainingResult]) -> None:
+    pictures(with_past(past, job.state.results), job.state.total)
+
+
+def with_past(past: Sequence[TrainingResult], results: Sequence[object]) -> list[object]:
+    """What was said from the first step on: by the log until a job's own results begin, then by those."""
+    told = (StepRecord, LiveAnswers, TrainingNote)
+    first = min((one.step for one in results if isinstance(one, told)), default=None)
+    before = [one for one in past if isinstance(one, told) and (first is None or one.step < first)]
+    return [*before, *results]
+
+
+def pictures(results: Sequence[object], steps: int) -> None:
+    """Draw losses, answers and notes; the space for them is there before they are."""
+    records = [one for one in results if isinstance(one, StepRecord)]
+    with st.container(height=HEIGHT + 20, border=False):
+        if records:
+            st.vega_lite_chart(
+                loss_rows(records), loss_spec(steps, ink()), alt="Loss by step, of training and held-out pairs"
+            )
+        else:
+            st.caption("The losses are drawn here from the first step on.")
+    rounds = [one for one in results if isinstance(one, LiveAnswers)]
+    _answers(rounds)
+    notes = [one for one in results if isinstance(one, TrainingNote)]
+    for note in notes[-_NOTES_SHOWN:]:
+        st.caption(f":material/info: step {note.step}: {escaped(note.sentence)}")
+
+
+def _answers(rounds: Sequence[LiveAnswers]) -> None:
+    if not rounds:
+        st.markdown("**What it answers**: the same three questions, again and again")
+        st.caption(LEGEND)
+        with st.grid(_QUESTIONS, min_column_width=_ANSWERS_WIDTH):
+            for _ in range(_QUESTIONS):
+                st.container(border=True, height=_ANSWERS_HEIGHT)
+        return
+    held_out = "held-out questions, which are never trained on" if rounds[-1].held_out else "questions of the training"
+    st.markdown(f"**What it answers**: {held_out}")
+    st.caption(LEGEND)
+    questions = rounds[0].answers
+    with st.grid(len(questions), min_column_width=_ANSWERS_WIDTH):
+        for at, question in enumerate(questions):
+            with st.container(border=True, height=_ANSWERS_HEIGHT):
+                st.markdown(f"**{escaped(question.question)}**")
+                st.markdown(f":gray[:material/flag: wanted: {escaped(question.reference)}]")
+                _rounds_of([(one.step, one.answers[at]) for one in rounds if at < len(one.answers)])
+
+
+def _rounds_of(said: Sequence[tuple[int, LiveAnswer]]) -> None:
+    """One question's answers, newest first; those that did not change are one line."""
+    lines = []
+    before: str | None = None
+    for step, answer in said:
+        badge = " :green-badge[:material/check: as wanted]" if same(answer.text, answer.reference) else ""
+        when = "the base" if step == 0 else f"step {step}"
+        if before is not None and same(answer.text, before):
+            lines.append(f":gray[{when}: as before]{badge}")
+        else:
+            lines.append(f":gray[{when}]{badge}  \n{marked(answer.text, answer.reference, before)}")
+        before = answer.text
+    st.markdown("\n\n".join(reversed(lines)))
+
+
+def line(state: JobState, now: float) -> str:
+    """Steps, speed, time so far and time left: `step 12 of 60 · 410 tokens/s · 24 s, about 2 min left`."""
+    records = [one for one in state.results if isinstance(one, StepRecord)]
+    spent = now - state.started
+    words = f"step {state.done} of {state.total}" if state.total else ""
+    doing = "" if state.detail.casefold() in (words, state.what.casefold()) else state.detail
+    parts = [words, doing, speed(records), duration(spent)]
+    left = remaining_s(state, records, now)
+    text = " \u00b7 ".join(part for part in parts if part)
+    return text if left is None else f"{text}, about {duration(left)} left"
+
+
+def speed(records: Sequence[StepRecord]) -> str:
+    """Tokens per second over the last steps, padding not counted; "" before the first."""
+    recent = records[-_RECENT:]
+    seconds = sum(record.seconds for record in recent)
+    return numbers.rate(sum(record.tokens for record in recent) / seconds) if seconds else ""
+
+
+def remaining_s(state: JobState, records: Sequence[StepRecord], now: float) -> float | None:
+    """Seconds that the rest takes at the pace so far, waiting and looks at the held-out part included.
+
+    A resumed training begins in the middle, so the steps of this job are counted. None before the second step.
+    """
+    if len(records) < 2 or not state.running or state.done >= state.total:
+        return None
+    return (now - state.started) / len(records) * (state.total - state.done)
