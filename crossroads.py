@@ -372,7 +372,7 @@ def train(
         return
     say(f"Trained {record['path']} in {record['seconds']:.0f} s, loss {record['final_loss']}.")
     for key, what in (("held_out_score", "Right answers to held-out questions"), ("score", "Right answers")):
-        if counts := record.get(key):
+        if (counts := record.get(key)) and (key != "score" or score):
             say(f"{what}: {counts['adapter']} of {counts['questions']}; the base {counts['base']}")
 
 

@@ -63,7 +63,7 @@ def begin(settings: Settings, request: TrainingRequest, cancel: threading.Event,
         )
     source, command = str(request.pairs), _command(request)
     run = new_run(settings, pairs, request.name, request.training, source, request.adapters, command)
-    held_out = f", {run.held_out} held out" if run.held_out else ", none held out"
+    held_out = f", {run.held_out} held out (--held-out 0 learns them too)" if run.held_out else ", none held out"
     report(f"training on {run.pairs} pairs{held_out}: {run.steps} steps")
     return run
 
@@ -139,10 +139,14 @@ def carry_out(
     assert trained is not None, "a finished training has an adapter"
     held_out = [Sample(str(n), pair.question, pair.answer) for n, pair in enumerate(read_part(run, "held_out"), 1)]
     asked = evenly(gradable(held_out), _SCORED) if held_out else []
-    found = {"held_out_score": _score(settings, trained.folder, asked, report)}
+    found = {"held_out_score": _score(settings, trained.folder, asked, report, "its held-out part")}
+    of_card = found["held_out_score"]
     if samples:
+        assert score is not None
         facts = [sample for sample in samples if "single_fact" in sample.tags] or samples
-        amend_card(trained.folder, {"score": _score(settings, trained.folder, facts, report)})
+        of_card = _score(settings, trained.folder, facts, report, score.name)
+    if of_card:
+        amend_card(trained.folder, {"score": of_card})
     losses = [one for one in history(run) if isinstance(one, StepRecord)]
     return {
         "name": run.name,
@@ -214,7 +218,9 @@ OPTIONS = {
 """The terminal's options, and the settings of a training that they set."""
 
 
-def _score(settings: Settings, folder: Path, asked: Sequence[Sample], report: Report) -> dict[str, int] | None:
+def _score(
+    settings: Settings, folder: Path, asked: Sequence[Sample], report: Report, question_set: str
+) -> dict[str, int | str] | None:
     """How many questions the base and the adapter answer right; None if there is nothing to ask."""
     from backends.fine_tuned.approach import FineTunedBackend
 
@@ -222,7 +228,7 @@ def _score(settings: Settings, folder: Path, asked: Sequence[Sample], report: Re
         return None
     own = settings.fine_tuned.model_copy(update={"adapter": _named(folder, settings.data), "base_url": None})
     settings = greedy(settings.model_copy(update={"fine_tuned": own}))
-    score = {"questions": len(asked)}
+    score: dict[str, int | str] = {"question_set": question_set, "questions": len(asked)}
     for label, backend in (("base", RawBackend(settings)), ("adapter", FineTunedBackend(settings))):
         report(f"{label} answers {len(asked)} questions")
         score[label] = sum(is_right(answer_text(backend, settings, one.question), one) for one in asked)

@@ -54,6 +54,7 @@ def test_the_record_of_a_training(tmp_path: Path) -> None:
     assert [step for step, _ in record["held_out_losses"]] == [2, 4, 6, 8]
     assert record["held_out_score"]["questions"] == record["data"]["held_out"] == 3
     assert {"base", "adapter"} < set(record["held_out_score"])
+    assert record["score"] == record["held_out_score"] | {"question_set": "its held-out part"}
     assert record["seconds"] > 0
     assert record["tokens_per_s"] > 0
     shown = {"name", "path", "losses", "held_out_losses", "held_out_score"}

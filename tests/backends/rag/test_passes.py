@@ -51,6 +51,12 @@ def test_a_fault_is_raised_and_the_next_batch_works(passes: Any) -> None:
     assert [len(vectors) for vectors in inference.run(passes.run, [["text"], ["text"], ["text"]])] == [1, 1, 1]
 
 
+def test_no_thread_outlives_the_work(passes: Any) -> None:
+    """As long as one lives, the inference thread is slowed down."""
+    inference.run(passes.run, BATCHES)
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("embedding")] == []
+
+
 def test_other_threads_keep_all_cores(passes: Any) -> None:
     import torch
 
