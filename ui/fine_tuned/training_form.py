@@ -67,81 +67,89 @@ def _keep_name(current: Settings, source: str) -> None:
 
 def _more(current: Settings, method: Method) -> None:
     with st.grid(3, min_column_width=_CELL):
-        if method == "lora":
-            _explained(
-                st.multiselect,
-                "Where",
-                "The linear layers beside which matrices learn. None named: every one of the blocks.",
-                options=linear_layers(current),
-                key="train_targets",
-                accept_new_options=True,
-                placeholder="every linear layer",
-            )
+        _how_it_learns(current, method)
+        _how_it_runs(current)
+
+
+def _how_it_learns(current: Settings, method: Method) -> None:
+    if method == "lora":
         _explained(
-            st.number_input,
-            "Learning rate",
-            "How far each step goes. Left empty: what measured best for the method. Lower it if the loss jumps.",
-            min_value=1e-6,
-            max_value=1.0,
-            value=None,
-            format="%g",
-            key="train_rate",
-            placeholder="measured default",
+            st.multiselect,
+            "Where",
+            "The linear layers beside which matrices learn. None named: every one of the blocks.",
+            options=linear_layers(current),
+            key="train_targets",
+            accept_new_options=True,
+            placeholder="every linear layer",
         )
-        _explained(
-            st.number_input,
-            "Batch, pairs",
-            "Pairs that one pass takes. More is faster until memory runs out; it is halved by itself if it does.",
-            min_value=1,
-            max_value=1024,
-            value=_USUAL.batch,
-            key="train_batch",
-        )
-        _explained(
-            st.number_input,
-            "Passes per step",
-            "Passes whose gradients are added before a step: the effect of a larger batch without its memory.",
-            min_value=1,
-            max_value=1024,
-            value=_USUAL.accumulate,
-            key="train_accumulate",
-        )
-        _explained(
-            st.number_input,
-            "Warm-up, share of the steps",
-            "The learning rate rises over this part and then falls as a cosine, so that the start breaks nothing.",
-            min_value=0.0,
-            max_value=1.0,
-            value=_USUAL.warmup,
-            step=0.05,
-            key="train_warmup",
-        )
-        _explained(
-            st.selectbox,
-            "Precision",
-            "auto takes what is faster on this machine, which the estimate measures.",
-            options=("auto", "float32", "bfloat16"),
-            key="train_precision",
-        )
-        _explained(
-            st.number_input,
-            "Answer the questions every (steps)",
-            "How often three held-out questions are answered and the held-out loss is measured.",
-            min_value=0,
-            max_value=100_000,
-            value=None,
-            key="train_answers",
-            placeholder="five or six times in all",
-        )
-        _explained(
-            st.number_input,
-            "Seed",
-            "The same seed and pairs give the same split, order and adapter.",
-            min_value=0,
-            max_value=2**32 - 1,
-            value=current.seed,
-            key=SEED,
-        )
+    _explained(
+        st.number_input,
+        "Learning rate",
+        "How far each step goes. Left empty: what measured best for the method. Lower it if the loss jumps.",
+        min_value=1e-6,
+        max_value=1.0,
+        value=None,
+        format="%g",
+        key="train_rate",
+        placeholder="measured default",
+    )
+    _explained(
+        st.number_input,
+        "Batch, pairs",
+        "Pairs that one pass takes. More is faster until memory runs out; it is halved by itself if it does.",
+        min_value=1,
+        max_value=1024,
+        value=_USUAL.batch,
+        key="train_batch",
+    )
+    _explained(
+        st.number_input,
+        "Passes per step",
+        "Passes whose gradients are added before a step: the effect of a larger batch without its memory.",
+        min_value=1,
+        max_value=1024,
+        value=_USUAL.accumulate,
+        key="train_accumulate",
+    )
+    _explained(
+        st.number_input,
+        "Warm-up, share of the steps",
+        "The learning rate rises over this part and then falls as a cosine, so that the start breaks nothing.",
+        min_value=0.0,
+        max_value=1.0,
+        value=_USUAL.warmup,
+        step=0.05,
+        key="train_warmup",
+    )
+
+
+def _how_it_runs(current: Settings) -> None:
+    _explained(
+        st.selectbox,
+        "Precision",
+        "auto: float32 on a processor, bfloat16 on a GPU that has it. The estimate tells which is faster here.",
+        options=("auto", "float32", "bfloat16"),
+        key="train_precision",
+    )
+    _explained(
+        st.number_input,
+        "Answer the questions every (steps)",
+        "How often three held-out questions are answered and the held-out loss is measured.",
+        min_value=0,
+        max_value=100_000,
+        value=None,
+        key="train_answers",
+        placeholder="five or six times in all",
+    )
+    _explained(
+        st.number_input,
+        "Seed",
+        "The same seed and pairs give the same split, order and adapter.",
+        min_value=0,
+        max_value=2**32 - 1,
+        value=current.seed,
+        key=SEED,
+    )
 
 
 def _explained(widget: Callable[..., Any], label: str, why: str, **options: Any) -> None:
