@@ -6,7 +6,7 @@ MANUALs are files or folders of plain text or reStructuredText, none of them sea
 a stand-in of 22 M parameters trained for minutes; a reranker trained on millions of pairs, such as
 cross-encoder/ms-marco-MiniLM-L6-v2, will do better.
 
-The loss is the cross entropy of the right passage among one right and seven wrong ones (listwise softmax; Cao et al.
+The loss is the cross entropy of the right passage among one right and five wrong ones (listwise softmax; Cao et al.
 2007, "Learning to Rank: From Pairwise Approach to Listwise Approach"). The wrong ones are drawn from all passages at
 first and from the close ones more and more: with close ones alone it did not learn in the same time, for what tells
 them apart is too little to begin with (a loss of 1.30 where guessing gives 1.39, November 2026).
@@ -27,10 +27,11 @@ from backends.settings import DEFAULT_EMBEDDER, load_settings
 from backends.weights import resolve
 from benchmarks.manuals import SHORTEST, read_manual
 
-NEGATIVES = 7
-CLOSE = 4  # of them at most, at the end
-LONGEST = 128  # tokens of query and passage; about one chunk of the default size
-_CHARACTERS = 500
+NEGATIVES = 5
+CLOSE = 3  # of them at most, at the end
+LONGEST = 96  # tokens of query and passage
+_CHARACTERS = 350
+_WORDS = 7  # of the passage itself, as the easiest kind of query
 _QUERIES = 8  # per step
 _ROLE = re.compile(r":[\w:]+:`~?([^`<]+)(?:<[^`]*>)?`|``([^`]+)``|\.\. \w.*::.*")
 _SENTENCE = re.compile(r"(?<=[.?!])\s")
@@ -55,14 +56,18 @@ def main(
 
 
 def _examples(manuals: Sequence[Path]) -> Iterator[tuple[str, str]]:
-    """Query and passage: a section's title for its text, or its first sentence for what follows."""
+    """Query and passage: a section's title or some of its words for its text, its first sentence for what follows."""
     files = [file for manual in manuals for file in (sorted(manual.rglob("*.txt")) if manual.is_dir() else [manual])]
+    drawn = random.Random(0)
     for file in files:
         for section in read_manual(file):
             text = _plain(section.text)
             if len(text) < SHORTEST:
                 continue
             yield _plain(section.title), text[:_CHARACTERS]
+            words = text[:_CHARACTERS].split()
+            start = drawn.randrange(max(1, len(words) - _WORDS))
+            yield " ".join(words[start : start + _WORDS]), text[:_CHARACTERS]
             first, *rest = _SENTENCE.split(text, maxsplit=1)
             if rest and len(rest[0]) >= SHORTEST and 30 < len(first) < 200:
                 yield first, rest[0][:_CHARACTERS]
@@ -107,7 +112,7 @@ def _train(
     model: Any = AutoModelForSequenceClassification.from_pretrained(folder, local_files_only=True, num_labels=1)
     model.base_model.embeddings.requires_grad_(False)
     optimizer = torch.optim.AdamW([one for one in model.parameters() if one.requires_grad], lr=1e-4)
-    schedule = get_cosine_schedule_with_warmup(optimizer, steps // 10, steps)
+    schedule = get_cosine_schedule_with_warmup(optimizer, steps // 20, steps)
     model.train()
     began, losses = time.monotonic(), []
     for step in range(steps):

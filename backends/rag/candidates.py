@@ -154,12 +154,15 @@ class Finder:
         self, found: Candidates, vector: NDArray[np.float32], nearest: dict[int, float], matches: dict[int, float]
     ) -> None:
         """Texts and vectors of the candidates. What is in the library no more is left out."""
+        import numpy as np
+
         found.chunks = self.index.rows([*nearest, *(row for row in matches if row not in nearest)])
         rows = list(found.chunks)
         if rows:
             vectors = self.index.vectors(rows)
             found.vectors = dict(zip(rows, vectors, strict=True))
-            exact = dict(zip(rows, (vectors @ vector).tolist(), strict=True))
+            cosines = np.einsum("ij,j->i", vectors, vector)  # on this thread; `@` would wake others for so little
+            exact = dict(zip(rows, cosines.tolist(), strict=True))
             found.cosines = {row: nearest.get(row, exact[row]) for row in rows}
 
     def _fused(self, found: Candidates, matches: Matches) -> dict[int, float]:

@@ -241,7 +241,7 @@ class Index:
     def _fit(self) -> Serving:
         """What serves the collection, fit to be searched with this embedder."""
         serving = self._library.serving()
-        if serving is None or not self._library.count():
+        if serving is None or not self._library.has_chunks():
             raise _fault(self.health())
         if serving.embedder != self._embedder.identity:
             raise _fault(other_embedder(self.collection, serving.embedder, self._embedder.identity))

@@ -125,6 +125,7 @@ FROM filed WHERE collection_name = ? AND deleted = ? ORDER BY name"""
 _FILES = "SELECT id, name, sha256, path, stamp FROM filed WHERE collection_name = ? AND NOT deleted"
 _PAGES = "SELECT t.pages FROM texts t JOIN filed d ON d.id = t.document WHERE d.collection_name = ? AND d.name = ?"
 _COUNT = "SELECT sum(chunks) FROM filed WHERE collection_name = ? AND NOT deleted"
+_ANY = "SELECT 1 FROM filed WHERE collection_name = ? AND NOT deleted AND chunks > 0 LIMIT 1"
 _CHUNKS = """
 SELECT c.id, c.chunk_id, c.document_name, c.page, c.start, c.end, c.heading, c.text
 FROM listed c WHERE c.collection_name = ?"""
@@ -186,7 +187,7 @@ class Library:
 
     def vectors(self, rows: Sequence[int]) -> NDArray[np.float32]:
         """The vectors of these rows in this order, shape (n, dimension). Raises `BackendError` for an unknown row."""
-        found = dict(self._all(_VECTORS + _AMONG, _numbers(rows)))
+        found = dict(self._all(_VECTORS + _AMONG, _numbers(sorted(rows))))
         try:
             return unblobbed([found[int(row)] for row in rows])
         except KeyError:
@@ -207,6 +208,10 @@ class Library:
     def count(self) -> int:
         """How many chunks there are."""
         return int(self._all(_COUNT)[0][0] or 0) if self.database.exists else 0
+
+    def has_chunks(self) -> bool:
+        """Whether there is anything to search; quicker than counting."""
+        return bool(self._all(_ANY))
 
     def _all(self, query: str, *values: object) -> list[Any]:
         """The rows of a query whose first parameter is this collection's name."""
