@@ -50,6 +50,7 @@ class Usage:
 
     `prompt_tokens` includes cached ones, `completion_tokens` includes reasoning and the
     end-of-text token where the model produced one. `source` says who counted, or None when nobody did.
+    `service_tier` is how the server says it served the request (`flex`, `priority`, `batch`, ...), which has its price.
     """
 
     prompt_tokens: int | None = None
@@ -57,6 +58,7 @@ class Usage:
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
     source: UsageSource | None = None
+    service_tier: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +84,14 @@ class Timings:
 
     `queued_s` (waiting for the machine), `load_s` (loading weights) and `retry_s` (failed attempts and the
     waits after them) are never part of `latency_s`; `retrieval_s` is. `ttft_s` runs from the start of work
-    to the first visible character.
+    to the first visible character, `first_reasoning_s` to the first reasoning that a server showed before it.
     """
 
     queued_s: float | None = None
     load_s: float | None = None
     retry_s: float | None = None
     retrieval_s: float | None = None
+    first_reasoning_s: float | None = None
     ttft_s: float | None = None
     latency_s: float | None = None
     tokens_per_s: float | None = None
@@ -180,7 +183,8 @@ class AttemptEnded:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """A look inside: `name` is one of `prompt`, `request`, `adapter`, `weights`, `search`; `value` is plain text."""
+    """A look inside: `name` is one of `prompt`, `request`, `reasoning`, `adapter`, `weights`, `search`; `value` is
+    plain text."""
 
     name: str
     value: str
@@ -205,6 +209,13 @@ class TextDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class Reasoning:
+    """The model reasons: not part of the answer. `at` is the monotonic time at which the engine had it."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The end of an answer. `finish_reason` is `stop`, `length`, or what the server said; None if it said nothing."""
 
@@ -213,7 +224,17 @@ class Finished:
 
 
 BackendEvent = (
-    Loading | Note | Retry | Waiting | AttemptStarted | AttemptEnded | Trace | Retrieved | TextDelta | Finished
+    Loading
+    | Note
+    | Retry
+    | Waiting
+    | AttemptStarted
+    | AttemptEnded
+    | Trace
+    | Retrieved
+    | TextDelta
+    | Reasoning
+    | Finished
 )
 
 

@@ -42,7 +42,8 @@ def _parsed(value: object) -> object:
 class ManualPrice(BaseModel):
     """Prices of one model in USD per million tokens, as somebody entered them on `date`.
 
-    They go before the price list. Without `cached_usd`, cached tokens cost what any other token in does.
+    They go before the price list. Without `cached_usd`, cached tokens cost what any other token in does. They hold for
+    one service tier: the usual one if none is named.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -51,6 +52,7 @@ class ManualPrice(BaseModel):
     cached_usd: Decimal | None = Field(default=None, ge=0, allow_inf_nan=False)
     output_usd: Decimal = Field(ge=0, allow_inf_nan=False)
     date: date
+    service_tier: str | None = None
 
 
 class ConnectionSettings(BaseModel):

@@ -26,9 +26,12 @@ def worst_case(messages: Sequence[Mapping[str, str]], completion_tokens: int, pr
 
 
 class Meter:
-    """Adds up the attempts of one question, from their events."""
+    """Adds up the attempts of one question, from their events.
 
-    def __init__(self, price: Callable[[Usage], Cost], attempt_at_most: Decimal | None) -> None:
+    `attempt_at_most` gives what one attempt can cost in USD, None if that is not known; it is only asked where needed.
+    """
+
+    def __init__(self, price: Callable[[Usage], Cost], attempt_at_most: Callable[[], Decimal | None]) -> None:
         self._price = price
         self._at_most = attempt_at_most
         self._under_way = False
@@ -54,8 +57,9 @@ class Meter:
 
     def _unsure(self) -> None:
         """The provider may charge an answer of which it did not report the tokens: the worst case counts."""
-        if self._at_most is None:
+        at_most = self._at_most()
+        if at_most is None:
             self.state = "unknown"
         else:
-            self.usd += self._at_most
+            self.usd += at_most
             self.state = "at most" if self.state == "charged" else self.state

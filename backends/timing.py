@@ -89,7 +89,7 @@ def _load_and_stream(
             run.take(event, time.monotonic())
             yield event
     finally:
-        run.ended_at = time.monotonic()
+        run.ended_at = run.ended_at or time.monotonic()
 
 
 def _fault_status(run: Measurement, cancel: threading.Event) -> Status:

@@ -235,7 +235,7 @@ def test_the_worst_case_is_more_than_any_tokenizer_makes() -> None:
 
 
 def test_the_meter_counts_each_attempt_once() -> None:
-    meter = Meter(lambda usage: Cost(CENT, ""), Decimal(1))
+    meter = Meter(lambda usage: Cost(CENT, ""), lambda: Decimal(1))
     for event in (AttemptStarted(), AttemptEnded("503", 503), AttemptStarted(), AttemptEnded("no line", sent=False)):
         meter.take(event)
     assert (meter.usd, meter.state) == (0, "charged")

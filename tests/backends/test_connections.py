@@ -234,9 +234,7 @@ def test_a_name_is_judged_by_the_address_that_is_connected_to(asked: str, allowe
     with ours, theirs:
         peer = SimpleNamespace(close=ours.close, dup=ours.dup, getpeername=lambda: ("192.168.1.5", 80))
         stream = SimpleNamespace(get_extra_info=lambda name: peer)
-        attempt = Attempt(
-            Connection("http://models.example/v1", None, "m", 5, 0, allow_private=bool(allowed)), {}, 5, None
-        )
+        attempt = Attempt(Connection("http://models.example/v1", None, "m", 5, 0, allow_private=bool(allowed)), {}, 5)
         attempt._trace("connection.connect_tcp.started", {"host": asked or "models.example"})
         if sent:
             attempt._trace("connection.connect_tcp.complete", {"return_value": stream})
