@@ -217,10 +217,14 @@ class Reasoning:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The end of an answer. `finish_reason` is `stop`, `length`, or what the server said; None if it said nothing."""
+    """The end of an answer. `finish_reason` is `stop`, `length`, or what the server said; None if it said nothing.
+
+    `at` is the monotonic time at which the engine had it; None means: when it arrives.
+    """
 
     usage: Usage
     finish_reason: str | None
+    at: float | None = field(default=None, compare=False)
 
 
 BackendEvent = (

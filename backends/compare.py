@@ -33,6 +33,9 @@ def compare(backends: Sequence[Backend], question: Question, cancel: threading.E
                 Answer(backend.approach, backend.model, "", "error", error=error, stand_in=backend.stand_in),
             )
         return
+    if len(backends) == 1 and backends[0].lane is None:
+        yield from _alone(backends[0], question, cancel)
+        return
     events: queue.SimpleQueue[tuple[str, Event]] = queue.SimpleQueue()
     for backend in backends:
         _start(backend, question, cancel, events)
@@ -45,6 +48,16 @@ def compare(backends: Sequence[Backend], question: Question, cancel: threading.E
     finally:
         if open_columns:
             cancel.set()
+
+
+def _alone(backend: Backend, question: Question, cancel: threading.Event) -> Iterator[tuple[str, Event]]:
+    """One approach that computes elsewhere, on the caller's thread: there is nobody whom it could hold up."""
+    try:
+        for event in measured(backend, question, cancel):
+            yield backend.approach, event
+    except GeneratorExit:
+        cancel.set()
+        raise
 
 
 def _start(

@@ -86,8 +86,8 @@ class Measurement:
                 self.notes.append(text)
             case Trace():
                 self.traces.append(event)
-            case Finished(usage, reason):
-                self.usage, self.finish_reason, self.ended_at = usage, reason, now
+            case Finished(usage, reason, at):
+                self.usage, self.finish_reason, self.ended_at = usage, reason, now if at is None else at
 
     def _attempt_begins(self, now: float) -> None:
         """The wait for a place before it belongs to neither this attempt nor the one before."""

@@ -30,7 +30,7 @@ from backends.engines.remote_faults import Fault, fault_of, seconds, sent_nothin
 from backends.engines.remote_limit import Limit, Place, limit_of
 from backends.engines.remote_pacing import Pacing
 from backends.engines.remote_request import REFUSED, refused_parameter, request_body
-from backends.engines.remote_stream import Attempt, Broken, Chunk
+from backends.engines.remote_stream import Attempt, Broken, Chunk, End
 from backends.engines.remote_usage import reported_tier, reported_usage
 
 _LOOK_UP_S = 0.05
@@ -57,6 +57,7 @@ class _Progress:
     usage: object = None
     tier: object = None
     finish_reason: str | None = None
+    ended_at: float | None = None
     swapped: set[str] = field(default_factory=set)
 
 
@@ -172,7 +173,8 @@ class OpenAICompatibleEngine:
                 elif isinstance(item, Broken):
                     now = self._pacing.wall_clock()
                     raise _Failed(fault_of(item.error, self.connection, progress.began, now)) from None
-                elif item is not None:
+                elif isinstance(item, End):
+                    progress.ended_at = item.at
                     if not progress.chunks:
                         raise _Failed(sent_nothing(self.connection))
                     return
@@ -262,7 +264,8 @@ class OpenAICompatibleEngine:
                 f"The token limit was used up by {usage.reasoning_tokens} tokens of reasoning before any text. "
                 "Raise max_tokens or choose a model that does not reason."
             )
-        yield Finished(usage if progress.finish_reason != "cancelled" else Usage(), progress.finish_reason)
+        used = usage if progress.finish_reason != "cancelled" else Usage()
+        yield Finished(used, progress.finish_reason, progress.ended_at)
 
     def _too_late(self, progress: _Progress) -> Fault:
         limit = seconds(self.connection.deadline_s)

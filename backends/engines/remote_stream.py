@@ -66,7 +66,9 @@ class Chunk:
 
 @dataclass(frozen=True)
 class End:
-    """The server closed the stream properly."""
+    """The server closed the stream properly, at this time (monotonic seconds)."""
+
+    at: float
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ class Attempt:
         try:
             with sending(self):
                 self._read()
-            self._items.put(End())
+            self._items.put(End(time.monotonic()))
         except BaseException as error:  # every fault is judged on the caller's thread
             self._items.put(Broken(error))
         finally:
