@@ -28,6 +28,15 @@ class BackendError(Exception):
         self.next_step = next_step
 
 
+class CapReached(BackendError):
+    """A cap on spending stopped a question: `setting`, which would have to be `needed_usd` to let it through."""
+
+    def __init__(self, cause: str, next_step: str, setting: str, needed_usd: Decimal) -> None:
+        super().__init__(cause, next_step)
+        self.setting = setting
+        self.needed_usd = needed_usd
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """What every approach is asked, with the generation settings they share.
@@ -275,6 +284,7 @@ class Answer:
     traces: tuple[Trace, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     stand_in: bool = False
+    stopped_by: CapReached | None = field(default=None, compare=False)
 
 
 Event = BackendEvent | Queued | Started | Answer

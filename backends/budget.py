@@ -19,7 +19,7 @@ from typing import Literal
 
 import psutil
 
-from backends.base import BackendError
+from backends.base import BackendError, CapReached
 from backends.ledger_file import ledger_file
 from backends.ledger_writes import reading, write
 from backends.settings import BudgetSettings
@@ -118,10 +118,12 @@ def _check(what: str, setting: str, cap: Decimal | None, spent: Spent, worst: De
     if cap is None or spent.usd + spent.in_flight_usd + worst <= cap:
         return
     flying = f", {dollars(spent.in_flight_usd)} set aside for questions under way" if spent.in_flight_usd else ""
-    raise BackendError(
+    raise CapReached(
         f"The {what}'s budget of {dollars(cap)} is used up: {dollars(spent.usd)} spent{flying}, "
         f"this question could cost {dollars(worst)}.",
         f"Raise budget.{setting}, or lower max_tokens.",
+        f"budget.{setting}",
+        spent.usd + spent.in_flight_usd + worst,
     )
 
 

@@ -213,14 +213,22 @@ def resolved(settings: Settings, name: str) -> Connection:
 
 
 def unbound(before: Settings, after: Settings, overrides: Mapping[str, object]) -> Settings:
-    """`after` without the keys, headers and permission that were configured for an address that is overridden."""
+    """`after` without the keys, headers and permission that were configured for an address that is overridden.
+
+    A price was entered for one model at one address, so it goes with either.
+    """
     for name in (DEFAULT, *after.connections):
         section, chosen = section_of(name), of(after, name)
         if name and name not in before.connections:
             continue
-        if same(base_url_of(after, name), base_url_of(before, name)):
+        there = same(base_url_of(after, name), base_url_of(before, name))
+        kept = (
+            {} if there else {field: value for field, value in _BOUND.items() if f"{section}.{field}" not in overrides}
+        )
+        if not there or chosen.model != of(before, name).model:
+            kept |= {} if any(entry.startswith(f"{section}.price") for entry in overrides) else {"price": None}
+        if not kept:
             continue
-        kept = {field: value for field, value in _BOUND.items() if f"{section}.{field}" not in overrides}
         chosen = chosen.model_copy(update=kept)
         update = {"connections": {**after.connections, name: chosen}} if name else {PAID_API: chosen}
         after = after.model_copy(update=update)

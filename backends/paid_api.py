@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import threading
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from backends import budget, connections
-from backends.base import Backend, BackendError, BackendEvent, Cost, Loading, Question, Timings, Usage, Waiting
+from backends import connections
+from backends.base import Backend, BackendError, BackendEvent, Cost, Loading, Question, Timings, Usage
 from backends.connections import DEFAULT, same
 from backends.engines.openai_compatible import Connection, OpenAICompatibleEngine
 from backends.lane import THIS_MACHINE
-from backends.meter import Meter, most_prompt_tokens, worst_case
+from backends.meter import Meter, most_prompt_tokens, within_budget, worst_case
 from backends.pricing import estimate, machine_cost, manual_price, manual_rates, possible_tiers, price, rates
 from backends.settings import DEFAULT_MODEL, OPENAI_URL, Settings
 from backends.stand_in import StandIn
@@ -74,21 +73,14 @@ class PaidApiBackend(Backend):
         if self._costs_machine_time():
             yield from self._engine.stream(messages, question, cancel)
             return
-        caps, data = self.settings.budget, self.settings.data
-        worst = None
-        if caps.per_day_usd is not None or caps.per_run_usd is not None:
-            yield Waiting("checking the budget", for_a_place=True)
-            worst = self._attempt_at_most(messages, question)
-            worst = None if worst is None else worst * (1 + self.connection.max_retries)
-        reserved = budget.reserve(data, caps, question.run or uuid.uuid4().hex, self.approach, self.chosen.model, worst)
         meter = Meter(lambda usage: self.cost(usage, Timings()), lambda: self._attempt_at_most(messages, question))
-        try:
-            for event in self._engine.stream(messages, question, cancel):
-                meter.take(event)
-                yield event
-        finally:
-            meter.close()
-            budget.settle(data, reserved, meter.usd, meter.state)
+        yield from within_budget(
+            self._engine.stream(messages, question, cancel),
+            self.settings,
+            (question.run, self.approach, self.chosen.model),
+            meter,
+            1 + self.connection.max_retries,
+        )
 
     def _attempt_at_most(self, messages: Sequence[Mapping[str, str]], question: Question) -> Decimal | None:
         """What one attempt can cost in USD, in the dearest tier that the server may choose; None without a price."""
