@@ -29,12 +29,13 @@ class BackendError(Exception):
 
 
 class CapReached(BackendError):
-    """A cap on spending stopped a question: `setting`, which would have to be `needed_usd` to let it through."""
+    """A cap on spending stopped a question that costs `worst_usd` at most: `setting` would have to be `needed_usd`."""
 
-    def __init__(self, cause: str, next_step: str, setting: str, needed_usd: Decimal) -> None:
+    def __init__(self, cause: str, next_step: str, setting: str, needed_usd: Decimal, worst_usd: Decimal) -> None:
         super().__init__(cause, next_step)
         self.setting = setting
         self.needed_usd = needed_usd
+        self.worst_usd = worst_usd
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,6 +124,7 @@ def _check(what: str, setting: str, cap: Decimal | None, spent: Spent, worst: De
         f"Raise budget.{setting}, or lower max_tokens.",
         f"budget.{setting}",
         spent.usd + spent.in_flight_usd + worst,
+        worst,
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 
 from backends.base import Answer, Backend, BackendError, Event, Question, Queued
 from backends.lane import lane
@@ -53,8 +54,9 @@ def compare(backends: Sequence[Backend], question: Question, cancel: threading.E
 def _alone(backend: Backend, question: Question, cancel: threading.Event) -> Iterator[tuple[str, Event]]:
     """One approach that computes elsewhere, on the caller's thread: there is nobody whom it could hold up."""
     try:
-        for event in measured(backend, question, cancel):
-            yield backend.approach, event
+        with closing(measured(backend, question, cancel)) as events:
+            for event in events:
+                yield backend.approach, event
     except GeneratorExit:
         cancel.set()
         raise

@@ -225,7 +225,8 @@ def unbound(before: Settings, after: Settings, overrides: Mapping[str, object]) 
         kept = (
             {} if there else {field: value for field, value in _BOUND.items() if f"{section}.{field}" not in overrides}
         )
-        if not there or chosen.model != of(before, name).model:
+        priced = of(before, name)
+        if not there or ("model" in priced.model_fields_set and chosen.model != priced.model):
             kept |= {} if any(entry.startswith(f"{section}.price") for entry in overrides) else {"price": None}
         if not kept:
             continue

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from decimal import Decimal
@@ -34,7 +34,9 @@ from backends.measurement import Measurement
 _log = logging.getLogger(__name__)
 
 
-def measured(backend: Backend, question: Question, cancel: threading.Event, place: object = None) -> Iterator[Event]:
+def measured(
+    backend: Backend, question: Question, cancel: threading.Event, place: object = None
+) -> Generator[Event, None, None]:
     """The backend's events with `Queued`, `Started` and, last and always, one `Answer`.
 
     `place` is the place in the lane's line if the caller took one already. Never raises for a fault of the

@@ -38,8 +38,9 @@ if TYPE_CHECKING:
 
 NAME = "paid_load"
 TOKENS, PACE_MS = 40, 20
-AT_ONCE = (1, 10, 50)
-_ANSWERS = 200  # per kind and number at once, in as many rounds as that takes
+ROUNDS = {1: 40, 10: 20, 50: 8}
+"""How many at once, and in how many rounds."""
+
 _BARE = "openai client, fresh connection"
 _ADDED = Goal(5, "at most", "ms")
 
@@ -58,7 +59,7 @@ def run(bench: Bench) -> Outcome:
     raw: dict[str, Any] = {}
     with child(["-m", "benchmarks.sse_server"]) as server:
         url = f"http://127.0.0.1:{int(line_from(server))}/{TOKENS}/{PACE_MS}/v1"
-        for callers in AT_ONCE:
+        for callers in ROUNDS:
             heard = _measure(bench, url, callers)
             figures += _figures(callers, *heard)
             names = ("ours", "bare", "bare again")
@@ -67,7 +68,7 @@ def run(bench: Bench) -> Outcome:
 
 
 _NOTES = (
-    f"Answers of {TOKENS} tokens, one every {PACE_MS} ms; {_ANSWERS} of each kind; the first round is left out.",
+    f"Answers of {TOKENS} tokens, one every {PACE_MS} ms; the first round of each is left out.",
     "Callers, threads and the server share this machine's cores, so much of either time at 50 at once is waiting for "
     "a core.",
     "paid_api.max_at_once is raised from its default of 8 to the number of callers.",
@@ -82,7 +83,7 @@ def _measure(bench: Bench, url: str, callers: int) -> tuple[list[_Heard], list[_
     for backend in backends:
         list(backend.load(threading.Event()))
     ours, bare, again = [], [], []
-    rounds = bench.repeats(max(_ANSWERS // callers, 6))
+    rounds = bench.repeats(ROUNDS[callers])
     with bare_client(url, keep_alive=False) as client, ThreadPoolExecutor(callers) as pool:
         for number in range(rounds + 1):
             bench.report(f"{callers} at once: {number} of {rounds}")

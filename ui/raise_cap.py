@@ -23,25 +23,30 @@ def raise_cap(page: str, answer: Answer, answers: Sequence[Answer]) -> None:
     stopped = answer.stopped_by
     if stopped is None:
         return
-    again = [one.approach for one in answers if one.stopped_by and one.stopped_by.setting == stopped.setting]
-    least = stopped.needed_usd.quantize(_CENT, ROUND_CEILING)
+    again = {
+        one.approach: one.stopped_by for one in answers if one.stopped_by and one.stopped_by.setting == stopped.setting
+    }
+    others_usd = sum((one.worst_usd for approach, one in again.items() if approach != answer.approach), Decimal(0))
+    least, enough = (
+        usd.quantize(_CENT, ROUND_CEILING) for usd in (stopped.needed_usd, stopped.needed_usd + others_usd)
+    )
     key = f"cap:{page}:{answer.approach}"
     with st.form(key, border=True):
         st.number_input(
             f"{_NAMES[stopped.setting]} for this browser session (USD)",
             min_value=float(least),
-            value=float(least),
+            value=float(enough),
             step=0.01,
             format="%.2f",
             key=f"{key}:usd",
-            help="The least that lets this question through. Other sessions keep theirs; "
+            help="Enough for the worst case of all that it stopped here. Other sessions keep their cap; "
             f"{escaped(stopped.setting)} in the environment or .env changes it for all.",
         )
         st.form_submit_button(
             "Raise it and ask again",
             icon=":material/savings:",
             on_click=_raise,
-            args=(page, stopped.setting, key, again),
+            args=(page, stopped.setting, key, tuple(again)),
         )
 
 
