@@ -28,6 +28,16 @@ class BackendError(Exception):
         self.next_step = next_step
 
 
+class CapReached(BackendError):
+    """A cap on spending stopped a question that costs `worst_usd` at most: `setting` would have to be `needed_usd`."""
+
+    def __init__(self, cause: str, next_step: str, setting: str, needed_usd: Decimal, worst_usd: Decimal) -> None:
+        super().__init__(cause, next_step)
+        self.setting = setting
+        self.needed_usd = needed_usd
+        self.worst_usd = worst_usd
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """What every approach is asked, with the generation settings they share.
@@ -50,6 +60,7 @@ class Usage:
 
     `prompt_tokens` includes cached ones, `completion_tokens` includes reasoning and the
     end-of-text token where the model produced one. `source` says who counted, or None when nobody did.
+    `service_tier` is how the server says it served the request (`flex`, `priority`, `batch`, ...), which has its price.
     """
 
     prompt_tokens: int | None = None
@@ -57,6 +68,7 @@ class Usage:
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
     source: UsageSource | None = None
+    service_tier: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +94,14 @@ class Timings:
 
     `queued_s` (waiting for the machine), `load_s` (loading weights) and `retry_s` (failed attempts and the
     waits after them) are never part of `latency_s`; `retrieval_s` is. `ttft_s` runs from the start of work
-    to the first visible character.
+    to the first visible character, `first_reasoning_s` to the first reasoning that a server showed before it.
     """
 
     queued_s: float | None = None
     load_s: float | None = None
     retry_s: float | None = None
     retrieval_s: float | None = None
+    first_reasoning_s: float | None = None
     ttft_s: float | None = None
     latency_s: float | None = None
     tokens_per_s: float | None = None
@@ -180,7 +193,8 @@ class AttemptEnded:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """A look inside: `name` is one of `prompt`, `request`, `adapter`, `weights`, `search`; `value` is plain text."""
+    """A look inside: `name` is one of `prompt`, `request`, `reasoning`, `adapter`, `weights`, `search`; `value` is
+    plain text."""
 
     name: str
     value: str
@@ -205,15 +219,36 @@ class TextDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class Reasoning:
+    """The model reasons: not part of the answer. `at` is the monotonic time at which the engine had it."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
-    """The end of an answer. `finish_reason` is `stop`, `length`, or what the server said; None if it said nothing."""
+    """The end of an answer. `finish_reason` is `stop`, `length`, or what the server said; None if it said nothing.
+
+    `at` is the monotonic time at which the engine had it; None means: when it arrives.
+    """
 
     usage: Usage
     finish_reason: str | None
+    at: float | None = field(default=None, compare=False)
 
 
 BackendEvent = (
-    Loading | Note | Retry | Waiting | AttemptStarted | AttemptEnded | Trace | Retrieved | TextDelta | Finished
+    Loading
+    | Note
+    | Retry
+    | Waiting
+    | AttemptStarted
+    | AttemptEnded
+    | Trace
+    | Retrieved
+    | TextDelta
+    | Reasoning
+    | Finished
 )
 
 
@@ -250,6 +285,7 @@ class Answer:
     traces: tuple[Trace, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     stand_in: bool = False
+    stopped_by: CapReached | None = field(default=None, compare=False)
 
 
 Event = BackendEvent | Queued | Started | Answer

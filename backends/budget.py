@@ -11,7 +11,6 @@ import logging
 import os
 import socket
 import sqlite3
-import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
@@ -20,8 +19,9 @@ from typing import Literal
 
 import psutil
 
-from backends.base import BackendError
-from backends.ledger_file import ledger_file, opened
+from backends.base import BackendError, CapReached
+from backends.ledger_file import ledger_file
+from backends.ledger_writes import reading, write
 from backends.settings import BudgetSettings
 
 State = Literal["charged", "at most", "unknown"]
@@ -30,7 +30,6 @@ State = Literal["charged", "at most", "unknown"]
 _PICO = Decimal(10) ** 12  # amounts are stored as whole 10^-12 USD, rounded up, so that SQLite adds them up exactly
 _FORGOTTEN_AFTER = timedelta(days=1)
 _log = logging.getLogger(__name__)
-_one_thread = threading.Lock()  # waiting here is fair and quick; waiting for the file's lock is neither
 _OPEN = "state = 'reserved'"
 _FIELDS = ("at", "run", "approach", "model", "state", "pico_usd", "host", "pid", "began")
 _INSERT = f"INSERT INTO charges ({', '.join(_FIELDS)}) VALUES ({', '.join('?' * len(_FIELDS))})"  # noqa: S608
@@ -71,26 +70,31 @@ def reserve(
         )
     worst = worst_usd or Decimal(0)
     now = datetime.now(UTC)
-    with _one_thread, opened(ledger_file(data), create=True) as connection:
+
+    def set_aside(connection: sqlite3.Connection) -> int | None:
         _release_dead(connection, now)
         day, whole_run = _spent(connection, day=_day(now)), _spent(connection, run=run)
         _check("day", "per_day_usd", caps.per_day_usd, day, worst)
         _check("run", "per_run_usd", caps.per_run_usd, whole_run, worst)
         row = (_stamp(now), run, approach, model, "reserved", _pico(worst), *_this_process())
-        number = connection.execute(_INSERT, row).lastrowid
-    return Reservation(run, approach, model, number)
+        return connection.execute(_INSERT, row).lastrowid
+
+    return Reservation(run, approach, model, write(ledger_file(data), set_aside))
 
 
 def settle(data: Path, reservation: Reservation, usd: Decimal, state: State) -> None:
     """Turn the reservation into what was charged. Never breaks an answer: a fault is logged, the reservation stays."""
+
+    def charge(connection: sqlite3.Connection) -> None:
+        if reservation.number is None:
+            of = (reservation.run, reservation.approach, reservation.model)
+            connection.execute(_INSERT, (_stamp(datetime.now(UTC)), *of, state, _pico(usd), None, None, None))
+        else:
+            settled = (state, _pico(usd), reservation.number)
+            connection.execute("UPDATE charges SET state = ?, pico_usd = ? WHERE id = ?", settled)
+
     try:
-        with _one_thread, opened(ledger_file(data), create=True) as connection:
-            if reservation.number is None:
-                of = (reservation.run, reservation.approach, reservation.model)
-                connection.execute(_INSERT, (_stamp(datetime.now(UTC)), *of, state, _pico(usd), None, None, None))
-            else:
-                settled = (state, _pico(usd), reservation.number)
-                connection.execute("UPDATE charges SET state = ?, pico_usd = ? WHERE id = ?", settled)
+        write(ledger_file(data), charge)
     except Exception:
         _log.exception("a charge was not recorded")
 
@@ -100,7 +104,7 @@ def spent_today(data: Path) -> Spent:
     file = ledger_file(data)
     if not file.exists():
         return Spent(Decimal(0), Decimal(0), 0)
-    with _one_thread, opened(file, create=False) as connection:
+    with reading(file) as connection:
         return _spent(connection, day=_day(datetime.now(UTC)))
 
 
@@ -114,10 +118,13 @@ def _check(what: str, setting: str, cap: Decimal | None, spent: Spent, worst: De
     if cap is None or spent.usd + spent.in_flight_usd + worst <= cap:
         return
     flying = f", {dollars(spent.in_flight_usd)} set aside for questions under way" if spent.in_flight_usd else ""
-    raise BackendError(
+    raise CapReached(
         f"The {what}'s budget of {dollars(cap)} is used up: {dollars(spent.usd)} spent{flying}, "
         f"this question could cost {dollars(worst)}.",
         f"Raise budget.{setting}, or lower max_tokens.",
+        f"budget.{setting}",
+        spent.usd + spent.in_flight_usd + worst,
+        worst,
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 
 from backends.base import Answer, Backend, BackendError, Event, Question, Queued
 from backends.lane import lane
@@ -33,6 +34,9 @@ def compare(backends: Sequence[Backend], question: Question, cancel: threading.E
                 Answer(backend.approach, backend.model, "", "error", error=error, stand_in=backend.stand_in),
             )
         return
+    if len(backends) == 1 and backends[0].lane is None:
+        yield from _alone(backends[0], question, cancel)
+        return
     events: queue.SimpleQueue[tuple[str, Event]] = queue.SimpleQueue()
     for backend in backends:
         _start(backend, question, cancel, events)
@@ -45,6 +49,17 @@ def compare(backends: Sequence[Backend], question: Question, cancel: threading.E
     finally:
         if open_columns:
             cancel.set()
+
+
+def _alone(backend: Backend, question: Question, cancel: threading.Event) -> Iterator[tuple[str, Event]]:
+    """One approach that computes elsewhere, on the caller's thread: there is nobody whom it could hold up."""
+    try:
+        with closing(measured(backend, question, cancel)) as events:
+            for event in events:
+                yield backend.approach, event
+    except GeneratorExit:
+        cancel.set()
+        raise
 
 
 def _start(

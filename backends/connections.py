@@ -42,7 +42,8 @@ def _parsed(value: object) -> object:
 class ManualPrice(BaseModel):
     """Prices of one model in USD per million tokens, as somebody entered them on `date`.
 
-    They go before the price list. Without `cached_usd`, cached tokens cost what any other token in does.
+    They go before the price list. Without `cached_usd`, cached tokens cost what any other token in does. They hold for
+    one service tier: the usual one if none is named.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -51,6 +52,7 @@ class ManualPrice(BaseModel):
     cached_usd: Decimal | None = Field(default=None, ge=0, allow_inf_nan=False)
     output_usd: Decimal = Field(ge=0, allow_inf_nan=False)
     date: date
+    service_tier: str | None = None
 
 
 class ConnectionSettings(BaseModel):
@@ -211,14 +213,23 @@ def resolved(settings: Settings, name: str) -> Connection:
 
 
 def unbound(before: Settings, after: Settings, overrides: Mapping[str, object]) -> Settings:
-    """`after` without the keys, headers and permission that were configured for an address that is overridden."""
+    """`after` without the keys, headers and permission that were configured for an address that is overridden.
+
+    A price was entered for one model at one address, so it goes with either.
+    """
     for name in (DEFAULT, *after.connections):
         section, chosen = section_of(name), of(after, name)
         if name and name not in before.connections:
             continue
-        if same(base_url_of(after, name), base_url_of(before, name)):
+        there = same(base_url_of(after, name), base_url_of(before, name))
+        kept = (
+            {} if there else {field: value for field, value in _BOUND.items() if f"{section}.{field}" not in overrides}
+        )
+        priced = of(before, name)
+        if not there or ("model" in priced.model_fields_set and chosen.model != priced.model):
+            kept |= {} if any(entry.startswith(f"{section}.price") for entry in overrides) else {"price": None}
+        if not kept:
             continue
-        kept = {field: value for field, value in _BOUND.items() if f"{section}.{field}" not in overrides}
         chosen = chosen.model_copy(update=kept)
         update = {"connections": {**after.connections, name: chosen}} if name else {PAID_API: chosen}
         after = after.model_copy(update=update)

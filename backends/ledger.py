@@ -7,6 +7,7 @@ refuse to change or delete one. Amounts are Decimals as text, times are UTC.
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from typing import Any, Literal
 from backends.base import Answer, BackendError, Status
 from backends.ledger_file import ledger_file, opened
 from backends.ledger_file import set_aside as _set_aside
+from backends.ledger_writes import write
 from backends.questions import encodable
 from backends.settings import Settings
 
@@ -97,8 +99,11 @@ def append(data: Path, answer: Answer, kind: Kind, at: datetime | None = None) -
         encodable(answer.cost.basis),
         len(answer.attempts) - 1 if answer.attempts else None,
     )
-    with opened(ledger_file(data), create=True) as connection:
+
+    def add(connection: sqlite3.Connection) -> None:
         connection.execute(_INSERT, row)
+
+    write(ledger_file(data), add)
 
 
 def entries(data: Path, since: datetime | None = None) -> list[Entry]:

@@ -21,6 +21,7 @@ from backends.base import (
     Passage,
     Question,
     Queued,
+    Reasoning,
     Retrieved,
     Retry,
     Started,
@@ -28,6 +29,9 @@ from backends.base import (
     Waiting,
 )
 from backends.compare import compare
+
+REASONS = "reasoning, before the answer"
+"""What a column does while a model shows that it reasons."""
 
 Phase = Literal["waiting", "queued", "loading", "working", "writing", "done"]
 
@@ -64,6 +68,8 @@ class Column:
                 return replace(self, detail=what, until=until)
             case AttemptStarted():
                 return replace(self, detail="", until=None, since=time.monotonic())
+            case Reasoning():
+                return self if self.detail == REASONS else replace(self, detail=REASONS, since=time.monotonic())
             case Retrieved(passages):
                 return replace(self, sources=passages)
             case TextDelta(text):
@@ -88,6 +94,7 @@ class LiveComparison:
 
     With `hold`, nothing is asked before `start`: a page can draw its columns first, so that the drawing does not
     take the first answer's processor time. `on_answer` gets every answer once, on a worker thread, before `done`.
+    `before` are the columns of a comparison that is resumed: those that are not asked again stay as they are.
     """
 
     def __init__(
@@ -97,10 +104,12 @@ class LiveComparison:
         *,
         hold: bool = False,
         on_answer: Callable[[Answer], None] | None = None,
+        before: Sequence[Column] = (),
     ) -> None:
         self.question = question
         self._on_answer = on_answer
-        self._columns = {b.approach: Column(b.approach, b.model, b.stand_in) for b in backends}
+        asked = {b.approach: Column(b.approach, b.model, b.stand_in) for b in backends}
+        self._columns = {column.approach: column for column in before} | asked
         self._cancel = threading.Event()
         self._done = threading.Event()
         self._lock = threading.Lock()

@@ -11,6 +11,7 @@ from backends.base import (
     Finished,
     Note,
     Passage,
+    Reasoning,
     Retrieved,
     Retry,
     TextDelta,
@@ -44,6 +45,7 @@ class Measurement:
     held_s: float = 0.0
     attempts: list[AttemptSoFar] = field(default_factory=list)
     retrieved_at: float | None = None
+    reasoned_at: float | None = None
     visible_at: float | None = None
     first_token_at: float | None = None
     last_token_at: float | None = None
@@ -61,6 +63,8 @@ class Measurement:
         match event:
             case TextDelta(text, at):
                 self._token(text, now if at is None else at)
+            case Reasoning(at):
+                self.reasoned_at = self.reasoned_at or at
             case Retrieved(passages):
                 self.sources, self.retrieved_at = passages, now - self.lost_s - self.held_s
                 self.attempt_at = now  # what fails after this costs a new attempt, not a new search
@@ -82,8 +86,8 @@ class Measurement:
                 self.notes.append(text)
             case Trace():
                 self.traces.append(event)
-            case Finished(usage, reason):
-                self.usage, self.finish_reason = usage, reason
+            case Finished(usage, reason, at):
+                self.usage, self.finish_reason, self.ended_at = usage, reason, now if at is None else at
 
     def _attempt_begins(self, now: float) -> None:
         """The wait for a place before it belongs to neither this attempt nor the one before."""
@@ -111,13 +115,20 @@ class Measurement:
             load_s=_between(self.granted_at, self.loaded_at) if self.loading else None,
             retry_s=self.lost_s or None,
             retrieval_s=_between(self.loaded_at, self.retrieved_at),
+            first_reasoning_s=_between(start, self.reasoned_at),
             ttft_s=_between(start, self.visible_at),
             latency_s=_between(start, self.ended_at),
             tokens_per_s=self._tokens_per_s(),
         )
 
     def _tokens_per_s(self) -> float | None:
-        tokens, span = self.usage.completion_tokens, _between(self.first_token_at, self.last_token_at)
+        """Of what was seen to come: reasoning that was counted and not shown is in neither tokens nor seconds."""
+        tokens, began_at = self.usage.completion_tokens, self.first_token_at
+        if self.reasoned_at is not None:
+            began_at = self.reasoned_at
+        elif tokens and self.usage.reasoning_tokens:
+            tokens -= self.usage.reasoning_tokens
+        span = _between(began_at, self.last_token_at)
         return (tokens - 1) / span if tokens and tokens > 1 and span else None
 
 

@@ -1,13 +1,19 @@
-"""What one question to a priced server can come to at most, and what it came to."""
+"""What one question to a priced server can come to at most, and what it came to; asked within the budget."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
-from backends.base import AttemptEnded, AttemptStarted, BackendEvent, Cost, Usage
+from backends import budget
+from backends.base import AttemptEnded, AttemptStarted, BackendEvent, Cost, Usage, Waiting
 from backends.budget import State
 from backends.pricing import Rates
+
+if TYPE_CHECKING:
+    from backends.settings import Settings
 
 TOKENS_AROUND_MESSAGE = 16
 """More than any chat format adds to a message (OpenAI's adds 3 or 4)."""
@@ -26,11 +32,14 @@ def worst_case(messages: Sequence[Mapping[str, str]], completion_tokens: int, pr
 
 
 class Meter:
-    """Adds up the attempts of one question, from their events."""
+    """Adds up the attempts of one question, from their events.
 
-    def __init__(self, price: Callable[[Usage], Cost], attempt_at_most: Decimal | None) -> None:
+    `attempt_at_most` gives what one attempt can cost in USD, None if that is not known; it is only asked where needed.
+    """
+
+    def __init__(self, price: Callable[[Usage], Cost], attempt_at_most: Callable[[], Decimal | None]) -> None:
         self._price = price
-        self._at_most = attempt_at_most
+        self.attempt_at_most = attempt_at_most
         self._under_way = False
         self.usd = Decimal(0)
         self.state: State = "charged"
@@ -54,8 +63,37 @@ class Meter:
 
     def _unsure(self) -> None:
         """The provider may charge an answer of which it did not report the tokens: the worst case counts."""
-        if self._at_most is None:
+        at_most = self.attempt_at_most()
+        if at_most is None:
             self.state = "unknown"
         else:
-            self.usd += self._at_most
+            self.usd += at_most
             self.state = "at most" if self.state == "charged" else self.state
+
+
+def within_budget(
+    events: Iterable[BackendEvent],
+    settings: Settings,
+    asked: tuple[str, str, str],
+    meter: Meter,
+    attempts: int,
+) -> Iterator[BackendEvent]:
+    """Pass on the events of a question to a priced server, if the budget allows its worst case of so many attempts.
+
+    `asked` is its run (empty: one of its own), approach and model. Raises `BackendError` where the budget forbids it.
+    """
+    caps, data = settings.budget, settings.data
+    worst = None
+    if caps.per_day_usd is not None or caps.per_run_usd is not None:
+        yield Waiting("checking the budget", for_a_place=True)
+        worst = meter.attempt_at_most()
+        worst = None if worst is None else worst * attempts
+    run, approach, model = asked
+    reserved = budget.reserve(data, caps, run or uuid.uuid4().hex, approach, model, worst)
+    try:
+        for event in events:
+            meter.take(event)
+            yield event
+    finally:
+        meter.close()
+        budget.settle(data, reserved, meter.usd, meter.state)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import threading
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from backends import budget, connections
-from backends.base import Backend, BackendError, BackendEvent, Cost, Loading, Question, Timings, Usage, Waiting
+from backends import connections
+from backends.base import Backend, BackendError, BackendEvent, Cost, Loading, Question, Timings, Usage
 from backends.connections import DEFAULT, same
 from backends.engines.openai_compatible import Connection, OpenAICompatibleEngine
 from backends.lane import THIS_MACHINE
-from backends.meter import Meter, most_prompt_tokens, worst_case
-from backends.pricing import estimate, machine_cost, manual_price, manual_rates, price, rates
+from backends.meter import Meter, most_prompt_tokens, within_budget, worst_case
+from backends.pricing import estimate, machine_cost, manual_price, manual_rates, possible_tiers, price, rates
 from backends.settings import DEFAULT_MODEL, OPENAI_URL, Settings
 from backends.stand_in import StandIn
 
@@ -74,31 +73,26 @@ class PaidApiBackend(Backend):
         if self._costs_machine_time():
             yield from self._engine.stream(messages, question, cancel)
             return
-        caps, data = self.settings.budget, self.settings.data
-        at_most = self._attempt_at_most(messages, question)
-        if caps.per_day_usd is not None or caps.per_run_usd is not None:
-            yield Waiting("checking the budget", for_a_place=True)
-        worst = None if at_most is None else at_most * (1 + self.connection.max_retries)
-        reserved = budget.reserve(data, caps, question.run or uuid.uuid4().hex, self.approach, self.chosen.model, worst)
-        meter = Meter(lambda usage: self.cost(usage, Timings()), at_most)
-        try:
-            for event in self._engine.stream(messages, question, cancel):
-                meter.take(event)
-                yield event
-        finally:
-            meter.close()
-            budget.settle(data, reserved, meter.usd, meter.state)
+        meter = Meter(lambda usage: self.cost(usage, Timings()), lambda: self._attempt_at_most(messages, question))
+        yield from within_budget(
+            self._engine.stream(messages, question, cancel),
+            self.settings,
+            (question.run, self.approach, self.chosen.model),
+            meter,
+            1 + self.connection.max_retries,
+        )
 
     def _attempt_at_most(self, messages: Sequence[Mapping[str, str]], question: Question) -> Decimal | None:
-        """What one attempt can cost in USD; None where no price is known."""
+        """What one attempt can cost in USD, in the dearest tier that the server may choose; None without a price."""
         if self.chosen.price:
             return worst_case(messages, question.max_tokens, manual_rates(self.chosen.price, self.chosen.model))
+        model, url = self.chosen.model, connections.price_url(self.settings, self.name)
+        lengths, tiers = (most_prompt_tokens(messages), 0), (None, *possible_tiers(model, url))
         try:
-            url, tokens = connections.price_url(self.settings, self.name), most_prompt_tokens(messages)
-            long, short = rates(self.chosen.model, url, tokens), rates(self.chosen.model, url)
+            possible = [rates(model, url, tokens, tier) for tokens in lengths for tier in tiers]
         except LookupError:
             return None
-        return max(worst_case(messages, question.max_tokens, prices) for prices in (long, short))
+        return max(worst_case(messages, question.max_tokens, prices) for prices in possible)
 
     def _costs_machine_time(self) -> bool:
         """Whether nobody charges for tokens: the stand-in, and servers on this machine without a price."""

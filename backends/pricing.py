@@ -6,15 +6,16 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Context, Decimal
+from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from backends.base import Cost, Usage
 
 if TYPE_CHECKING:
-    from genai_prices.types import ModelInfo, PriceCalculation, TieredPrices
+    from genai_prices.types import PriceCalculation, TieredPrices
 
     from backends.connections import ManualPrice
 
@@ -32,13 +33,15 @@ _NOT_CHAT = re.compile(
 def price(usage: Usage, model: str, base_url: str) -> Cost:
     """What `usage` costs at the list price of `model` at the provider that `base_url` belongs to.
 
-    Cached tokens are charged at their own price where the server reported them. None where the model, the provider
-    or the token counts are unknown.
+    Cached tokens are charged at their own price where the server reported them, and so is the service tier. None
+    where the model, the provider, the tier's price or the token counts are unknown.
     """
     if usage.prompt_tokens is None or usage.completion_tokens is None:
         return Cost(None, "the server did not report token counts, so the cost is unknown")
     from genai_prices import Usage as Tokens
     from genai_prices import calc_price
+
+    from backends.service_tiers import price_context, special, variant
 
     now = datetime.now(UTC)
     tokens = Tokens(
@@ -47,14 +50,23 @@ def price(usage: Usage, model: str, base_url: str) -> Cost:
         cache_read_tokens=usage.cached_tokens,
         output_reasoning_tokens=usage.reasoning_tokens,
     )
+    tier = special(usage.service_tier)
     try:
-        found = calc_price(tokens, model, provider_api_url=base_url.lower(), genai_request_timestamp=now)
+        found = calc_price(
+            tokens,
+            model,
+            provider_api_url=base_url.lower(),
+            genai_request_timestamp=now,
+            price_context=price_context(tier),
+        )
     except LookupError:
-        return Cost(None, f"no price is known for {model} at {_host(base_url)} ({_source()})")
+        return Cost(None, f"no price is known for {model} at {_host(base_url)} ({source()})")
     except ValueError:
-        return Cost(None, f"the token counts contradict each other, so the cost is unknown ({_source()})")
+        return Cost(None, f"the token counts contradict each other, so the cost is unknown ({source()})")
     if found.model_price.input_mtok is None or found.model_price.output_mtok is None:
-        return Cost(None, f"no price per token is known for {model} at {found.provider.name} ({_source()})")
+        return Cost(None, f"no price per token is known for {model} at {found.provider.name} ({source()})")
+    if tier and variant(found.model, found.provider, tier, now) is None:
+        return Cost(None, f"{_served_in(tier)}, and no price of that is known for {model} ({source()})")
     return Cost(found.total_price, _basis(found, usage, model, now))
 
 
@@ -71,15 +83,26 @@ class Rates:
     basis: str
 
 
-def rates(model: str, base_url: str, prompt_tokens: int = 0) -> Rates:
-    """The list prices in force now for prompts of that length. Raises `LookupError` that says what is not known."""
+def rates(model: str, base_url: str, prompt_tokens: int = 0, tier: str | None = None) -> Rates:
+    """The list prices in force now for prompts of that length, in the usual service tier or a special one.
+
+    Raises `LookupError` that says what is not known.
+    """
     from genai_prices import Usage as Tokens
     from genai_prices import calc_price
 
+    from backends.service_tiers import price_context
+
     now = datetime.now(UTC)
-    unknown = f"no price per token is known for {model} at {_host(base_url)} ({_source()})"
+    unknown = f"no price per token is known for {model} at {_host(base_url)} ({source()})"
     try:
-        found = calc_price(Tokens(), model, provider_api_url=base_url.lower(), genai_request_timestamp=now)
+        found = calc_price(
+            Tokens(),
+            model,
+            provider_api_url=base_url.lower(),
+            genai_request_timestamp=now,
+            price_context=price_context(tier),
+        )
     except LookupError:
         raise LookupError(unknown) from None
     prices = found.model_price
@@ -87,9 +110,20 @@ def rates(model: str, base_url: str, prompt_tokens: int = 0) -> Rates:
         raise LookupError(unknown)
     fresh, output = _rate(prices.input_mtok, prompt_tokens), _rate(prices.output_mtok, prompt_tokens)
     cached = fresh if prices.cache_read_mtok is None else _rate(prices.cache_read_mtok, prompt_tokens)
-    name = model if found.model.id == model.lower() else f"{model} (priced as {found.model.id})"
-    basis = f"{found.provider.name} {name}, list price{_in_force_since(found.model, now)}, {_source()}"
-    return Rates(fresh, cached, output, basis)
+    return Rates(fresh, cached, output, _priced_as(found, model, tier, now))
+
+
+def possible_tiers(model: str, base_url: str) -> tuple[str, ...]:
+    """The special service tiers in which a provider may serve a request, as far as they have a price."""
+    from genai_prices.data_snapshot import get_snapshot
+
+    from backends.service_tiers import priced_tiers
+
+    try:
+        _, found = get_snapshot().find_provider_model(model, None, None, base_url.lower())
+    except LookupError:
+        return ()
+    return priced_tiers(found, datetime.now(UTC))
 
 
 def manual_rates(prices: ManualPrice, model: str) -> Rates:
@@ -102,6 +136,11 @@ def manual_price(usage: Usage, prices: ManualPrice, model: str) -> Cost:
     """What `usage` costs at prices that somebody entered for `model`. None where the token counts are unknown."""
     if usage.prompt_tokens is None or usage.completion_tokens is None:
         return Cost(None, "the server did not report token counts, so the cost is unknown")
+    from backends.service_tiers import special
+
+    if (tier := special(usage.service_tier)) != special(prices.service_tier):
+        served, entered = _served_in(tier), prices.service_tier or "usual"
+        return Cost(None, f"{served}, and the price entered by hand for {model} is that of the {entered} tier")
     cached = usage.cached_tokens or 0
     fresh, cached_usd = (
         usage.prompt_tokens - cached,
@@ -182,9 +221,20 @@ def _basis(found: PriceCalculation, usage: Usage, model: str, now: datetime) -> 
         parts[0] = f"{prompt - usage.cached_tokens:,} tokens in at {_rate(prices.input_mtok, prompt)}"
         parts.append(f"{usage.cached_tokens:,} cached at {_rate(prices.cache_read_mtok, prompt)}")
     parts.append(f"{completion:,} out at {_rate(prices.output_mtok, prompt)} USD per million")
+    from backends.service_tiers import special
+
+    return f"{', '.join(parts)}; {_priced_as(found, model, special(usage.service_tier), now)}"
+
+
+def _priced_as(found: PriceCalculation, model: str, tier: str | None, now: datetime) -> str:
+    """Provider, model, tier, date and source of a list price."""
     name = model if found.model.id == model.lower() else f"{model} (priced as {found.model.id})"
-    since = _in_force_since(found.model, now)
-    return f"{', '.join(parts)}; {found.provider.name} {name}, list price{since}, {_source()}"
+    in_tier = f" in the {tier} tier" if tier else ""
+    return f"{found.provider.name} {name}, list price{in_tier}{_in_force_since(found, tier, now)}, {source()}"
+
+
+def _served_in(tier: str | None) -> str:
+    return f"the server says that it served this in its {tier or 'usual'} tier"
 
 
 def _rate(rate: Decimal | TieredPrices, prompt_tokens: int) -> Decimal:
@@ -195,12 +245,18 @@ def _rate(rate: Decimal | TieredPrices, prompt_tokens: int) -> Decimal:
     return tiers[-1] if tiers else rate.base
 
 
-def _in_force_since(model: ModelInfo, now: datetime) -> str:
+def _in_force_since(found: PriceCalculation, tier: str | None, now: datetime) -> str:
     from genai_prices.types import StartDateConstraint
 
-    if not isinstance(model.prices, list):
+    from backends.service_tiers import variant
+
+    if tier:
+        special = variant(found.model, found.provider, tier, now)
+        start = special.constraint if special else None
+        return f" since {start.start_date}" if isinstance(start, StartDateConstraint) else ""
+    if not isinstance(found.model.prices, list):
         return ""
-    for conditional in reversed(model.prices):
+    for conditional in reversed(found.model.prices):
         if conditional.constraint is None:
             return ""
         if conditional.constraint.active(now):
@@ -210,10 +266,27 @@ def _in_force_since(model: ModelInfo, now: datetime) -> str:
     return ""
 
 
-def _source() -> str:
+def source() -> str:
+    """The price list and its date: that of the last change in it which is in force."""
     from genai_prices import __version__
 
-    return f"genai-prices {__version__}"
+    return f"genai-prices {__version__}, changes up to {last_change(datetime.now(UTC).date())}"
+
+
+@cache
+def last_change(today: date) -> date | str:
+    """When the youngest price of the list that is in force `today` came into force."""
+    from genai_prices.data_snapshot import get_snapshot
+    from genai_prices.types import StartDateConstraint
+
+    dated = (
+        entry.constraint.start_date
+        for provider in get_snapshot().providers
+        for model in provider.models
+        for entry in (*(model.prices if isinstance(model.prices, list) else ()), *(model.price_variants or ()))
+        if isinstance(entry.constraint, StartDateConstraint) and entry.constraint.start_date <= today
+    )
+    return max(dated, default="an unknown date")
 
 
 def _host(base_url: str) -> str:

@@ -18,7 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from backends import connections
 from backends.base import BackendError, Question
-from backends.connections import ConnectionSettings
+from backends.connections import ConnectionSettings, ManualPrice
 from backends.providers import OPENAI_URL as OPENAI_URL
 
 DEFAULT_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -55,6 +55,7 @@ class FineTunedSettings(_Section):
     api_key: SecretStr | None = None
     allow_private: bool = Field(default=False, description="that server may have an address of a private network")
     deadline_s: float = Field(default=120.0, gt=0, description="wall-clock limit for a served answer")
+    price: ManualPrice | None = Field(default=None, description="what that server charges; counts towards the budget")
 
 
 class PaidApiSettings(ConnectionSettings):
@@ -159,8 +160,8 @@ def _unbind_keys(settings: Settings, overrides: Mapping[str, object]) -> Setting
     """A key from the environment was configured for the address there, so a new address comes without it."""
     before, given = Settings(), settings.fine_tuned
     if given.base_url != before.fine_tuned.base_url:
-        bound = {"api_key": None, "allow_private": False}
-        kept = {field: value for field, value in bound.items() if f"fine_tuned.{field}" not in overrides}
+        bound = {"api_key": None, "allow_private": False, "price": None}
+        kept = {f: value for f, value in bound.items() if not any(n.startswith(f"fine_tuned.{f}") for n in overrides)}
         settings = settings.model_copy(update={"fine_tuned": given.model_copy(update=kept)})
     return connections.unbound(before, settings, overrides)
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from decimal import Decimal
 
 from backends.base import (
@@ -17,6 +18,7 @@ from backends.base import (
     Attempt,
     Backend,
     BackendError,
+    CapReached,
     Cost,
     Event,
     Question,
@@ -32,13 +34,16 @@ from backends.measurement import Measurement
 _log = logging.getLogger(__name__)
 
 
-def measured(backend: Backend, question: Question, cancel: threading.Event, place: object = None) -> Iterator[Event]:
+def measured(
+    backend: Backend, question: Question, cancel: threading.Event, place: object = None
+) -> Generator[Event, None, None]:
     """The backend's events with `Queued`, `Started` and, last and always, one `Answer`.
 
     `place` is the place in the lane's line if the caller took one already. Never raises for a fault of the
     backend: it becomes the answer's status and sentence.
     """
     run = Measurement(asked_at=time.monotonic())
+    stopped_by: CapReached | None = None
     try:
         yield from _work(backend, question, cancel, place, run)
         status, error = _verdict(run, cancel)
@@ -46,12 +51,14 @@ def measured(backend: Backend, question: Question, cancel: threading.Event, plac
         status, error = "cancelled", "Stopped before it began."
     except BackendError as fault:
         status, error = _fault_status(run, cancel), f"{fault.cause} {fault.next_step}"
+        stopped_by = fault if isinstance(fault, CapReached) else None
     except Exception as fault:
         _log.exception("%s failed", backend.approach)
         status = "error"
         error = f"{backend.approach} failed unexpectedly ({type(fault).__name__}). The log has the details; ask again."
     run.ended_at = run.ended_at or time.monotonic()
-    yield _answer(backend, run, status, error)
+    answer = _answer(backend, run, status, error)
+    yield replace(answer, stopped_by=stopped_by) if stopped_by else answer
 
 
 def _work(
@@ -89,7 +96,7 @@ def _load_and_stream(
             run.take(event, time.monotonic())
             yield event
     finally:
-        run.ended_at = time.monotonic()
+        run.ended_at = run.ended_at or time.monotonic()
 
 
 def _fault_status(run: Measurement, cancel: threading.Event) -> Status:

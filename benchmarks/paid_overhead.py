@@ -26,7 +26,8 @@ from benchmarks.children import child, line_from
 from benchmarks.figures import Compared, Figure, Goal
 
 if TYPE_CHECKING:
-    from openai import OpenAI
+    from openai import OpenAI, Stream
+    from openai.types.chat import ChatCompletionChunk
 
 NAME = "paid_overhead"
 _KEY = "bench-key"
@@ -101,7 +102,7 @@ def _measure(bench: Bench, label: str, url: str, tokens: int) -> dict[str, list[
     backend = PaidApiBackend(bench.settings(paid_api__base_url=url, paid_api__api_key=_KEY))
     question = bench.settings(max_tokens=tokens).question(SHORT_QUESTION)
     list(backend.load(threading.Event()))
-    fresh, kept = _client(url, keep_alive=False), _client(url, keep_alive=True)
+    fresh, kept = bare_client(url, keep_alive=False), bare_client(url, keep_alive=True)
     arms: dict[str, Callable[[], _Heard]] = {
         "ours": lambda: _ask_ours(backend, question, tokens),
         "fresh connection": lambda: _ask_bare(fresh, backend.connection.model, question, tokens),
@@ -120,7 +121,8 @@ def _measure(bench: Bench, label: str, url: str, tokens: int) -> dict[str, list[
     return heard
 
 
-def _client(url: str, keep_alive: bool) -> OpenAI:
+def bare_client(url: str, keep_alive: bool) -> OpenAI:
+    """The reference: one `OpenAI` object with its own retries off, on connections kept alive or one per answer."""
     import httpx2
     from openai import DefaultHttpxClient, OpenAI
 
@@ -142,9 +144,9 @@ def _ask_ours(backend: PaidApiBackend, question: Question, tokens: int) -> _Hear
     return ear.heard(tokens, answer.timings)
 
 
-def _ask_bare(client: OpenAI, model: str, question: Question, tokens: int) -> _Heard:
-    ear = _Ear()
-    stream = client.chat.completions.create(
+def bare_request(client: OpenAI, model: str, question: Question) -> Stream[ChatCompletionChunk]:
+    """The same request as the paid column's, through the bare client."""
+    return client.chat.completions.create(
         model=model,
         messages=[
             {"role": "system", "content": question.system_prompt},
@@ -156,7 +158,11 @@ def _ask_bare(client: OpenAI, model: str, question: Question, tokens: int) -> _H
         temperature=question.temperature,
         seed=question.seed,
     )
-    for chunk in stream:
+
+
+def _ask_bare(client: OpenAI, model: str, question: Question, tokens: int) -> _Heard:
+    ear = _Ear()
+    for chunk in bare_request(client, model, question):
         if chunk.choices and chunk.choices[0].delta.content:
             ear.hear()
     return ear.heard(tokens)

@@ -9,6 +9,7 @@ from ui import overview
 from ui.answer_column import AnswerColumn
 from ui.approaches import look_of
 from ui.ask_box import ask_box, stop_button
+from ui.raise_cap import raise_cap
 from ui.resources import live, settings
 from ui.shell import open_page
 from ui.stand_in_offer import stand_in_offer
@@ -55,8 +56,10 @@ draw_spent()
 marked = overview.best(comparison.answers)
 for column in comparison.columns:
     columns[column.approach].draw(column, overview.marks_of(column.approach, marked), comparison.question.text)
-if "paid_api" in below:
-    with below["paid_api"].container():
-        stand_in_offer(settings(), comparison.question.text, PAGE)
+for answer in comparison.answers:
+    with below[answer.approach].container():
+        raise_cap(PAGE, answer, comparison.answers)
+        if answer.approach == "paid_api":
+            stand_in_offer(settings(), comparison.question.text, PAGE)
 with across.container():
     overview.show(comparison.answers, marked)

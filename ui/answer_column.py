@@ -136,7 +136,8 @@ def _measurements(answer: Answer, marks: frozenset[str]) -> None:
     left.caption("Latency" + _mark("latency_s", marks, "fastest"))
     left.markdown(f"#### {escaped(numbers.seconds(timings.latency_s))}")
     right.caption("Cost" + _mark("cost_usd", marks, "cheapest"))
-    right.markdown(f"#### {escaped(numbers.dollars(answer.cost.usd))}")
+    cost = "unknown" if answer.cost.usd is None else numbers.dollars(answer.cost.usd)
+    right.markdown(f"#### {escaped(cost)}", help=escaped(answer.cost.basis))
     apart = [
         f"queued {numbers.seconds(timings.queued_s)}" if timings.queued_s and timings.queued_s >= 0.005 else "",
         f"loading {numbers.seconds(timings.load_s)}" if timings.load_s and timings.load_s >= 0.005 else "",
@@ -144,13 +145,21 @@ def _measurements(answer: Answer, marks: frozenset[str]) -> None:
     ]
     counted = f" ({usage.source})" if usage.source else ""
     lines = [
-        f"First text {numbers.seconds(timings.ttft_s)} \u00b7 {numbers.rate(timings.tokens_per_s)}",
-        f"Tokens {numbers.count(usage.prompt_tokens)} in, {numbers.count(usage.completion_tokens)} out{counted}",
+        f"{_reasoned(answer)}First text {numbers.seconds(timings.ttft_s)} \u00b7 {numbers.rate(timings.tokens_per_s)}",
+        f"Tokens {numbers.count(usage.prompt_tokens)} in, {numbers.count(usage.completion_tokens)} out{counted}"
+        + (f", {usage.reasoning_tokens:,} of them reasoning" if usage.reasoning_tokens else "")
+        + (f", {usage.cached_tokens:,} in from the cache" if usage.cached_tokens else ""),
         "Not in latency: " + (", ".join(part for part in apart if part) or "nothing waited for"),
         "Cost: " + answer.cost.basis,
         *answer.notes,
     ]
     st.caption("  \n".join(escaped(line) for line in lines))
+
+
+def _reasoned(answer: Answer) -> str:
+    """When reasoning was first seen, where a server shows it."""
+    first_s = answer.timings.first_reasoning_s
+    return "" if first_s is None else f"First reasoning {numbers.seconds(first_s)} \u00b7 "
 
 
 def _mark(measure: str, marks: frozenset[str], word: str) -> str:

@@ -11,6 +11,7 @@ from ui.answer_column import AnswerColumn
 from ui.approaches import look_of
 from ui.ask_box import ask_box, stop_button
 from ui.connections import connection_panel
+from ui.raise_cap import raise_cap
 from ui.resources import live, settings
 from ui.shell import open_page
 from ui.stand_in_offer import stand_in_offer
@@ -19,6 +20,7 @@ from ui.text import escaped
 _TRACES = {
     "prompt": "Prompt as sent, after the chat template",
     "request": "Request as sent, without the key",
+    "reasoning": "Reasoning as the server showed it",
     "adapter": "The adapter that answered",
     "weights": "The weights that answered",
     "search": "What the search found: rank and score of each stage",
@@ -77,12 +79,15 @@ def _answer(approach: str) -> None:
         stop = stop_button(approach)
     column = AnswerColumn(st.container(border=True), approach, text_height=260)
     column.draw(comparison.columns[0])
-    inside = st.empty()
+    below, inside = st.empty(), st.empty()
     comparison.start()
     while not comparison.wait(0.1):
         column.draw(comparison.columns[0])
     stop.empty()
     column.draw(comparison.columns[0], question=comparison.question.text)
+    with below.container():
+        for answer in comparison.answers:
+            raise_cap(approach, answer, comparison.answers)
     with inside.container():
         for answer in comparison.answers:
             _inside(answer)
@@ -98,13 +103,20 @@ def _inside(answer: Answer) -> None:
         "reasoning tokens": usage.reasoning_tokens,
         "counted by": usage.source,
         "finish reason": answer.finish_reason,
+        "service tier": usage.service_tier,
+        "first reasoning": answer.timings.first_reasoning_s,
+        "first text": answer.timings.ttft_s,
     }
-    st.table({name: str(value) if value is not None else "\u2014" for name, value in counted.items()})
+    st.table({name: _shown(value) for name, value in counted.items()})
     if len(answer.attempts) > 1:
         _attempts(answer)
     for trace in answer.traces:
         with st.expander(_TRACES.get(trace.name, trace.name), expanded=trace.name in ("prompt", "request")):
             st.code(trace.value, language=None, wrap_lines=True)
+
+
+def _shown(value: object) -> str:
+    return numbers.UNKNOWN if value is None else numbers.seconds(value) if isinstance(value, float) else str(value)
 
 
 def _attempts(answer: Answer) -> None:

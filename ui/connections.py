@@ -10,6 +10,7 @@ from backends.connections import DEFAULT
 from backends.providers import CHECKED, PROVIDERS
 from backends.settings import Settings
 from ui.connection_check import listed_models, test_section
+from ui.price_entry import price_entry
 from ui.resources import override, overrides, settings
 from ui.settings_panel import bound
 from ui.text import escaped
@@ -108,6 +109,7 @@ def connection_panel(current: Settings, name: str) -> None:
     if provider:
         about = escaped(f"{provider.title}. {provider.note}".strip())
         st.caption(f"{about} [Documentation]({provider.documentation}), address as of {CHECKED}.")
+    price_entry(current, name)
     test_section(current, name)
 
 

@@ -19,6 +19,10 @@ _PARTS = (("retrieval", 0.35), ("until the first text", 0.6), ("writing", 1.0))
 """The parts of latency and how opaque they are drawn, in the approach's own colour."""
 
 
+_REASONING_ROWS = ("First reasoning", "Reasoning tokens (in completion)")
+"""Left out where no model reasons."""
+
+
 def _name(answer: Answer) -> str:
     """The approach's name, with the stand-in named wherever it shows."""
     return look_of(answer.approach).name + (" (stand-in)" if answer.stand_in else "")
@@ -63,6 +67,7 @@ def table(answers: Sequence[Answer], marked: dict[str, frozenset[str]]) -> pd.Da
         rows[_name(answer)] = {
             "Status": answer.status,
             "Latency": _starred(numbers.seconds(timings.latency_s), answer.approach, marked.get("latency_s")),
+            "First reasoning": numbers.seconds(timings.first_reasoning_s),
             "First text": _starred(numbers.seconds(timings.ttft_s), answer.approach, marked.get("ttft_s")),
             "Retrieval (in latency)": numbers.seconds(timings.retrieval_s),
             "Queued (not in latency)": numbers.seconds(timings.queued_s),
@@ -70,10 +75,16 @@ def table(answers: Sequence[Answer], marked: dict[str, frozenset[str]]) -> pd.Da
             "Speed": _starred(numbers.rate(timings.tokens_per_s), answer.approach, marked.get("tokens_per_s")),
             "Prompt tokens": numbers.count(usage.prompt_tokens),
             "Completion tokens": numbers.count(usage.completion_tokens),
+            "Reasoning tokens (in completion)": numbers.count(usage.reasoning_tokens),
             "Tokens counted by": usage.source or numbers.UNKNOWN,
             "Cost": _starred(numbers.dollars(answer.cost.usd), answer.approach, marked.get("cost_usd")),
         }
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).drop([row for row in _REASONING_ROWS if not _known(rows, row)])
+
+
+def _known(rows: dict[str, dict[str, str]], row: str) -> bool:
+    """Whether any column has a value in this row."""
+    return any(column[row] != numbers.UNKNOWN for column in rows.values())
 
 
 def _starred(value: str, approach: str, winners: frozenset[str] | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -42,9 +43,17 @@ def settings() -> Settings:
 
 
 def override(name: str, value: Any) -> None:
-    """Change a setting for this browser session. A new address of a server comes without the old key."""
-    if name.endswith((".base_url", ".provider")) and overrides().get(name) != value:
-        overrides().pop(f"{name.rpartition('.')[0]}.api_key", None)
+    """Change a setting for this browser session. A new address of a server comes without the old key.
+
+    A price was entered for one model at one address: it goes with either.
+    """
+    section, _, field = name.rpartition(".")
+    if overrides().get(name) != value:
+        if field in ("base_url", "provider"):
+            overrides().pop(f"{section}.api_key", None)
+        if field in ("base_url", "provider", "model", "served_model"):
+            for entry in [entry for entry in overrides() if entry.startswith(f"{section}.price.")]:
+                del overrides()[entry]
     if value in (None, ""):
         overrides().pop(name, None)
     else:
@@ -68,6 +77,18 @@ def ask(page: str, approaches: Sequence[str], text: str) -> None:
     """Start a comparison for `page`; one that is still running there is stopped."""
     current = settings()
     ask_backends(page, [backends.make(approach, current) for approach in approaches], text, recorder(current))
+
+
+def resume(page: str, approaches: Sequence[str]) -> None:
+    """Ask the question of `page` again, of these approaches only and within the same run; the other answers stay."""
+    if (previous := live(page)) is None:
+        return
+    current = settings()
+    made = [backends.make(approach, current) for approach in approaches]
+    question = replace(current.question(previous.question.text), run=previous.question.run)
+    st.session_state[_LIVE][page] = LiveComparison(
+        made, question, hold=True, on_answer=recorder(current), before=previous.columns
+    )
 
 
 def ask_backends(page: str, made: Sequence[Backend], text: str, on_answer: Callable[[Answer], None]) -> None:

@@ -9,14 +9,14 @@ import streamlit as st
 from backends import budget
 from backends.base import BackendError
 from backends.connections import name_in
+from backends.engines.remote_connection import is_loopback
 from backends.settings import Settings
 from ui.text import escaped
 
 
 def spent_today(current: Settings, approaches: Sequence[str]) -> None:
     """One line if a paid approach takes part; nothing otherwise."""
-    over_paid = "rag" in approaches and current.rag.generator == "paid_api"
-    if current.scripted or not (over_paid or any(name_in(approach) is not None for approach in approaches)):
+    if current.scripted or not any(_can_spend(current, approach) for approach in approaches):
         return
     try:
         spent = budget.spent_today(current.data)
@@ -32,3 +32,13 @@ def spent_today(current: Settings, approaches: Sequence[str]) -> None:
     if spent.unknown:
         parts.append(f"{spent.unknown:,} of unknown cost")
     st.caption(escaped(" · ".join(parts)), width="content")
+
+
+def _can_spend(current: Settings, approach: str) -> bool:
+    """Whether a question to this approach may be charged by somebody."""
+    if approach == "rag":
+        return _can_spend(current, current.rag.generator)
+    if approach == "fine_tuned":
+        served = current.fine_tuned
+        return bool(served.base_url and (served.price or not is_loopback(served.base_url)))
+    return name_in(approach) is not None

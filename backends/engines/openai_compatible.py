@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from backends.base import (
     AttemptEnded,
@@ -17,27 +16,25 @@ from backends.base import (
     Finished,
     Note,
     Question,
+    Reasoning,
     Retry,
     TextDelta,
     Trace,
     Usage,
     Waiting,
 )
-from backends.engines.remote_connection import NO_KEY, Connection, check
+from backends.engines.remote_chunk import said
+from backends.engines.remote_client import client_of
+from backends.engines.remote_connection import Connection, check
 from backends.engines.remote_faults import Fault, fault_of, seconds, sent_nothing
 from backends.engines.remote_limit import Limit, Place, limit_of
 from backends.engines.remote_pacing import Pacing
 from backends.engines.remote_request import REFUSED, refused_parameter, request_body
-from backends.engines.remote_stream import Attempt, Broken, Chunk
-from backends.engines.remote_usage import reported_usage
-
-if TYPE_CHECKING:
-    import ssl
+from backends.engines.remote_stream import Attempt, Broken, Chunk, End
+from backends.engines.remote_usage import reported_tier, reported_usage
 
 _LOOK_UP_S = 0.05
 """How often a waiting stream looks whether it was cancelled; what arrives is passed on at once all the same."""
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class _Failed(Exception):
@@ -53,10 +50,14 @@ class _Progress:
     deadline: float
     refused: dict[str, str | None]
     number: int = 1
+    traced: Mapping[str, Any] | None = None
     chunks: int = 0
     began: bool = False
+    reasoning: list[str] = field(default_factory=list)
     usage: object = None
+    tier: object = None
     finish_reason: str | None = None
+    ended_at: float | None = None
     swapped: set[str] = field(default_factory=set)
 
 
@@ -69,7 +70,6 @@ class OpenAICompatibleEngine:
     def __init__(self, connection: Connection, pacing: Pacing | None = None) -> None:
         self.connection = connection
         self._pacing = pacing or Pacing()
-        self._tls: ssl.SSLContext | None = None
         self._loaded = False
         self._lock = threading.Lock()
 
@@ -80,17 +80,13 @@ class OpenAICompatibleEngine:
 
     def load(self) -> None:
         """Import the SDK and read the certificates; cheap when done. Raises `BackendError` for a refused address."""
+        if self._loaded:
+            return
         check(self.connection)
         with self._lock:
             if self._loaded:
                 return
-            import httpx2
-            from openai import OpenAI
-
-            # Touch what the SDK does on first use only, so that the first answer is not slower than the others.
-            with OpenAI(api_key=NO_KEY, base_url=self.connection.base_url) as client:
-                _ = client.chat.completions, client.default_headers
-            self._tls = httpx2.create_ssl_context()
+            client_of(self.connection.base_url)
             self._loaded = True
 
     def stream(
@@ -105,14 +101,10 @@ class OpenAICompatibleEngine:
         progress = _Progress(self._pacing.clock() + self.connection.deadline_s, REFUSED.of(self.connection))
         if ignored := [name for name in ("temperature", "seed") if name in progress.refused]:
             yield Note(f"{self.connection.model} does not take {' or '.join(ignored)}; its own defaults apply.")
-        traced: dict[str, Any] = {}
         limit = limit_of(self.connection.base_url, self.connection.key, self.connection.max_at_once)
         try:
             while True:
                 body = request_body(self.connection, messages, question, progress.refused)
-                if body != traced:
-                    traced = body
-                    yield Trace("request", self._shown(body))
                 place = yield from self._place(limit, progress, cancel)
                 fault = yield from self._counted(limit, place, body, progress, cancel)
                 if fault is None:
@@ -141,7 +133,8 @@ class OpenAICompatibleEngine:
     ) -> Generator[BackendEvent, None, Fault | None]:
         """One request with its beginning and end; returns what went wrong, None if nothing did."""
         fault: Fault | None = None
-        progress.usage, progress.chunks, whole = None, 0, False
+        progress.usage, progress.tier, progress.chunks, whole = None, None, 0, False
+        progress.reasoning.clear()
         try:
             yield AttemptStarted()
             yield from self._attempt(body, progress, cancel)
@@ -153,7 +146,7 @@ class OpenAICompatibleEngine:
         if progress.finish_reason == "cancelled":
             yield AttemptEnded("stopped")
             return None
-        usage, _ = reported_usage(progress.usage)
+        usage, _ = self._reported(progress)
         known = usage if usage.source else None
         yield AttemptEnded(fault.short, fault.status, known, fault.sent) if fault else AttemptEnded(usage=known)
         return fault
@@ -161,9 +154,12 @@ class OpenAICompatibleEngine:
     def _attempt(self, body: Mapping[str, Any], progress: _Progress, cancel: threading.Event) -> Iterator[BackendEvent]:
         """One request; raises `_Failed`, also at the deadline."""
         clock = self._pacing.clock
-        attempt = Attempt(self.connection, body, progress.deadline - clock(), self._tls)
+        attempt = Attempt(self.connection, body, progress.deadline - clock())
         attempt.start()
         try:
+            if body != progress.traced:  # told while the request is on its way: nobody waits for it
+                progress.traced = body
+                yield Trace("request", self._shown(body))
             while True:
                 if cancel.is_set():
                     progress.finish_reason = "cancelled"
@@ -177,29 +173,29 @@ class OpenAICompatibleEngine:
                 elif isinstance(item, Broken):
                     now = self._pacing.wall_clock()
                     raise _Failed(fault_of(item.error, self.connection, progress.began, now)) from None
-                elif item is not None:
+                elif isinstance(item, End):
+                    progress.ended_at = item.at
                     if not progress.chunks:
                         raise _Failed(sent_nothing(self.connection))
                     return
         finally:
             attempt.close()
 
-    def _take(self, chunk: Chunk, progress: _Progress) -> Iterator[TextDelta]:
-        """Read one chunk, trusting nothing about its shape: the SDK does not check it."""
+    def _take(self, chunk: Chunk, progress: _Progress) -> Iterator[TextDelta | Reasoning]:
+        """Note what one chunk says and pass its text on."""
         if not progress.chunks:
             REFUSED.remember(self.connection, progress.refused)
         progress.chunks += 1
-        usage = getattr(chunk.value, "usage", None)
-        progress.usage = progress.usage if usage is None else usage
-        choices = getattr(chunk.value, "choices", None)
-        if not isinstance(choices, list) or not choices:
-            return
-        reason = getattr(choices[0], "finish_reason", None)
-        progress.finish_reason = reason if isinstance(reason, str) and reason else progress.finish_reason
-        content = getattr(getattr(choices[0], "delta", None), "content", None)
-        if isinstance(content, str) and content:
+        found = said(chunk.value)
+        progress.usage = progress.usage if found.usage is None else found.usage
+        progress.tier = progress.tier if found.service_tier is None else found.service_tier
+        progress.finish_reason = found.finish_reason or progress.finish_reason
+        if found.reasoning:
+            progress.reasoning.append(found.reasoning)
+            yield Reasoning(chunk.at)
+        if found.text:
             progress.began = True
-            yield TextDelta(_SURROGATE.sub("\ufffd", content), chunk.at)
+            yield TextDelta(found.text, chunk.at)
 
     def _before_next(
         self, fault: Fault, body: Mapping[str, Any], progress: _Progress, cancel: threading.Event
@@ -252,8 +248,15 @@ class OpenAICompatibleEngine:
             )
         return wait_s, why
 
-    def _end(self, progress: _Progress) -> Iterator[BackendEvent]:
+    def _reported(self, progress: _Progress) -> tuple[Usage, tuple[str, ...]]:
+        """What the server said the last request used, in which service tier, and what cannot be true of it."""
         usage, notes = reported_usage(progress.usage)
+        return replace(usage, service_tier=reported_tier(progress.tier, self.connection.redact)), notes
+
+    def _end(self, progress: _Progress) -> Iterator[BackendEvent]:
+        usage, notes = self._reported(progress)
+        if progress.reasoning:
+            yield Trace("reasoning", "".join(progress.reasoning))
         for note in notes:
             yield Note(note)
         if progress.finish_reason == "length" and not progress.began and usage.reasoning_tokens:
@@ -261,7 +264,8 @@ class OpenAICompatibleEngine:
                 f"The token limit was used up by {usage.reasoning_tokens} tokens of reasoning before any text. "
                 "Raise max_tokens or choose a model that does not reason."
             )
-        yield Finished(usage if progress.finish_reason != "cancelled" else Usage(), progress.finish_reason)
+        used = usage if progress.finish_reason != "cancelled" else Usage()
+        yield Finished(used, progress.finish_reason, progress.ended_at)
 
     def _too_late(self, progress: _Progress) -> Fault:
         limit = seconds(self.connection.deadline_s)

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from backends.base import BackendError
+from backends.engines.remote_client import LARGEST_ANSWER_MB, TooLarge
 from backends.engines.remote_connection import Connection
-from backends.engines.remote_stream import LARGEST_ANSWER_MB, NotAStream, TooLarge
+from backends.engines.remote_stream import NotAStream
 from backends.questions import visible
 
 WAIT_AND_RETRY = {408, 429, 500, 502, 503, 504, 529}

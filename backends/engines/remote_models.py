@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import ssl
 import time
 
-from openai import OpenAI
-
-from backends.engines.remote_connection import NO_KEY, Connection
+from backends.engines.remote_client import client_of
+from backends.engines.remote_connection import Connection
 from backends.engines.remote_stream import Attempt, Broken, Chunk
 
 MOST_MODELS = 2000
@@ -17,21 +15,13 @@ class _Listing(Attempt):
     """GET /models, on a connection of its own."""
 
     def _read(self) -> None:
-        with self._http_client() as http:
-            client = OpenAI(
-                api_key=self._connection.key or NO_KEY,
-                base_url=self._connection.base_url,
-                max_retries=0,
-                timeout=http.timeout,
-                http_client=http,
-            )
-            for model in client.models.list():
-                self._items.put(Chunk(getattr(model, "id", None), time.monotonic()))
+        for model in client_of(self._connection.base_url).models.list(timeout=self._timeout()):
+            self._items.put(Chunk(getattr(model, "id", None), time.monotonic()))
 
 
-def listed_models(connection: Connection, limit_s: float, tls: ssl.SSLContext | None = None) -> list[str]:
+def listed_models(connection: Connection, limit_s: float) -> list[str]:
     """What GET /models names, in order, at most `MOST_MODELS`. Raises what went wrong; `TimeoutError` at `limit_s`."""
-    listing = _Listing(connection, {}, limit_s, tls)
+    listing = _Listing(connection, {}, limit_s)
     listing.start()
     deadline = time.monotonic() + limit_s
     names: set[str] = set()

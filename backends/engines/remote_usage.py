@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+
 from backends.base import Usage
 
 ABSURD_TOKENS = 10_000_000
@@ -25,6 +28,22 @@ def reported_usage(raw: object) -> tuple[Usage, tuple[str, ...]]:
     reasoning = _within(reasoning, completion, "reasoning_tokens", "completion_tokens", notes)
     known = any(count is not None for count in (prompt, completion, cached, reasoning))
     return Usage(prompt, completion, cached, reasoning, "server" if known else None), tuple(notes)
+
+
+_TIER = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+UNREADABLE_TIER = "unreadable"
+"""Stands for a service tier whose name cannot be one."""
+
+
+def reported_tier(raw: object, redact: Callable[[str], str]) -> str | None:
+    """The service tier that a server says it used, in small letters; None if it said nothing.
+
+    `redact` takes secrets out: nothing keeps a server from sending the key back as the name.
+    """
+    if raw is None or raw == "":
+        return None
+    name = redact(raw).strip().lower() if isinstance(raw, str) else ""
+    return name if _TIER.fullmatch(name) else UNREADABLE_TIER
 
 
 def _field(raw: object, name: str) -> object:

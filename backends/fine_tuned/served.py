@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from backends.fine_tuned.approach import answer_cost
 from backends.fine_tuned.catalogue import adapter_folder
 from backends.fine_tuned.export import manifest
 from backends.lane import THIS_MACHINE
+from backends.meter import Meter, within_budget, worst_case
+from backends.pricing import manual_price, manual_rates
 from backends.settings import Settings
 
 AS_SERVED = "as served, not verified"
@@ -75,15 +78,33 @@ class ServedFineTunedBackend(Backend):
             self._engine.load()
 
     def stream(self, question: Question, cancel: threading.Event) -> Iterator[BackendEvent]:
-        """Answer `question`; see `OpenAICompatibleEngine.stream`."""
+        """Answer `question`; see `OpenAICompatibleEngine.stream`. Raises `BackendError` where the budget forbids it."""
         yield Trace("adapter", json.dumps({"claim": AS_SERVED} | self._claim, indent=1))
         messages = [{"role": "user", "content": question.text}]
         if question.system_prompt:
             messages.insert(0, {"role": "system", "content": question.system_prompt})
-        yield from self._engine.stream(messages, question, cancel)
+        events = self._engine.stream(messages, question, cancel)
+        price = self.settings.fine_tuned.price
+        if self.lane and price is None:  # nobody charges for it
+            yield from events
+            return
+
+        def at_most() -> Decimal | None:
+            rates = manual_rates(price, self._engine.connection.model) if price else None
+            return worst_case(messages, question.max_tokens, rates) if rates else None
+
+        yield from within_budget(
+            events,
+            self.settings,
+            (question.run, self.approach, self._engine.connection.model),
+            Meter(lambda usage: self.cost(usage, Timings()), at_most),
+            1 + self._engine.connection.max_retries,
+        )
 
     def cost(self, usage: Usage, timings: Timings) -> Cost:
-        """Machine time for a server on this machine; unknown for any other."""
+        """By the token where a price was entered; else machine time for a server on this machine, unknown elsewhere."""
+        if price := self.settings.fine_tuned.price:
+            return manual_price(usage, price, self._engine.connection.model)
         if self.lane is None:
             return Cost(None, f"what {self._engine.connection.where} costs is not known here")
         return answer_cost(timings, self.settings, self._claim)

@@ -15,7 +15,7 @@ from pytest_httpserver import HTTPServer
 
 import backends
 from backends import budget
-from backends.base import Answer, AttemptEnded, AttemptStarted, BackendError, Cost, TextDelta, Usage
+from backends.base import Answer, AttemptEnded, AttemptStarted, BackendError, CapReached, Cost, TextDelta, Usage
 from backends.budget import Spent, reserve, settle, spent_today
 from backends.compare import compare
 from backends.ledger_file import ledger_file, opened
@@ -54,6 +54,8 @@ def test_at_the_cap_a_sentence_says_how_much_and_what_to_raise(tmp_path: Path) -
         spend(tmp_path, caps("5"), Decimal("0.05"))
     assert refused.value.cause == ("The day's budget of $5.00 is used up: $4.98 spent, this question could cost $0.05.")
     assert refused.value.next_step == "Raise budget.per_day_usd, or lower max_tokens."
+    assert isinstance(refused.value, CapReached)
+    assert (refused.value.setting, refused.value.needed_usd) == ("budget.per_day_usd", Decimal("5.03"))
     assert spend(tmp_path, caps("5"), Decimal("0.02")).number is not None
     with pytest.raises(BackendError, match=r"\$0\.02 set aside for questions under way"):
         spend(tmp_path, caps("5"))
@@ -235,7 +237,7 @@ def test_the_worst_case_is_more_than_any_tokenizer_makes() -> None:
 
 
 def test_the_meter_counts_each_attempt_once() -> None:
-    meter = Meter(lambda usage: Cost(CENT, ""), Decimal(1))
+    meter = Meter(lambda usage: Cost(CENT, ""), lambda: Decimal(1))
     for event in (AttemptStarted(), AttemptEnded("503", 503), AttemptStarted(), AttemptEnded("no line", sent=False)):
         meter.take(event)
     assert (meter.usd, meter.state) == (0, "charged")

@@ -179,6 +179,26 @@ def test_a_backend_that_hangs_holds_up_nobody_and_closing_cancels_it() -> None:
     assert seen.wait(PATIENCE_S)
 
 
+def test_closing_it_cancels_the_only_one_that_is_asked() -> None:
+    left = threading.Event()
+
+    class Endless(PlayedBackend):
+        def stream(self, question: Question, cancel: threading.Event) -> Iterator[TextDelta]:  # type: ignore[override]
+            try:
+                while True:
+                    yield TextDelta("on and on ")
+            finally:
+                left.set()
+
+    cancel = threading.Event()
+    stream = compare([Endless(approach="paid_api")], Question("q"), cancel)
+    while not isinstance(next(stream)[1], TextDelta):
+        pass
+    stream.close()
+    assert cancel.is_set()
+    assert left.is_set()
+
+
 def test_draining_it_to_the_end_does_not_cancel() -> None:
     cancel = threading.Event()
     assert len(answers_of(list(compare([PlayedBackend(*YES)], Question("q"), cancel)))) == 1

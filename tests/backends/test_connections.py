@@ -15,7 +15,7 @@ import backends
 from backends import connections
 from backends.base import Answer, BackendError, Question, Timings, Usage
 from backends.compare import compare
-from backends.connections import base_url_of, key_of
+from backends.connections import ManualPrice, base_url_of, key_of
 from backends.engines.remote_connection import Connection, check, is_private
 from backends.engines.remote_stream import Attempt
 from backends.lane import THIS_MACHINE
@@ -192,6 +192,30 @@ def test_cached_tokens_have_a_price_of_their_own() -> None:
     assert PaidApiBackend(load_settings(given)).cost(Usage(), Timings()).usd is None
 
 
+def test_a_price_by_hand_goes_with_its_model_and_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {
+        "BASE_URL": A,
+        "MODEL": "m",
+        "PRICE__INPUT_USD": "2",
+        "PRICE__OUTPUT_USD": "10",
+        "PRICE__DATE": "2026-11-01",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(f"CROSSROADS_CONNECTIONS__ONE__{name}", value)
+
+    def price(**overrides: str) -> ManualPrice | None:
+        return load_settings({f"connections.one.{n}": v for n, v in overrides.items()}).connections["one"].price
+
+    assert price() == price(model="m") == price(max_retries="1")
+    assert price() is not None
+    assert price(model="another") is None
+    assert price(base_url="https://other.example/v1") is None
+    entered = {"price.input_usd": "3", "price.output_usd": "4", "price.date": "2026-11-02"}
+    found = price(model="another", **entered)
+    assert found is not None
+    assert found.input_usd == 3
+
+
 @pytest.mark.parametrize(
     ("overrides", "cause"),
     [
@@ -234,9 +258,7 @@ def test_a_name_is_judged_by_the_address_that_is_connected_to(asked: str, allowe
     with ours, theirs:
         peer = SimpleNamespace(close=ours.close, dup=ours.dup, getpeername=lambda: ("192.168.1.5", 80))
         stream = SimpleNamespace(get_extra_info=lambda name: peer)
-        attempt = Attempt(
-            Connection("http://models.example/v1", None, "m", 5, 0, allow_private=bool(allowed)), {}, 5, None
-        )
+        attempt = Attempt(Connection("http://models.example/v1", None, "m", 5, 0, allow_private=bool(allowed)), {}, 5)
         attempt._trace("connection.connect_tcp.started", {"host": asked or "models.example"})
         if sent:
             attempt._trace("connection.connect_tcp.complete", {"return_value": stream})

@@ -69,9 +69,9 @@ def usage(prompt: object, completion: object) -> bytes:
 
 
 def drip(server: RawServer, client: socket.socket) -> None:
-    """A byte of a line that never ends, again and again, until the client is gone."""
+    """A byte a second of a line that never ends, until the client is gone."""
     client.sendall(SSE_HEAD + TEXT)
-    client.settimeout(0.02)
+    client.settimeout(1.0)
     while True:
         client.sendall(b"x")
         try:
@@ -122,7 +122,7 @@ ROWS = [
     Row("409", status(409), "error", "is busy with a conflicting request (409)"),
     Row("413", status(413), "error", "The question is too long for"),
     Row("422", status(422), "error", "did not understand the request (422)"),
-    Row("429, again in 0 s", status(429, headers="Retry-After: 0\r\n"), "error", "Tried 2 times.", asked=2),
+    Row("429, again in 1 s", status(429, headers="Retry-After: 1\r\n"), "error", "It asked to wait 1 s", asked=2),
     Row(
         "429, again in 300 s",
         status(429, headers="Retry-After: 300\r\n"),
@@ -143,7 +143,7 @@ ROWS = [
     Row("a timeout before the headers", stall(b""), "error", "did not begin to answer", "", UNREPORTED, 1, SOON),
     Row("a timeout after the headers", stall(SSE_HEAD), "error", "did not begin to answer", "", UNREPORTED, 1, SOON),
     Row("a timeout in mid-stream", stall(SSE_HEAD + TEXT), "truncated", "did not finish", "Par", UNREPORTED, 1, SOON),
-    Row("one byte at a time", drip, "truncated", "did not finish its answer", "Par", UNREPORTED, 1, SOON),
+    Row("one byte a second", drip, "truncated", "did not finish its answer", "Par", UNREPORTED, 1, SOON),
     Row(
         "cut in mid-stream",
         sends(CHUNKED_HEAD, chunk(TEXT)),
@@ -208,6 +208,10 @@ ROWS = [
         "Par",
         CHARGED_ONCE,
     ),
+    Row("malformed from the start", sends(SSE_HEAD, b"data: }{\n\n"), "error", "malformed stream", "", UNREPORTED),
+    Row("not JSON but text", sends(SSE_HEAD, TEXT, b"data: <oops>\n\n"), "truncated", "malformed", "Par", UNREPORTED),
+    Row("events of another shape", sends(SSE_HEAD, event([1]), event("7"), TEXT, DONE), "ok", "", "Par", CHARGED_ONCE),
+    Row("nothing at all", sends(SSE_HEAD), "error", "answered with an empty stream", "", UNREPORTED),
     Row("negative usage", sends(SSE_HEAD, TEXT, event(STOP), usage(-1, 3)), "ok", "", "Par", UNREPORTED),
     Row("absurd usage", sends(SSE_HEAD, TEXT, event(STOP), usage(12, 10**12)), "ok", "", "Par", UNREPORTED),
     Row("usage as a string", sends(SSE_HEAD, TEXT, event(STOP), usage("12", KEY)), "ok", "", "Par", UNREPORTED),
@@ -250,17 +254,22 @@ def test_fault(row: Row, caplog: pytest.LogCaptureFixture) -> None:
     assert charged == (at_most if row.charged == UNREPORTED else Decimal(row.charged))
     assert answer.cost.usd == (Decimal(row.charged) if row.charged == CHARGED_ONCE else None)
     assert len(answer.attempts) == row.asked
+    if row.name == "429, again in 1 s":
+        assert 1 <= answer.attempts[0].waited_s < 20
+        assert (answer.timings.latency_s or 0) < (answer.timings.retry_s or 0)
     shown = repr(answer) + str(answer_record(answer, "Capital of France?")) + caplog.text
     assert KEY not in shown
 
 
-def test_a_redirect_to_another_host_is_not_followed() -> None:
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+def test_a_redirect_to_another_host_is_not_followed(code: int) -> None:
     with RawServer(sends(SSE_HEAD, TEXT, DONE)).run() as other:
-        with RawServer(status(307, headers=f"Location: {other.url}/chat/completions\r\n")).run() as server:
+        with RawServer(status(code, headers=f"Location: {other.url}/chat/completions\r\n")).run() as server:
             answer, charged, _ = ask(server.url)
         assert other.requests == []
-    assert (answer.status, charged) == ("error", 0)
-    assert "redirects to another address (307), and redirects are not followed" in (answer.error or "")
+    assert (answer.status, answer.text, charged) == ("error", "", 0)
+    assert f"redirects to another address ({code}), and redirects are not followed" in (answer.error or "")
+    assert KEY not in repr(answer)
 
 
 @pytest.mark.parametrize(
@@ -298,5 +307,6 @@ def test_tls_that_fails_is_free_and_told() -> None:
         thread.start()
         answer, charged, _ = ask(f"https://127.0.0.1:{listener.getsockname()[1]}/v1")
         thread.join(10)
-    assert (answer.status, charged) == ("error", 0)
+    assert (answer.status, answer.text, charged) == ("error", "", 0)
     assert "No secure connection to" in (answer.error or "")
+    assert KEY not in repr(answer)

@@ -17,6 +17,7 @@ from backends.base import (
     Passage,
     Question,
     Queued,
+    Reasoning,
     Retrieved,
     Retry,
     Started,
@@ -44,6 +45,7 @@ COLUMN = Column("rag", "model", since=0.0, detail="before", expected_s=9.0, text
         (Retrieved((PASSAGE,)), {"sources": (PASSAGE,)}),
         (TextDelta(" and more"), {"phase": "writing", "detail": "", "text": "so far and more"}),
         (Trace("prompt", "p"), {}),
+        (Reasoning(1.0), {"detail": "reasoning, before the answer"}),
         (finished(), {}),
         (
             ANSWER,
@@ -134,6 +136,25 @@ def test_stop_keeps_the_text_so_far_and_ends_every_column() -> None:
         ("raw", "cancelled", "So far", "Stopped; the text is what had arrived."),
         ("rag", "cancelled", "", "Stopped before it began."),
     ]
+
+
+def test_a_resumed_comparison_asks_some_again_and_keeps_the_others_in_their_places() -> None:
+    first = LiveComparison(
+        [PlayedBackend(TextDelta("No"), finished(), approach="paid_api"), PlayedBackend(finished(), approach="rag")],
+        Question("q"),
+    )
+    assert first.wait(PATIENCE_S)
+    told: list[str] = []
+    again = LiveComparison(
+        [PlayedBackend(TextDelta("Yes"), finished(), approach="paid_api")],
+        Question("q"),
+        on_answer=lambda answer: told.append(answer.approach),
+        before=first.columns,
+    )
+    assert again.wait(PATIENCE_S)
+    assert [(column.approach, column.text) for column in again.columns] == [("paid_api", "Yes"), ("rag", "")]
+    assert again.columns[1] == first.columns[1]
+    assert told == ["paid_api"]
 
 
 def test_an_empty_question_is_done_with_a_sentence_in_every_column() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 
 import genai_prices
@@ -10,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backends.base import Cost, Usage
-from backends.pricing import Rates, estimate, machine_cost, models, price, rates
+from backends.pricing import Rates, estimate, last_change, machine_cost, models, price, rates, source
 from backends.settings import OPENAI_URL, PaidApiSettings
 
-SOURCE = f"genai-prices {genai_prices.__version__}"
+SOURCE = source()
 
 
 @pytest.mark.parametrize(
@@ -49,6 +50,13 @@ def test_the_reckoning_is_told() -> None:
         "800 tokens in at 0.25, 200 cached at 0.025, 100 out at 2 USD per million; "
         f"OpenAI gpt-5-mini, list price, {SOURCE}"
     )
+
+
+def test_the_source_has_the_date_of_its_last_change_in_force() -> None:
+    assert source().startswith(f"genai-prices {genai_prices.__version__}, changes up to 20")
+    assert str(last_change(date(2026, 11, 8))) == "2026-11-06"
+    assert str(last_change(date(2026, 11, 9))) == "2026-11-09"
+    assert last_change(date(2020, 1, 1)) == "an unknown date"
 
 
 def test_a_long_prompt_is_told_at_the_price_of_its_tier() -> None:

@@ -73,7 +73,7 @@ def test_a_name_that_resolves_to_a_metadata_address_is_not_sent_anything() -> No
     ours, theirs = socket.socketpair()
     with ours, theirs:
         stream = SimpleNamespace(get_extra_info=lambda name: _Peer(ours))
-        attempt = Attempt(connection("http://looks-harmless.example/v1"), {}, 5, None)
+        attempt = Attempt(connection("http://looks-harmless.example/v1"), {}, 5)
         with pytest.raises(BackendError, match="link-local or metadata address"):
             attempt._trace("connection.connect_tcp.complete", {"return_value": stream})
         assert theirs.recv(1) == b""

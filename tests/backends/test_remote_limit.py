@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -38,6 +37,18 @@ def _fresh() -> Iterator[None]:
     forget_limits()
     yield
     forget_limits()
+
+
+class Asked(threading.Event):
+    """Never set; `asked` says that somebody looked, which is done by those who wait in line."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = threading.Event()
+
+    def is_set(self) -> bool:
+        self.asked.set()
+        return super().is_set()
 
 
 def taken(limit: Limit, count: int) -> list[Place]:
@@ -87,9 +98,10 @@ def test_who_waits_gets_the_next_place_in_turn() -> None:
     (place,) = taken(limit, 1)
     order: list[int] = []
     entered = [threading.Event() for _ in range(2)]
+    stands_in_line = [Asked() for _ in range(2)]
 
     def wait(number: int) -> None:
-        mine = limit.enter(NEVER)
+        mine = limit.enter(stands_in_line[number])
         assert mine is not None
         order.append(number)
         entered[number].set()
@@ -99,8 +111,7 @@ def test_who_waits_gets_the_next_place_in_turn() -> None:
     for number in range(2):
         threads.append(threading.Thread(target=wait, args=(number,), daemon=True))
         threads[-1].start()
-        while len(limit._line) <= number:
-            time.sleep(0.001)
+        assert stands_in_line[number].asked.wait(PATIENCE_S)
     assert limit.try_enter() is None
     limit.leave(place)
     for done in entered:
@@ -134,13 +145,15 @@ def test_a_refusal_halves_what_may_be_under_way(httpserver: HTTPServer) -> None:
 
 def test_questions_beyond_the_limit_wait_and_the_wait_is_no_latency() -> None:
     at_once, most, gate = 0, 0, threading.Event()
-    counting, both = threading.Lock(), threading.Barrier(2)
+    counting, both, two_at_once = threading.Lock(), threading.Barrier(2), threading.Event()
 
     def answer(server: RawServer, client: socket.socket) -> None:
         nonlocal at_once, most
         with counting:
             at_once += 1
             most = max(most, at_once)
+            if most == 2:
+                two_at_once.set()
         assert gate.wait(PATIENCE_S)
         with counting:
             at_once -= 1
@@ -167,8 +180,7 @@ def test_questions_beyond_the_limit_wait_and_the_wait_is_no_latency() -> None:
             thread.start()
         for _ in range(3):
             assert ready.acquire(timeout=PATIENCE_S)
-        while most < 2:
-            time.sleep(0.001)
+        assert two_at_once.wait(PATIENCE_S)
         gate.set()
         for thread in threads:
             thread.join(PATIENCE_S)

@@ -19,6 +19,7 @@ from backends.base import (
     Note,
     Passage,
     Question,
+    Reasoning,
     Retrieved,
     Retry,
     Started,
@@ -173,6 +174,29 @@ def test_speed_is_the_tokens_after_the_first_by_the_time_between_first_and_last(
 
 def test_text_that_came_all_at_once_has_no_speed(clock: Clock) -> None:
     assert answer_to(clock, 1.0, TextDelta("all of it"), finished(40)).timings.tokens_per_s is None
+
+
+def test_reasoning_that_is_shown_has_its_own_first_time_and_counts_for_the_speed(clock: Clock) -> None:
+    start = clock.now
+    shown = (Reasoning(start + 0.5), Reasoning(start + 3.0))
+    answer = answer_to(clock, 4.0, *shown, TextDelta("a"), 1.0, TextDelta("b"), finished(10))
+    assert (answer.timings.first_reasoning_s, answer.timings.ttft_s) == (0.5, 4.0)
+    assert answer.timings.tokens_per_s == 2.0  # 9 tokens in the 4.5 s from the first that was reasoned to the last
+    assert answer.text == "ab"
+
+
+def test_reasoning_that_is_only_counted_does_not_flatter_the_speed(clock: Clock) -> None:
+    hidden = Finished(Usage(7, 110, None, 100, "server"), "stop")
+    answer = answer_to(clock, 4.0, TextDelta("a"), 3.0, TextDelta("b"), hidden)
+    assert (answer.timings.first_reasoning_s, answer.timings.ttft_s) == (None, 4.0)
+    assert answer.timings.tokens_per_s == 3.0  # 10 tokens were seen to come, in 3 s
+
+
+def test_the_answer_ends_with_its_last_event_whatever_is_written_down_afterwards(clock: Clock) -> None:
+    assert answer_to(clock, 1.0, TextDelta("a"), finished(2), 5.0).timings.latency_s == 1.0
+    start = clock.now
+    stamped = Finished(Usage(), "stop", start + 0.75)
+    assert answer_to(clock, 0.5, TextDelta("a"), 3.0, stamped).timings.latency_s == 0.75
 
 
 # --- statuses -----------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from ui.fine_tuned.pair_tables import USE, drafts_frame, frame, pairs_of
 from ui.job_view import job_view
 from ui.rag.collections import collection_bar
 from ui.rag.opened import keep_fault, opened_index, show_kept_fault
+from ui.spent import spent_today
 from ui.text import escaped
 
 WRITERS = ("raw", "paid_api")
@@ -83,6 +84,7 @@ def _form(current: Settings, busy: bool) -> None:
     except BackendError as fault:
         st.error(escaped(f"{fault.cause} {fault.next_step}"), icon=":material/error:")
         return
+    spent_today(current, (writer or WRITERS[0],))
     st.button(
         "Draft pairs",
         key="draft",

@@ -12,11 +12,12 @@ from pytest_httpserver import HTTPServer
 
 import backends
 from backends.base import Answer, Timings, Usage
+from backends.budget import spent_today
 from backends.compare import compare
 from backends.fine_tuned.approach import FineTunedBackend
 from backends.fine_tuned.served import ServedFineTunedBackend
 from backends.lane import THIS_MACHINE
-from backends.settings import Settings, load_settings
+from backends.settings import BudgetSettings, Settings, load_settings
 from backends.weights import sha256
 from tests.backends.engines.made_adapters import QUESTION, fault, make_lora
 from tests.backends.openai_server import PATH, error, paris
@@ -89,6 +90,43 @@ def test_cost_is_machine_time_here_and_unknown_elsewhere(adapter: Path) -> None:
     assert near.cost(Usage(1, 1), TIMINGS).usd == Decimal("0.001")
     list(near.load(threading.Event()))
     assert near.cost(Usage(1, 1), TIMINGS).usd == Decimal("0.001") + Decimal("0.1") / 10_000
+
+
+PRICE = {"price.input_usd": "1000", "price.output_usd": "1000", "price.date": "2026-11-01"}
+
+
+def test_with_a_price_it_is_charged_by_the_token_and_within_the_budget(httpserver: HTTPServer) -> None:
+    httpserver.expect_request(PATH, method="POST").respond_with_response(paris())
+    priced = settings(base_url=httpserver.url_for("/v1"), **PRICE)
+    answer = ask(ServedFineTunedBackend(priced))
+    assert answer.cost.usd == Decimal("0.015")
+    assert "price entered by hand on 2026-11-01" in answer.cost.basis
+    assert spent_today(priced.data).usd == Decimal("0.015")
+    capped = priced.model_copy(update={"budget": BudgetSettings(per_day_usd=Decimal("0.02"))})
+    stopped = ask(ServedFineTunedBackend(capped))
+    assert (stopped.error or "").startswith("The day's budget of $0.02 is used up: $0.015 spent")
+    assert stopped.stopped_by is not None
+    assert len(httpserver.log) == 1
+
+
+def test_without_a_price_one_that_is_elsewhere_is_refused_under_a_cap_and_one_here_is_not(
+    httpserver: HTTPServer,
+) -> None:
+    httpserver.expect_request(PATH, method="POST").respond_with_response(paris())
+    caps = {"budget": BudgetSettings(per_day_usd=Decimal(1))}
+    here = settings(base_url=httpserver.url_for("/v1")).model_copy(update=caps)
+    assert ask(ServedFineTunedBackend(here)).status == "ok"
+    assert spent_today(here.data).usd == 0
+    refused = ask(ServedFineTunedBackend(settings().model_copy(update=caps)))
+    assert (refused.error or "").startswith("What acme/doors costs is not known")
+
+
+def test_a_price_belongs_to_the_address_it_was_entered_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROSSROADS_FINE_TUNED__BASE_URL", FAR)
+    for name, value in PRICE.items():
+        monkeypatch.setenv(f"CROSSROADS_FINE_TUNED__{name.upper().replace('.', '__')}", value)
+    assert load_settings().fine_tuned.price is not None
+    assert load_settings({"fine_tuned.base_url": "https://other.example/v1"}).fine_tuned.price is None
 
 
 def test_the_model_has_to_be_named() -> None:

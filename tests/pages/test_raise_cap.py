@@ -1,0 +1,123 @@
+"""At a cap on spending: a clear stop, nothing lost, and going on by raising it, in the page and over real HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytest_httpserver import HTTPServer
+from streamlit.testing.v1 import AppTest
+
+from backends.budget import spent_today
+from backends.ledger import entries
+from backends.settings import load_settings
+from tests.backends.openai_server import KEY, PATH, paris
+from ui.resources import stand_in_start, warm_up
+
+HOME = Path(__file__).resolve().parents[2]
+PATIENCE_S = 20.0
+
+
+@pytest.fixture(autouse=True)
+def _no_local_models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("ui.resources.WarmUp.start", lambda self: self)
+    warm_up.clear()
+    stand_in_start.clear()
+    yield
+    warm_up.clear()
+    stand_in_start.clear()
+
+
+@pytest.fixture
+def server(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> HTTPServer:
+    """Two priced connections, and one on this machine that costs nobody's money."""
+    httpserver.expect_request(PATH).respond_with_handler(lambda _: paris())
+    monkeypatch.setenv("CROSSROADS_MAX_TOKENS", "3")
+    monkeypatch.setenv("CROSSROADS_SYSTEM_PROMPT", "")
+    for name in ("one", "two", "here"):
+        given = {"BASE_URL": httpserver.url_for("/v1"), "MODEL": f"model-{name}", "API_KEY": KEY, "MAX_RETRIES": "0"}
+        if name == "here":
+            given["ON_THIS_MACHINE"] = "true"
+        else:
+            given |= {"PRICE__INPUT_USD": "1000", "PRICE__OUTPUT_USD": "1000", "PRICE__DATE": "2026-11-01"}
+        for field, value in given.items():
+            monkeypatch.setenv(f"CROSSROADS_CONNECTIONS__{name.upper()}__{field}", value)
+    return httpserver
+
+
+def opened(page: str) -> AppTest:
+    at = AppTest.from_file(str(HOME / "pages" / f"{page}.py"), default_timeout=PATIENCE_S).run()
+    assert not at.exception, at.exception
+    return at
+
+
+def asked_models(server: HTTPServer) -> list[str]:
+    return [request.get_json()["model"] for request, _ in server.log]
+
+
+def test_raising_the_cap_asks_those_that_it_stopped_and_keeps_the_other_answers(
+    server: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CROSSROADS_BUDGET__PER_RUN_USD", "0.01")
+    at = opened("compare")
+    at.session_state["chosen:compare"] = ["paid_api:one", "paid_api:two", "paid_api:here"]
+    at.text_area(key="question:compare").input("Paris?")
+    at.button(key="FormSubmitter:form:compare-Ask").click().run()
+    assert not at.exception
+    assert asked_models(server) == ["model-here"]
+    stops = [text.value for text in at.text if "budget of $0.01 is used up" in text.value]
+    assert len(stops) == 2
+    assert "this question could cost $0.029" in stops[0]
+    form = "cap:compare:paid_api:one"
+    wanted = at.number_input(key=f"{form}:usd")
+    assert (wanted.value, wanted.min) == (0.06, 0.03)
+    at.button(key=f"FormSubmitter:{form}-Raise it and ask again").click().run()
+    assert not at.exception
+    assert sorted(asked_models(server)) == ["model-here", "model-one", "model-two"]
+    assert not [text for text in at.text if "is used up" in text.value]
+    assert at.session_state["setting_overrides"]["budget.per_run_usd"] == "0.06"
+    titles = [element.value for element in at.markdown if element.value.startswith("#### :violet")]
+    assert titles == [f"#### :violet[:material/payments: **Paid API · {name}**]" for name in ("one", "two", "here")]
+    data = load_settings().data
+    assert str(spent_today(data).usd) == "0.03"
+    assert sorted(entry.status for entry in entries(data)) == ["error", "error", "ok", "ok", "ok"]
+
+
+def test_the_page_of_a_connection_goes_on_too(server: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROSSROADS_BUDGET__PER_DAY_USD", "0.02")
+    at = opened("paid_api")
+    at.button_group(key="connection").set_value("one").run()
+    at.text_area(key="question:paid_api:one").input("Paris?")
+    at.button(key="FormSubmitter:form:paid_api:one-Ask").click().run()
+    form = "cap:paid_api:one:paid_api:one"
+    assert at.number_input(key=f"{form}:usd").label == "The day's budget for this browser session (USD)"
+    at.button(key=f"FormSubmitter:{form}-Raise it and ask again").click().run()
+    assert not at.exception
+    assert asked_models(server) == ["model-one"]
+    assert r"Spent today \(UTC\)\: \$0\.015 of \$0\.03" in [caption.value for caption in at.caption]
+    assert not [number for number in at.number_input if number.key.startswith("cap:")]
+
+
+def test_a_price_is_entered_by_hand_and_goes_with_the_address(server: HTTPServer) -> None:
+    at = opened("paid_api")
+    at.button_group(key="connection").set_value("here").run()
+    section = "price:connections.here"
+    unknown = [
+        caption.value for caption in at.caption if caption.value.startswith(r"Price\: no price per token is known")
+    ]
+    assert unknown[0].endswith(r"It computes here, so machine time is charged\.")
+    at.number_input(key=f"{section}:input_usd").set_value(2.5)
+    at.button(key=f"FormSubmitter:{section}-Use this price").click().run()
+    assert [error.value for error in at.error] == ["Out is missing; 0 is a price too."]
+    at.number_input(key=f"{section}:output_usd").set_value(10.0)
+    at.button(key=f"FormSubmitter:{section}-Use this price").click().run()
+    assert not at.exception
+    assert not at.error
+    entered = at.session_state["setting_overrides"]
+    assert [entered[f"connections.here.price.{field}"] for field in ("input_usd", "output_usd")] == ["2.5", "10.0"]
+    assert any(r"2\.5 USD in" in caption.value for caption in at.caption)
+    at.text_input(key="setting:connections.here.base_url").set_value("http://127.0.0.1:9/v1").run()
+    assert not [name for name in at.session_state["setting_overrides"] if ".price." in name]
+    assert any(caption.value.startswith(r"Price\: no price per token is known") for caption in at.caption)
