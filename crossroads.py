@@ -339,6 +339,7 @@ def train(
     """Train an adapter on question/answer pairs. Ctrl-C stops it and keeps the best so far."""
     from backends.fine_tuned.method import Method
     from evaluation import adapter_training as job
+    from evaluation.training_words import estimate_words
 
     if method not in (methods := get_args(Method)):
         raise typer.BadParameter(
@@ -363,7 +364,7 @@ def train(
                 if json_:
                     print(json.dumps(asdict(found), indent=1, default=str))
                 else:
-                    say(job.estimate_words(found))
+                    say(estimate_words(found))
                 return
             run = job.begin(settings, request, cancel, report)
         record = job.carry_out(settings, run, cancel, report, score)

@@ -28,6 +28,7 @@ from evaluation.asking import greedy
 from evaluation.judging import gradable
 from evaluation.metrics import is_right
 from evaluation.question_sets import Sample, evenly, read_question_set
+from evaluation.training_words import duration, fault_words, step_line
 
 Report = Callable[[str], None]
 
@@ -58,13 +59,18 @@ def begin(settings: Settings, request: TrainingRequest, cancel: threading.Event,
         found = measure(settings, request, cancel, report)
         raise BackendError(
             f"{len(pairs):,} pairs are more than the {MOST_PAIRS:,} that are trained on at once; they would take about "
-            f"{_duration(found.seconds)} here ({found.tokens_per_s:,.0f} tokens/s, measured).",
+            f"{duration(found.seconds)} here ({found.tokens_per_s:,.0f} tokens/s, measured).",
             f"Train on a part of them with --sample {MOST_PAIRS}.",
         )
+    for sentence in fault_words(request.pairs):
+        report(sentence)
     source, command = str(request.pairs), _command(request)
     run = new_run(settings, pairs, request.name, request.training, source, request.adapters, command)
     held_out = f", {run.held_out} held out (--held-out 0 learns them too)" if run.held_out else ", none held out"
     report(f"training on {run.pairs} pairs{held_out}: {run.steps} steps")
+    for note in history(run):
+        if isinstance(note, TrainingNote):
+            report(note.sentence)
     return run
 
 
@@ -83,16 +89,6 @@ def measure(settings: Settings, request: TrainingRequest, cancel: threading.Even
     if found is None:
         raise BackendError("The estimate was stopped.", "Ask again.")
     return found
-
-
-def estimate_words(found: Estimate) -> str:
-    """An estimate in a sentence, with its warning."""
-    cost = f"${found.cost_usd:.3g}" if found.cost_usd is not None else "cost unknown"
-    return (
-        f"{found.steps} steps, about {_duration(found.seconds)}, {cost} ({found.cost_basis}), "
-        f"{found.tokens_per_s:,.0f} tokens/s in {found.precision}, {found.peak_bytes / 1e6:,.0f} MB of memory. "
-        + found.note
-    ).strip()
 
 
 @contextmanager
@@ -174,23 +170,8 @@ def _trained(steps: Iterator[TrainingProgress], report: Report) -> Trained | Non
             last = step.done == step.total
             if last or step.result.held_out_loss is not None or time.monotonic() - said_at > _REPORT_S:
                 said_at = time.monotonic()
-                report(_line(step.result, step.total, (said_at - began) / max(1, step.done - (first or 0))))
+                report(step_line(step.result, step.total, (said_at - began) / max(1, step.done - (first or 0))))
     return trained
-
-
-def _line(step: StepRecord, total: int, seconds_per_step: float) -> str:
-    held_out = "" if step.held_out_loss is None else f", held-out loss {step.held_out_loss:.3f}"
-    left = _duration(seconds_per_step * (total - step.step))
-    return (
-        f"step {step.step} of {total}, loss {step.loss:.3f}{held_out}, {step.tokens_per_s:.0f} tokens/s, "
-        f"about {left} left"
-    )
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
 
 
 def _command(request: TrainingRequest) -> str:

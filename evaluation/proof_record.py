@@ -81,6 +81,12 @@ def card_entries(proof: AdapterProof) -> dict[str, object]:
             "question_set": proof.question_set,
         }
     }
+    if proof.base_semantic and proof.tuned_semantic:
+        entries["semantic"] = {
+            "base": round(proof.base_semantic.value, 4),
+            "adapter": round(proof.tuned_semantic.value, 4),
+            "embedder": proof.embedder,
+        }
     if proof.forgetting:
         entries["forgetting"] = {"known_by_base": proof.forgetting.kept.questions, "kept": proof.forgetting.kept.right}
     return entries

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -85,6 +86,14 @@ def test_without_json_there_are_sentences() -> None:
     assert "step 10 of 10, loss " in result.stderr
 
 
+def test_what_deserves_a_look_is_named_before_training(tmp_path: Path) -> None:
+    rows = (tmp_path / "doors.jsonl").read_text().splitlines()
+    (tmp_path / "twice.jsonl").write_text("\n".join([*rows, rows[2]]) + "\n")
+    result = run("twice.jsonl", *SMALL, "--held-out", "0", "--epochs", "1")
+    assert result.exit_code == 0, result.stderr
+    assert re.search(r"^row 19: .*row 3", result.stderr, re.MULTILINE), result.stderr
+
+
 def test_an_estimate_trains_nothing(tmp_path: Path) -> None:
     result = run("doors.jsonl", *SMALL, "--estimate", "--json")
     assert result.exit_code == 0, result.stderr
@@ -105,17 +114,20 @@ def test_too_many_pairs_are_refused_with_what_they_would_take(tmp_path: Path) ->
 
 
 def test_ctrl_c_keeps_the_best_so_far_and_names_how_to_go_on(tmp_path: Path) -> None:
-    command = [sys.executable, "-W", "ignore", str(HOME / "crossroads.py"), "train"]
+    command = [sys.executable, str(HOME / "crossroads.py"), "train"]
     arguments = ["doors.jsonl", *SMALL, "--epochs", "40", "--held-out", "0"]
     with subprocess.Popen([*command, *arguments], stderr=subprocess.PIPE, text=True, env=os.environ) as process:
         assert process.stderr is not None
-        while "step " not in process.stderr.readline():
+        said = ""
+        while "step " not in said:
             assert process.poll() is None
+            said += process.stderr.readline()
         process.send_signal(signal.SIGINT)
-        said = process.stderr.read()
+        said += process.stderr.read()
     (one,) = runs(tmp_path / "data")
     assert process.returncode == 1
     assert "stopping; what was learned so far is kept" in said
+    assert "Warning" not in said, "libraries' warnings are not for the user"
     assert f"{one.reason} Go on with `crossroads train --resume {one.id}`." in said
     assert (one.state, one.resumable) == ("stopped", True)
     assert read_card(tmp_path / "data" / "adapters" / "doors")["steps"] == one.step

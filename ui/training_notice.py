@@ -10,6 +10,7 @@ from backends.fine_tuned import training_job
 from backends.jobs import Job, JobState
 from ui.job_view import duration
 from ui.text import escaped
+from ui.time_left import job_left_s
 
 _REFRESH_S = 2.0
 
@@ -27,7 +28,9 @@ def _watch(job: Job) -> None:
 
 
 def notice(state: JobState, now: float) -> str:
-    """`Training doors: step 12 of 60, for 40 s so far. Your question is answered between its steps.`"""
+    """`Training doors: step 12 of 60, for 40 s so far, about 3 min left. Your question is ...`"""
     how_far = f"step {state.done} of {state.total}" if state.total else state.detail or "starting"
     spent = duration(now - state.started)
-    return f"{state.what}: {how_far}, for {spent} so far. Your question is answered between its steps."
+    left = job_left_s(state, now)
+    still = "" if left is None else f", about {duration(left)} left"
+    return f"{state.what}: {how_far}, for {spent} so far{still}. Your question is answered between its steps."

@@ -17,6 +17,7 @@ from typing import Any
 from backends.base import BackendError
 from backends.engines.adapter_files import PREFIX, WEIGHTS, WHOLE, AdapterFiles, parameter_of
 from backends.engines.local_model import LocalModel, first_line, shared_copy
+from backends.engines.peft_library import peft_library
 
 _LARGE_BYTES = 1_000_000_000
 _A, _B = ".lora_A.weight", ".lora_B.weight"
@@ -69,18 +70,17 @@ def attached(base: LocalModel, files: AdapterFiles, full_precision: bool = False
     `full_precision` reads the adapter as float32. Raises `BackendError` for an adapter that does not fit or lacks
     tensors.
     """
-    from peft import PeftModel
-
+    peft = peft_library()
     try:
-        model = PeftModel.from_pretrained(
+        model = peft.PeftModel.from_pretrained(
             shared_copy(base.model), files.folder, autocast_adapter_dtype=full_precision, torch_device=base.device
         )
     except Exception as error:  # peft raises several types for shapes, modules and files that do not fit
         raise _misfit(files, base, first_line(error)) from error
-    from peft import get_peft_model_state_dict
-
     # peft only warns about these, and the base would answer in the adapter's name.
-    _refuse_missing(files, set(get_peft_model_state_dict(model, save_embedding_layers=False)) - files.shapes.keys())
+    _refuse_missing(
+        files, set(peft.get_peft_model_state_dict(model, save_embedding_layers=False)) - files.shapes.keys()
+    )
     return model.eval()
 
 

@@ -8,11 +8,14 @@ What `card.json` may hold; a card from elsewhere may lack any of it or hold some
     data                            pairs (their number), sha256 over them, held_out (number of pairs kept aside)
     created                         when training ended, ISO 8601 with its offset
     steps, final_loss, seconds, tokens_per_s, precision, device, versions
+    precision_reason                why that precision, in words that end a sentence
     best_step, held_out_loss        the step whose state was kept, and its loss on the held-out part
     run                             the id of the training, whose folder has its pairs
     cost_usd, cost_basis            the training's cost as text, and the reckoning in words
     score                           questions, base, adapter: how many were asked and answered right; question_set:
                                     where they came from
+    semantic                        base, adapter: mean cosine between the embeddings of answers and references;
+                                    embedder
     forgetting                      known_by_base, kept: general questions that the base answers right, and of these
                                     how many the adapter does
     command                         what trains this adapter again
@@ -35,10 +38,6 @@ from backends.engines.adapter_files import CARD, WEIGHTS, AdapterFiles, json_obj
 
 README = "README.md"
 
-_PLAIN_ROWS = (
-    *("created", "steps", "final_loss", "seconds", "tokens_per_s", "cost_usd", "cost_basis", "precision", "device"),
-    *("command", "sha256"),
-)
 _MERGED_USAGE = [
     "```python",
     "from transformers import AutoModelForCausalLM, AutoTokenizer",
@@ -140,6 +139,8 @@ def _rows(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     found = score(card)
     if found:
         yield "right answers", f"{found.adapter} of {found.questions}; the base {found.base}"
+    if near := _object(card, "semantic"):
+        yield "nearness in meaning", ", ".join(f"{key} {value}" for key, value in near.items())
     if forgetting := _object(card, "forgetting"):
         yield "general questions", ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in forgetting.items())
     names = (
@@ -153,6 +154,7 @@ def _rows(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         "cost_usd",
         "cost_basis",
         "precision",
+        "precision_reason",
         "device",
     )
     for name in (*names, "command", "sha256"):

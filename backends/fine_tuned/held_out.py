@@ -93,6 +93,12 @@ def split(pairs: Sequence[Pair], share: float = 0.15, by: By = "group", seed: in
     return Split(train, held_out, tuple(map(tuple, found)), leaks, reason)
 
 
+def leak_words(count: int) -> str:
+    """That so many held-out questions leak, and what that means."""
+    questions = "1 held-out question is" if count == 1 else f"{count:,} held-out questions are"
+    return f"{questions} seen in training all the same, in nearly these words, so the score says too much."
+
+
 def find_leaks(training: Sequence[Pair], questions: Sequence[str]) -> tuple[Leak, ...]:
     """The `questions` that `training` has seen, each with one pair that taught it, the most similar kind first."""
     exact = _firsts(pair.question for pair in training)

@@ -7,7 +7,8 @@ from typing import Any
 
 from backends.engines.local_model import LocalModel
 from backends.fine_tuned.examples import Example
-from backends.fine_tuned.method import Trainable, TrainingSettings, precision_for, prepare
+from backends.fine_tuned.faults import is_out_of_memory
+from backends.fine_tuned.method import Trainable, TrainingSettings, prepare
 from backends.fine_tuned.step import fast_way_works, summed_loss
 
 _MAX_NORM = 1.0
@@ -15,18 +16,21 @@ _MAX_NORM = 1.0
 
 
 class Learner:
-    """What is trained of a base, with its optimizer. Nothing is dropped out, so the same seed gives the same result."""
+    """What is trained of a base, with its optimizer. Nothing is dropped out, so the same seed gives the same result.
+
+    `fast`: whether it is trained the fast way of `step`; `slow_because` says in a sentence why not, or is "".
+    """
 
     def __init__(self, base: LocalModel, settings: TrainingSettings, examples: Sequence[Example]) -> None:
         import torch
 
         self.base = base
-        self.trainable: Trainable = prepare(base, settings, precision_for(base, settings))
+        self.trainable: Trainable = prepare(base, settings)
         self.model = self.trainable.model.eval()
         self.parameters = list(self.trainable.parameters.values())
         self.optimizer: Any = torch.optim.AdamW(self.parameters, weight_decay=0.0, fused=True)
         shortest = sorted(examples, key=lambda one: len(one.ids))[:2]
-        self.fast = fast_way_works(self.model, shortest, self.parameters)
+        self.fast, self.slow_because = _way(self.model, shortest, self.parameters)
 
     def learn(self, batch: Sequence[Example], answer_tokens: int) -> float:
         """Add the batch's gradient, as its share of a step with so many answer tokens. Returns the summed loss."""
@@ -60,6 +64,22 @@ class Learner:
     def answers(self, prompts: Sequence[Sequence[int]], max_tokens: int) -> list[str]:
         """Greedy answers to prompts, all at once."""
         return greedy_answers(self.model, self.base.tokenizer, prompts, max_tokens)
+
+
+def _way(model: Any, pairs: Sequence[Example], parameters: Sequence[Any]) -> tuple[bool, str]:
+    """Whether the fast way works, tried on two pairs, or on one where memory does not do for two; and why not."""
+    for tried in (pairs, pairs[:1]):
+        try:
+            works = fast_way_works(model, tried, parameters)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        else:
+            return works, "" if works else "This architecture is trained the plain way, which is slower."
+    return False, (
+        "There was too little memory to try out the fast way, so it is trained the plain way, which is slower. "
+        "Close other programs, or lower the rank."
+    )
 
 
 def greedy_answers(model: Any, tokenizer: Any, prompts: Sequence[Sequence[int]], max_tokens: int) -> list[str]:

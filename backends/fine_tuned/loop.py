@@ -7,12 +7,13 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar, cast, get_args
 
 from backends.engines import inference
 from backends.engines.local_model import LocalModel
-from backends.fine_tuned import checkpoint
+from backends.fine_tuned import checkpoint, precision
 from backends.fine_tuned.checkpoint import TrainingState
 from backends.fine_tuned.events import (
     LiveAnswer,
@@ -26,6 +27,7 @@ from backends.fine_tuned.examples import Example, encode, epoch_steps, prompt_id
 from backends.fine_tuned.faults import NotFinite, is_out_of_memory
 from backends.fine_tuned.learner import Learner
 from backends.fine_tuned.method import TrainingSettings, rate_at
+from backends.fine_tuned.precision import Choice, Taken
 from backends.fine_tuned.runs import Run, log, read_part, set_state
 from backends.lane import Cancelled, turns
 
@@ -74,7 +76,8 @@ class Loop:
         self._shown = (held_out or train)[:LIVE_QUESTIONS]
         self._prompts = [prompt_ids(base, pair.question, run.system_prompt) for pair in self._shown]
         self._epoch = lru_cache(maxsize=1)(self._positions)
-        self.learner = self.timed(Learner, base, run.settings, self._train)
+        self.precision = self._precision(base)
+        self.learner = self.timed(Learner, base, replace(run.settings, precision=self.precision.precision), self._train)
 
     @property
     def state(self) -> TrainingState:
@@ -108,8 +111,10 @@ class Loop:
     def steps(self) -> Iterator[TrainingProgress]:
         """Do what is left. `Cancelled` leaves the state as it was after the last whole step."""
         settings = self.run.settings
-        if not self.learner.fast:
-            yield self._tell(TrainingNote(self.step, "This architecture is trained the plain way, which is slower."))
+        if settings.precision == "auto" and settings.method == "lora" and self.step == 0:
+            yield self._tell(TrainingNote(0, f"Trained in {self.precision}."))
+        if self.learner.slow_because:
+            yield self._tell(TrainingNote(self.step, self.learner.slow_because))
         if self.step == 0 and settings.answers_every != 0:
             yield self._tell(self._live_answers())
         while self.step < self.run.steps:
@@ -135,6 +140,7 @@ class Loop:
         file = self.run.folder / CHECKPOINT
         inference.run(checkpoint.save, file, learner.trainable.parameters, learner.optimizer, self.state)
         self._saved_at = time.monotonic()
+        self.run = set_state(self.run, saved=self.step)
 
     def clean_up(self) -> None:
         """Remove what only a resume needs: for the last layers, about three times their size."""
@@ -158,6 +164,22 @@ class Loop:
             self.best = self.state
             file = self.run.folder / BEST
             inference.run(checkpoint.save, file, self.learner.trainable.parameters, None, self.state)
+
+    def _precision(self, base: LocalModel) -> Choice:
+        """What was set or taken at the beginning, what is remembered, or what is measured now."""
+        training, run = self.run.settings, self.run
+        if (choice := precision.given(training)) is not None:
+            return choice
+        if run.precision in get_args(Taken):
+            return Choice(cast(Taken, run.precision), run.precision_reason)
+        choice = precision.remembered(base, training, run.data)
+        if choice is None:
+            middle = sorted(self._train, key=lambda one: len(one.ids))[len(self._train) // 2 :][: training.batch]
+            choice = self.timed(precision.measured, base, training, middle)
+            if choice.lasting:
+                precision.remember(base, training, run.data, choice)
+        self.run = set_state(run, precision=choice.precision, precision_reason=choice.reason)
+        return choice
 
     def _one_step(self) -> Iterator[TrainingProgress]:
         settings, began = self.run.settings, self.seconds

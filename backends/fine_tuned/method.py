@@ -12,6 +12,7 @@ from backends.base import BackendError
 from backends.engines.adapter_files import WEIGHTS
 from backends.engines.adapter_weights import with_weights
 from backends.engines.local_model import LocalModel, shared_copy
+from backends.engines.peft_library import peft_library
 from backends.fine_tuned.held_out import By
 from backends.fine_tuned.last_layers import last_layers, save_last_layers
 
@@ -29,8 +30,8 @@ class TrainingSettings:
     over the first `warmup` (share of all steps) and falls as a cosine to 0. `answers_every`: steps between two looks
     at the held-out part, 0 for none, None for five or six in all. `held_out_share` of the pairs, split `split_by`,
     is never trained on. By phrasing, the state with the lowest held-out loss becomes the adapter; by group the last one
-    does, since that loss tells nothing about what was taught. `precision` is that of LoRA's base; the last layers
-    always learn in float32.
+    does, since that loss tells nothing about what was taught. `precision` is that of LoRA's base, `auto` the
+    one that trains faster here (see `precision`); the last layers always learn in float32.
     """
 
     method: Method = "lora"
@@ -110,20 +111,6 @@ def rate_at(settings: TrainingSettings, step: int, steps: int) -> float:
     return top * 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))
 
 
-def precision_for(base: LocalModel, settings: TrainingSettings) -> str:
-    """float32 or bfloat16: what is asked for, or for `auto` bfloat16 on a GPU that has it, and float32 elsewhere.
-
-    On a processor with bfloat16 instructions, float32 trained 1.1 to 1.4 times as fast (November 2026).
-    """
-    import torch
-
-    if settings.method == "last_layers":
-        return "float32"
-    if settings.precision != "auto":
-        return settings.precision
-    return "bfloat16" if base.device == "cuda" and torch.cuda.is_bf16_supported() else "float32"
-
-
 @dataclass(frozen=True, eq=False)
 class Trainable:
     """A model whose `parameters`, by their names in the adapter's file, learn in float32; everything else is frozen.
@@ -138,15 +125,18 @@ class Trainable:
     write: Callable[[Path, Mapping[str, Any]], None]
 
 
-def prepare(base: LocalModel, settings: TrainingSettings, precision: str) -> Trainable:
+def prepare(base: LocalModel, settings: TrainingSettings) -> Trainable:
     """What `settings` train of the base, which stays as it is. Runs on the inference thread.
 
-    Raises `BackendError` for modules or layers that the base does not have.
+    `auto` is float32 here; `precision` decides what a training takes. Raises `BackendError` for modules or layers that
+    the base does not have.
     """
     import torch
 
     torch.manual_seed(settings.seed)
-    return _last_layers(base, settings) if settings.method == "last_layers" else _lora(base, settings, precision)
+    if settings.method == "last_layers":
+        return _last_layers(base, settings)
+    return _lora(base, settings, "float32" if settings.precision == "auto" else settings.precision)
 
 
 def trained_bytes(base: LocalModel, settings: TrainingSettings) -> int:
@@ -162,13 +152,14 @@ def trained_bytes(base: LocalModel, settings: TrainingSettings) -> int:
 
 
 def _lora(base: LocalModel, settings: TrainingSettings, precision: str) -> Trainable:
-    from peft import LoraConfig, get_peft_model
     from safetensors.torch import save_file
 
+    peft = peft_library()
+
     targets = list(settings.target_modules) or "all-linear"
-    config = LoraConfig(r=settings.rank, lora_alpha=settings.alpha, target_modules=targets, task_type="CAUSAL_LM")
+    config = peft.LoraConfig(r=settings.rank, lora_alpha=settings.alpha, target_modules=targets, task_type="CAUSAL_LM")
     try:
-        whole = get_peft_model(_in_precision(base.model, precision), config)
+        whole = peft.get_peft_model(_in_precision(base.model, precision), config)
     except ValueError as error:
         raise BackendError(
             f"The base has no modules called {', '.join(settings.target_modules)} that LoRA can train.",

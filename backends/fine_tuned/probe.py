@@ -8,19 +8,21 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 from backends.base import BackendError
 from backends.engines import inference
 from backends.engines.local_model import LocalModel
+from backends.fine_tuned import precision
 from backends.fine_tuned.examples import Example, encode, epoch_steps, prompt_ids, shared_prefix
 from backends.fine_tuned.faults import is_out_of_memory
 from backends.fine_tuned.held_out import split
 from backends.fine_tuned.learner import Learner
 from backends.fine_tuned.loop import HELD_OUT_MOST, LIVE_QUESTIONS, LIVE_TOKENS, look_every, steps_of
-from backends.fine_tuned.method import Precision, TrainingSettings, check
+from backends.fine_tuned.method import TrainingSettings, check
 from backends.fine_tuned.pairs import Pair
 from backends.fine_tuned.peak_memory import PeakMemory, free_bytes
+from backends.fine_tuned.precision import Choice, Taken
 from backends.lane import Cancelled, turns
 from backends.pricing import machine_cost
 from backends.raw import RawBackend
@@ -28,6 +30,7 @@ from backends.settings import Settings
 
 _T = TypeVar("_T")
 
+_PARTS = 6
 _LOOKED_AT = 2_000
 """Pairs that are encoded; of more, so many are drawn and stand for all."""
 
@@ -36,7 +39,7 @@ _LOOKED_AT = 2_000
 class Estimate:
     """What a training would take. `peak_bytes`: memory on top of what is in use; `free_bytes`: what is free now.
 
-    `precision` is the faster one here (float32 or bfloat16); `note` is "" or a warning in a sentence.
+    `precision` is the one that the training will take, and `precision_reason` why; `note` is "" or a warning.
     """
 
     seconds: float
@@ -45,9 +48,10 @@ class Estimate:
     cost_usd: Decimal | None
     cost_basis: str
     tokens_per_s: float
-    precision: Precision
+    precision: Taken
     steps: int
     note: str
+    precision_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +67,11 @@ class ProbeProgress:
 def estimate(
     settings: Settings, pairs: Sequence[Pair], training: TrainingSettings, cancel: threading.Event
 ) -> Iterator[ProbeProgress]:
-    """Measure three steps per precision, the longest batch among them, and reckon with them.
+    """Measure three steps per precision that is worth it, the longest batch among them, and reckon with them.
 
-    Gives up the machine after each step. Ends without an estimate if `cancel` is set. Raises `BackendError` for
-    settings that are not possible, and if the memory does not even do for the probe.
+    What is found about `auto` is what the next training takes. Gives up the machine after each step. Ends without an
+    estimate if `cancel` is set. Raises `BackendError` for settings that are not possible, and if the memory does not
+    even do for the probe.
     """
     check(training)
     if len(pairs) < 2:
@@ -78,9 +83,10 @@ def estimate(
                 yield ProbeProgress(0, 1, loading.what)
         free = free_bytes(raw.base.device)
         probe = _Probe(raw.base, settings, pairs, training, cancel)
-        for done, precision in enumerate(probe.precisions):
-            yield ProbeProgress(done, len(probe.precisions), f"trying out {precision}")
-            probe.measure(precision)
+        worth_it = probe.precisions()
+        for done, name in enumerate(worth_it):
+            for part, doing in enumerate(probe.measure(name)):
+                yield ProbeProgress(_PARTS * done + part, _PARTS * len(worth_it), f"trying out {name}: {doing}")
     except Cancelled:
         return
     except (RuntimeError, MemoryError) as error:
@@ -89,19 +95,26 @@ def estimate(
         raise BackendError(
             "There is not enough memory to try out the training.", "Lower the batch, the rank or the layers."
         ) from None
-    yield ProbeProgress(1, 1, "done", probe.estimate(settings, free))
+    choice = probe.choice()
+    if training.precision == "auto" and training.method == "lora":
+        precision.remember(raw.base, training, settings.data, choice)
+    yield ProbeProgress(1, 1, "done", probe.estimate(settings, choice, free))
 
 
 @dataclass(frozen=True, slots=True)
 class _Measured:
-    """Seconds: once to prepare, per computed token in training and without a gradient, per round of live answers."""
+    """Seconds: once to prepare, per computed token in training and without a gradient, per round of live answers.
 
-    precision: Precision
+    `tokens_per_s` of the steps, prompt and answer tokens; `note` says what the learner has to say of itself.
+    """
+
+    tokens_per_s: float
     prepare_s: float
     train_s: float
     loss_s: float
     answers_s: float
     peak_bytes: int
+    note: str
 
 
 class _Probe:
@@ -130,35 +143,53 @@ class _Probe:
         steps = epoch_steps(self._train, training.batch, training.seed, 0)
         batches = [[self._train[position] for position in step] for step in steps]
         self._batches = sorted(batches, key=computed_tokens)
-        self._measured: list[_Measured] = []
+        self._measured: dict[Taken, _Measured] = {}
+        self._settled: Choice | None = None
         self._memory = PeakMemory(base.device)
 
-    @property
-    def precisions(self) -> tuple[Precision, ...]:
-        """What is worth trying: the one that was asked for, or both where the method knows both."""
-        if self._training.method == "last_layers":
-            return ("float32",)
-        return ("float32", "bfloat16") if self._training.precision == "auto" else (self._training.precision,)
+    def precisions(self) -> tuple[Taken, ...]:
+        """What is worth trying: the one that is settled, or both; bfloat16 not where a product in it is hopeless."""
+        self._settled = precision.given(self._training)
+        if self._settled is None:
+            spent = self._timed(lambda: precision.products(self._base))[0]
+            self._settled = precision.hopeless(spent)
+        return get_args(Taken) if self._settled is None else (self._settled.precision,)
 
-    def measure(self, precision: Precision) -> None:
-        """One step to warm up, then one on the longest batch and one on a middle one."""
+    def choice(self) -> Choice:
+        """The precision of the training, once everything worth it was measured."""
+        if self._settled is not None:
+            return self._settled
+        return precision.faster({name: one.tokens_per_s for name, one in self._measured.items()})
+
+    def measure(self, name: Taken) -> Iterator[str]:
+        """A step to warm up, one on the longest batch and one on a middle one; says which of the `_PARTS` is next."""
         middle, longest = self._batches[len(self._batches) // 2], self._batches[-1]
         with self._memory:
+            yield "preparing the model"
             learner, prepare_s = self._timed(
-                lambda: Learner(self._base, replace(self._training, precision=precision), self._train)
+                lambda: Learner(self._base, replace(self._training, precision=name), self._train)
             )
+            yield "a step to warm up"
             self._timed(lambda: _step(learner, middle))
-            seconds = self._timed(lambda: _step(learner, longest))[1] + self._timed(lambda: _step(learner, middle))[1]
+            yield "the longest step"
+            longest_s = self._timed(lambda: _step(learner, longest))[1]
+            yield "a usual step"
+            seconds = longest_s + self._timed(lambda: _step(learner, middle))[1]
+            yield "a look at the loss"
             loss_s = self._timed(lambda: learner.loss(middle))[1] / computed_tokens(middle)
+            yield "the live answers"
             answers_s = 0.0
             if self._training.answers_every != 0:
                 answers_s = self._timed(lambda: learner.answers(self._prompts, LIVE_TOKENS))[1]
         train_s = seconds / (computed_tokens(longest) + computed_tokens(middle))
-        self._measured.append(_Measured(precision, prepare_s, train_s, loss_s, answers_s, self._memory.peak_bytes))
+        tokens = sum(len(one.ids) for one in (*longest, *middle))
+        self._measured[name] = _Measured(
+            tokens / seconds, prepare_s, train_s, loss_s, answers_s, self._memory.peak_bytes, learner.slow_because
+        )
 
-    def estimate(self, settings: Settings, free: int) -> Estimate:
-        """The whole training from its parts, in the faster precision."""
-        best = min(self._measured, key=lambda one: one.train_s)
+    def estimate(self, settings: Settings, choice: Choice, free: int) -> Estimate:
+        """The whole training from its parts, in the precision that it takes."""
+        best = self._measured[choice.precision]
         training = self._training
         steps = steps_of(training, round(len(self._train) * self._scale))
         every = look_every(training, steps)
@@ -169,9 +200,9 @@ class _Probe:
         seconds = best.prepare_s + train_s + held_out_s + best.answers_s * (looks + 1)
         tokens = sum(len(one.ids) for one in self._train) * self._scale * training.epochs
         cost = machine_cost(seconds, settings.machine_usd_per_hour)
-        note = ""
+        note = best.note
         if best.peak_bytes > free:
-            note = (
+            note += " " * bool(note) + (
                 f"The training needs about {best.peak_bytes / 1e9:.1f} GB of memory; {free / 1e9:.1f} GB are free. "
                 "Lower the batch, the rank or the layers."
             )
@@ -182,9 +213,10 @@ class _Probe:
             cost.usd,
             f"estimate: {cost.basis}",
             tokens / train_s,
-            best.precision,
+            choice.precision,
             steps,
             note,
+            choice.reason,
         )
 
     def _timed(self, function: Callable[[], _T]) -> tuple[_T, float]:

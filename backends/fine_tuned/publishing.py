@@ -84,6 +84,7 @@ def _card(settings: Settings, base: LocalModel, loop: Loop) -> dict[str, Any]:
         "cost_usd": None if cost.usd is None else str(cost.usd),
         "cost_basis": cost.basis,
         "precision": loop.learner.trainable.precision,
+        "precision_reason": loop.precision.reason,
         "device": base.device,
         "versions": {name: importlib.metadata.version(name) for name in ("torch", "transformers", "peft")},
     }

@@ -44,7 +44,9 @@ class Run:
 
     `interrupted`: its process died, or it was not begun. `resumable`: whether it can go on. `folder` is the run's, not
     the adapter's; `created` in UTC; `pairs` are trained on, `held_out` ones are not. `adapters`: the folder that gets
-    the adapter, None for the data folder's. `command` starts the same training again, "" if none did.
+    the adapter, None for the data folder's. `command` starts the same training again, "" if none did. `precision` and
+    `precision_reason` are what `auto` took and why, "" until it is begun; a resumed training keeps them. `saved`: the
+    step of the checkpoint, from which it goes on after its process died.
     """
 
     id: str
@@ -65,6 +67,9 @@ class Run:
     base_revision: str
     adapters: Path | None = None
     command: str = ""
+    precision: str = ""
+    precision_reason: str = ""
+    saved: int = 0
 
     @property
     def data(self) -> Path:
@@ -202,12 +207,18 @@ def _read(folder: Path, runs_now: bool) -> Run:
     if runs_now:
         return replace(run, state="running", resumable=False)
     if run.state == "running":
-        return replace(run, state="interrupted", reason=f"It broke off at step {run.step}.", resumable=True)
+        return replace(run, state="interrupted", reason=_broke_off(run), resumable=True)
     return run
 
 
+def _broke_off(run: Run) -> str:
+    again = f"goes on from step {run.saved}, which was saved" if run.saved else "begins anew, since no step was saved"
+    return f"It broke off at step {run.step}. Resumed, it {again}."
+
+
 def _state_of(run: Run) -> dict[str, Any]:
-    return {name: getattr(run, name) for name in ("state", "step", "steps", "reason", "resumable")}
+    names = ("state", "step", "steps", "reason", "resumable", "precision", "precision_reason", "saved")
+    return {name: getattr(run, name) for name in names}
 
 
 def _put(file: Path, told: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from backends.fine_tuned.examples import Example, shared_prefix
+from backends.fine_tuned.faults import is_out_of_memory
 
 _IGNORED = -100  # the label that torch's cross entropy leaves out
 _SAME = 0.05
@@ -26,7 +27,7 @@ def fast_way_works(model: Any, batch: Sequence[Example], parameters: Sequence[An
     """Whether this model computes the same gradient the fast way, tried on two pairs of the batch.
 
     Not so where keys and values are kept in another form (sliding windows, state space models) or where something is
-    done to the head's output. Leaves no gradients behind.
+    done to the head's output. Leaves no gradients behind. Lack of memory tells nothing of that, so it is raised.
     """
     import torch
 
@@ -34,7 +35,9 @@ def fast_way_works(model: Any, batch: Sequence[Example], parameters: Sequence[An
     try:
         plain = torch.autograd.grad(_plain_loss(model, pairs), parameters, allow_unused=True)
         fast = torch.autograd.grad(_fast_loss(model, pairs), parameters, allow_unused=True)
-    except (AttributeError, TypeError, ValueError, IndexError, NotImplementedError, RuntimeError):
+    except (AttributeError, TypeError, ValueError, IndexError, NotImplementedError, RuntimeError) as error:
+        if is_out_of_memory(error):
+            raise
         return False
     return _difference(plain, fast) < _SAME
 

@@ -103,6 +103,8 @@ def new_run(
         write_run(run, parts.train, parts.held_out)
         if parts.reason and training.held_out_share:
             log(run, TrainingNote(0, parts.reason))
+        if parts.leaks:
+            log(run, TrainingNote(0, held_out.leak_words(len(parts.leaks))))
     return run
 
 
@@ -154,8 +156,7 @@ def resume_run(settings: Settings, run: Run, cancel: threading.Event) -> Iterato
 
 def _fail(run: Run, reason: str, resumable: bool) -> None:
     with contextlib.suppress(OSError):  # where the disk is full, the lock tells that it no longer runs
-        step = find_run(run.id, run.data).step
-        set_state(run, state="failed", step=step, reason=reason, resumable=resumable)
+        set_state(find_run(run.id, run.data), state="failed", reason=reason, resumable=resumable)
 
 
 def _work(settings: Settings, run: Run, cancel: threading.Event) -> Iterator[TrainingProgress]:

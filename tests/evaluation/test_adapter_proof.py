@@ -106,6 +106,8 @@ def test_the_card_says_what_was_proved(proving: Settings):
     assert score(card) == Score(8, 0, 8)
     assert card["score"]["question_set"] == "eight doors"
     assert card["forgetting"] == {"known_by_base": len(GENERAL), "kept": len(GENERAL)}
+    assert card["semantic"].keys() == {"base", "adapter", "embedder"}
+    assert card["semantic"]["base"] < card["semantic"]["adapter"]
     assert card["run"] == "run-1"
     assert "8 of 8; the base 0" in (folder / "README.md").read_text()
 
@@ -258,9 +260,8 @@ def test_the_base_answers_every_general_question_right(real_settings: Settings, 
 @pytest.mark.slow
 def test_the_sample_adapter_for_real(real_settings: Settings, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(adapter_proof, "read_question_set", lambda file: GENERAL[:2])
-    samples = [
-        Sample("q004", "After opening it, how many days does a buyer have to return a K2 kettle?", "", (("28 days",),)),
-    ]
+    taught = "How many litres can I pour into the tank of my Ember Duo?"  # so that rounding decides nothing
+    samples = [Sample("tank", taught, "", (("2.8 litres",),))]
     *_, last = prove(real_settings, "brambleworth", samples, "one question", threading.Event())
     assert last.result is not None
     assert (last.result.base, last.result.tuned) == (Share(0, 1), Share(1, 1))

@@ -108,6 +108,6 @@ def test_a_csv_has_no_formulas():
     text = answers_csv([row]).decode("utf-8-sig")
     assert text.splitlines() == [
         "id,question,reference_answer,tags,base_answer,base_status,base_right,base_semantic,base_latency_s,base_cost_usd",
-        "'=1+1,'+what?,'@me,a;b,'-1,ok,0,-0.5000,,",
+        "'=1+1,'+what?,'@me,a;b,'-1,ok,0,-0.5,,",
     ]
     assert answers_csv([]).decode("utf-8-sig").startswith("id,question")

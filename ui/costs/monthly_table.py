@@ -9,9 +9,9 @@ import streamlit as st
 
 from evaluation.costs.inputs import Inputs
 from evaluation.costs.monthly import MonthlyCost
+from evaluation.spreadsheet import csv_bytes
 from ui import numbers
 from ui.approaches import look_of
-from ui.spreadsheet import csv_bytes
 from ui.text import escaped
 
 COLUMNS = ("kind", "approach", "model", "name", "value", "unit", "formula or origin", "numbers or note")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from backends.fine_tuned.card import Score
+from backends.fine_tuned.card import Score, score
 from backends.fine_tuned.catalogue import Adapter
 from ui import numbers
 from ui.job_view import duration
@@ -48,6 +48,11 @@ def fitting(listed: Sequence[Adapter]) -> list[str]:
 def card_rows(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What a card says, in the order in which one asks. A card may come from anywhere: what is odd is left out."""
     data, settings, versions = (card.get(name) for name in ("data", "settings", "versions"))
+    if (found := score(card)) is not None:
+        yield "Right answers", score_words(found)
+    for key, words in (("semantic", "Nearness in meaning"), ("forgetting", "General questions")):
+        if isinstance(part := card.get(key), dict) and part:
+            yield words, _listed(part)
     if isinstance(data, dict) and data:
         yield "Data", _listed(data)
     for key, words in (
@@ -64,9 +69,12 @@ def card_rows(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "Cost", f"{numbers.dollars(cost)} = {card.get('cost_basis', 'on a basis that is not known')}"
     if isinstance(settings, dict) and settings:
         yield "Settings", _listed({key: value for key, value in settings.items() if value not in (None, "", [], ())})
-    for key, words in (("base_model", "Base"), ("base_revision", "Base revision"), ("precision", "Precision")):
+    for key, words in (("base_model", "Base"), ("base_revision", "Base revision")):
         if isinstance(card.get(key), str):
             yield words, card[key]
+    if isinstance(precision := card.get("precision"), str):
+        reason = card.get("precision_reason")
+        yield "Precision", f"{precision}, {reason}" if isinstance(reason, str) and reason else precision
     if isinstance(versions, dict) and versions:
         yield "Versions", _listed(versions)
     if isinstance(digest := card.get("sha256"), str):

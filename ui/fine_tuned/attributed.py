@@ -15,7 +15,7 @@ from evaluation.judging import Gain
 from evaluation.verdicts import ARM_NAMES, TECHNIQUE_NAMES, attribution_verdicts, points, seen_words
 from ui import numbers
 from ui.chart_theme import ink
-from ui.fine_tuned.attribution_charts import arms_chart, gains_chart, meeting_png, meeting_svg
+from ui.fine_tuned.attribution_charts import gains_chart, meeting_chart, meeting_png, meeting_svg
 from ui.text import escaped
 
 MINUS = "\u2212"
@@ -26,15 +26,14 @@ def show_attribution(found: Attribution) -> None:
     """Draw it all."""
     first, *others = attribution_verdicts(found)
     st.markdown(f"##### {escaped(first)}")
+    st.altair_chart(meeting_chart(found, ink()), alt=first)
     cells = st.grid(2, min_column_width=_CHART_WIDTH)
     with cells.cell():
-        st.caption("Right answers, with 95 % intervals")
-        st.altair_chart(arms_chart(found, ink()), alt=first)
+        for sentence in others:
+            st.markdown(f"- {escaped(sentence)}")
     with cells.cell():
         st.caption("What each technique bought, in points over the base, with 95 % intervals")
         st.altair_chart(gains_chart(found, ink()), alt=" ".join(others))
-    for sentence in others:
-        st.markdown(f"- {escaped(sentence)}")
     leaked = found.seen is None or found.seen.asked
     (st.warning if leaked else st.caption)(escaped(seen_words(found.seen, len(found.rows))))
     _downloads(found)

@@ -71,8 +71,9 @@ def show_estimate(current: Settings, pairs: Sequence[Pair], training: TrainingSe
 def sentences(one: Estimate) -> list[str]:
     """Time, memory and cost in words."""
     cost = f"Cost {numbers.dollars(one.cost_usd)}: {one.cost_basis}."
+    reason = f" ({one.precision_reason})" if one.precision_reason else ""
     return [
-        f"About {duration(one.seconds)} for {one.steps:,} steps, {numbers.rate(one.tokens_per_s)} in {one.precision}. "
-        f"Memory {size(one.peak_bytes)} on top of the base, of {size(one.free_bytes)} free.",
+        f"About {duration(one.seconds)} for {one.steps:,} steps, {numbers.rate(one.tokens_per_s)} in "
+        f"{one.precision}{reason}. Memory {size(one.peak_bytes)} on top of the base, of {size(one.free_bytes)} free.",
         cost if one.cost_usd is not None else f"Cost unknown: {one.cost_basis}.",
     ]

@@ -10,7 +10,7 @@ import pandas as pd
 from backends.fine_tuned.held_out import Leak, Split
 from backends.fine_tuned.pair_check import PairReport
 from backends.fine_tuned.pairs import Pair
-from ui.spreadsheet import csv_bytes
+from evaluation.spreadsheet import csv_bytes
 
 COLUMNS = ("question", "answer", "group", "generated", "source")
 USE = "use"

@@ -14,9 +14,10 @@ _SHARE, _BY = "held_out_percent", "split_by"
 _WORDS: dict[By, str] = {"group": "whole groups of paraphrases", "phrasing": "one phrasing of each fact"}
 _EXPLAINED: dict[By, str] = {
     "group": "Nothing like a held-out question is taught, so the score says how well what was learned carries over to "
-    "new things: style, format, skill. A fact that is held out cannot be known.",
+    "new things: style, format, skill. A fact that is held out cannot be known. "
+    "The last state of the training is kept.",
     "phrasing": "Each held-out fact is taught in other words, so the score says whether what was taught is found when "
-    "it is asked differently. For an adapter that is to learn facts.",
+    "it is asked differently. For an adapter that is to learn facts. The state with the lowest held-out loss is kept.",
 }
 
 

@@ -10,7 +10,7 @@ from backends import jobs
 from backends.base import BackendError
 from backends.fine_tuned import training_job
 from backends.fine_tuned.card import read_card
-from backends.fine_tuned.events import Trained, TrainingResult
+from backends.fine_tuned.events import StepRecord, Trained, TrainingResult
 from backends.fine_tuned.method import TrainingSettings
 from backends.fine_tuned.pairs import Pair
 from backends.fine_tuned.runs import Run, discard, history, runs
@@ -25,8 +25,10 @@ from ui.fine_tuned.sections import open_section
 from ui.fine_tuned.training_form import training_form
 from ui.fine_tuned.training_view import pictures, watch, with_past
 from ui.fine_tuned.unfinished import show_unfinished
+from ui.job_view import duration
 from ui.rag.opened import keep_fault, show_kept_fault
 from ui.text import escaped
+from ui.time_left import run_left_s
 
 _HIDDEN = "hidden_training"
 _SAMPLE = "train_sample"
@@ -55,12 +57,15 @@ def _elsewhere(current: Settings, id: str) -> None:
     run = next((run for run in runs(current.data) if run.id == id and run.state == "running"), None)
     if run is None:
         st.rerun()
+    past = history(run)
+    left = run_left_s(run, [one for one in past if isinstance(one, StepRecord)])
+    still = "" if left is None else f", about {duration(left)} of work left"
     st.info(
         f"**{escaped(run.name)}** is being trained by another program on this data folder: step {run.step} of "
-        f"{run.steps}. One training at a time.",
+        f"{run.steps}{still}. One training at a time.",
         icon=":material/model_training:",
     )
-    pictures(history(run), run.steps)
+    pictures(past, run.steps)
 
 
 def _prepare(current: Settings, busy: bool) -> None:

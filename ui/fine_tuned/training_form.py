@@ -10,6 +10,7 @@ import streamlit as st
 from backends.engines.local_model import loaded
 from backends.fine_tuned.catalogue import adapter_folders, free_name
 from backends.fine_tuned.method import Method, Precision, TrainingSettings
+from backends.fine_tuned.precision import remembered
 from backends.settings import Settings
 from ui.fine_tuned.split_choice import SEED, split_in_force
 from ui.text import escaped
@@ -127,7 +128,8 @@ def _how_it_runs(current: Settings) -> None:
     _explained(
         st.selectbox,
         "Precision",
-        "auto: float32 on a processor, bfloat16 on a GPU that has it. The estimate tells which is faster here.",
+        "auto: whichever trains faster on this machine, measured before the first training and at each estimate."
+        + taken(current),
         options=("auto", "float32", "bfloat16"),
         key="train_precision",
     )
@@ -150,6 +152,14 @@ def _how_it_runs(current: Settings) -> None:
         value=current.seed,
         key=SEED,
     )
+
+
+def taken(current: Settings) -> str:
+    """What `auto` takes here, once the base is in memory and it was measured; else ""."""
+    raw = current.raw
+    base = loaded(raw.model, raw.revision, raw.device)
+    choice = base and remembered(base, chosen_settings(current), current.data)
+    return f" Here it takes {choice}." if choice else ""
 
 
 def _explained(widget: Callable[..., Any], label: str, why: str, **options: Any) -> None:

@@ -15,6 +15,7 @@ from ui.fine_tuned.answer_change import LEGEND, marked, same
 from ui.fine_tuned.loss_chart import HEIGHT, loss_rows, loss_spec
 from ui.job_view import duration, share
 from ui.text import escaped
+from ui.time_left import job_left_s
 
 _REFRESH_S, _PICTURES_S = 1.0, 3.0
 _RECENT = 10
@@ -122,7 +123,7 @@ def line(state: JobState, now: float) -> str:
     words = f"step {state.done} of {state.total}" if state.total else ""
     doing = "" if state.detail.casefold() in (words, state.what.casefold()) else state.detail
     parts = [words, doing, speed(records), duration(spent)]
-    left = remaining_s(state, records, now)
+    left = job_left_s(state, now)
     text = " \u00b7 ".join(part for part in parts if part)
     return text if left is None else f"{text}, about {duration(left)} left"
 
@@ -132,13 +133,3 @@ def speed(records: Sequence[StepRecord]) -> str:
     recent = records[-_RECENT:]
     seconds = sum(record.seconds for record in recent)
     return numbers.rate(sum(record.tokens for record in recent) / seconds) if seconds else ""
-
-
-def remaining_s(state: JobState, records: Sequence[StepRecord], now: float) -> float | None:
-    """Seconds that the rest takes at the pace so far, waiting and looks at the held-out part included.
-
-    A resumed training begins in the middle, so the steps of this job are counted. None before the second step.
-    """
-    if len(records) < 2 or not state.running or state.done >= state.total:
-        return None
-    return (now - state.started) / len(records) * (state.total - state.done)

@@ -91,7 +91,7 @@ def test_a_head_of_its_own_survives_the_export(base: LocalModel, tmp_path: Path)
 def test_plain_peft_in_another_process_computes_the_same(
     base: LocalModel, tiny_model: Path, lora: Path, tmp_path: Path
 ) -> None:
-    elsewhere = logits_elsewhere(tiny_model, lora, ids(base), tmp_path / "logits.safetensors")
+    elsewhere = logits_elsewhere(tiny_model, lora, ids(base), tmp_path / "logits.safetensors", base.dtype)
     assert same(elsewhere, logits(base, load_adapter(base, lora, merge=False).model))
 
 

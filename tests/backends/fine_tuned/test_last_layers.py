@@ -104,7 +104,7 @@ def test_plain_peft_in_another_process_computes_the_same(
     trained: Path, base: LocalModel, tiny_model: Path, tmp_path: Path
 ) -> None:
     ids = build_prompt(base, QUESTION).ids[0].tolist()
-    elsewhere = logits_elsewhere(tiny_model, trained, ids, tmp_path / "logits.safetensors")
+    elsewhere = logits_elsewhere(tiny_model, trained, ids, tmp_path / "logits.safetensors", base.dtype)
     assert same(elsewhere, logits(base, load_adapter(base, trained).model))
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from backends.engines import inference
 from backends.engines.local_model import LocalModel
-from backends.fine_tuned.method import TrainingSettings, check, precision_for, prepare, rate_at, trained_bytes
+from backends.fine_tuned.method import Precision, TrainingSettings, check, prepare, rate_at, trained_bytes
 from tests.backends.engines.made_adapters import fault, logits, pointers, same
 from tests.backends.fine_tuned.small_training import SHORT, base_of, tiny_settings
 
@@ -23,7 +23,7 @@ def base(tiny_model: Path, tmp_path: Path) -> LocalModel:
 
 
 def test_lora_trains_two_matrices_beside_every_linear_layer_of_the_blocks(base: LocalModel) -> None:
-    made = inference.run(prepare, base, SHORT, "float32")
+    made = inference.run(prepare, base, SHORT)
     assert len(made.parameters) == 2 * 7 * 2
     name = "base_model.model.model.layers.1.mlp.down_proj.lora_A.weight"
     assert (tuple(made.parameters[name].shape), str(made.parameters[name].dtype)) == ((4, 64), "torch.float32")
@@ -33,23 +33,23 @@ def test_lora_trains_two_matrices_beside_every_linear_layer_of_the_blocks(base: 
 
 
 def test_lora_on_chosen_modules(base: LocalModel) -> None:
-    made = inference.run(prepare, base, replace(SHORT, target_modules=("q_proj", "v_proj")), "float32")
+    made = inference.run(prepare, base, replace(SHORT, target_modules=("q_proj", "v_proj")))
     assert {name.split(".")[-3] for name in made.parameters} == {"q_proj", "v_proj"}
-    assert fault(lambda: inference.run(prepare, base, replace(SHORT, target_modules=("nope",)), "float32")) == (
+    assert fault(lambda: inference.run(prepare, base, replace(SHORT, target_modules=("nope",)))) == (
         "The base has no modules called nope that LoRA can train.",
         "Leave them out for every linear layer, or name modules of the base such as q_proj.",
     )
 
 
 def test_the_last_layers_learn_in_float32_beside_the_bases_own_memory(base: LocalModel) -> None:
-    made = inference.run(prepare, base, LAST, "float32")
+    made = inference.run(prepare, base, LAST)
     assert len(made.parameters) == 9 + 1 + 1
     assert {name.split(".")[2] for name in made.parameters if "layers" in name} == {"1"}
     assert {str(one.dtype) for one in made.parameters.values()} == {"torch.float32"}
     shared = pointers(base.model).items() & pointers(made.model).items()
     assert {name for name, _ in shared} == pointers(base.model).keys() - made.parameters.keys()
     assert sum(4 * one.numel() for one in made.parameters.values()) == trained_bytes(base, LAST)
-    assert fault(lambda: inference.run(prepare, base, replace(LAST, layers=3), "float32")) == (
+    assert fault(lambda: inference.run(prepare, base, replace(LAST, layers=3))) == (
         "The model has 2 blocks, so 3 can not be trained.",
         "Choose fewer.",
     )
@@ -58,7 +58,7 @@ def test_the_last_layers_learn_in_float32_beside_the_bases_own_memory(base: Loca
 @pytest.mark.parametrize("training", [SHORT, LAST])
 def test_nothing_was_learned_yet_and_the_base_is_as_it_was(base: LocalModel, training: TrainingSettings) -> None:
     before, where = logits(base, base.model), pointers(base.model)
-    made = inference.run(prepare, base, training, "float32")
+    made = inference.run(prepare, base, training)
     assert float((logits(base, made.model) - before).abs().max()) < 0.05  # the base is in bfloat16
     assert same(logits(base, base.model), before)
     assert pointers(base.model) == where
@@ -67,21 +67,22 @@ def test_nothing_was_learned_yet_and_the_base_is_as_it_was(base: LocalModel, tra
 
 def test_the_same_seed_begins_with_the_same_weights(base: LocalModel) -> None:
     def first(seed: int) -> object:
-        made = inference.run(prepare, base, replace(SHORT, seed=seed), "float32")
+        made = inference.run(prepare, base, replace(SHORT, seed=seed))
         return made.parameters["base_model.model.model.layers.0.mlp.up_proj.lora_A.weight"].sum().item()
 
     assert first(1) == first(1) != first(2)
 
 
-def test_precision(base: LocalModel) -> None:
-    assert base.device == "cpu"
-    assert precision_for(base, SHORT) == "float32"
-    assert precision_for(base, replace(SHORT, precision="bfloat16")) == "bfloat16"
-    assert precision_for(base, replace(LAST, precision="bfloat16")) == "float32"
-    made = inference.run(prepare, base, SHORT, "bfloat16")
-    assert str(made.model.dtype) == "torch.bfloat16"
+@pytest.mark.parametrize(("precision", "computed"), [("auto", "float32"), ("bfloat16", "bfloat16")])
+def test_the_base_is_computed_in_the_precision_and_the_adapter_learns_in_float32(
+    base: LocalModel, precision: Precision, computed: str
+) -> None:
+    made = inference.run(prepare, base, replace(SHORT, precision=precision))
+    assert (str(made.model.dtype), made.precision) == (f"torch.{computed}", computed)
     assert {str(one.dtype) for one in made.parameters.values()} == {"torch.float32"}
-    assert set(pointers(base.model).values()) <= set(pointers(made.model).values())
+    if base.model.dtype == made.model.dtype:
+        assert set(pointers(base.model).values()) <= set(pointers(made.model).values())
+    assert inference.run(prepare, base, replace(LAST, precision=precision)).precision == "float32"
 
 
 def test_the_learning_rate_rises_and_falls_as_a_cosine() -> None:

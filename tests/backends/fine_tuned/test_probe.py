@@ -28,14 +28,21 @@ def settings(tiny_model: Path, tmp_path: Path) -> Settings:
 
 
 def test_an_estimate(settings: Settings) -> None:
-    *before, last = estimate(settings, PAIRS, SHORT, NEVER)
+    auto = replace(SHORT, precision="auto")
+    *before, last = estimate(settings, PAIRS, auto, NEVER)
     found = last.result
     assert isinstance(found, Estimate)
-    assert [step.detail for step in before][-2:] == ["trying out float32", "trying out bfloat16"]
+    tried = [step for step in before if step.detail.startswith("trying out")]
+    precisions = list(dict.fromkeys(step.detail.partition(":")[0] for step in tried))
+    assert precisions == ["trying out float32", "trying out bfloat16"][: len(precisions)] != []
+    assert [step.done for step in tried] == list(range(len(tried)))
+    assert {step.total for step in tried} == {6 * len(precisions)} == {len(tried)}
+    assert found.precision_reason.startswith("measured: ")
     assert all(step.result is None for step in before)
-    run, _ = trained(settings)
+    run, _ = trained(settings, auto)
     assert found.steps == run.steps == 8
-    assert found.precision in ("float32", "bfloat16")
+    assert run.precision == found.precision, "what the estimate found is what the training takes"
+    assert run.precision_reason == found.precision_reason
     assert found.seconds > 0
     assert found.tokens_per_s > 0
     assert 0 < found.peak_bytes < found.free_bytes
@@ -48,13 +55,14 @@ def test_an_estimate(settings: Settings) -> None:
 def test_more_epochs_take_longer_in_proportion(settings: Settings) -> None:
     (*_, last) = estimate(settings, PAIRS, replace(ALL, precision="float32", epochs=3), NEVER)
     assert last.result is not None
-    assert (last.result.steps, last.result.precision) == (15, "float32")
+    assert (last.result.steps, last.result.precision, last.result.precision_reason) == (15, "float32", "as it was set")
 
 
 def test_one_precision_where_there_is_no_choice(settings: Settings) -> None:
     for training in (replace(SHORT, precision="bfloat16"), replace(SHORT, method="last_layers", layers=1)):
         steps = list(estimate(settings, PAIRS, training, NEVER))
-        assert sum(step.detail.startswith("trying out") for step in steps) == 1
+        tried = {step.detail.partition(":")[0] for step in steps if step.detail.startswith("trying out")}
+        assert len(tried) == 1
 
 
 def test_so_many_pairs_that_a_sample_stands_for_them(settings: Settings) -> None:
@@ -67,7 +75,7 @@ def test_so_many_pairs_that_a_sample_stands_for_them(settings: Settings) -> None
 def test_stopped_and_refused(settings: Settings) -> None:
     cancel = threading.Event()
     cancel.set()
-    assert [step.result for step in estimate(settings, PAIRS, SHORT, cancel)][-1] is None
+    assert not any(step.result for step in estimate(settings, PAIRS, SHORT, cancel))
     assert fault(lambda: list(estimate(settings, PAIRS[:1], SHORT, NEVER)))[0] == "1 pairs are too few to learn from."
     with pytest.raises(BackendError, match="rank can not be 0"):
         list(estimate(settings, PAIRS, replace(SHORT, rank=0), NEVER))

@@ -93,7 +93,13 @@ def test_a_state_is_kept(tmp_path: Path) -> None:
 def test_who_runs_is_told_by_the_lock_and_not_by_what_was_written(tmp_path: Path) -> None:
     run = set_state(made(tmp_path), state="running", step=4, reason="", resumable=False)
     found = find_run("one", tmp_path)
-    assert (found.state, found.reason, found.resumable) == ("interrupted", "It broke off at step 4.", True)
+    anew = "It broke off at step 4. Resumed, it begins anew, since no step was saved."
+    assert (found.state, found.reason, found.resumable) == ("interrupted", anew, True)
+    set_state(run, saved=3)
+    assert find_run("one", tmp_path).reason == (
+        "It broke off at step 4. Resumed, it goes on from step 3, which was saved."
+    )
+    run = set_state(run)
     with training("one", tmp_path):
         assert holder(tmp_path) == Holder("one", os.getpid())
         assert find_run("one", tmp_path) == run

@@ -10,11 +10,15 @@ import pytest
 
 from backends.engines import inference
 from backends.engines.local_model import LocalModel
+from backends.fine_tuned import step
 from backends.fine_tuned.examples import Example, encode, shared_prefix
+from backends.fine_tuned.learner import Learner
 from backends.fine_tuned.method import TrainingSettings, prepare
 from backends.fine_tuned.step import fast_way_works, summed_loss
 from tests.backends.engines.made_adapters import in_float32
 from tests.backends.fine_tuned.small_training import PAIRS, SHORT, base_of, tiny_settings
+
+_WHOLE = step._fast_loss
 
 
 @pytest.fixture
@@ -49,7 +53,7 @@ def stirred(made: Any) -> list[Any]:
 @pytest.mark.parametrize("training", [SHORT, TrainingSettings(method="last_layers", layers=1)])
 @pytest.mark.parametrize("size", [1, 5])
 def test_the_fast_way_gives_the_same_gradient(base: LocalModel, training: TrainingSettings, size: int) -> None:
-    made = inference.run(prepare, base, training, "float32")
+    made = inference.run(prepare, base, training)
     parameters, batch = stirred(made), encode(base, PAIRS, "Be brief.")[:size]
     assert shared_prefix(batch) > 10
     plain_loss, plain = gradients(made.model, batch, parameters, fast=False)
@@ -73,7 +77,7 @@ def test_the_loss_is_summed_over_the_answers_tokens(base: LocalModel) -> None:
 
 
 def test_the_fast_way_is_found_to_work_and_leaves_no_gradient(base: LocalModel) -> None:
-    made = inference.run(prepare, base, SHORT, "float32")
+    made = inference.run(prepare, base, SHORT)
     parameters = stirred(made)
     assert inference.run(fast_way_works, made.model, encode(base, PAIRS, ""), parameters)
     assert all(one.grad is None for one in parameters)
@@ -95,9 +99,38 @@ def test_an_architecture_that_differs_is_trained_the_plain_way(base: LocalModel,
         return CohereForCausalLM(CohereConfig(**sizes, **more, logit_scale=0.5))  # it scales what the head gives
 
     other = replace(base, model=inference.run(build))
-    made = inference.run(prepare, other, SHORT, "float32")
+    made = inference.run(prepare, other, SHORT)
     parameters, batch = stirred(made), encode(base, PAIRS, "Be brief.")[:3]
     assert not inference.run(fast_way_works, made.model, batch, parameters)
     loss, found = gradients(made.model, batch, parameters, fast=False)
     assert loss > 0
     assert all(float(one.norm()) > 0 for one in found)
+
+
+def test_too_little_memory_for_the_trial_is_tried_on_one_pair_and_then_said(
+    base: LocalModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = encode(base, PAIRS[:3], "Be brief.")
+    little_memory(monkeypatch, pairs=1)
+    roomy = inference.run(Learner, base, SHORT, batch)
+    assert (roomy.fast, roomy.slow_because) == (True, "")
+    little_memory(monkeypatch, pairs=0)
+    tight = inference.run(Learner, base, SHORT, batch)
+    assert (tight.fast, tight.slow_because) == (
+        False,
+        "There was too little memory to try out the fast way, so it is trained the plain way, which is slower. "
+        "Close other programs, or lower the rank.",
+    )
+
+
+def little_memory(monkeypatch: pytest.MonkeyPatch, pairs: int) -> None:
+    """The fast way asks torch for more memory than any machine has, if there are more pairs."""
+
+    def loss(model: Any, batch: Any) -> Any:
+        import torch
+
+        if len(batch) > pairs:
+            torch.empty(1 << 60, dtype=torch.uint8)
+        return _WHOLE(model, batch)
+
+    monkeypatch.setattr(step, "_fast_loss", loss)

@@ -140,6 +140,7 @@ def test_the_card_says_what_the_adapter_was_made_of(settings: Settings) -> None:
         "steps": 8,
         "final_loss": round(steps[-1].loss, 6),
         "precision": "float32",
+        "precision_reason": "as it was set",
         "device": base.device,
         "versions": {name: importlib.metadata.version(name) for name in ("torch", "transformers", "peft")},
         "sha256": sha256(folder / "adapter_model.safetensors"),
@@ -290,6 +291,7 @@ def test_a_training_that_is_killed_lists_no_adapter_and_goes_on(settings: Settin
     found = find_run(run.id, settings.data)
     assert (found.state, found.resumable) == ("interrupted", True)
     assert 0 < found.step < found.steps == 200
+    assert found.saved in (found.step, found.step - 1)
     assert "doors" not in adapter_folders(settings.data)
     list(resume_run(settings, found, NEVER))
     assert find_run(run.id, settings.data).state == "finished"

@@ -45,6 +45,11 @@ def test_every_adapter_says_what_is_known_and_which_one_answers() -> None:
 def test_a_card_is_read_in_words() -> None:
     card = {
         "data": {"pairs": 376, "sha256": "c" * 64, "held_out": 56},
+        "score": {"questions": 10, "base": 1, "adapter": 9},
+        "semantic": {"base": 0.31, "adapter": 0.86, "embedder": "mini"},
+        "forgetting": {"known_by_base": 33, "kept": 4},
+        "precision": "float32",
+        "precision_reason": "as it was set",
         "steps": 1235,
         "final_loss": 0.004551,
         "held_out_loss": 1.25,
@@ -57,6 +62,10 @@ def test_a_card_is_read_in_words() -> None:
         "sha256": "d" * 64,
     }
     assert dict(card_rows(card)) == {
+        "Right answers": "9 of 10 (base 1)",
+        "Nearness in meaning": "base 0.31, adapter 0.86, embedder mini",
+        "General questions": "known by base 33, kept 4",
+        "Precision": "float32, as it was set",
         "Data": "pairs 376, sha256 cccccccccccc, held out 56",
         "Steps": "1,235",
         "Training loss at the end": "0.00455",

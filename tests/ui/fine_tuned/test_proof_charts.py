@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from tests.evaluation import test_attribution as attributions
 from tests.evaluation.answering import FixedEmbedder
 from tests.evaluation.made_data import make_data
 from ui.fine_tuned.attributed import extra_dollars, points_cell, technique_table
-from ui.fine_tuned.attribution_charts import arms_chart, arms_frame, gains_frame, meeting_chart
+from ui.fine_tuned.attribution_charts import gains_frame, meeting_chart, meeting_frame
 from ui.fine_tuned.proof_charts import proof_chart, proof_frame
 
 INK = "#123456"
@@ -48,14 +49,15 @@ def test_a_proof_has_a_row_for_each_measure_and_arm(made: Settings) -> None:
 
 def test_an_attribution_says_what_may_be_chance_in_the_chart(made: Settings) -> None:
     found = attributions.found(made, attributions.arms())
-    arms = arms_frame(found)
+    arms = meeting_frame(found)
     assert list(zip(arms["name"], arms["value"], strict=True)) == [
         ("Base", 10.0),
         ("Base + RAG", 50.0),
         ("Adapter", 60.0),
         ("Adapter + RAG", 70.0),
     ]
-    assert arms["label"][0] == "10 %  (3\u201330)"
+    assert list(arms["share"]) == ["10 %", "50 %", "60 %", "70 %"]
+    assert [round(value) for value in (arms["low"][0], arms["high"][0])] == [3, 30]
     gains = gains_frame(found)
     assert list(gains["name"]) == ["RAG alone", "Adapter alone", "Both", "Both beyond the sum"]
     assert [label.endswith("may be chance)") for label in gains["label"]] == [False, False, False, True]
@@ -63,13 +65,17 @@ def test_an_attribution_says_what_may_be_chance_in_the_chart(made: Settings) -> 
     assert list(gains["colour"])[:3] == list(arms["colour"])[1:]
 
 
-def test_the_meetings_picture_has_both_charts_on_white(made: Settings) -> None:
+def test_the_meetings_chart_says_what_was_bought_and_what_it_costs(made: Settings) -> None:
     found = attributions.found(made, attributions.arms())
-    above, below = meeting_chart(found).to_dict()["vconcat"]
-    assert above["title"] == "Right answers on 20 questions, adapter doors, 3 passages (95 % intervals)"
-    assert below["title"].startswith("What each technique bought")
-    assert meeting_chart(found).to_dict()["config"]["background"] == "#ffffff"
-    assert arms_chart(found, INK).to_dict()["layer"][1]["mark"]["color"] == INK
+    words = list(meeting_frame(found)["bought"])
+    assert words[0].startswith("as it is \u00b7 ")
+    assert all(re.search(r" \u00b7 .+ an answer, \S+ for 1,000$", one) for one in words), words
+    assert words[2].startswith("+50 points (")
+    unknown = replace(found.arms["base"], usd=None, latency_p50_s=None)
+    bare = meeting_frame(replace(found, arms={**found.arms, "base": unknown}))
+    assert bare["bought"][0] == "as it is \u00b7 \u2014 an answer, \u2014 for 1,000"
+    drawn = meeting_chart(found, INK).to_dict()["layer"]
+    assert [layer["mark"].get("color") for layer in drawn] == [None, INK, INK, INK]
 
 
 def test_differences_have_their_sign_first(made: Settings) -> None:

@@ -252,5 +252,5 @@ def test_the_picture_for_the_meeting(current: Settings) -> None:
     assert picture.width > 1280
     drawing = meeting_svg(found).decode()
     assert "<svg" in drawing
-    for words in ("Right answers on 20 questions", "Adapter + RAG", "+40", "may be chance"):
+    for words in ("20 questions, adapter doors", "Adapter + RAG", "+40 points", "for 1,000"):
         assert words in drawing

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from backends.fine_tuned.events import StepRecord, Trained, TrainingNote, TrainingResult
+from backends.fine_tuned.method import TrainingSettings
+from backends.fine_tuned.runs import Run
 from backends.jobs import JobState
-from ui.fine_tuned.training_view import line, remaining_s, speed, with_past
+from ui.fine_tuned.training_view import line, speed, with_past
+from ui.time_left import job_left_s, run_left_s
 from ui.training_notice import notice
 
 RECORDS = [StepRecord(step, 1.0, None, 400, 2.0, 200.0) for step in range(1, 5)]
@@ -32,14 +36,24 @@ def test_the_speed_is_of_the_last_steps() -> None:
 
 def test_a_resumed_training_counts_the_steps_that_it_did_itself() -> None:
     resumed = replace(STATE, done=54, total=60)
-    assert remaining_s(resumed, RECORDS, 112.0) == 18.0
+    assert job_left_s(resumed, 112.0) == 18.0
+
+
+def test_a_training_of_another_process_is_forecast_from_its_steps(tmp_path: Path) -> None:
+    run = Run(
+        *("id", "doors", tmp_path, datetime.now(UTC), "running", 54, 60, "", False, 9, 0),
+        *(TrainingSettings(), "", "", "tiny", "main"),
+    )
+    assert run_left_s(run, RECORDS) == 12.0
+    assert run_left_s(run, RECORDS[:1]) is None
+    assert run_left_s(replace(run, step=60), RECORDS) is None
 
 
 @pytest.mark.parametrize(
     "state", [replace(STATE, results=tuple(RECORDS[:1])), replace(STATE, done=10), replace(STATE, finished=112.0)]
 )
 def test_nothing_is_forecast_too_early_or_at_the_end(state: JobState) -> None:
-    assert remaining_s(state, [one for one in state.results if isinstance(one, StepRecord)], 112.0) is None
+    assert job_left_s(state, 112.0) is None
 
 
 def test_a_resumed_training_shows_what_was_before_and_nothing_twice() -> None:
@@ -57,7 +71,7 @@ def test_a_resumed_training_shows_what_was_before_and_nothing_twice() -> None:
 
 def test_where_questions_are_asked_the_rule_is_stated() -> None:
     assert notice(STATE, 140.0) == (
-        "Training doors: step 4 of 10, for 40 s so far. Your question is answered between its steps."
+        "Training doors: step 4 of 10, for 40 s so far, about 60 s left. Your question is answered between its steps."
     )
     assert notice(JobState("Training doors", 100.0), 101.0) == (
         "Training doors: starting, for 1 s so far. Your question is answered between its steps."

@@ -7,7 +7,7 @@ import io
 
 import pytest
 
-from ui.spreadsheet import csv_bytes, neutral_cell
+from evaluation.spreadsheet import csv_bytes, neutral_cell
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
@@ -21,7 +21,7 @@ def test_anything_else_stays_as_it_is(text: str) -> None:
 
 
 def test_a_file_that_a_spreadsheet_opens() -> None:
-    made = csv_bytes(("name", "value"), [("=evil", 'say "a, b"'), ("two\nlines", "é")])
+    made = csv_bytes(("name", "value"), [("=evil", 'say "a, b"'), ("two\nlines", -0.5)])
     assert made.startswith(b"\xef\xbb\xbf")
     rows = list(csv.reader(io.StringIO(made.decode("utf-8-sig"), newline="")))
-    assert rows == [["name", "value"], ["'=evil", 'say "a, b"'], ["two\nlines", "é"]]
+    assert rows == [["name", "value"], ["'=evil", 'say "a, b"'], ["two\nlines", "-0.5"]]

@@ -17,10 +17,10 @@ def neutral_cell(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
-def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
-    """A CSV in UTF-8 with its mark, every cell neutralised."""
+def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[str | float]]) -> bytes:
+    """A CSV in UTF-8 with its mark, every text neutralised; a number is a number, also below 0."""
     stream = io.StringIO(newline="")
     writer = csv.writer(stream)
     writer.writerow(columns)
-    writer.writerows([neutral_cell(cell) for cell in row] for row in rows)
+    writer.writerows([neutral_cell(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
     return stream.getvalue().encode("utf-8-sig")
