@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from decimal import Decimal
 
 from backends.base import (
@@ -57,8 +56,7 @@ def measured(
         status = "error"
         error = f"{backend.approach} failed unexpectedly ({type(fault).__name__}). The log has the details; ask again."
     run.ended_at = run.ended_at or time.monotonic()
-    answer = _answer(backend, run, status, error)
-    yield replace(answer, stopped_by=stopped_by) if stopped_by else answer
+    yield _answer(backend, run, status, error, stopped_by)
 
 
 def _work(
@@ -120,9 +118,12 @@ def _verdict(run: Measurement, cancel: threading.Event) -> tuple[Status, str | N
     return "ok", None
 
 
-def _answer(backend: Backend, run: Measurement, status: Status, error: str | None) -> Answer:
+def _answer(
+    backend: Backend, run: Measurement, status: Status, error: str | None, stopped_by: CapReached | None
+) -> Answer:
     timings = run.timings()
     attempts = _attempts(backend, run)
+    cost = _with_failed(_cost(backend, run.usage, timings), attempts[:-1], _unsure(run))
     return Answer(
         approach=backend.approach,
         model=backend.model,
@@ -132,13 +133,23 @@ def _answer(backend: Backend, run: Measurement, status: Status, error: str | Non
         error=error,
         timings=timings,
         usage=run.usage,
-        cost=_with_failed(_cost(backend, run.usage, timings), attempts[:-1]),
+        cost=(_free(run, stopped_by) or cost) if cost.usd is None else cost,
         sources=run.sources,
         notes=tuple(run.notes),
         traces=tuple(run.traces),
         attempts=attempts,
         stand_in=backend.stand_in,
+        stopped_by=stopped_by,
     )
+
+
+def _free(run: Measurement, stopped_by: CapReached | None) -> Cost | None:
+    """No cost, where no request reached a server or each was refused with a status; None where neither is sure."""
+    if stopped_by or (run.attempts and not any(one.end.sent for one in run.attempts)):
+        return Cost(Decimal(0), "nothing was sent, so nothing was charged")
+    if run.attempts and all(one.end.status is not None or not one.end.sent for one in run.attempts):
+        return Cost(Decimal(0), "refused by the server, and what is refused is not charged")
+    return None
 
 
 def _attempts(backend: Backend, run: Measurement) -> tuple[Attempt, ...]:
@@ -153,8 +164,15 @@ def _attempts(backend: Backend, run: Measurement) -> tuple[Attempt, ...]:
     return tuple(made)
 
 
-def _with_failed(cost: Cost, failed: tuple[Attempt, ...]) -> Cost:
+def _unsure(run: Measurement) -> int:
+    """How many attempts before the last one broke off in such a way that they may have been charged all the same."""
+    return sum(one.end.sent and one.end.status is None and one.end.usage is None for one in run.attempts[:-1])
+
+
+def _with_failed(cost: Cost, failed: tuple[Attempt, ...], unsure: int) -> Cost:
     """The cost of the last attempt with that of the ones before it whose tokens were reported."""
+    if unsure and cost.usd is not None:
+        cost = Cost(cost.usd, f"{cost.basis}; {unsure} that broke off before may have been charged as well")
     more = [one.cost for one in failed if one.cost is not None]
     if not more:
         return cost

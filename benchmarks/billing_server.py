@@ -46,6 +46,10 @@ UNREPORTED = ("cut before usage", "malformed", "stall")
 """Faults after which the provider bills what it sent and nobody was told how much that is."""
 
 
+SILENT = (*UNREPORTED, "web page")
+"""Faults after which whoever asked cannot know what was charged."""
+
+
 @dataclass(slots=True)
 class Charged:
     """What one question came to: 10^-12 USD in all, and that part of it whose tokens were reported."""

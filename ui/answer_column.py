@@ -46,6 +46,7 @@ class AnswerColumn:
             self._sources = st.empty()
         self._drawn: Column | None = None
         self._drawn_state = ""
+        self._said: str | None = None
 
     def draw(self, column: Column, marks: frozenset[str] = frozenset(), question: str | None = None) -> None:
         """Show the column as it is now; only what changed is sent to the browser.
@@ -58,8 +59,10 @@ class AnswerColumn:
         if (state := state_line(column)) != self._drawn_state:
             self._state.markdown(state)
             self._drawn_state = state
-        if self._drawn is None or column.text != self._drawn.text:
-            self._text.text(_shown_text(column.text))
+        said = _said(column)
+        if said != self._said:
+            self._text.text(_shown_text(said))
+            self._said = said
         if column.answer is None:
             if self._drawn is None:
                 self._numbers.caption("Latency \u2014 \u00b7 cost \u2014")
@@ -81,6 +84,12 @@ class AnswerColumn:
             self._text.text(_shown_text(cited(answer.text, found)))
         with self._evidence.container():
             show_evidence(answer, found, settings())
+
+
+def _said(column: Column) -> str:
+    """The answer's text; where there is none, why, in its place."""
+    failed = column.answer is not None and not column.text.strip()
+    return (column.answer.error or "") if failed and column.answer else column.text
 
 
 def _shown_text(text: str) -> str:
@@ -129,7 +138,7 @@ def state_line(column: Column) -> str:
 
 def _measurements(answer: Answer, marks: frozenset[str]) -> None:
     timings, usage = answer.timings, answer.usage
-    if answer.error:
+    if answer.error and answer.text.strip():  # without text, it stands in its place
         with st.container(border=True):
             st.text(answer.error)
     left, right = st.columns(2)

@@ -30,10 +30,12 @@ from backends.paid_api import PaidApiBackend
 from backends.settings import load_settings
 from backends.timing import measured
 from evaluation.records import answer_record
-from tests.backends.openai_server import KEY, PATH, SSE_HEAD, RawServer, error, event, paris, text_chunk
+from tests.backends.openai_server import KEY, PATH, SSE_HEAD, STOP, RawServer, error, event, paris, text_chunk
+from tests.backends.openai_server import USAGE as REPORTED
 from tests.backends.played import Clock, PlayedBackend, finished
 
 USAGE = Usage(7, 3, source="server")
+PER_MILLION = {"input_usd": "1", "output_usd": "1", "date": "2026-11-01"}
 
 
 def answer_of(backend: PlayedBackend | PaidApiBackend) -> Answer:
@@ -154,3 +156,19 @@ def test_the_column_knows_until_when_it_waits() -> None:
     assert (column.detail, column.until) == ("429 from the server, attempt 2 of 3", 1234.5)
     going_on = column.after(AttemptStarted())
     assert (going_on.detail, going_on.until) == ("", None)
+
+
+def test_a_connection_that_broke_before_may_have_been_charged_and_the_cost_says_so() -> None:
+    def breaks(server: RawServer, client: socket.socket) -> None:
+        return None
+
+    def answers(server: RawServer, client: socket.socket) -> None:
+        client.sendall(SSE_HEAD + event(text_chunk("Paris")) + event(STOP) + event(REPORTED) + event("[DONE]"))
+
+    price = {f"paid_api.price.{name}": value for name, value in PER_MILLION.items()}
+    with RawServer(breaks, answers).run() as server:
+        backend = PaidApiBackend(load_settings({"paid_api.base_url": server.url, "paid_api.model": "m"} | price))
+        *_, answer = measured(backend, Question("?"), threading.Event())
+    assert isinstance(answer, Answer)
+    assert (answer.status, answer.cost.usd) == ("ok", Decimal("0.000015"))
+    assert answer.cost.basis.endswith("; 1 that broke off before may have been charged as well")

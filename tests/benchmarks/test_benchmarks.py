@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from backends.pricing import possible_tiers, price
 from benchmarks.bench import HOME, Outcome
 from benchmarks.figures import Figure, Goal, number, pairwise, spread
+from benchmarks.paid_load import percentile, worst_rank
+from benchmarks.paid_prices import expected_usd, listed_models, usages
 from benchmarks.report import COLUMNS, row, table, write
 from benchmarks.sse_server import Script, answer, chunked
 
@@ -68,6 +71,25 @@ def test_a_spread_is_median_and_range():
     assert spread((3.0, 1.0, 2.0, 10.0)) == "2.5 (1 – 10)"
     assert spread((2.0,)) == "2"
     assert spread((2.0, -1.0, 4.0), signed=True) == "+2 (-1 – +4)"
+
+
+def test_percentiles_are_values_that_were_measured():
+    assert percentile([3.0, 1.0, 2.0, 10.0], 0.95) == 10.0
+    assert percentile(list(range(1, 101)), 0.95) == 95
+    assert percentile([7.0], 0.5) == 7.0
+
+
+def test_the_worst_rank_is_the_one_that_is_late_in_most_rounds():
+    assert worst_rank([1.0, 5.0, 2.0, 1.0, 6.0, 99.0, 0.0, 4.0, 3.0], callers=3) == 5.0
+
+
+def test_costs_are_what_the_list_says_in_every_tier_and_around_every_length():
+    models = listed_models()
+    assert len({model for model, _ in models}) >= 20
+    model, url = next(found for found in models if found[0] == "gpt-5.4")
+    compared = list(usages(possible_tiers(model, url)))
+    assert {usage.service_tier for usage in compared} > {None, "flex"}
+    assert [usage for usage in compared if price(usage, model, url).usd != expected_usd(usage, model, url)] == []
 
 
 def test_a_row_says_everything():
