@@ -7,7 +7,7 @@ import re
 from backends.questions import visible
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&@])")
-_ADDRESS = re.compile(r"(?<=https:)(?=//)|(?<=http:)(?=//)|(?<=www)(?=\.)|(?<=\w)(?=@\w)", re.IGNORECASE)
+_ADDRESS = re.compile(r"(?<=https:)(?=//)|(?<=http:)(?=//)|(?<=www)(?=\.)|(?<=\w)(?=@[-\w]+\.\w)", re.IGNORECASE)
 _JOINER = "\u2060"
 """Without width. Addresses become links even where every letter of them is escaped, unless something parts them."""
 

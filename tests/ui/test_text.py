@@ -24,7 +24,9 @@ def test_an_address_is_parted_so_that_no_link_comes_of_it(text: str, shown: str)
 
 
 def test_what_is_no_address_stays_as_it_is() -> None:
-    assert escaped("a ratio of 3: 4 // wwwx @ 5") == "a ratio of 3\\: 4 // wwwx \\@ 5"
+    assert escaped("a ratio of 3: 4 // wwwx @ 5, nDCG@10, quick@1") == (
+        "a ratio of 3\\: 4 // wwwx \\@ 5, nDCG\\@10, quick\\@1"
+    )
 
 
 def test_marks_of_markdown_are_escaped_and_lines_kept() -> None:
