@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from backends.base import Answer, BackendError, Event, Loading, Queued
 from backends.questions import encodable, visible
@@ -213,6 +215,7 @@ def index(
 ) -> None:
     """Put documents into the index; unchanged files are skipped."""
     from backends.rag.approach import open_index
+    from backends.rag.documents import left_out
 
     if not paths and (rebuild or not (repair or rechunk)):
         raise typer.BadParameter("Missing argument: files or folders.", param_hint="PATHS")
@@ -226,6 +229,8 @@ def index(
             _report_steps(store.rebuild(never), "vectors")
         if rechunk:
             _report_steps(store.rechunk(*store.chunk_settings(), never), "chunks")
+        if paths and (foreign := left_out(paths)):
+            report(f"Left out, of a type that is not read: {', '.join(foreign)}.")
         files = _add(store.add(paths, never)) if paths else []
         counts = {state: sum(file["state"] == state for file in files) for state in _FILE_STATES}
         result = {"collection": settings.rag.collection, "chunks": store.count(), **counts, "files": files}
@@ -238,18 +243,28 @@ def index(
         raise typer.Exit(1)
 
 
-def _add(steps: Iterable[IndexProgress]) -> list[dict[str, Any]]:
-    """Index files and say so; returns what became of each."""
+def _add(steps: Iterator[IndexProgress]) -> list[dict[str, Any]]:
+    """Index files and say so, under a bar where there is a terminal; returns what became of each."""
+    from rich.progress import BarColumn, Progress, TimeRemainingColumn
+
+    from backends.rag.background import measured
+    from evaluation.index_records import file_line, file_record
+
     files: list[dict[str, Any]] = []
-    said_at = 0.0
-    for step in steps:
-        reason = " ".join(filter(None, (step.cause, step.next_step)))
-        if step.file:
-            files.append({"file": step.file, "state": step.state, "error": reason or None})
-            report(f"{step.files_done}/{step.files_total} {step.file}: {step.state} {reason}".rstrip())
-        elif time.monotonic() - said_at > _REPORT_S:
-            report(f"{step.files_done}/{step.files_total} {step.detail}")
-            said_at = time.monotonic()
+    began = said_at = time.monotonic()
+    columns = ("{task.description}", BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=_progress, transient=True, disable=not _progress.is_terminal) as bar:
+        task = bar.add_task("reading")
+        for step in measured(steps):
+            bar.update(task, completed=step.done, total=step.total, description=escape(visible(step.detail)))
+            now = time.monotonic()
+            if step.result is not None:
+                files.append(file_record(step.result))
+                report(file_line(step.result))
+            elif bar.disable and now - said_at > _REPORT_S:
+                left = (now - began) / step.done * (step.total - step.done) if step.done else None
+                report(step.detail + (f", about {left:.0f} s left" if left is not None else ""))
+                said_at = now
     return files
 
 
@@ -483,6 +498,7 @@ def demo(
         name, _, value = pair.partition("=")
         environment["CROSSROADS_" + name.upper().replace(".", "__")] = value
     command = [sys.executable, "-m", "streamlit", "run", str(home / "streamlit_app.py"), "--server.port", str(port)]
+    command += ["--server.maxUploadSize", str(max(25, math.ceil(settings.rag.max_file_mb)))]
     if headless:
         command += ["--server.headless", "true"]
     try:

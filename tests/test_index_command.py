@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from backends.rag.database import open_database
 from backends.rag.store import close_stores
 from crossroads import app
+from tests.backends.rag.samples import half_scanned
 
 
 @pytest.fixture
@@ -64,10 +65,35 @@ def test_what_became_of_each_file(docs: Path) -> None:
         ("copy.txt", "duplicate", "It has the same content as b.txt."),
         ("empty.txt", "rejected", "The file is empty (0 bytes). Check that it was saved or copied completely."),
     ]
+    (first,) = [file for file in files if file["file"] == "a.md"]
+    assert first == {
+        "file": "a.md",
+        "state": "indexed",
+        "error": None,
+        "pages": None,
+        "characters": 19,
+        "chunks": 1,
+        "language": None,
+        "warnings": [],
+    }
     (docs / "b.txt").write_text("Coffee at eleven.")
     said = run(str(docs), "--collection", "drinks")
     assert said.stdout == "1 indexed, 1 replaced, 1 skipped, 0 duplicate, 1 rejected; 3 chunks in all.\n"
     assert "b.txt: replaced" in said.stderr
+
+
+def test_warnings_and_files_that_are_not_read_are_told(docs: Path) -> None:
+    (docs / "half.pdf").write_bytes(half_scanned({1}, 2))
+    for name in ("old.doc", "picture.png", "other.png", ".hidden.png"):
+        (docs / name).write_bytes(b"x")
+    said = run(str(docs))
+    assert said.exit_code == 0
+    assert "Left out, of a type that is not read: 2 .png, 1 .doc.\n" in said.stderr
+    told = "half.pdf: indexed (2 pages, 8 characters, 1 chunk, language unknown) Page 2 has no text"
+    assert told in said.stderr
+    (half,) = [file for file in indexed(str(docs), "--rebuild")["files"] if file["file"] == "half.pdf"]
+    assert (half["pages"], half["chunks"]) == (2, 1)
+    assert half["warnings"] == ["Page 2 has no text: it was probably scanned."]
 
 
 def test_nothing_but_rejected_files_is_a_failure(docs: Path) -> None:

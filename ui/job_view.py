@@ -14,15 +14,16 @@ _SETTLED_S = 2.0
 """A forecast from less than this would jump."""
 
 
-def job_view(job: Job, key: str, *, done: str = "Done.", cancelled: str = "Cancelled.") -> None:
+def job_view(job: Job, key: str, *, done: str = "Done.", cancelled: str = "Cancelled.", alert: bool = False) -> None:
     """Draw a job. While it runs, bar and numbers keep moving; once it ends, the page is drawn again.
 
-    `done` and `cancelled` are the sentences for how it ended; a fault is shown as it is.
+    `done` and `cancelled` are the sentences for how it ended; a fault is shown as it is. With `alert` the end is told
+    as a warning: it holds something to look at.
     """
     if job.state.running:
         st.fragment(_watch, run_every=_REFRESH_S)(job, key)
     else:
-        _ended(job.state, done, cancelled)
+        _ended(job.state, done, cancelled, alert)
 
 
 def _watch(job: Job, key: str) -> None:
@@ -42,12 +43,14 @@ def _watch(job: Job, key: str) -> None:
             )
 
 
-def _ended(state: JobState, done: str, cancelled: str) -> None:
+def _ended(state: JobState, done: str, cancelled: str, alert: bool) -> None:
     spent = duration((state.finished or state.started) - state.started)
     if state.fault is not None:
         st.error(escaped(f"{state.what}: {state.fault.cause} {state.fault.next_step}"), icon=":material/error:")
     elif state.cancelled:
         st.warning(escaped(f"{state.what}: {cancelled}"), icon=":material/stop_circle:")
+    elif alert:
+        st.warning(escaped(f"{state.what}: {done} It took {spent}."), icon=":material/warning:")
     else:
         st.success(escaped(f"{state.what}: {done} It took {spent}."), icon=":material/check_circle:")
 

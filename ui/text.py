@@ -7,8 +7,11 @@ import re
 from backends.questions import visible
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&@])")
+_ADDRESS = re.compile(r"(?<=https:)(?=//)|(?<=http:)(?=//)|(?<=www)(?=\.)|(?<=\w)(?=@[-\w]+\.\w)", re.IGNORECASE)
+_JOINER = "\u2060"
+"""Without width. Addresses become links even where every letter of them is escaped, unless something parts them."""
 
 
 def escaped(text: str) -> str:
     """`text` so that Markdown shows it letter by letter: no image, link, colour, icon or formula comes of it."""
-    return _MARKDOWN.sub(r"\\\1", visible(text)).replace("\n", "  \n")
+    return _MARKDOWN.sub(r"\\\1", _ADDRESS.sub(_JOINER, visible(text))).replace("\n", "  \n")

@@ -16,7 +16,7 @@ from backends.rag.batches import WINDOW
 from backends.rag.builds import RebuildProgress
 from backends.rag.documents import Source
 from backends.rag.index import Index
-from backends.rag.ingest import IndexProgress
+from backends.rag.index_progress import IndexProgress
 from backends.rag.projection import MapProgress, lay_out
 
 
@@ -129,6 +129,8 @@ def _share_of_window(step: IndexProgress, files: int, chunks: int, waiting: int)
 
 
 def _detail(step: IndexProgress) -> str:
+    if step.state == "rebuilding":
+        return step.cause
     files = f"{step.files_done:,} of {step.files_total:,} files"
     if not step.chunks_known:
         return files

@@ -71,6 +71,12 @@ def outdated(collection: str) -> Health:
     return Health("missing", "The index was made by an earlier version, which this one cannot read.", step)
 
 
+def lost_library(collection: str) -> Health:
+    """There are vectors, but not the library that they belong to."""
+    step = f"Put it back if you have a copy, or index the documents again with {command(collection, 'PATH')}."
+    return Health("missing", "The library of documents, index/library.sqlite in the data folder, is missing.", step)
+
+
 def other_embedder(collection: str, made_with: str, chosen: str) -> Health:
     """The stored vectors do not fit the embedder in force."""
     return Health(
@@ -117,8 +123,7 @@ def _examine(
     library: Library, collection: str, embedder: str, serving: Serving | None, store_of: Callable[[str], Store]
 ) -> Health:
     if serving is None or not library.count():
-        old = not library.database.exists and (library.database.file.parent / "chroma.sqlite3").exists()
-        return outdated(collection) if old else empty(collection)
+        return _nothing(library, collection)
     if serving.embedder != embedder:
         return other_embedder(collection, serving.embedder, embedder)
     store = store_of(serving.store)
@@ -133,6 +138,16 @@ def _examine(
     if missed > (listed > _EXACT):
         raise StoreFault("damaged")
     return Health("ok", f"The collection {collection} has {listed:,} chunks.")
+
+
+def _nothing(library: Library, collection: str) -> Health:
+    """The collection holds nothing, or all of the library is gone."""
+    folder = library.database.file.parent
+    if library.database.exists:
+        return empty(collection)
+    if (folder / "chroma.sqlite3").exists():
+        return outdated(collection)
+    return lost_library(collection) if any(folder.glob("v-*/chroma.sqlite3")) else empty(collection)
 
 
 def _counts(library: Library, serving: Serving, store: Store) -> tuple[int, int]:

@@ -19,7 +19,8 @@ from backends.rag.dense import nearest
 from backends.rag.documents import Page, Source
 from backends.rag.embedder import Embedder
 from backends.rag.health import Health, examine, of_fault, other_embedder
-from backends.rag.ingest import IndexProgress, Ingest
+from backends.rag.index_progress import IndexProgress
+from backends.rag.ingest import Ingest
 from backends.rag.library import CollectionInfo, DocumentInfo, Library, Serving, StoredChunk, collections, no_document
 from backends.rag.lock import writing
 from backends.rag.preview import ChunkPreview, preview

@@ -9,7 +9,7 @@ import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, cast
 
 from backends.base import BackendError
 from backends.lane import Cancelled
@@ -18,57 +18,17 @@ from backends.rag.changes import Entry
 from backends.rag.chunks import Chunk, chunk, embedded_texts
 from backends.rag.documents import Document, Rejected, Source, check_size, find_files, hash_file, read_documents
 from backends.rag.embedder import Embedder
+from backends.rag.index_progress import IndexProgress, IndexState, Understood, understood
 from backends.rag.writer import Writer
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-IndexState = Literal["embedding", "rebuilding", "skipped", "indexed", "replaced", "duplicate", "rejected"]
-
 _SETTLED_NS = 2_000_000_000
 """A file that changed less than this before it was read may change again without a new time of change."""
 
 _NAMESAKE = "Another file of this name was given at the same time.", "Rename one of them."
-
-
-@dataclass(frozen=True, slots=True)
-class IndexProgress:
-    """How far indexing has come, and what became of one file, which is stored now if it is to be.
-
-    `file` is "" between files (`state` "embedding", or "rebuilding" where damaged vectors are mended first).
-    `chunks_done` of the `chunks_known` so far are embedded. `cause` and `next_step` are filled for a rejected file,
-    `cause` also for a duplicate and while rebuilding.
-    """
-
-    files_done: int
-    files_total: int
-    chunks_done: int
-    file: str
-    state: IndexState
-    cause: str = ""
-    next_step: str = ""
-    chunks_known: int = 0
-
-    @property
-    def done(self) -> int:
-        """Files that are finished."""
-        return self.files_done
-
-    @property
-    def total(self) -> int:
-        """Files in all."""
-        return self.files_total
-
-    @property
-    def detail(self) -> str:
-        """What is being done, in words."""
-        return self.file or self.cause or f"{self.chunks_done:,} of {self.chunks_known:,} chunks embedded"
-
-    @property
-    def result(self) -> IndexProgress | None:
-        """What became of a file; None between files."""
-        return self if self.file else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,11 +190,14 @@ class Ingest:
             start += len(one.chunks)
         self._writer.put(entries, turn)
         for one in window:
-            yield self._done(one.document.name, "replaced" if one.document.name in self._stored else "indexed")
+            state: IndexState = "replaced" if one.document.name in self._stored else "indexed"
+            yield self._done(one.document.name, state, read=understood(one.document, one.chunks))
 
-    def _done(self, file: str, state: IndexState, cause: str = "", next_step: str = "") -> IndexProgress:
+    def _done(
+        self, file: str, state: IndexState, cause: str = "", next_step: str = "", read: Understood | None = None
+    ) -> IndexProgress:
         self._files += 1
-        return IndexProgress(self._files, self._total, self._embedded, file, state, cause, next_step, self._known)
+        return IndexProgress(self._files, self._total, self._embedded, file, state, cause, next_step, self._known, read)
 
 
 def _path(source: Source) -> str:

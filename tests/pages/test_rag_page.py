@@ -182,7 +182,12 @@ def test_uploads_end_each_with_a_result_and_a_reason(index: Index, data: Path) -
         ("picture.txt", bytes(range(256)) * 20),
     )
     written(at, data)
-    assert shows(at, "Adding to handbook: 1 added, 1 replaced, 1 there already, 2 not read.")
+    ended = "Adding to handbook\\: 1 added, 1 replaced, 1 there already, 2 not read"
+    assert any(warning.value.startswith(ended) for warning in at.warning)
+    first, second, third = [text for text in seen(at) if text.startswith(":material/warning: **")]
+    assert "not read" in first
+    assert "not read" in second
+    assert "there already" in third
     assert shows(at, "**empty.txt** not read: The file is empty (0 bytes).")
     assert shows(at, "**picture.txt** not read: The file is named as text but holds binary data.")
     assert shows(at, "**copy.md** there already: It has the same content as returns.md.")
@@ -198,6 +203,17 @@ def test_uploads_end_each_with_a_result_and_a_reason(index: Index, data: Path) -
     assert not at.error
     click(at, "hide_job")
     assert len(at.dataframe) == 1
+
+
+def test_files_that_are_not_listed_are_counted_and_warnings_are_in_the_list(index: Index, data: Path) -> None:
+    empty = [(f"empty {number:02}.txt", b"") for number in range(12)]
+    at = upload(opened("Documents"), *empty, ("french.txt", "Le café est fermé le lundi.".encode("latin-1")))
+    written(at, data)
+    assert shows(at, "1 added, 12 not read.")
+    assert sum(": The file is empty (0 bytes)." in text for text in seen(at)) == 10
+    assert shows(at, "and 2 more, see Every file.")
+    remarks = at.dataframe[0].value.set_index("File")["Why, or what to be wary of"]
+    assert remarks["french.txt"] == "The file does not say how its text is encoded: Windows-1252 was guessed."
 
 
 def test_the_table_says_what_was_understood(index: Index) -> None:
@@ -299,6 +315,7 @@ def test_collections_are_created_chosen_and_deleted(index: Index, data: Path) ->
     at.text_input(key="new_collection").input("  My   manuals ")
     click(at, "FormSubmitter:form:new_collection-Create")
     assert at.selectbox(key="collection").value == "My manuals"
+    assert at.session_state["new_collection_open"] is False
     assert shows(at, "My manuals is empty")
     assert "Fill it with the sample documents" not in labels(at)
     upload(at, ("notes.txt", b"The kettle is red."))

@@ -16,6 +16,7 @@ from ui.text import escaped
 
 _CHOICE = "collection"
 _NAME = "new_collection"
+_NEW, _DELETE = "new_collection_open", "delete_collection_open"
 _WIDTH = 260  # pixels
 
 
@@ -77,7 +78,7 @@ def _choose() -> None:
 
 
 def _new() -> None:
-    new = st.popover("New", icon=":material/add:", help="Start another collection.")
+    new = st.popover("New", icon=":material/add:", help="Start another collection.", key=_NEW, on_change="rerun")
     with new.form("form:new_collection", border=False, clear_on_submit=True):
         st.text_input("Name of the new collection", key=_NAME, max_chars=80)
         st.form_submit_button("Create", on_click=_create)
@@ -86,17 +87,20 @@ def _new() -> None:
 def _create() -> None:
     if name := " ".join(unicodedata.normalize("NFC", st.session_state[_NAME]).split()):
         override("rag.collection", name)
+        st.session_state[_NEW] = False
 
 
 def _delete(current: Settings, info: CollectionInfo | None, busy: bool) -> None:
     if info is None:
         return
-    with st.popover("Delete", icon=":material/delete:", disabled=busy, help="Delete the whole collection."):
+    words = "Delete the whole collection."
+    with st.popover("Delete", icon=":material/delete:", disabled=busy, help=words, key=_DELETE, on_change="rerun"):
         st.markdown(f"**{escaped(info.name)}** with {numbers.count(info.documents)} documents? This cannot be undone.")
         st.button("Delete for good", key="drop", type="primary", on_click=_drop, args=(current,))
 
 
 def _drop(current: Settings) -> None:
+    st.session_state[_DELETE] = False  # left open it would offer to delete the next collection
     try:
         opened_index(current).drop()
     except BackendError as fault:

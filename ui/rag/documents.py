@@ -47,7 +47,8 @@ def draw(current: Settings) -> None:
                 _document(current, index, chosen, busy)
         _deleted(index, deleted, busy)
         if info is not None and documents:
-            chunk_settings(current, index, info, chosen or documents[0], busy)
+            example = chosen or max(documents, key=lambda one: one.chunks)
+            chunk_settings(current, index, info, example, busy)
     except BackendError as fault:
         show_fault(fault)
         return

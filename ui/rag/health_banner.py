@@ -15,7 +15,7 @@ from ui.resources import warm_up
 from ui.text import escaped
 
 _WORDS: dict[HealthState, str] = {
-    "missing": "the vectors are missing",
+    "missing": "the index is missing",
     "damaged": "the index is damaged",
     "half_built": "the index is incomplete",
     "other_embedder": "made with another embedder",

@@ -17,7 +17,7 @@ from backends.rag import background
 from backends.rag.documents import Source
 from backends.rag.formats import SUPPORTED
 from backends.rag.index import Index, IndexProgress
-from backends.rag.ingest import IndexState
+from backends.rag.index_progress import IndexState
 from backends.rag.uploads import save_upload
 from backends.settings import Settings
 from ui.job_view import job_view
@@ -41,12 +41,13 @@ _WORDS: dict[IndexState, str] = {
 
 def upload_form(current: Settings, index: Index, busy: bool) -> None:
     """Draw the box to drop files into."""
+    most_mb = max(int(current.rag.max_file_mb), 1)
     with st.form("form:upload", clear_on_submit=True, border=True):
         st.file_uploader(
             "Add documents",
             accept_multiple_files=True,
             key=_FILES,
-            max_upload_size=max(int(current.rag.max_file_mb), 1),
+            max_upload_size=most_mb,
             help="A file of a name that is there already replaces it. Unchanged files cost nothing.",
         )
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -58,7 +59,11 @@ def upload_form(current: Settings, index: Index, busy: bool) -> None:
                 args=(current, index),
                 disabled=busy,
             )
-            st.caption(f"{SUPPORTED}.", width="content")
+            st.caption(
+                f"{SUPPORTED}. A file of more than {most_mb} MB turns red above and is not sent: split it, "
+                "or start the app with a higher rag\\.max\\_file\\_mb.",
+                width="content",
+            )
 
 
 def _add(current: Settings, index: Index) -> None:
@@ -98,16 +103,19 @@ def writing_job(current: Settings) -> Job | None:
 def show_writing_job(job: Job) -> None:
     """Draw the job, and once it has ended what became of each file."""
     results = [result for result in job.state.results if isinstance(result, IndexProgress)]
-    job_view(job, "writing", done=summary(results), cancelled=f"Cancelled. {summary(results)}")
+    refused = any(result.state == "rejected" for result in results)
+    job_view(job, "writing", done=summary(results), cancelled=f"Cancelled. {summary(results)}", alert=refused)
     if job.state.running:
         return
     _look_again(job)
-    odd = [result for result in results if result.cause]
+    odd = sorted((result for result in results if result.cause), key=_urgency)
     for result in odd[:_ODD_SHOWN]:
         st.markdown(
             f":material/warning: **{escaped(result.file)}** {_WORDS[result.state]}: "
             + escaped(f"{result.cause} {result.next_step}".strip())
         )
+    if len(odd) > _ODD_SHOWN:
+        st.caption(f"and {len(odd) - _ODD_SHOWN} more, see Every file.")
     with st.container(horizontal=True, vertical_alignment="center"):
         if results:
             with st.popover("Every file", icon=":material/list:"):
@@ -136,12 +144,21 @@ def summary(results: Sequence[IndexProgress]) -> str:
 
 def outcome(results: Sequence[IndexProgress]) -> pd.DataFrame:
     """One row per file; those that were not read come first."""
-    order = list(_WORDS)
-    ranked = sorted(results, key=lambda result: -order.index(result.state))
+    ranked = sorted(results, key=_urgency)
     return pd.DataFrame(
         {
             "File": [result.file for result in ranked],
             "Result": [_WORDS[result.state] for result in ranked],
-            "Why": [f"{result.cause} {result.next_step}".strip() for result in ranked],
+            "Why, or what to be wary of": [_remark(result) for result in ranked],
         }
     )
+
+
+def _urgency(result: IndexProgress) -> int:
+    """What needs attention comes first."""
+    return -list(_WORDS).index(result.state)
+
+
+def _remark(result: IndexProgress) -> str:
+    warnings = result.understood.warnings if result.understood else ()
+    return " ".join(filter(None, (result.cause, result.next_step, *warnings)))

@@ -149,6 +149,9 @@ def test_files_and_chunks_in_words() -> None:
         "1 of 5 files",
         "1 of 5 files, 1,200 of 2,400 chunks known so far",
     ]
+    assert details(IndexProgress(0, 0, 0, "", "rebuilding", "building the vectors again, 5 of 9 chunks")) == [
+        "building the vectors again, 5 of 9 chunks"
+    ]
     (step,) = measured(iter([progress(1, 5, 3, 3, "a.txt")]))
     assert isinstance(step, IndexingStep)
     assert step.result is not None

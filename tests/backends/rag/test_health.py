@@ -274,3 +274,19 @@ def test_an_index_of_an_earlier_version_is_named_and_replaced(index: Index, fold
     assert set(fill(index, folder).values()) == {"indexed"}
     index.check()
     assert not any(path.exists() for path in (segment, old / "chroma.sqlite3", old / "state.json"))
+
+
+def test_a_library_that_is_gone_is_named_and_indexing_makes_a_new_one(index: Index, folder: Path, data: Path) -> None:
+    fill(index, folder)
+    index._database.close()
+    for path in (data / "index").glob("library.sqlite*"):
+        path.unlink()
+    assert index.health() == Health(
+        "missing",
+        "The library of documents, index/library.sqlite in the data folder, is missing.",
+        "Put it back if you have a copy, or index the documents again with "
+        "`crossroads index PATH --collection 'My händbook / 2025'`.",
+    )
+    assert set(fill(index, folder).values()) == {"indexed"}
+    index.check()
+    assert len(list((data / "index").glob("v-*"))) == 1
