@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from backends.engines.peft_library import peft_library
 from backends.fine_tuned.examples import Example
 from backends.fine_tuned.method import TrainingSettings, rate_at
 
@@ -30,12 +31,14 @@ def train_plainly(
 ) -> Trained:
     """LoRA in float32 with the same rank, rate and schedule as ours. On the inference thread."""
     import torch
-    from peft import LoraConfig, get_peft_model
 
+    peft = peft_library()
     began = time.monotonic()
     torch.manual_seed(settings.seed)
-    lora = LoraConfig(r=settings.rank, lora_alpha=settings.alpha, target_modules="all-linear", task_type="CAUSAL_LM")
-    model: Any = get_peft_model(copy.deepcopy(base).float(), lora)
+    lora = peft.LoraConfig(
+        r=settings.rank, lora_alpha=settings.alpha, target_modules="all-linear", task_type="CAUSAL_LM"
+    )
+    model: Any = peft.get_peft_model(copy.deepcopy(base).float(), lora)
     model.train()
     learning = [one for one in model.parameters() if one.requires_grad]
     optimizer: Any = torch.optim.AdamW(learning, weight_decay=0.0)
