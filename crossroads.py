@@ -106,7 +106,7 @@ def ask(
 ) -> None:
     """Ask a question and compare the answers."""
     import backends
-    from backends import ledger
+    from backends import budget, ledger
     from backends.compare import compare
 
     settings = _settings(set_)
@@ -129,6 +129,8 @@ def ask(
     if unrecorded := ledger.fault(settings.data):
         report(f"{unrecorded.cause} {unrecorded.next_step}")
     ordered = [answers[name] for name in chosen]
+    if any(answer.attempts or answer.stopped_by for answer in ordered):
+        report(budget.today_in_words(settings.data, settings.budget))
     if json_:
         print(json.dumps({"question": text, "answers": [answer_record(answer, text) for answer in ordered]}, indent=1))
     else:

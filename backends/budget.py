@@ -108,6 +108,21 @@ def spent_today(data: Path) -> Spent:
         return _spent(connection, day=_day(datetime.now(UTC)))
 
 
+def today_in_words(data: Path, caps: BudgetSettings) -> str:
+    """What was spent today, of which cap, and what is under way; unknown where the ledger cannot be read."""
+    try:
+        spent = spent_today(data)
+    except BackendError as fault:
+        return f"Spent today: unknown. {fault.cause}"
+    cap = caps.per_day_usd
+    parts = [f"Spent today (UTC): {dollars(spent.usd)}" + (f" of {dollars(cap)}" if cap is not None else "")]
+    if spent.in_flight_usd:
+        parts.append(f"{dollars(spent.in_flight_usd)} set aside for questions under way")
+    if spent.unknown:
+        parts.append(f"{spent.unknown:,} of unknown cost")
+    return " · ".join(parts)
+
+
 def dollars(usd: Decimal) -> str:
     """An amount for a sentence: at least two decimals, as many as it needs up to six, rounded up."""
     exact = usd.quantize(Decimal("0.000001"), ROUND_CEILING).normalize()

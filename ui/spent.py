@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import streamlit as st
 
 from backends import budget
-from backends.base import BackendError
 from backends.connections import name_in
 from backends.engines.remote_connection import is_loopback
 from backends.settings import Settings
@@ -18,20 +17,7 @@ def spent_today(current: Settings, approaches: Sequence[str]) -> None:
     """One line if a paid approach takes part; nothing otherwise."""
     if current.scripted or not any(_can_spend(current, approach) for approach in approaches):
         return
-    try:
-        spent = budget.spent_today(current.data)
-    except BackendError as fault:
-        st.caption(escaped(f"Spent today: unknown. {fault.cause}"), width="content")
-        return
-    cap = current.budget.per_day_usd
-    parts = [
-        f"Spent today (UTC): {budget.dollars(spent.usd)}" + (f" of {budget.dollars(cap)}" if cap is not None else "")
-    ]
-    if spent.in_flight_usd:
-        parts.append(f"{budget.dollars(spent.in_flight_usd)} set aside for questions under way")
-    if spent.unknown:
-        parts.append(f"{spent.unknown:,} of unknown cost")
-    st.caption(escaped(" · ".join(parts)), width="content")
+    st.caption(escaped(budget.today_in_words(current.data, current.budget)), width="content")
 
 
 def _can_spend(current: Settings, approach: str) -> bool:

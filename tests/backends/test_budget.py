@@ -248,3 +248,17 @@ def test_the_meter_counts_each_attempt_once() -> None:
     meter.take(AttemptStarted())
     meter.close()
     assert (meter.usd, meter.state) == (CENT + 1, "at most")
+
+
+def test_what_was_spent_today_in_words(tmp_path: Path) -> None:
+    assert budget.today_in_words(tmp_path, caps()) == "Spent today (UTC): $0.00"
+    settle(tmp_path, spend(tmp_path, caps("1")), CENT, "charged")
+    settle(tmp_path, spend(tmp_path, caps(), None), Decimal(0), "unknown")
+    spend(tmp_path, caps("1"), Decimal("0.25"))
+    assert budget.today_in_words(tmp_path, caps("1")) == (
+        "Spent today (UTC): $0.01 of $1.00 · $0.25 set aside for questions under way · 1 of unknown cost"
+    )
+    ledger_file(tmp_path).write_bytes(b"no ledger")
+    assert budget.today_in_words(tmp_path, caps()).startswith(
+        "Spent today: unknown. The ledger ledger.sqlite is damaged"
+    )
