@@ -15,7 +15,7 @@ from ui.text import escaped
 
 def spent_today(current: Settings, approaches: Sequence[str]) -> None:
     """One line if a paid approach takes part; nothing otherwise."""
-    over_paid = "rag" in approaches and current.rag.generator == "paid_api"
+    over_paid = "rag" in approaches and name_in(current.rag.generator) is not None
     if current.scripted or not (over_paid or any(name_in(approach) is not None for approach in approaches)):
         return
     try:
