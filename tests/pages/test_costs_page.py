@@ -363,7 +363,7 @@ def test_stand_ins_and_the_script_are_shown_apart(data: Path) -> None:
 def test_what_is_asked_in_the_app_is_in_the_ledger() -> None:
     at = run(AppTest.from_file(str(HOME / "streamlit_app.py"), default_timeout=PATIENCE_S))
     at.text_area(key="question:compare").input("hello there")
-    run(at.button(key="FormSubmitter:form:compare-Ask").click())
+    run(at.button(key="ask:compare").click())
     run(at.switch_page("pages/costs.py"))
     turn_to(at, "History")
     assert "$0.000016 for 4 answers." in markdown(at)
@@ -391,7 +391,7 @@ def test_answers_go_on_without_the_ledger_and_that_is_said_once(data: Path) -> N
     ledger_file(data).write_bytes(b"no database at all, but something long enough to be read" * 20)
     at = run(AppTest.from_file(str(HOME / "streamlit_app.py"), default_timeout=PATIENCE_S))
     at.text_area(key="question:compare").input("hello there")
-    run(at.button(key="FormSubmitter:form:compare-Ask").click())
+    run(at.button(key="ask:compare").click())
     assert [element.value for element in at.text if element.value.startswith("raw heard")]
     run(at)
     assert ["is damaged, so answers are not recorded" in warning.value for warning in at.warning] == [True]

@@ -70,7 +70,7 @@ def turn_to(at: AppTest, page: str) -> AppTest:
 
 def ask(at: AppTest, question: str, page: str = "compare") -> AppTest:
     at.text_area(key=f"question:{page}").input(question)
-    at.button(key=f"FormSubmitter:form:{page}-Ask").click()
+    at.button(key=f"ask:{page}").click()
     return run(at)
 
 
