@@ -108,6 +108,7 @@ def ask(
     import backends
     from backends import budget, ledger
     from backends.compare import compare
+    from backends.expected import expected
 
     settings = _settings(set_)
     known = backends.approaches(settings)
@@ -120,8 +121,13 @@ def ask(
     answers: dict[str, Answer] = {}
     with _faults():
         makers = [backends.make(name, settings) for name in chosen]
-        record = ledger.recorder(settings)
-        for name, event in compare(makers, settings.question(text), threading.Event()):
+        asked = settings.question(text)
+        before = {one.approach: expected(one, asked, settings) for one in makers}
+        record = ledger.recorder(settings, before)
+        for name, known_before in before.items():
+            usd = known_before.cost.usd
+            report(f"{name}: expected cost " + (f"${usd:.3g}, " if usd is not None else "") + known_before.error)
+        for name, event in compare(makers, asked, threading.Event()):
             if isinstance(event, Answer):
                 answers[name] = event
                 record(event)

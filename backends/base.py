@@ -72,6 +72,15 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptTokens:
+    """How many tokens a prompt will have. `exact`: counted by the model's own tokenizer; `how` says it in words."""
+
+    tokens: int
+    exact: bool
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
     """A retrieved piece of a document.
 
@@ -316,6 +325,13 @@ class Backend(ABC):
 
     def fits(self, question: Question) -> bool | None:
         """Whether prompt and longest answer fit the model's context window; None if that is not known."""
+        return None
+
+    def prompt_tokens(self, question: Question) -> PromptTokens | None:
+        """How long the prompt will be; None if this approach knows nothing better than its characters.
+
+        Must be cheap and load nothing. Raises `BackendError` for what makes the prompt's length unknown.
+        """
         return None
 
     def load(self, cancel: threading.Event) -> Iterator[Loading]:

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from backends.base import Answer, BackendError, Status
-from backends.ledger_file import ledger_file, opened
+from backends.ledger_file import LedgerDamaged, ledger_file, opened
 from backends.ledger_file import set_aside as _set_aside
 from backends.ledger_writes import write
 from backends.questions import encodable
 from backends.settings import Settings
+
+if TYPE_CHECKING:
+    from backends.expected import Expected
 
 Kind = Literal["real", "stand-in", "scripted"]
 """Who answered: the real thing, a stand-in in place of a paid model, or the script."""
@@ -32,7 +35,10 @@ _faults: dict[Path, BackendError] = {}
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One answer as it was recorded: tokens, seconds, US dollars (None: unknown), and when it ended (UTC)."""
+    """One answer as it was recorded: tokens, seconds, US dollars (None: unknown), and when it ended (UTC).
+
+    `expected_*` is what was expected before it was asked (`backends.expected`), `expected_by` in which way.
+    """
 
     at: datetime
     approach: str
@@ -52,21 +58,35 @@ class Entry:
     cost_usd: Decimal | None
     cost_basis: str
     retries: int | None = None
+    expected_prompt_tokens: int | None = None
+    expected_completion_tokens: int | None = None
+    expected_usd: Decimal | None = None
+    expected_by: str | None = None
+
+    @property
+    def of_expected(self) -> Decimal | None:
+        """What it cost ÷ what was expected beforehand; None where either is unknown or nothing was expected."""
+        return None if self.cost_usd is None or not self.expected_usd else self.cost_usd / self.expected_usd
 
 
 _COLUMNS = tuple(field.name for field in fields(Entry))
+_NUMBERS = tuple(name for name in _COLUMNS if name.endswith(("_s", "_tokens", "retries")))
 _INSERT = f"INSERT INTO answers ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM answers"  # noqa: S608
+_TOLD = "NOT (status = 'truncated' AND coalesce(completion_tokens, 2) <= 1)"
 
 
-def recorder(settings: Settings) -> Callable[[Answer], None]:
-    """What records the answers of one call. A fault never breaks an answer: it is logged and kept for `fault`."""
+def recorder(settings: Settings, expected: Mapping[str, Expected] | None = None) -> Callable[[Answer], None]:
+    """What records the answers of one call, with what was expected of each approach before it was asked.
+
+    A fault never breaks an answer: it is logged and kept for `fault`.
+    """
 
     def record(answer: Answer) -> None:
-        kind: Kind = "scripted" if settings.scripted else "stand-in" if answer.stand_in else "real"
+        kind = kind_of(settings, answer.stand_in)
         key = ledger_file(settings.data)
         try:
-            append(settings.data, answer, kind)
+            append(settings.data, answer, kind, expected=(expected or {}).get(answer.approach))
             _faults.pop(key, None)
         except BackendError as error:
             if key not in _faults:
@@ -79,16 +99,24 @@ def recorder(settings: Settings) -> Callable[[Answer], None]:
     return record
 
 
+def kind_of(settings: Settings, stand_in: bool) -> Kind:
+    """Who answers."""
+    return "scripted" if settings.scripted else "stand-in" if stand_in else "real"
+
+
 def fault(data: Path) -> BackendError | None:
     """Why the last answer of this process was not recorded, or None."""
     return _faults.get(ledger_file(data))
 
 
-def append(data: Path, answer: Answer, kind: Kind, at: datetime | None = None) -> None:
+def append(
+    data: Path, answer: Answer, kind: Kind, at: datetime | None = None, expected: Expected | None = None
+) -> None:
     """Add an answer; `at` is now if left out. Raises `BackendError` if it cannot be written."""
     usage, timings = answer.usage, answer.timings
     counts = (usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens, usage.reasoning_tokens)
     known = (count if count is not None and abs(count) <= _LARGEST else None for count in counts)
+    usd = expected.cost.usd if expected else None
     row = (
         (at or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="milliseconds"),
         *(answer.approach, encodable(answer.model), kind, answer.status),
@@ -98,6 +126,9 @@ def append(data: Path, answer: Answer, kind: Kind, at: datetime | None = None) -
         None if answer.cost.usd is None else f"{answer.cost.usd:f}",
         encodable(answer.cost.basis),
         len(answer.attempts) - 1 if answer.attempts else None,
+        *((expected.prompt_tokens, expected.completion_tokens) if expected else (None, None)),
+        None if usd is None else f"{usd:f}",
+        expected.by if expected else None,
     )
 
     def add(connection: sqlite3.Connection) -> None:
@@ -113,26 +144,31 @@ def entries(data: Path, since: datetime | None = None) -> list[Entry]:
         return []
     start = "" if since is None else since.astimezone(UTC).isoformat(timespec="milliseconds")
     with opened(file, create=False) as connection:
-        return [_entry(row) for row in connection.execute(f"{_SELECT} WHERE at >= ? ORDER BY at, id", (start,))]
+        return [_entry(row, file) for row in connection.execute(f"{_SELECT} WHERE at >= ? ORDER BY at, id", (start,))]
 
 
 def complete_answers(
-    data: Path, approach: str, fitting: Callable[[str], bool] = lambda model: True, limit: int = 1000
+    data: Path,
+    approach: str,
+    fitting: Callable[[str], bool] = lambda model: True,
+    limit: int = 1000,
+    kind: Kind = "real",
 ) -> list[Entry]:
-    """The last `limit` real answers of an approach that came through (`ok`, or cut off at a limit), newest first.
+    """The last `limit` answers of an approach that came through (`ok`, or cut off at a limit), newest first.
+    The test of a connection asks for one token, so what was cut off after one is left out.
 
     Of one model only: of those whose name is `fitting`, the one that answered last. Raises `BackendError`.
     """
     file = ledger_file(data)
     if not file.exists():
         return []
-    where = "WHERE approach = ? AND kind = 'real' AND status IN ('ok', 'truncated')"
+    where = f"WHERE approach = ? AND kind = ? AND status IN ('ok', 'truncated') AND {_TOLD}"
     with opened(file, create=False) as connection:
         newest = f"SELECT model FROM answers {where} GROUP BY model ORDER BY max(id) DESC"  # noqa: S608
-        models = (model for (model,) in connection.execute(newest, (approach,)))
+        models = (model for (model,) in connection.execute(newest, (approach, kind)))
         model = next(filter(fitting, models), None)
         query = f"{_SELECT} {where} AND model = ? ORDER BY id DESC LIMIT ?"
-        return [_entry(row) for row in connection.execute(query, (approach, model, limit))]
+        return [_entry(row, file) for row in connection.execute(query, (approach, kind, model, limit))]
 
 
 def set_aside(data: Path) -> Path | None:
@@ -141,7 +177,23 @@ def set_aside(data: Path) -> Path | None:
     return _set_aside(ledger_file(data))
 
 
-def _entry(row: Any) -> Entry:
+def _entry(row: Any, file: Path) -> Entry:
+    """A row as it was recorded. Raises `LedgerDamaged` for what no recorder writes."""
     found = dict(zip(_COLUMNS, row, strict=True))
-    cost = None if found["cost_usd"] is None else Decimal(found["cost_usd"])
-    return Entry(**(found | {"at": datetime.fromisoformat(found["at"]), "cost_usd": cost}))
+    try:
+        at = datetime.fromisoformat(found["at"])
+        usd = {name: _usd(found[name]) for name in ("cost_usd", "expected_usd")}
+        counts = (found[name] for name in _NUMBERS)
+        sound = at.tzinfo is not None and all(one is None or isinstance(one, int | float) for one in counts)
+    except (ValueError, TypeError, InvalidOperation):
+        sound = False
+    if not sound:
+        raise LedgerDamaged(file)
+    return Entry(**(found | {"at": at} | usd))
+
+
+def _usd(text: str | None) -> Decimal | None:
+    amount = None if text is None else Decimal(text)
+    if amount is not None and not amount.is_finite():
+        raise ValueError("no amount")
+    return amount

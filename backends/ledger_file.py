@@ -11,11 +11,11 @@ from pathlib import Path
 
 from backends.base import BackendError
 
-VERSION = 1
-"""Of the table, kept in the file as `user_version`."""
+VERSION = 2
+"""Of the tables, kept in the file as `user_version`."""
 
 _PATIENCE_S = 5
-_TABLE = """
+_FIRST = """
 CREATE TABLE answers (
     id INTEGER PRIMARY KEY,
     at TEXT NOT NULL,           -- when it ended: UTC, ISO 8601
@@ -48,6 +48,25 @@ CREATE INDEX charges_reserved ON charges (state) WHERE state = 'reserved';
 CREATE TRIGGER answers_stay BEFORE DELETE ON answers BEGIN SELECT raise(ABORT, 'rows are only added'); END;
 CREATE TRIGGER answers_keep BEFORE UPDATE ON answers BEGIN SELECT raise(ABORT, 'rows are only added'); END;
 """
+_EXPECTED = (  # what was expected before the question was asked; a Decimal, and in which way it was reckoned
+    "ALTER TABLE answers ADD COLUMN expected_prompt_tokens INTEGER",
+    "ALTER TABLE answers ADD COLUMN expected_completion_tokens INTEGER",
+    "ALTER TABLE answers ADD COLUMN expected_usd TEXT",
+    "ALTER TABLE answers ADD COLUMN expected_by TEXT",
+)
+_MIGRATIONS = {1: _EXPECTED}
+"""What brings a file of that version to the next one."""
+
+
+class LedgerNewer(BackendError):
+    """The file was written by a newer version of this program: it is whole, and is left alone."""
+
+    def __init__(self, file: Path, version: int) -> None:
+        super().__init__(
+            f"The ledger {file.name} was written by a newer version of Crossroads (its format is {version}, this "
+            f"version knows {VERSION}), so answers are not recorded.",
+            "Update Crossroads, or choose another data folder.",
+        )
 
 
 class LedgerDamaged(BackendError):
@@ -77,8 +96,7 @@ def opened(file: Path, *, create: bool) -> Iterator[sqlite3.Connection]:
                 connection.execute(f"PRAGMA busy_timeout = {_PATIENCE_S * 1000}")
                 connection.execute("PRAGMA foreign_keys = ON")
                 connection.execute("PRAGMA synchronous = FULL")
-                if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
-                    raise LedgerDamaged(file)
+                _bring_up_to_date(connection, file)
                 connection.execute("BEGIN IMMEDIATE" if create else "BEGIN")
                 yield connection
                 connection.execute("COMMIT")
@@ -107,12 +125,30 @@ def _turn(file: Path) -> Iterator[None]:
         lock.release()
 
 
+def _bring_up_to_date(connection: sqlite3.Connection, file: Path) -> None:
+    """An older file gets what was added since, in one transaction; no row changes. Raises `BackendError`."""
+    found = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if found > VERSION:
+        raise LedgerNewer(file, found)
+    if found == VERSION:
+        return
+    if found not in _MIGRATIONS:
+        raise LedgerDamaged(file)
+    connection.execute("BEGIN IMMEDIATE")
+    for version in range(found, VERSION):
+        for statement in _MIGRATIONS[version]:
+            connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute("COMMIT")
+
+
 def _create(file: Path) -> None:
     """Made under another name, so that nobody ever sees a part of it."""
     draft = file.with_suffix(".new")
     draft.unlink(missing_ok=True)
     with contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as connection:
-        connection.executescript(f"{_TABLE} PRAGMA user_version = {VERSION}; PRAGMA journal_mode = WAL;")
+        connection.executescript(f"{_FIRST} PRAGMA user_version = 1; PRAGMA journal_mode = WAL;")
+        _bring_up_to_date(connection, file)
     os.replace(draft, file)
 
 

@@ -8,12 +8,23 @@ from dataclasses import replace
 from decimal import Decimal
 
 from backends import connections
-from backends.base import Backend, BackendError, BackendEvent, Cost, Loading, Question, Timings, Usage
+from backends.base import (
+    Backend,
+    BackendError,
+    BackendEvent,
+    Cost,
+    Loading,
+    PromptTokens,
+    Question,
+    Timings,
+    Usage,
+)
 from backends.connections import DEFAULT, same
 from backends.engines.openai_compatible import Connection, OpenAICompatibleEngine
 from backends.lane import THIS_MACHINE
 from backends.meter import Meter, most_prompt_tokens, within_budget, worst_case
 from backends.pricing import estimate, machine_cost, manual_price, manual_rates, possible_tiers, price, rates
+from backends.prompt_length import counted
 from backends.settings import DEFAULT_MODEL, OPENAI_URL, Settings
 from backends.stand_in import StandIn
 
@@ -112,6 +123,10 @@ class PaidApiBackend(Backend):
         if cost.usd is None and self.lane:
             return machine_cost(timings.latency_s, rate)
         return cost
+
+    def prompt_tokens(self, question: Question) -> PromptTokens | None:
+        """By the model's own tokenizer where its weights are in memory here too; None otherwise."""
+        return counted(self.chosen.model, question)
 
     def estimate(self, question: Question) -> Cost:
         """What `question` would cost at the paid model's price, whoever answers it now."""

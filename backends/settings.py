@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from backends import connections
@@ -95,11 +95,18 @@ class RagSettings(_Section):
         default=0.35, ge=-1, le=1, description="cosine similarity that the best passage must reach, or nothing counts"
     )
     embedder: str = DEFAULT_EMBEDDER
-    generator: Literal["raw", "fine_tuned", "paid_api"] = "raw"
+    generator: str = Field(default="raw", description="who writes: raw, fine_tuned, paid_api or paid_api:NAME")
     chunk_tokens: int = Field(default=128, ge=32, le=2000)
     overlap_tokens: int = Field(default=32, ge=0, le=500)
     max_file_mb: float = Field(default=25, gt=0)
     chroma_url: str | None = None
+
+    @field_validator("generator")
+    @classmethod
+    def _a_writer(cls, value: str) -> str:
+        if value not in ("raw", "fine_tuned") and connections.name_in(value) is None:
+            raise ValueError("it is raw, fine_tuned, paid_api, or paid_api:NAME of a connection")
+        return value
 
 
 class Settings(BaseSettings):
@@ -153,6 +160,8 @@ def load_settings(overrides: Mapping[str, object] | None = None) -> Settings:
         raise BackendError(f"The environment or .env is not usable: {error}.", "Give it as NAME__KEY=VALUE.") from None
     for name in settings.connections:
         connections.check_name(name)
+    if writer := connections.name_in(settings.rag.generator):
+        connections.of(settings, writer)
     return _unbind_keys(settings, overrides or {})
 
 

@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from ui.approaches import look_of
+from ui.expected_cost import expected_cost
 from ui.resources import ask, live, settings
 from ui.spent import spent_today
 from ui.training_notice import training_notice
@@ -45,6 +46,7 @@ def _stop(page: str) -> None:
 def ask_box(page: str, approaches: Sequence[str], *, choose: bool = False) -> Callable[[], None]:
     """Draw the box. Asking happens in callbacks, so a click in mid-stream never asks twice.
 
+    It is no form, so that what is typed is known when the box is left, and its expected cost shows before it is asked.
     Call what is returned once answers are there: it draws what was spent today anew.
     """
 
@@ -53,18 +55,19 @@ def ask_box(page: str, approaches: Sequence[str], *, choose: bool = False) -> Ca
             spent_today(settings(), _chosen(page, approaches))
 
     training_notice()
-    with st.form(f"form:{page}", border=True):
-        st.text_area(
+    with st.container(border=True):
+        typed = st.text_area(
             "Your question", height=80, key=f"question:{page}", placeholder="Ask something, or click a sample below."
         )
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.form_submit_button(
+            st.button(
                 "Ask",
+                key=f"ask:{page}",
                 type="primary",
                 icon=":material/send:",
                 on_click=_ask_typed,
                 args=(page, approaches),
-                help="Ctrl+Enter in the box does the same.",
+                shortcut="Ctrl+Enter",
             )
             if choose:
                 st.pills(
@@ -77,6 +80,7 @@ def ask_box(page: str, approaches: Sequence[str], *, choose: bool = False) -> Ca
                     label_visibility="collapsed",
                 )
             spent = st.empty()
+        expected_cost(_chosen(page, approaches), typed or "")
     st.pills(
         "Or click a sample question",
         SAMPLES,

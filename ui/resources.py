@@ -11,6 +11,7 @@ import streamlit as st
 import backends
 from backends import stand_in
 from backends.base import Answer, Backend, BackendError
+from backends.expected import Expected, expected
 from backends.ledger import recorder
 from backends.live import LiveComparison
 from backends.settings import Settings, load_settings
@@ -76,7 +77,15 @@ def live(page: str) -> LiveComparison | None:
 def ask(page: str, approaches: Sequence[str], text: str) -> None:
     """Start a comparison for `page`; one that is still running there is stopped."""
     current = settings()
-    ask_backends(page, [backends.make(approach, current) for approach in approaches], text, recorder(current))
+    made = [backends.make(approach, current) for approach in approaches]
+    ask_backends(page, made, text, recorder(current, expectations(made, text)))
+
+
+def expectations(made: Sequence[Backend], text: str) -> dict[str, Expected]:
+    """What a question is expected to cost, by approach, before it is asked."""
+    current = settings()
+    question = current.question(text)
+    return {backend.approach: expected(backend, question, current) for backend in made}
 
 
 def resume(page: str, approaches: Sequence[str]) -> None:

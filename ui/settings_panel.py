@@ -6,7 +6,9 @@ from typing import Any
 
 import streamlit as st
 
+from backends.connections import DEFAULT, approach_of
 from backends.settings import Settings
+from ui.approaches import look_of
 from ui.resources import override, overrides
 
 SEARCH_MODES = {
@@ -152,8 +154,15 @@ def rag(current: Settings) -> None:
         help="Cosine similarity that the best passage must reach. If none does, the documents do not say.",
         **bound("rag.min_score"),
     )
-    writers = ("raw", "fine_tuned", "paid_api")
-    st.selectbox("Written by", writers, writers.index(current.rag.generator), **bound("rag.generator"))
+    writers = ["raw", "fine_tuned", *map(approach_of, (DEFAULT, *sorted(current.connections)))]
+    st.selectbox(
+        "Written by",
+        writers,
+        writers.index(current.rag.generator),
+        format_func=lambda writer: look_of(writer).name,
+        help="A paid model gets your question and the passages that were found, over the network.",
+        **bound("rag.generator"),
+    )
 
 
 def reranker(current: Settings) -> None:

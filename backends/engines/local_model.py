@@ -67,6 +67,13 @@ def loaded(model_id: str, revision: str | None, device: str) -> LocalModel | Non
     return _models.get((model_id, revision, device))
 
 
+def in_memory(name: str) -> LocalModel | None:
+    """A model that is in memory, by its id or by the folder of its weights, on whichever device."""
+    return next(
+        (one for one in list(_models.values()) if name in (one.weights.model_id, str(one.weights.folder))), None
+    )
+
+
 def load_model(model_id: str, revision: str | None, device: str, data: Path) -> Iterator[Loading]:
     """Bring a model into memory, saying what takes time; nothing to say if it is there.
 

@@ -52,6 +52,11 @@ def fits(base: LocalModel, question: Question) -> bool | None:
     return _within(base, _prompt(base, question), question) if base.context_tokens else None
 
 
+def prompt_tokens(base: LocalModel, question: Question) -> int:
+    """How many tokens the prompt has, by exact count."""
+    return _prompt(base, question).tokens
+
+
 def _within(base: LocalModel, prompt: Prompt, question: Question) -> bool:
     return not base.context_tokens or prompt.tokens + question.max_tokens <= base.context_tokens
 

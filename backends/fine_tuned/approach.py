@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from backends.base import Backend, BackendEvent, Cost, Loading, Note, Question, Timings, Trace, Usage
+from backends.base import Backend, BackendError, BackendEvent, Cost, Loading, Note, Question, Timings, Trace, Usage
 from backends.engines import transformers as engine
 from backends.engines.adapter_view import SWITCH_S, AdapterView, is_ready, load_adapter
-from backends.fine_tuned.card import training_seconds
+from backends.fine_tuned.card import read_card, training_seconds
 from backends.fine_tuned.catalogue import adapter_folder
 from backends.lane import THIS_MACHINE
 from backends.pricing import machine_cost
@@ -59,7 +59,14 @@ class FineTunedBackend(Backend):
         yield from engine.generate(self._raw.base, view.model, question, cancel)
 
     def cost(self, usage: Usage, timings: Timings) -> Cost:
-        return answer_cost(timings, self.settings, self._view.card if self._view else {})
+        return answer_cost(timings, self.settings, self._view.card if self._view else self._card())
+
+    def _card(self) -> Mapping[str, Any]:
+        """The card of an adapter that is not loaded yet; empty if there is no such adapter."""
+        try:
+            return read_card(adapter_folder(self.settings.fine_tuned.adapter, self.settings.data))
+        except BackendError:
+            return {}
 
 
 def answer_cost(timings: Timings, settings: Settings, card: Mapping[str, Any]) -> Cost:

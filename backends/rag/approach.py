@@ -18,6 +18,7 @@ from backends.base import (
     Loading,
     Note,
     Passage,
+    PromptTokens,
     Question,
     Retrieved,
     TextDelta,
@@ -25,10 +26,13 @@ from backends.base import (
     Trace,
     Usage,
 )
+from backends.connections import name_in
 from backends.lane import THIS_MACHINE
+from backends.prompt_length import guessed
 from backends.rag.embedder import INT8_WITHOUT_LOSS, Embedder
 from backends.rag.index import Index
 from backends.rag.prompt import REFUSAL, Fitted, build_prompt, fit
+from backends.rag.typical import typical_passages
 from backends.settings import RagSettings, Settings
 from backends.weights import resolve
 
@@ -90,7 +94,9 @@ class RagBackend(Backend):
 
     @property
     def model(self) -> str:
-        return f"{self._generator.model} + {self.settings.rag.collection} searched with {self.settings.rag.embedder}"
+        name = name_in(self._generator.approach)
+        writer = f"{self._generator.model} via {name}" if name else self._generator.model
+        return f"{writer} + {self.settings.rag.collection} searched with {self.settings.rag.embedder}"
 
     def load(self, cancel: threading.Event) -> Iterator[Loading]:
         """Generator, embedder and index. The sample collection is filled by itself the first time.
@@ -116,6 +122,14 @@ class RagBackend(Backend):
             searcher.prepare()
             _prepared.add(key)
         self._searcher = searcher
+
+    def prompt_tokens(self, question: Question) -> PromptTokens | None:
+        """With passages of typical length, since none is searched yet. Raises `BackendError` if none is indexed."""
+        rag = self.settings.rag
+        asked = _asking(question, typical_passages(self.settings.data, rag.collection, rag.k))
+        found = self._generator.prompt_tokens(asked) or guessed(asked)
+        passages = "a passage" if rag.k == 1 else f"{rag.k} passages"
+        return PromptTokens(found.tokens, False, f"{found.how}, with {passages} of typical length")
 
     def fits(self, question: Question) -> bool | None:
         """Always: passages are left out until the prompt fits, or the answer says that none does."""

@@ -135,6 +135,8 @@ SELECT c.id FROM collections k CROSS JOIN documents d ON d.collection = k.id AND
 CROSS JOIN chunks c ON c.document = d.id AND c.build = k.build
 WHERE k.name = ? AND d.name IN (SELECT value FROM json_each(?)) ORDER BY c.id"""  # as `_ROWS`, the documents first
 _VECTORS = "SELECT c.id, v.vector FROM listed c JOIN vectors v ON v.chunk = c.id WHERE c.collection_name = ?"
+_MEAN_LENGTH = "SELECT avg(length(c.text)) FROM listed c WHERE c.collection_name = ?"
+_NEAREST = " ORDER BY abs(length(c.text) - ?), c.id LIMIT 1"
 _IN_ORDER = " ORDER BY c.document_name, c.ordinal"
 _NAMED = " AND c.document_name IN (SELECT value FROM json_each(?))"
 _AMONG = " AND c.id IN (SELECT value FROM json_each(?))"
@@ -178,6 +180,12 @@ class Library:
     def rows(self, rows: Sequence[int]) -> dict[int, StoredChunk]:
         """Chunks by row; rows that are not listed (any more) are left out."""
         return {row[0]: StoredChunk(*row) for row in self._all(_CHUNKS + _AMONG, _numbers(rows))}
+
+    def typical(self) -> StoredChunk | None:
+        """The chunk whose length is nearest to the mean; None if there are none."""
+        mean = self._all(_MEAN_LENGTH)
+        found = self._all(_CHUNKS + _NEAREST, mean[0][0]) if mean else []
+        return StoredChunk(*found[0]) if found else None
 
     def numbers(self, documents: Sequence[str] | None = None) -> list[int]:
         """The rows of all documents or of these, ascending."""

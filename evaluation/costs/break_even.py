@@ -1,4 +1,4 @@
-"""From how many questions a month on a local approach costs less than the paid one."""
+"""From how many questions a month on an approach costs less than the paid model that it is compared with."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from evaluation.costs.curve import crossing
 from evaluation.costs.inputs import Inputs, Unknown
 from evaluation.costs.monthly import as_decimal, curve
 
-PAID = "paid_api"
 Kind = Literal["from", "always", "never", "unknown"]
 
 
@@ -34,14 +33,14 @@ class BreakEven:
 
 
 def break_evens(inputs: Inputs) -> tuple[BreakEven, ...]:
-    """For every approach but the paid one, in the order of the inputs."""
-    return tuple(break_even(way.approach, inputs) for way in inputs.ways if way.approach != PAID)
+    """For every approach that is no paid model, in the order of the inputs."""
+    return tuple(break_even(way.approach, inputs) for way in inputs.ways if not way.paid)
 
 
 def break_even(approach: str, inputs: Inputs) -> BreakEven:
-    """When `approach` costs less than the paid one, exactly, in whole questions."""
+    """When `approach` costs less than the reference, exactly, in whole questions."""
     try:
-        own, paid = curve(approach, inputs), curve(PAID, inputs)
+        own, paid = curve(approach, inputs), curve(inputs.reference, inputs)
     except Unknown as reason:
         return BreakEven(approach, "unknown", why=str(reason))
     if paid.fixed or paid.step_questions:

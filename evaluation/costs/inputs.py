@@ -8,7 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Literal
 
-Origin = Literal["measured here", "price list", "your assumption"]
+Origin = Literal["measured here", "price list", "entered by hand", "your assumption"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +25,9 @@ class Input:
 class Way:
     """How an approach's answers are paid for.
 
-    `on_machine`: its seconds are this machine's (or a rented one's). `by_token`: its tokens are charged. `trained`:
-    training belongs to it. `documents`: embedding and storing documents belong to it. `why_unknown`: the reason if
-    it can be paid for in neither way.
+    `on_machine`: its seconds are this machine's (or a rented one's). `by_token`: its tokens are charged, at the prices
+    of the approach `priced_by`. `trained`: training belongs to it. `documents`: embedding and storing documents belong
+    to it. `paid`: a paid model asked directly. `why_unknown`: the reason if it can be paid for in neither way.
     """
 
     approach: str
@@ -36,6 +36,8 @@ class Way:
     by_token: bool = False
     trained: bool = False
     documents: bool = False
+    paid: bool = False
+    priced_by: str = ""
     why_unknown: str = ""
 
 
@@ -71,18 +73,20 @@ class Inputs:
     """Everything a monthly cost depends on. The names of `values` are:
 
     `questions` a month; for each approach `APPROACH.prompt_tokens`, `.cached_share` (of the prompt's tokens, 0 to 1),
-    `.completion_tokens`, `.machine_s` for one answer; `price.input`, `price.cached`, `price.output` in USD per million
-    tokens; `machine.usd_per_hour`, `machine.utilisation` (share of a rented machine's hours in which it answers, 0 to
-    1), `machine.at_once` (answers at the same time); `training.seconds`, `training.per_month`; `documents.chunks`,
-    `documents.embed_s` for one chunk, `documents.per_month` (how often they are all embedded), `documents.bytes` of
-    one chunk, `documents.usd_per_gb_month` (10^9 bytes).
+    `.completion_tokens`, `.machine_s` for one answer; for each paid model `APPROACH.price.input`, `.price.cached`,
+    `.price.output` in USD per million tokens; `machine.usd_per_hour`, `machine.utilisation` (share of a rented
+    machine's hours in which it answers, 0 to 1), `machine.at_once` (answers at the same time); `training.seconds`,
+    `training.per_month`; `documents.chunks`, `documents.embed_s` for one chunk, `documents.per_month` (how often they
+    are all embedded), `documents.bytes` of one chunk, `documents.usd_per_gb_month` (10^9 bytes).
 
-    `rented`: machines are paid for all month. Otherwise by the second used.
+    `rented`: machines are paid for all month. Otherwise by the second used. `reference`: the paid model that the
+    others are compared with.
     """
 
     values: Mapping[str, Input]
     ways: tuple[Way, ...]
     rented: bool = True
+    reference: str = "paid_api"
 
     def amount(self, name: str) -> Fraction:
         """The exact value. Raises `Unknown` with the reason."""
@@ -105,6 +109,11 @@ class Inputs:
     def way(self, approach: str) -> Way:
         """How that approach is paid for."""
         return next(way for way in self.ways if way.approach == approach)
+
+    @property
+    def prices(self) -> tuple[str, ...]:
+        """The names of all prices of tokens."""
+        return tuple(name for name in self.values if ".price." in name)
 
     def assuming(self, changes: Mapping[str, Decimal]) -> Inputs:
         """The same with other values, which are then the user's assumptions. Raises `KeyError` for an unknown name."""

@@ -2,93 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 from backends import ledger
 from backends.base import BackendError
+from backends.connections import PAID_API, name_in
 from backends.fine_tuned.card import read_card, training_seconds
 from backends.fine_tuned.catalogue import adapter_folder
-from backends.ledger import Entry
-from backends.pricing import rates
 from backends.rag.library import collections
-from backends.settings import OPENAI_URL, Settings
+from backends.settings import Settings
 from evaluation.costs.inputs import Input, Inputs, Way
-
-ASSUMED = "a round figure, until answers were measured here"
+from evaluation.costs.measured_answers import assumed, of_approach, of_documents, of_paid, paid_typical, typical
+from evaluation.costs.paid import PRICES, ByHand, PaidModel, of_connection, paid_models
 
 _QUESTIONS = Decimal(10_000)
-_PROMPT, _PROMPT_WITH_PASSAGES, _COMPLETION = Decimal(60), Decimal(600), Decimal(40)
-_SECONDS, _SEARCH_S = Decimal(3), Decimal("0.1")
 _UTILISATION = Decimal("0.3")
 _EMBED_S = Decimal("0.04")
 _CHUNKS, _CHUNK_BYTES = Decimal(1000), Decimal(6000)
 _USD_PER_GB_MONTH = Decimal("0.10")
 _TRAINING_S = Decimal(600)
-_PRICES = ("price.input", "price.cached", "price.output")
-_UNITS = {"prompt_tokens": "tokens", "cached_share": "", "completion_tokens": "tokens", "machine_s": "s"}
 
 
-@dataclass(frozen=True, slots=True)
-class Typical:
-    """The mean of recorded answers: tokens to 0.1, seconds to 0.001. None: none of them said.
+def measured_inputs(
+    settings: Settings,
+    changes: Mapping[str, Decimal] | None = None,
+    rented: bool = True,
+    drawn: Sequence[str] = (PAID_API,),
+    by_hand: Sequence[ByHand] = (),
+) -> Inputs:
+    """Everything as it is here, but for `changes`, which are the user's. Raises `BackendError` for a damaged ledger.
 
-    Means and not medians, because a month costs the mean times its answers.
+    `drawn`: the paid models that are reckoned with, by approach, the first one being the reference; of `by_hand` those
+    that are among them.
     """
-
-    prompt_tokens: Decimal | None
-    cached_share: Decimal | None
-    completion_tokens: Decimal | None
-    latency_s: Decimal | None
-    retrieval_s: Decimal | None
-    note: str
-    model: str
-
-
-def typical(found: Sequence[Entry]) -> Typical | None:
-    """What these answers, newest first and of one model, were like; None if there are none."""
-    if not found:
-        return None
-    with_usage = [one for one in found if one.prompt_tokens]
-    prompt = sum(one.prompt_tokens or 0 for one in with_usage)
-    cached = sum(one.cached_tokens or 0 for one in with_usage)
-    since = found[-1].at
-    answers = f"{len(found):,} answers" if len(found) > 1 else "1 answer"
-    return Typical(
-        _mean((one.prompt_tokens for one in found), "0.1"),
-        (Decimal(min(cached, prompt)) / prompt).quantize(Decimal("0.001")) if prompt else None,
-        _mean((one.completion_tokens for one in found), "0.1"),
-        _mean((one.latency_s for one in found), "0.001"),
-        _mean((one.retrieval_s for one in found), "0.001"),
-        f"mean of {answers} since {since.day} {since:%b %Y}",
-        found[0].model,
-    )
-
-
-def _mean(values: Iterable[float | None], step: str) -> Decimal | None:
-    known = [Decimal(repr(value)) for value in values if value is not None]
-    return (sum(known, Decimal(0)) / len(known)).quantize(Decimal(step)) if known else None
-
-
-def measured_inputs(settings: Settings, changes: Mapping[str, Decimal] | None = None, rented: bool = True) -> Inputs:
-    """Everything as it is here, but for `changes`, which are the user's. Raises `BackendError` for a damaged ledger."""
+    paid = paid_models(settings, drawn, by_hand)
+    writer = settings.rag.generator if name_in(settings.rag.generator) is not None else None
+    elsewhere = writer is not None and all(one.approach != writer for one in paid)
+    priced = [*paid, of_connection(settings, settings.rag.generator)] if elsewhere else list(paid)
+    raw = typical(ledger.complete_answers(settings.data, "raw"))
     values = {
         "questions": Input(_QUESTIONS, "", "your assumption"),
-        "machine.usd_per_hour": _assumed(settings.machine_usd_per_hour, "USD", "the machine rate of the settings"),
-        "machine.utilisation": _assumed(_UTILISATION, "", "share of a rented machine's hours in which it answers"),
-        "machine.at_once": _assumed(Decimal(1), "", "one after another, as answers are measured here"),
-        **_prices(settings),
+        "machine.usd_per_hour": assumed(settings.machine_usd_per_hour, "USD", "the machine rate of the settings"),
+        "machine.utilisation": assumed(_UTILISATION, "", "share of a rented machine's hours in which it answers"),
+        "machine.at_once": assumed(Decimal(1), "", "one after another, as answers are measured here"),
+        **{f"{one.approach}.{name}": price for one in priced for name, price in one.prices.items()},
         **_training(settings),
         **_documents(settings),
+        **of_approach(settings, "raw", None, ""),
+        **of_approach(settings, "fine_tuned", raw, "the raw model"),
     }
-    raw = typical(ledger.complete_answers(settings.data, "raw"))
-    for approach in ("raw", "fine_tuned", "paid_api", "rag"):
-        values |= _answers(settings, approach, raw)
-    made = Inputs(values, (), rented).assuming(changes or {})
-    return replace(made, ways=_ways(settings, made))
+    values |= of_paid(settings, paid[0], raw, "the raw model")
+    first = paid_typical(settings, paid[0])
+    for one in paid[1:]:
+        values |= of_paid(settings, one, first or raw, paid[0].model if first else "the raw model")
+    values |= of_documents(settings)
+    known = {name: value for name, value in (changes or {}).items() if name in values}
+    made = Inputs(values, (), rented, paid[0].approach).assuming(known)
+    assumed_prices = [_as_assumed(one, made) for one in priced]
+    return replace(made, ways=_ways(settings, assumed_prices[: len(paid)], assumed_prices))
+
+
+def _as_assumed(paid: PaidModel, made: Inputs) -> PaidModel:
+    return replace(paid, prices={name: made.values[f"{paid.approach}.{name}"] for name in PRICES})
 
 
 def anything_measured(inputs: Inputs) -> bool:
@@ -96,94 +75,36 @@ def anything_measured(inputs: Inputs) -> bool:
     return any(found.origin == "measured here" for name, found in inputs.values.items() if name.endswith("_tokens"))
 
 
-def _assumed(value: Decimal, unit: str, note: str = ASSUMED) -> Input:
-    return Input(value, unit, "your assumption", note)
-
-
-def _ways(settings: Settings, inputs: Inputs) -> tuple[Way, ...]:
-    paid, generator = settings.paid_api, settings.rag.generator
-    prices = [inputs.values[name] for name in _PRICES]
-    by_token = any(price.value is not None for price in prices)
-    own = bool(paid.on_this_machine) and not by_token
-    unknown = "" if by_token or own else prices[0].note
-    over_paid = generator == "paid_api"
+def _ways(settings: Settings, paid: Sequence[PaidModel], priced: Sequence[PaidModel]) -> tuple[Way, ...]:
+    generator = settings.rag.generator
+    writer = next((one for one in priced if one.approach == generator), None)
+    written_by = writer.model if writer else generator.replace("_", "-")
     return (
         Way("raw", settings.raw.model, on_machine=True),
         Way("fine_tuned", settings.fine_tuned.adapter, on_machine=True, trained=True),
-        Way("paid_api", paid.model, on_machine=own, by_token=by_token, why_unknown=unknown),
+        *(_paid_way(one) for one in paid),
         Way(
             "rag",
-            f"{settings.rag.collection}, written by {paid.model if over_paid else generator.replace('_', '-')}",
+            f"{settings.rag.collection}, written by {written_by}",
             on_machine=True,
-            by_token=over_paid and by_token,
+            by_token=bool(writer and writer.by_token),
             trained=generator == "fine_tuned",
             documents=True,
-            why_unknown=unknown if over_paid else "",
+            priced_by=generator if writer else "",
+            why_unknown=writer.why_unknown if writer else "",
         ),
     )
 
 
-def _answers(settings: Settings, approach: str, raw: Typical | None) -> dict[str, Input]:
-    paid, rag = settings.paid_api.model, approach == "rag"
-    over_paid = rag and settings.rag.generator == "paid_api"
-
-    def fitting(model: str) -> bool:
-        if rag:
-            return model.startswith(f"{paid} + ") is over_paid
-        return approach != "paid_api" or model == paid
-
-    found = typical(ledger.complete_answers(settings.data, approach, fitting))
-    likely = _likely(approach, raw)
-    known: dict[str, Decimal | None] = dict.fromkeys(_UNITS)
-    if found:
-        known = {
-            "prompt_tokens": found.prompt_tokens,
-            "cached_share": found.cached_share,
-            "completion_tokens": found.completion_tokens,
-            "machine_s": found.retrieval_s if over_paid else found.latency_s,
-        }
-    note = f"{found.note} ({found.model})" if found else ""
-    return {
-        f"{approach}.{of}": likely[of] if value is None else Input(value, _UNITS[of], "measured here", note)
-        for of, value in known.items()
-    }
-
-
-def _likely(approach: str, raw: Typical | None) -> dict[str, Input]:
-    """What to assume of an approach that has not answered yet."""
-    rag = approach == "rag"
-    assumed = {
-        "prompt_tokens": _assumed(_PROMPT_WITH_PASSAGES if rag else _PROMPT, "tokens"),
-        "cached_share": _assumed(Decimal(0), "", "nothing is cached"),
-        "completion_tokens": _assumed(_COMPLETION, "tokens"),
-        "machine_s": _assumed(_SECONDS, "s"),
-    }
-    if raw and approach in ("fine_tuned", "paid_api"):
-        as_raw = {
-            "prompt_tokens": raw.prompt_tokens,
-            "completion_tokens": raw.completion_tokens,
-            "machine_s": raw.latency_s,
-        }
-        note = f"as measured of the raw model: {raw.note}"
-        assumed |= {of: _assumed(value, _UNITS[of], note) for of, value in as_raw.items() if value is not None}
-    return assumed
-
-
-def _prices(settings: Settings) -> dict[str, Input]:
-    url = settings.paid_api.base_url or settings.openai_base_url or OPENAI_URL
-    try:
-        found = rates(settings.paid_api.model, url)
-    except LookupError as reason:
-        missing = Input(None, "USD", "price list", str(reason))
-        return dict.fromkeys(_PRICES, missing)
-    listed = zip(_PRICES, (found.input_mtok, found.cached_mtok, found.output_mtok), strict=True)
-    return {name: Input(value, "USD", "price list", found.basis) for name, value in listed}
+def _paid_way(one: PaidModel) -> Way:
+    own = one.on_this_machine and not one.by_token
+    return Way(one.approach, one.model, own, one.by_token, paid=True, why_unknown=one.why_unknown)
 
 
 def _training(settings: Settings) -> dict[str, Input]:
     name = settings.fine_tuned.adapter
-    per_month = _assumed(Decimal(1), "", "one training a month")
-    seconds = _assumed(_TRAINING_S, "s", "a round figure: the adapter's card does not say how long it took")
+    per_month = assumed(Decimal(1), "", "one training a month")
+    seconds = assumed(_TRAINING_S, "s", "a round figure: the adapter's card does not say how long it took")
     try:
         folder = adapter_folder(name, settings.data)
         if (spent := training_seconds(read_card(folder))) is not None:
@@ -192,7 +113,7 @@ def _training(settings: Settings) -> dict[str, Input]:
             origin, told = ("measured here", note) if here else ("your assumption", f"{note}, trained elsewhere")
             seconds = Input(Decimal(repr(spent)), "s", origin, told)  # type: ignore[arg-type]
     except BackendError as fault:
-        seconds = _assumed(_TRAINING_S, "s", f"a round figure: {fault.cause}")
+        seconds = assumed(_TRAINING_S, "s", f"a round figure: {fault.cause}")
     return {"training.seconds": seconds, "training.per_month": per_month}
 
 
@@ -207,15 +128,15 @@ def _documents(settings: Settings) -> dict[str, Input]:
     return {
         "documents.chunks": Input(Decimal(own), "chunks", "measured here", f"the collection {settings.rag.collection}")
         if own
-        else _assumed(_CHUNKS, "chunks", "a round figure: nothing is indexed yet"),
+        else assumed(_CHUNKS, "chunks", "a round figure: nothing is indexed yet"),
         "documents.bytes": Input(
             Decimal(held // chunks), "bytes", "measured here", "the index on this disk ÷ its chunks"
         )
         if chunks and held
-        else _assumed(_CHUNK_BYTES, "bytes", "a round figure: text, vector and search structures"),
-        "documents.embed_s": _assumed(_EMBED_S, "s", "about what two processor cores take for a chunk"),
-        "documents.per_month": _assumed(Decimal(1), "", "everything is embedded anew once a month"),
-        "documents.usd_per_gb_month": _assumed(
+        else assumed(_CHUNK_BYTES, "bytes", "a round figure: text, vector and search structures"),
+        "documents.embed_s": assumed(_EMBED_S, "s", "about what two processor cores take for a chunk"),
+        "documents.per_month": assumed(Decimal(1), "", "everything is embedded anew once a month"),
+        "documents.usd_per_gb_month": assumed(
             _USD_PER_GB_MONTH, "USD", "a round figure for a cloud disk, November 2026"
         ),
     }

@@ -63,21 +63,31 @@ def from_scratch(
     utilisation: Decimal = UTILISATION,
     tokens_per_parameter: Decimal = TOKENS_PER_PARAMETER,
     peak_flops: Decimal = PEAK_FLOPS,
+    parameters: int | None = None,
 ) -> tuple[Training, ...]:
-    """For every size, and last the default base model as it was trained.
+    """For every size, for one of `parameters` if it is another one, and last the default base model as it was trained.
 
     `fine_tuning_usd` is what one fine-tuning costs, None if unknown. Raises `ValueError` if a GPU reckons nothing.
     """
     if peak_flops <= 0 or utilisation <= 0:
         raise ValueError("A GPU that reckons nothing never finishes.")
     flops_per_s = peak_flops * utilisation
+    wanted = dict(SIZES)
+    if parameters is not None and parameters not in SIZES.values():
+        wanted[size_name(parameters)] = parameters
     sizes = tuple(
-        _training(name, parameters, parameters * tokens_per_parameter, fine_tuning_usd, usd_per_gpu_hour, flops_per_s)
-        for name, parameters in SIZES.items()
+        _training(name, size, size * tokens_per_parameter, fine_tuning_usd, usd_per_gpu_hour, flops_per_s)
+        for name, size in sorted(wanted.items(), key=lambda pair: pair[1])
     )
     name = "135M, as SmolLM2 was"
     published = _training(name, SMOLLM2_PARAMETERS, SMOLLM2_TOKENS, fine_tuning_usd, usd_per_gpu_hour, flops_per_s)
     return (*sizes, published)
+
+
+def size_name(parameters: int) -> str:
+    """A number of parameters as models are called by it: `8B`, `135M`."""
+    unit, letter = (10**9, "B") if parameters >= 10**9 else (10**6, "M")
+    return f"{(Decimal(parameters) / unit).normalize():f}{letter}"
 
 
 def fine_tuning_cost(inputs: Inputs) -> Decimal | None:

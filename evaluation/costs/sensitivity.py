@@ -12,8 +12,6 @@ from evaluation.costs.monthly import MonthlyCost, monthly
 
 HALF, DOUBLE, TENFOLD = Decimal("0.5"), Decimal(2), Decimal(10)
 
-_PRICES = ("price.input", "price.cached", "price.output")
-
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -39,15 +37,23 @@ def _scaled(factor: Decimal, *names: str, most: Decimal | None = None) -> Callab
     return lambda inputs: inputs.times(dict.fromkeys(names, factor), most)
 
 
+def _prices(factor: Decimal) -> Callable[[Inputs], Inputs]:
+    return lambda inputs: inputs.times(dict.fromkeys(inputs.prices, factor))
+
+
 def _longer(inputs: Inputs) -> Inputs:
-    """Tokens out double, and machine time with them: writing is nearly all of a local answer's time."""
-    names = (f"{way.approach}.{of}" for way in inputs.ways for of in ("completion_tokens", "machine_s"))
+    """Tokens out double, and machine time with them: writing is nearly all of a local answer's time.
+
+    Where a paid model writes, machine time is that of the search, which does not grow.
+    """
+    names = [f"{way.approach}.completion_tokens" for way in inputs.ways]
+    names += [f"{way.approach}.machine_s" for way in inputs.ways if not way.by_token]
     return inputs.times(dict.fromkeys(names, DOUBLE))
 
 
 CHANGES = (
-    Change("paid prices", "paid prices halve", _scaled(HALF, *_PRICES)),
-    Change("paid prices", "paid prices double", _scaled(DOUBLE, *_PRICES)),
+    Change("paid prices", "paid prices halve", _prices(HALF)),
+    Change("paid prices", "paid prices double", _prices(DOUBLE)),
     Change("length of answers", "answers twice as long", _longer),
     Change("machine rate", "machine rate halves", _scaled(HALF, "machine.usd_per_hour")),
     Change("machine rate", "machine rate doubles", _scaled(DOUBLE, "machine.usd_per_hour")),

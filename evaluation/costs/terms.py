@@ -15,7 +15,7 @@ HOURS_PER_MONTH = 730
 
 _MILLION = 1_000_000
 _GB = 10**9
-_NAME = re.compile(r"\[([\w.]+)\]")
+_NAME = re.compile(r"\[([\w.:-]+)\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def terms(approach: str, inputs: Inputs) -> list[Term]:
 
 def _terms(way: Way, inputs: Inputs) -> Iterator[Term]:
     if way.by_token:
-        yield from _tokens(way.approach, inputs)
+        yield from _tokens(way.approach, way.priced_by or way.approach, inputs)
     if way.on_machine and inputs.rented:
         yield _rented(way.approach, inputs)
     elif way.on_machine:
@@ -50,27 +50,28 @@ def _terms(way: Way, inputs: Inputs) -> Iterator[Term]:
         yield from _documents(inputs)
 
 
-def _tokens(approach: str, inputs: Inputs) -> Iterator[Term]:
+def _tokens(approach: str, priced_by: str, inputs: Inputs) -> Iterator[Term]:
     prompt, cached, completion = (f"{approach}.{of}" for of in ("prompt_tokens", "cached_share", "completion_tokens"))
+    fresh, kept, written = (f"{priced_by}.price.{of}" for of in ("input", "cached", "output"))
     value = inputs.amount
     yield _term(
         inputs,
         "tokens in",
-        f"[questions] × [{prompt}] × (1 − [{cached}]) ÷ 1,000,000 × [price.input]",
-        lambda: Curve(per_question=value(prompt) * (1 - value(cached)) / _MILLION * value("price.input")),
+        f"[questions] × [{prompt}] × (1 − [{cached}]) ÷ 1,000,000 × [{fresh}]",
+        lambda: Curve(per_question=value(prompt) * (1 - value(cached)) / _MILLION * value(fresh)),
     )
     if inputs.values[cached].value != 0:
         yield _term(
             inputs,
             "cached tokens in",
-            f"[questions] × [{prompt}] × [{cached}] ÷ 1,000,000 × [price.cached]",
-            lambda: Curve(per_question=value(prompt) * value(cached) / _MILLION * value("price.cached")),
+            f"[questions] × [{prompt}] × [{cached}] ÷ 1,000,000 × [{kept}]",
+            lambda: Curve(per_question=value(prompt) * value(cached) / _MILLION * value(kept)),
         )
     yield _term(
         inputs,
         "tokens out",
-        f"[questions] × [{completion}] ÷ 1,000,000 × [price.output]",
-        lambda: Curve(per_question=value(completion) / _MILLION * value("price.output")),
+        f"[questions] × [{completion}] ÷ 1,000,000 × [{written}]",
+        lambda: Curve(per_question=value(completion) / _MILLION * value(written)),
     )
 
 

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +16,8 @@ import pytest
 
 from backends import ledger
 from backends.base import Answer, BackendError, Cost, Passage, Question, Status, Timings, Trace, Usage
-from backends.ledger_file import LedgerDamaged, ledger_file, opened
+from backends.expected import Expected
+from backends.ledger_file import LedgerDamaged, LedgerNewer, ledger_file, opened
 from backends.live import LiveComparison
 from backends.settings import load_settings
 from tests.backends.played import PATIENCE_S, PlayedBackend, finished
@@ -145,6 +147,98 @@ def test_stand_ins_and_the_script_are_kept_apart(data: Path, scripted: bool, sta
     assert [entry.kind for entry in ledger.entries(data)] == [kind]
 
 
+def test_what_was_expected_is_kept_beside_what_it_came_to(data: Path) -> None:
+    before = Expected("paid_api", Cost(Decimal("0.0004"), "b"), "guessed, mean answer", 90, 60)
+    record = ledger.recorder(load_settings({"data": str(data)}), {"paid_api": before})
+    record(replace(ANSWER, cost=Cost(Decimal("0.0005"), "list price")))
+    record(answer("raw"))
+    paid, raw = ledger.entries(data)
+    expected = (paid.expected_prompt_tokens, paid.expected_completion_tokens, paid.expected_usd, paid.expected_by)
+    assert expected == (90, 60, Decimal("0.0004"), "guessed, mean answer")
+    assert paid.of_expected == Decimal("1.25")
+    assert (raw.expected_usd, raw.of_expected) == (None, None)
+
+
+def test_the_one_token_of_a_connections_test_tells_nothing_of_answers(data: Path) -> None:
+    ledger.append(data, replace(ANSWER, status="truncated", usage=Usage(9, 1)), "real")
+    ledger.append(data, replace(ANSWER, status="truncated", usage=Usage(9, 160)), "real")
+    ledger.append(data, replace(ANSWER, status="truncated", usage=Usage()), "real")
+    found = ledger.complete_answers(data, "paid_api")
+    assert [entry.completion_tokens for entry in found] == [None, 160]
+
+
+# --- a file of the first version -------------------------------------------------------------------
+
+_VERSION_1 = """
+CREATE TABLE answers (
+    id INTEGER PRIMARY KEY, at TEXT NOT NULL, approach TEXT NOT NULL, model TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('real', 'stand-in', 'scripted')), status TEXT NOT NULL,
+    prompt_tokens INTEGER, completion_tokens INTEGER, cached_tokens INTEGER, reasoning_tokens INTEGER,
+    tokens_counted_by TEXT, queued_s REAL, retry_s REAL, retrieval_s REAL, ttft_s REAL, latency_s REAL,
+    retries INTEGER, cost_usd TEXT, cost_basis TEXT NOT NULL
+);
+CREATE TABLE charges (
+    id INTEGER PRIMARY KEY, at TEXT NOT NULL, run TEXT NOT NULL, approach TEXT NOT NULL, model TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('reserved', 'charged', 'at most', 'unknown', 'released')),
+    pico_usd INTEGER NOT NULL, host TEXT, pid INTEGER, began REAL
+);
+CREATE TRIGGER answers_stay BEFORE DELETE ON answers BEGIN SELECT raise(ABORT, 'rows are only added'); END;
+CREATE TRIGGER answers_keep BEFORE UPDATE ON answers BEGIN SELECT raise(ABORT, 'rows are only added'); END;
+INSERT INTO answers (at, approach, model, kind, status, latency_s, cost_usd, cost_basis) VALUES
+    ('2026-11-20T10:00:00.000+00:00', 'raw', 'old', 'real', 'ok', 1.5, '0.00004', 'machine time'),
+    ('2026-11-21T10:00:00.000+00:00', 'paid_api', 'gpt-4.1-mini', 'real', 'error', NULL, NULL, 'unknown');
+INSERT INTO charges (at, run, approach, model, state, pico_usd) VALUES
+    ('2026-11-21T10:00:00.000+00:00', 'r', 'paid_api', 'gpt-4.1-mini', 'charged', 7);
+PRAGMA user_version = 1;
+"""
+
+
+@pytest.fixture
+def old(data: Path) -> Path:
+    data.mkdir()
+    with sqlite3.connect(ledger_file(data)) as connection:
+        connection.executescript(_VERSION_1)
+    connection.close()
+    return data
+
+
+@pytest.mark.parametrize("first", ["read", "write"])
+def test_a_ledger_of_the_first_version_goes_on_without_losing_a_row(old: Path, first: str) -> None:
+    if first == "write":
+        ledger.append(old, ANSWER, "real", AT + timedelta(days=30))
+    found = ledger.entries(old)[:2]
+    assert [(entry.model, entry.latency_s, entry.cost_usd, entry.expected_usd) for entry in found] == [
+        ("old", 1.5, Decimal("0.00004"), None),
+        ("gpt-4.1-mini", None, None, None),
+    ]
+    ledger.append(old, ANSWER, "real", AT + timedelta(days=30))
+    assert len(ledger.entries(old)) == 3 + (first == "write")
+    with opened(ledger_file(old), create=False) as connection:
+        assert connection.execute("SELECT state, pico_usd FROM charges").fetchall() == [("charged", 7)]
+
+
+def test_two_processes_that_meet_an_old_ledger_both_go_on(old: Path) -> None:
+    threads = [threading.Thread(target=ledger.append, args=(old, ANSWER, "real")) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(ledger.entries(old)) == 6
+
+
+def test_an_old_ledger_that_breaks_halfway_stays_as_it_was(old: Path) -> None:
+    with sqlite3.connect(ledger_file(old)) as connection:
+        connection.execute("ALTER TABLE answers ADD COLUMN expected_usd TEXT")  # in the way of the third step
+    connection.close()
+    with pytest.raises(LedgerDamaged):
+        ledger.entries(old)
+    with sqlite3.connect(ledger_file(old)) as connection:
+        columns = [row[1] for row in connection.execute("PRAGMA table_info(answers)")]
+        assert connection.execute("SELECT count(*) FROM answers").fetchone() == (2,)
+    connection.close()
+    assert "expected_prompt_tokens" not in columns
+
+
 # --- several writers ----------------------------------------------------------------------------
 
 _WRITER = """
@@ -208,13 +302,29 @@ def test_a_damaged_ledger_is_named(damaged: Path) -> None:
             act()
 
 
-def test_a_ledger_of_another_version_is_left_alone(data: Path) -> None:
+def test_a_ledger_of_a_newer_version_is_left_alone_and_is_not_called_damaged(data: Path) -> None:
     ledger.append(data, ANSWER, "real")
     with sqlite3.connect(ledger_file(data)) as connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(LedgerDamaged):
-        ledger.append(data, ANSWER, "real")
+    before = ledger_file(data).read_bytes()
+    for act in (lambda: ledger.entries(data), lambda: ledger.append(data, ANSWER, "real")):
+        with pytest.raises(LedgerNewer, match=r"written by a newer version of Crossroads \(its format is 99"):
+            act()
+    assert ledger_file(data).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("cost_usd", "abc"), ("cost_usd", "NaN"), ("at", "yesterday"), ("prompt_tokens", "many")]
+)
+def test_a_row_that_nobody_recorded_is_a_damaged_ledger(data: Path, column: str, value: str) -> None:
+    ledger.append(data, ANSWER, "real", AT)
+    with opened(ledger_file(data), create=True) as connection:
+        connection.execute("DROP TRIGGER answers_keep")
+        connection.execute(f"UPDATE answers SET {column} = ?", (value,))
+    for act in (lambda: ledger.entries(data), lambda: ledger.complete_answers(data, "paid_api")):
+        with pytest.raises(LedgerDamaged):
+            act()
 
 
 def test_set_aside_it_makes_room_for_a_new_one_and_is_kept(damaged: Path) -> None:

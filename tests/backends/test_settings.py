@@ -175,3 +175,17 @@ def test_keys_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BackendError) as refused:
         load_settings({"paid_api.api_key": KEY, "paid_api.max_retries": KEY})
     assert KEY not in str(refused.value)
+
+
+@pytest.mark.parametrize("writer", ["raw", "fine_tuned", "paid_api", "paid_api:own"])
+def test_rag_can_be_written_by_any_connection(writer: str) -> None:
+    settings = load_settings({"rag.generator": writer, "connections.own.base_url": "http://127.0.0.1:9/v1"})
+    assert settings.rag.generator == writer
+
+
+@pytest.mark.parametrize("writer", ["rag", "paid_api:", "own", "paid_api:Own", ""])
+def test_rag_cannot_be_written_by_what_is_no_connection(writer: str) -> None:
+    with pytest.raises(BackendError):
+        load_settings({"rag.generator": writer, "connections.own.base_url": "http://127.0.0.1:9/v1"})
+    with pytest.raises(BackendError, match=r"There is no connection called 'gone'; there are: own\."):
+        load_settings({"rag.generator": "paid_api:gone", "connections.own.base_url": "http://127.0.0.1:9/v1"})

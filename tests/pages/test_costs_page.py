@@ -19,10 +19,10 @@ from backends import ledger
 from backends.base import Answer, Cost, Status, Timings, Usage
 from backends.ledger import Kind
 from backends.ledger_file import ledger_file
+from evaluation.costs import accuracies
 from evaluation.costs.monthly import monthly
 from tests.backends.played import PATIENCE_S
 from tests.evaluation.costs.made_inputs import made_inputs
-from ui.costs import right_answers
 from ui.costs.monthly_table import COLUMNS, export, table
 from ui.resources import stand_in_start, warm_up
 
@@ -52,11 +52,8 @@ def benchmark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file = tmp_path / "latest.json"
     answers = [{"answers": {"raw": {"right": False}, "fine_tuned": {"right": n < 3}}} for n in range(4)]
     file.write_text(json.dumps({"date": "2026-11-22T10:00:00+00:00", "raw": {"quality": {"samples": answers}}}))
-    monkeypatch.setattr(right_answers, "benchmarked", lambda: _benchmarked(file))
+    monkeypatch.setattr(accuracies, "BENCHMARK", file)
     return file
-
-
-_benchmarked = right_answers.benchmarked
 
 
 def run(acted: AppTest | Widget) -> AppTest:
@@ -158,10 +155,10 @@ def test_measured_inputs_say_from_how_many_answers(asked: Path) -> None:
 def test_a_month_by_part(asked: Path) -> None:
     shown = cells(opened())
     # 10,000 × 100 tokens at 0.4 and 50 at 1.6 USD a million; a machine for 730 hours at 0.10 USD
-    assert shown["Paid API"]["Tokens in"] == "$0.4"
-    assert shown["Paid API"]["Tokens out"] == "$0.8"
-    assert shown["Paid API"]["A month"] == "$1.2"
-    assert shown["Paid API"]["An answer"] == "$0.00012"
+    assert shown["gpt-4.1-mini"]["Tokens in"] == "$0.4"
+    assert shown["gpt-4.1-mini"]["Tokens out"] == "$0.8"
+    assert shown["gpt-4.1-mini"]["A month"] == "$1.2"
+    assert shown["gpt-4.1-mini"]["An answer"] == "$0.00012"
     assert shown["Raw model"]["Rented machines"] == "$73"
     assert shown["Raw model"]["Tokens in"] == ""
     assert shown["Fine-tuned"]["Training"] == "$0.0114"
@@ -177,7 +174,7 @@ def test_what_is_typed_counts_and_can_be_reset(asked: Path) -> None:
     at = opened()
     assert at.button(key="reset_costs").disabled
     run(at.number_input(key="cost:questions").set_value(1_000_000))
-    assert cells(at)["Paid API"]["A month"] == "$120"
+    assert cells(at)["gpt-4.1-mini"]["A month"] == "$120"
     assert "At 1,000,000 questions a month" in markdown(at)
     assert not at.button(key="reset_costs").disabled
     assert "Machines rented: Raw model 3, Fine-tuned 3, RAG 3." in captions(at)
@@ -230,12 +227,12 @@ def test_paying_by_the_second_has_no_machines(asked: Path) -> None:
 def test_an_unknown_price_is_told_and_can_be_typed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CROSSROADS_PAID_API__MODEL", "nonesuch")
     at = opened()
-    assert cells(at)["Paid API"]["A month"] == "\u2014"
-    assert "Paid API: no price per token is known for nonesuch at api.openai.com" in captions(at)
+    assert cells(at)["nonesuch"]["A month"] == "\u2014"
+    assert "nonesuch: no price per token is known for nonesuch at api.openai.com" in captions(at)
     assert "Whether the raw model is ever cheaper than nonesuch cannot be said" in markdown(at)
-    run(at.number_input(key="cost:price.input").set_value(1.0))
-    run(at.number_input(key="cost:price.output").set_value(2.0))
-    assert cells(at)["Paid API"]["A month"] == "$1.4"
+    run(at.number_input(key="cost:paid_api.price.input").set_value(1.0))
+    run(at.number_input(key="cost:paid_api.price.output").set_value(2.0))
+    assert cells(at)["nonesuch"]["A month"] == "$1.4"
 
 
 def test_the_file_has_every_part_and_every_input_and_runs_nothing() -> None:
@@ -250,9 +247,71 @@ def test_the_file_has_every_part_and_every_input_and_runs_nothing() -> None:
     assert values["fine_tuned", "training"] == "1.44"
     assert values["paid_api", "a month"] == "1.125"
     assert values["raw", "a month"] == "unknown"
-    (price,) = [row for row in rows if row["name"] == "price.input"]
+    (price,) = [row for row in rows if row["name"] == "paid_api.price.input"]
     assert (price["value"], price["formula or origin"]) == ("0.4", "your assumption")
-    assert list(table(costs).columns) == ["Raw model", "Fine-tuned", "Paid API", "RAG"]
+    assert list(table(costs, inputs).columns) == ["Raw model", "Fine-tuned", "gpt-4.1-mini", "RAG"]
+
+
+def test_nobody_asking_is_a_month_too(asked: Path, benchmark: Path) -> None:
+    at = opened()
+    run(at.number_input(key="cost:questions").set_value(0))
+    assert cells(at)["gpt-4.1-mini"]["A month"] == "$0"
+    assert cells(at)["Raw model"]["A month"] == "$73"
+    assert cells(at)["Raw model"]["An answer"] == "\u2014"
+    turn_to(at, "Per right answer")
+    assert cells(at)["A right answer"]["Fine-tuned"] == "unknown: no question is asked"
+    for section in ("What if", "From scratch", "History"):
+        turn_to(at, section)
+
+
+# --- several paid models --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "BASE_URL": "http://127.0.0.1:9/v1",
+        "MODEL": "gpt-4.1-mini",
+        "PRICE__INPUT_USD": "1",
+        "PRICE__OUTPUT_USD": "4",
+        "PRICE__DATE": "2026-11-01",
+    }.items():
+        monkeypatch.setenv(f"CROSSROADS_CONNECTIONS__OWN__{name}", value)
+
+
+@pytest.mark.usefixtures("two_connections")
+def test_a_named_connection_is_a_curve_and_can_be_the_one_to_compare_with(asked: Path) -> None:
+    at = opened()
+    assert list(cells(at)) == ["Raw model", "Fine-tuned", "gpt-4.1-mini", "RAG"]
+    run(at.multiselect(key="cost:paid").set_value(["paid_api:own", "paid_api"]))
+    own, default = "gpt-4.1-mini (Paid API \u00b7 own)", "gpt-4.1-mini (Paid API)"
+    assert list(cells(at)) == ["Raw model", "Fine-tuned", own, default, "RAG"]
+    assert cells(at)[own]["A month"] == "$3"
+    assert "entered by hand] \u00b7 gpt-4.1-mini, price entered by hand on 2026-11-01" in captions(at)
+    assert f"never gets cheaper than {own}" in markdown(at)
+    (chart,) = at.get("vega_lite_chart")
+    assert own in json.loads(json.dumps(chart.proto.spec)).encode().decode("unicode_escape")
+    run(at.multiselect(key="cost:paid").set_value([]))
+    assert list(cells(at)) == ["Raw model", "Fine-tuned", "gpt-4.1-mini", "RAG"]
+    for section in ("Per right answer", "What if"):
+        turn_to(at, section)
+
+
+def test_a_model_can_be_entered_with_its_price_and_its_date(asked: Path) -> None:
+    at = opened()
+    run(at.button(key="FormSubmitter:price_by_hand-Draw it").click())
+    assert "A model needs a name, a price for tokens in and out" in at.error[0].value
+    at.text_input(key="price_by_hand:model").set_value(HOSTILE)
+    at.number_input(key="price_by_hand:input").set_value(2.0)
+    at.number_input(key="price_by_hand:output").set_value(10.0)
+    run(at.button(key="FormSubmitter:price_by_hand-Draw it").click())
+    assert not at.error
+    assert cells(at)[HOSTILE]["A month"] == "$7"  # 10,000 × (100 × 2 + 50 × 10) ÷ 1,000,000, tokens as gpt-4.1-mini's
+    assert "as measured of gpt-4.1-mini: mean of 1 answer" in captions(at)
+    assert f"price entered by hand on {datetime.now(UTC).date()}" in captions(at)
+    turn_to(at, "Per right answer")
+    turn_to(at, "Per month")
+    assert cells(at)[HOSTILE]["A month"] == "$7"
 
 
 # --- right answers ------------------------------------------------------------------------------
@@ -263,21 +322,21 @@ def test_a_right_answer_costs_more_than_an_answer(asked: Path, benchmark: Path) 
     assert shown["Right answers"] == {
         "Raw model": "0 % (0 of 4; 0\u201349)",
         "Fine-tuned": "75 % (3 of 4; 30\u201395)",
-        "Paid API": "unknown",
+        "gpt-4.1-mini": "unknown",
         "RAG": "unknown",
     }
     assert shown["A right answer"]["Fine-tuned"].startswith("$0.00973 ($0.00765 to $0.0243)")
     assert shown["A right answer"]["Raw model"].startswith("no right answer; at least $0.0149")
-    assert shown["A right answer"]["Paid API"] == "unknown: it is not known how many answers are right"
+    assert shown["A right answer"]["gpt-4.1-mini"] == "unknown: it is not known how many answers are right"
 
 
 def test_accuracies_can_be_typed_and_reset(asked: Path, benchmark: Path) -> None:
     at = opened("Per right answer")
     run(at.number_input(key="accuracy:paid_api:right").set_value(50))
     assert at.number_input(key="accuracy:paid_api:asked").value == 100
-    assert cells(at)["A right answer"]["Paid API"].startswith("$0.00024 ")
+    assert cells(at)["A right answer"]["gpt-4.1-mini"].startswith("$0.00024 ")
     run(at.button(key="reset_accuracies").click())
-    assert cells(at)["Right answers"]["Paid API"] == "unknown"
+    assert cells(at)["Right answers"]["gpt-4.1-mini"] == "unknown"
 
 
 def test_more_right_answers_than_questions_are_not_taken(asked: Path, benchmark: Path) -> None:
@@ -292,7 +351,7 @@ def test_more_right_answers_than_questions_are_not_taken(asked: Path, benchmark:
 def test_what_if_tells_the_change_for_the_chosen_approach(asked: Path) -> None:
     at = opened("What if")
     run(at.button_group(key="what_if").set_value("paid_api"))
-    assert "Paid API: $1.2 a month now." in markdown(at)
+    assert "gpt-4.1-mini: $1.2 a month now." in markdown(at)
     shown = cells(at)
     changes = dict(zip(shown["What if"].values(), shown["Change"].values(), strict=True))
     assert changes["paid prices halve"] == "\u2212$0.6"
@@ -363,7 +422,7 @@ def test_stand_ins_and_the_script_are_shown_apart(data: Path) -> None:
 def test_what_is_asked_in_the_app_is_in_the_ledger() -> None:
     at = run(AppTest.from_file(str(HOME / "streamlit_app.py"), default_timeout=PATIENCE_S))
     at.text_area(key="question:compare").input("hello there")
-    run(at.button(key="FormSubmitter:form:compare-Ask").click())
+    run(at.button(key="ask:compare").click())
     run(at.switch_page("pages/costs.py"))
     turn_to(at, "History")
     assert "$0.000016 for 4 answers." in markdown(at)
@@ -391,7 +450,7 @@ def test_answers_go_on_without_the_ledger_and_that_is_said_once(data: Path) -> N
     ledger_file(data).write_bytes(b"no database at all, but something long enough to be read" * 20)
     at = run(AppTest.from_file(str(HOME / "streamlit_app.py"), default_timeout=PATIENCE_S))
     at.text_area(key="question:compare").input("hello there")
-    run(at.button(key="FormSubmitter:form:compare-Ask").click())
+    run(at.button(key="ask:compare").click())
     assert [element.value for element in at.text if element.value.startswith("raw heard")]
     run(at)
     assert ["is damaged, so answers are not recorded" in warning.value for warning in at.warning] == [True]

@@ -70,7 +70,7 @@ def turn_to(at: AppTest, page: str) -> AppTest:
 
 def ask(at: AppTest, question: str, page: str = "compare") -> AppTest:
     at.text_area(key=f"question:{page}").input(question)
-    at.button(key=f"FormSubmitter:form:{page}-Ask").click()
+    at.button(key=f"ask:{page}").click()
     return run(at)
 
 
@@ -577,3 +577,34 @@ def test_with_a_key_there_is_no_offer(address: str, monkeypatch: pytest.MonkeyPa
     assert offer(at) == []
     assert buttons(at) == ["Ask"]
     assert "key-0123456789" not in json.dumps([str(at), *texts(at), *live_markdown(at)])
+
+
+# --- before the call ------------------------------------------------------------------------------
+
+
+def test_what_a_question_is_expected_to_cost_shows_before_it_is_asked() -> None:
+    at = opened("compare")
+    assert [one.value for one in at.caption].count("type a question") == len(APPROACHES)
+    at.text_area(key="question:compare").input("hello there")
+    run(at)
+    expected = [one.value.replace("\\", "") for one in at.markdown if one.value.endswith("expected")]
+    assert len(expected) == len(APPROACHES)
+    assert all(one.endswith(": **$0.00016** expected") for one in expected)  # 160 tokens out, by the script
+    assert [one.value for one in at.caption].count("estimate; its error is not known yet") == len(APPROACHES)
+    run(at.button(key="ask:compare").click())
+    at.text_area(key="question:compare").input("hello again")
+    run(at)
+    told = [one.value for one in at.caption if one.value.startswith("estimate; the last answer")]
+    assert told == []  # the first estimate was made with the longest answer, this one with the mean
+    run(at.button(key="ask:compare").click())
+    told = [one.value.replace("\\", "") for one in at.caption]
+    assert told.count("estimate; the last answer came to 1 times its own") == len(APPROACHES)
+
+
+def test_an_amount_is_unknown_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROSSROADS_SCRIPTED", "false")
+    monkeypatch.setattr("ui.shell._readiness", lambda: None)
+    at = opened("raw")
+    at.text_area(key="question:raw").input("hello")
+    run(at)
+    assert any(one.value.replace("\\", "").startswith("unknown: no answer of") for one in at.caption)

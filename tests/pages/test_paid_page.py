@@ -55,7 +55,7 @@ def test_each_connection_is_a_column_of_the_comparison(httpserver: HTTPServer, m
     assert taking_part.options[2:5] == ["Paid API", "Paid API · one", "Paid API · two"]
     at.session_state["chosen:compare"] = ["paid_api:one", "paid_api:two"]
     at.text_area(key="question:compare").input("Capital of France?")
-    at.button(key="FormSubmitter:form:compare-Ask").click().run()
+    at.button(key="ask:compare").click().run()
     assert not at.exception
     assert titles(at) == [f"#### :violet[:material/payments: **Paid API · {name}**]" for name in ("one", "two")]
     captions = [element.value for element in at.caption]
@@ -75,7 +75,7 @@ def test_a_connection_is_chosen_and_asked_on_its_page(httpserver: HTTPServer, mo
     choice.set_value("two").run()
     assert at.text_input(key="setting:connections.two.base_url").value == httpserver.url_for("/v1")
     at.text_area(key="question:paid_api:two").input("Capital of France?")
-    at.button(key="FormSubmitter:form:paid_api:two-Ask").click().run()
+    at.button(key="ask:paid_api:two").click().run()
     assert not at.exception
     assert titles(at) == ["#### :violet[:material/payments: **Paid API · two**]"]
     assert httpserver.log[0][0].get_json()["model"] == "model-two"
@@ -149,7 +149,7 @@ def test_every_attempt_is_shown_with_its_time_and_end(httpserver: HTTPServer, mo
     at = opened("paid_api")
     at.button_group(key="connection").set_value("one").run()
     at.text_area(key="question:paid_api:one").input("Capital of France?")
-    at.button(key="FormSubmitter:form:paid_api:one-Ask").click().run()
+    at.button(key="ask:paid_api:one").click().run()
     assert not at.exception
     shown = at.table[1].value
     assert list(shown["Attempt"]) == ["1", "2"]
@@ -173,7 +173,7 @@ def test_what_was_spent_today_stands_beside_the_ask_button(
     assert line() == [r"Spent today \(UTC\)\: \$0\.00 of \$5\.00"]
     at.button_group(key="connection").set_value("one").run()
     at.text_area(key="question:paid_api:one").input("Capital of France?")
-    at.button(key="FormSubmitter:form:paid_api:one-Ask").click().run()
+    at.button(key="ask:paid_api:one").click().run()
     assert line() == [r"Spent today \(UTC\)\: \$0\.015 of \$5\.00"]
     at = opened("raw")
     assert line() == []

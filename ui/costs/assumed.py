@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
 import streamlit as st
 
+from backends.connections import PAID_API
 from backends.settings import Settings
 from evaluation.costs.inputs import Inputs
 from evaluation.costs.measured import measured_inputs
+from evaluation.costs.paid import ByHand
 
 _CHANGES = "cost_changes"
 _BILLING = "cost_billing"
+_DRAWN, _BY_HAND = "cost_paid_models", "cost_models_by_hand"
 
 RENTED, BY_THE_SECOND = "machines rented all month", "pay per second used"
 
@@ -33,6 +37,29 @@ def choose_billing(way: str) -> None:
     st.session_state[_BILLING] = way
 
 
+def drawn() -> list[str]:
+    """The paid models that are reckoned with, by approach; the first one is what the others are compared with."""
+    found: list[str] = st.session_state.setdefault(_DRAWN, [PAID_API])
+    return found
+
+
+def draw_these(approaches: Sequence[str]) -> None:
+    """Reckon with these paid models from now on."""
+    st.session_state[_DRAWN] = list(approaches)
+
+
+def by_hand() -> dict[str, ByHand]:
+    """The models whose price was entered on this page, by approach."""
+    found: dict[str, ByHand] = st.session_state.setdefault(_BY_HAND, {})
+    return found
+
+
+def enter(model: ByHand) -> None:
+    """Take a model with its price, and reckon with it."""
+    by_hand()[model.approach] = model
+    draw_these(list(dict.fromkeys([*drawn(), model.approach])))
+
+
 def reset() -> None:
     """Back to what was measured, and to the labelled assumptions where nothing was."""
     changes().clear()
@@ -40,7 +67,7 @@ def reset() -> None:
 
 def inputs_in_force(current: Settings) -> Inputs:
     """What was measured, with what was typed in its place. Raises `BackendError` if the ledger cannot be read."""
-    return measured_inputs(current, changes(), billing() == RENTED)
+    return measured_inputs(current, changes(), billing() == RENTED, drawn(), list(by_hand().values()))
 
 
 def remember(name: str, value: Any, scale: int) -> None:

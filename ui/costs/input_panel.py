@@ -9,14 +9,17 @@ from typing import Any
 
 import streamlit as st
 
+from backends.settings import Settings
 from evaluation.costs.inputs import Input, Inputs
-from ui.approaches import look_of
 from ui.costs import assumed
+from ui.costs.paid_models import paid_models
+from ui.costs.words import label
 from ui.text import escaped
 
 _ICONS = {
     "measured here": ":green[:material/straighten: measured here]",
     "price list": ":blue[:material/sell: price list]",
+    "entered by hand": ":orange[:material/edit_note: entered by hand]",
     "your assumption": ":gray[:material/edit: your assumption]",
 }
 
@@ -35,17 +38,12 @@ class Field:
 
 
 _LOAD = (
-    Field("questions", "Questions a month", 1, 10**9, 1000, "%d"),
+    Field("questions", "Questions a month", 0, 10**9, 1000, "%d"),
     Field("machine.usd_per_hour", "Machine rate (USD per hour)", 0, 1000, 0.05),
 )
 _RENTED = (
     Field("machine.utilisation", "Utilisation of machines (%)", 1, 100, 5, "%g", 100),
     Field("machine.at_once", "Answers at once per machine", 1, 1000, 1),
-)
-_PRICES = (
-    Field("price.input", "USD per million tokens in", 0, 10_000, 0.1),
-    Field("price.cached", "USD per million cached tokens", 0, 10_000, 0.1),
-    Field("price.output", "USD per million tokens out", 0, 10_000, 0.1),
 )
 _TRAINING = (
     Field("training.seconds", "Seconds of one training", 0, 10**8, 60),
@@ -60,7 +58,7 @@ _DOCUMENTS = (
 )
 
 
-def input_panel(inputs: Inputs) -> None:
+def input_panel(inputs: Inputs, current: Settings) -> None:
     """Draw every input; what is typed holds from the next run on."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown("##### Inputs", width="content")
@@ -74,17 +72,18 @@ def input_panel(inputs: Inputs) -> None:
         )
     _fields(inputs, _LOAD)
     _billing()
+    paid_models(current)
     with st.expander("Machines"):
         _fields(inputs, _RENTED if inputs.rented else _RENTED[1:])
-    with st.expander(f"Paid API: {escaped(inputs.way('paid_api').model)}"):
-        for way in inputs.ways:
-            if way.by_token or way.approach == "paid_api":
-                _fields(inputs, _tokens(way.approach))
-        _fields(inputs, _PRICES)
+    for way in inputs.ways:
+        if way.paid:
+            with st.expander(escaped(label(way.approach, inputs))):
+                _fields(inputs, (*_tokens(way.approach), *_prices(way.approach)))
+    _paid_writer(inputs)
     with st.expander("Local answers"):
         for way in inputs.ways:
             if way.on_machine:
-                what = "Search" if way.by_token else look_of(way.approach).name
+                what = "Search" if way.by_token else label(way.approach, inputs)
                 _fields(inputs, (Field(f"{way.approach}.machine_s", f"{what}: seconds", 0, 10**6, 0.1),))
     with st.expander("Training (fine-tuned)"):
         _fields(inputs, _TRAINING)
@@ -92,12 +91,27 @@ def input_panel(inputs: Inputs) -> None:
         _fields(inputs, _DOCUMENTS)
 
 
+def _paid_writer(inputs: Inputs) -> None:
+    """The tokens of RAG where a paid model writes, and its prices if they stand nowhere else."""
+    rag = inputs.way("rag")
+    if rag.priced_by:
+        with st.expander(escaped(f"RAG: {rag.model}")):
+            elsewhere = any(way.approach == rag.priced_by for way in inputs.ways)
+            _fields(inputs, (*_tokens("rag"), *(() if elsewhere else _prices(rag.priced_by))))
+
+
+def _prices(approach: str) -> tuple[Field, ...]:
+    labels = {"input": "tokens in", "cached": "cached tokens", "output": "tokens out"}
+    return tuple(
+        Field(f"{approach}.price.{of}", f"USD per million {label}", 0, 100_000, 0.1) for of, label in labels.items()
+    )
+
+
 def _tokens(approach: str) -> tuple[Field, ...]:
-    name = look_of(approach).name
     return (
-        Field(f"{approach}.prompt_tokens", f"{name}: tokens in", 0, 10**7, 10),
-        Field(f"{approach}.cached_share", f"{name}: cached, of those (%)", 0, 100, 5, "%g", 100),
-        Field(f"{approach}.completion_tokens", f"{name}: tokens out", 0, 10**7, 10),
+        Field(f"{approach}.prompt_tokens", "Tokens in", 0, 10**7, 10),
+        Field(f"{approach}.cached_share", "Cached, of those (%)", 0, 100, 5, "%g", 100),
+        Field(f"{approach}.completion_tokens", "Tokens out", 0, 10**7, 10),
     )
 
 

@@ -123,7 +123,9 @@ def _tooltip() -> list[alt.Tooltip]:
 
 
 def _volume(x: alt.X, questions: int, ink: str) -> alt.LayerChart:
-    base = alt.Chart(pd.DataFrame([{"questions": questions, "label": f"your {questions:,}"}])).encode(x=x)
+    """Where the chosen number is; nothing where the axis does not reach."""
+    rows = [{"questions": questions, "label": f"your {questions:,}"}] if FEWEST <= questions < _ROOM else []
+    base = alt.Chart(pd.DataFrame(rows, columns=["questions", "label"])).encode(x=x)
     rule = base.mark_rule(strokeDash=[4, 4], color=ink, opacity=0.55)
     text = base.mark_text(align="left", dx=5, baseline="top", color=ink, opacity=0.8).encode(
         y=alt.value(4), text="label:N"

@@ -12,19 +12,20 @@ from evaluation.costs.monthly import MonthlyCost
 from evaluation.spreadsheet import csv_bytes
 from ui import numbers
 from ui.approaches import look_of
+from ui.costs.words import label
 from ui.text import escaped
 
 COLUMNS = ("kind", "approach", "model", "name", "value", "unit", "formula or origin", "numbers or note")
 
 
-def table(costs: Sequence[MonthlyCost]) -> pd.DataFrame:
+def table(costs: Sequence[MonthlyCost], inputs: Inputs) -> pd.DataFrame:
     """One row per part and one column per approach, as shown text; a part that an approach has not is left empty."""
     names = list(dict.fromkeys(part.name for cost in costs for part in cost.parts))
     shown: dict[str, list[str]] = {}
     for cost in costs:
         parts = {part.name: part.usd for part in cost.parts}
         cells = [numbers.dollars(parts[name]) if name in parts else "" for name in names]
-        shown[look_of(cost.approach).name] = [*cells, numbers.dollars(cost.usd), numbers.dollars(cost.per_answer)]
+        shown[label(cost.approach, inputs)] = [*cells, numbers.dollars(cost.usd), numbers.dollars(cost.per_answer)]
     return pd.DataFrame(shown, index=[*(name.capitalize() for name in names), "A month", "An answer"])
 
 
@@ -57,16 +58,17 @@ def draw_table(costs: Sequence[MonthlyCost], inputs: Inputs) -> None:
             icon=":material/download:",
             help="Every part with its formula and every input with its origin.",
         )
-    st.table(table(costs).map(escaped), border="horizontal")
+    st.table(table(costs, inputs).map(escaped), border="horizontal")
     for cost in costs:
         if cost.usd is None:
-            st.caption(f"{look_of(cost.approach).name}: {escaped(cost.why)}")
-    rented = [f"{look_of(cost.approach).name} {cost.machines:,}" for cost in costs if cost.machines]
+            st.caption(escaped(f"{label(cost.approach, inputs)}: {cost.why}"))
+    rented = [f"{label(cost.approach, inputs)} {cost.machines:,}" for cost in costs if cost.machines]
     if rented:
-        st.caption(f"Machines rented: {', '.join(rented)}.")
+        st.caption(escaped(f"Machines rented: {', '.join(rented)}."))
     with st.expander("Formulas, with the numbers filled in"):
         for cost in costs:
-            st.markdown(look_of(cost.approach).title)
+            look = look_of(cost.approach)
+            st.markdown(f":{look.colour}[{look.icon}] **{escaped(label(cost.approach, inputs))}**")
             for part in cost.parts:
                 st.markdown(f"**{part.name.capitalize()}** = {escaped(part.formula)}")
                 st.text(f"= {part.numbers}\n= {numbers.dollars(part.usd)}" + (f" ({part.why})" if part.why else ""))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from evaluation.costs.accuracies import benchmarked
+from evaluation.costs.accuracies import Run, runs
 from evaluation.costs.inputs import Inputs
 from evaluation.costs.monthly import monthly
 from evaluation.costs.right_answers import FORMULA, Accuracy, CostPerRight, cost_per_right
@@ -13,9 +13,12 @@ from ui import numbers
 from ui.approaches import look_of
 from ui.chart_theme import ink
 from ui.costs.right_chart import right_chart
+from ui.costs.words import label
+from ui.resources import settings
 from ui.text import escaped
 
-_TYPED = "cost_accuracies"
+_NOBODY = "no question is asked"  # why an answer has no cost although the month's is known
+_TYPED, _RUN = "cost_accuracies", "cost_run"
 
 
 def draw(inputs: Inputs) -> None:
@@ -25,22 +28,24 @@ def draw(inputs: Inputs) -> None:
         f"{FORMULA}. The interval comes from the accuracy (Wilson, 95 %); the cost is that of an answer at "
         f"{int(inputs.amount('questions')):,} questions a month."
     )
-    accuracies = _accuracies(inputs)
+    chosen = _chosen_run()
+    accuracies = _accuracies(inputs, chosen)
     if not accuracies:
         st.info(
-            "Nothing is known about how many answers are right. Type it above, or run `python -m benchmarks quality`.",
+            "Nothing is known about how many answers are right. Type it above, or measure it: Proof or Attribution on "
+            "the Fine-tuned page, or `python -m benchmarks quality`.",
             icon=":material/rule:",
         )
     costs = {way.approach: monthly(way.approach, inputs) for way in inputs.ways}
     found = {
-        approach: cost_per_right(cost.per_answer, accuracies.get(approach), cost.why)
+        approach: cost_per_right(cost.per_answer, accuracies.get(approach), cost.why or _NOBODY)
         for approach, cost in costs.items()
     }
-    names = {look_of(approach).name: one for approach, one in found.items()}
-    colours = {look_of(approach).name: look_of(approach).hex for approach in found}
+    names = {label(approach, inputs): one for approach, one in found.items()}
+    colours = {label(approach, inputs): look_of(approach).hex for approach in found}
     st.altair_chart(right_chart(names, colours, ink()), width="stretch", alt="Cost of a right answer per approach")
     rows = {
-        look_of(approach).name: {
+        label(approach, inputs): {
             "Right answers": right_text(accuracies.get(approach)),
             "An answer": numbers.dollars(costs[approach].per_answer),
             "A right answer": cost_text(one),
@@ -68,32 +73,41 @@ def cost_text(one: CostPerRight) -> str:
     return f"{numbers.dollars(one.usd)} ({numbers.dollars(one.low)} to {numbers.dollars(one.high)})"
 
 
-def _accuracies(inputs: Inputs) -> dict[str, Accuracy]:
-    """Those of the last benchmark, with what was typed in their place."""
+def _chosen_run() -> Run | None:
+    """The run whose answers count; None if there is none yet."""
+    current = settings()
+    found = runs(current.data, current.rag.generator)
+    if not found:
+        return None
+    titles = [run.title for run in found]
+    title = st.selectbox("Right answers as counted in", titles, key=_RUN, help="The newest run is on top.")
+    return next((run for run in found if run.title == title), found[0])
+
+
+def _accuracies(inputs: Inputs, run: Run | None) -> dict[str, Accuracy]:
+    """Those of the run, with what was typed in their place."""
     typed: dict[str, tuple[int, int]] = st.session_state.setdefault(_TYPED, {})
-    measured = benchmarked()
-    in_force = dict(measured)
+    in_force = dict(run.accuracies) if run else {}
     for approach, (right, asked) in typed.items():
         in_force[approach] = Accuracy(right, asked, "your assumption")
     with st.container(horizontal=True):
         for way in inputs.ways:
             with st.container(border=True, width=198):
-                _accuracy(way.approach, in_force.get(way.approach))
-    st.button(
-        "Reset to the benchmark's", key="reset_accuracies", on_click=typed.clear, disabled=not typed, type="tertiary"
-    )
+                _accuracy(way.approach, label(way.approach, inputs), in_force.get(way.approach))
+    st.button("Reset to the run's", key="reset_accuracies", on_click=typed.clear, disabled=not typed, type="tertiary")
     return in_force
 
 
-def _accuracy(approach: str, found: Accuracy | None) -> None:
+def _accuracy(approach: str, name: str, found: Accuracy | None) -> None:
     keys = [f"accuracy:{approach}:{of}" for of in ("right", "asked")]
-    st.markdown(look_of(approach).title)
+    look = look_of(approach)
+    st.markdown(f":{look.colour}[{look.icon} **{escaped(name)}**]")
     st.session_state[keys[0]] = found.right if found else None
     st.session_state[keys[1]] = found.asked if found else None
-    for key, label in zip(keys, ("right answers", "of questions"), strict=True):
+    for key, what in zip(keys, ("right answers", "of questions"), strict=True):
         st.number_input(
-            label,
-            min_value=0 if label == "right answers" else 1,
+            what,
+            min_value=0 if what == "right answers" else 1,
             max_value=10**6,
             value=None,
             step=1,
@@ -103,7 +117,7 @@ def _accuracy(approach: str, found: Accuracy | None) -> None:
             args=(approach, keys),
         )
     if found is None:
-        st.caption("unknown: not measured here")
+        st.caption("unknown: not in this run")
     else:
         st.caption(escaped(f"{found.origin}{': ' if found.note else ''}{found.note}"))
 

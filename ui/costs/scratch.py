@@ -22,20 +22,22 @@ from evaluation.costs.scratch import (
 from ui import numbers
 from ui.text import escaped
 
-_USD, _SHARE, _TOKENS = "scratch_usd", "scratch_share", "scratch_tokens"
+_USD, _SHARE, _TOKENS, _SIZE = "scratch_usd", "scratch_share", "scratch_tokens", "scratch_size"
+_SIZE_USUAL = Decimal(8)  # billions of parameters
 _GPU = "989 × 10¹² FLOP/s, NVIDIA H100 SXM in bfloat16, data sheet of 2023"
-_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def draw(inputs: Inputs) -> None:
     """Assumptions, the table, and the point it makes."""
     chosen = st.session_state.setdefault(
-        "scratch", {_USD: USD_PER_GPU_HOUR, _SHARE: UTILISATION, _TOKENS: TOKENS_PER_PARAMETER}
+        "scratch", {_USD: USD_PER_GPU_HOUR, _SHARE: UTILISATION, _TOKENS: TOKENS_PER_PARAMETER, _SIZE: _SIZE_USUAL}
     )
     fine_tuning = fine_tuning_cost(inputs)
-    rows = from_scratch(fine_tuning, chosen[_USD], chosen[_SHARE], chosen[_TOKENS])
-    st.markdown(f"##### {escaped(point(rows, fine_tuning))}")
+    size = int(chosen[_SIZE] * 10**9)
+    rows = from_scratch(fine_tuning, chosen[_USD], chosen[_SHARE], chosen[_TOKENS], parameters=size)
+    st.markdown(f"##### {escaped(point(rows, fine_tuning, size))}")
     with st.container(horizontal=True):
+        _box("Billions of parameters", _SIZE, chosen, 0.001, 100_000.0, 1.0, "the size of your model")
         _box("USD per GPU hour", _USD, chosen, 0.0, 1000.0, 0.1, "your assumption, November 2026: rent of an H100")
         _box(
             "Utilisation of the GPU (0\u20131)", _SHARE, chosen, 0.01, 1.0, 0.05, "PaLM reached 0.462: arXiv:2204.02311"
@@ -51,12 +53,13 @@ def draw(inputs: Inputs) -> None:
     )
 
 
-def point(rows: Sequence[Training], fine_tuning: Decimal | None) -> str:
-    """Why not to go this way."""
-    base, large = rows[-1], next(row for row in rows if row.name == "8B")
+def point(rows: Sequence[Training], fine_tuning: Decimal | None, parameters: int = 8 * 10**9) -> str:
+    """Why not to go this way; `parameters` is the size of the model in mind."""
+    base, large = rows[-1], next(row for row in rows if row.parameters == parameters)
     start = (
         f"Do not train from scratch: even the small base model used here took about {numbers.dollars(base.usd)}, and "
-        f"one of 8B parameters takes {numbers.dollars(large.usd)} and {days(large.days[8])} on 8 GPUs at least"
+        f"one of {large.name} parameters takes {numbers.dollars(large.usd)} "
+        f"and {days(large.days[8])} on 8 GPUs at least"
     )
     if fine_tuning is None or base.factor is None or large.factor is None:
         return f"{start}."
@@ -79,20 +82,14 @@ def days(value: Decimal) -> str:
     return "under a second"
 
 
-def power(value: Decimal) -> str:
-    """A large number as `2.7 × 10⁹`."""
-    exponent = value.adjusted()
-    return f"{numbers.figure(value.scaleb(-exponent))} × 10{str(exponent).translate(_RAISED)}"
-
-
 def table(rows: Sequence[Training]) -> pd.DataFrame:
     """One row per size."""
     return pd.DataFrame(
         [
             {
                 "Parameters": row.name,
-                "Tokens": power(row.tokens),
-                "FLOPs": power(row.flops),
+                "Tokens": numbers.power(row.tokens),
+                "FLOPs": numbers.power(row.flops),
                 "GPU hours": numbers.figure(row.gpu_hours),
                 **{f"On {gpus:,} GPUs": days(value) for gpus, value in row.days.items()},
                 "Cost": numbers.dollars(row.usd),

@@ -46,7 +46,7 @@ def draw_sections() -> None:
         _nothing_measured()
     side, main = st.columns([1, 2.4], gap="large")
     with side:
-        input_panel(inputs)
+        input_panel(inputs, current)
     with main:
         _REASONED[chosen or SECTIONS[0]](inputs)
 

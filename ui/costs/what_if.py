@@ -8,14 +8,14 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from evaluation.costs.break_even import PAID, BreakEven, break_even
+from evaluation.costs.break_even import BreakEven, break_even
 from evaluation.costs.inputs import Inputs
 from evaluation.costs.monthly import MonthlyCost, monthly
 from evaluation.costs.sensitivity import Effect, sensitivity
 from ui import numbers
 from ui.approaches import look_of
 from ui.chart_theme import ink
-from ui.costs.words import about
+from ui.costs.words import about, label
 from ui.text import escaped
 
 _ROW = 34  # pixels
@@ -32,7 +32,7 @@ def draw(inputs: Inputs) -> None:
         default=names[0],
         required=True,
         key="what_if",
-        format_func=lambda name: look_of(name).name,
+        format_func=lambda name: label(name, inputs),
         label_visibility="collapsed",
     )
     chosen = str(approach or names[0])
@@ -41,7 +41,7 @@ def draw(inputs: Inputs) -> None:
         st.info(f"Its cost is unknown: {escaped(now.why)}", icon=":material/help:")
         return
     st.markdown(
-        f"##### {look_of(chosen).name}: {escaped(numbers.dollars(now.usd))} a month now. What changes that most?"
+        f"##### {escaped(f'{label(chosen, inputs)}: {numbers.dollars(now.usd)}')} a month now. What changes that most?"
     )
     st.altair_chart(
         tornado(effects, now, look_of(chosen).hex, ink()), width="stretch", alt="Monthly cost after each change"
@@ -94,7 +94,7 @@ def table(effects: Sequence[Effect], now: MonthlyCost, inputs: Inputs) -> pd.Dat
         for effect in effects
     ]
     first = {"What if": "as it is", "A month": numbers.dollars(now.usd), "Change": ""}
-    if now.approach != PAID:
+    if not inputs.way(now.approach).paid:
         first[_CHEAPER] = point(break_even(now.approach, inputs))
     return pd.DataFrame([first, *rows])
 

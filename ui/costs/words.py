@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from evaluation.costs.break_even import PAID, BreakEven
+from evaluation.costs.break_even import BreakEven
 from evaluation.costs.inputs import Inputs
 from evaluation.costs.monthly import MonthlyCost
 from ui import numbers
@@ -15,15 +15,22 @@ _SUBJECTS = {"raw": "the raw model", "fine_tuned": "the fine-tuned model", "rag"
 
 
 def subject(approach: str, inputs: Inputs) -> str:
-    """An approach within a sentence; the paid one by its model."""
-    if approach == PAID:
-        return inputs.way(PAID).model
+    """An approach within a sentence; a paid one by its model."""
+    if inputs.way(approach).paid:
+        return label(approach, inputs)
     return _SUBJECTS.get(approach) or look_of(approach).name
 
 
 def label(approach: str, inputs: Inputs) -> str:
-    """An approach at the end of its line in a chart."""
-    return inputs.way(PAID).model if approach == PAID else look_of(approach).name
+    """An approach at the end of its line in a chart and at the head of its column; a paid one by its model.
+
+    Where the same model stands behind two connections, the connection tells them apart.
+    """
+    way = inputs.way(approach)
+    if not way.paid:
+        return look_of(approach).name
+    twice = sum(other.paid and other.model == way.model for other in inputs.ways) > 1
+    return f"{way.model} ({look_of(approach).name})" if twice else way.model
 
 
 def about(questions: int) -> str:
@@ -34,7 +41,7 @@ def about(questions: int) -> str:
 
 def break_even_sentence(found: BreakEven, inputs: Inputs) -> str:
     """When the approach becomes cheaper than the paid model, or why it does not."""
-    one, paid = subject(found.approach, inputs), subject(PAID, inputs)
+    one, paid = subject(found.approach, inputs), subject(inputs.reference, inputs)
     match found.kind:
         case "always":
             return f"At every volume, {one} is cheaper than {paid}."

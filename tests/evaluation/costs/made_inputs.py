@@ -11,9 +11,9 @@ VALUES = {
     "machine.usd_per_hour": "0.36",
     "machine.utilisation": "0.5",
     "machine.at_once": "1",
-    "price.input": "0.4",
-    "price.cached": "0.1",
-    "price.output": "1.6",
+    "paid_api.price.input": "0.4",
+    "paid_api.price.cached": "0.1",
+    "paid_api.price.output": "1.6",
     "training.seconds": "7200",
     "training.per_month": "2",
     "documents.chunks": "2000",
@@ -37,13 +37,13 @@ VALUES = {
 WAYS = (
     Way("raw", "base", on_machine=True),
     Way("fine_tuned", "adapter", on_machine=True, trained=True),
-    Way("paid_api", "gpt-4.1-mini", by_token=True),
+    Way("paid_api", "gpt-4.1-mini", by_token=True, paid=True),
     Way("rag", "handbook", on_machine=True, documents=True),
 )
 
 
 def made_inputs(rented: bool = True, ways: tuple[Way, ...] = WAYS, **changes: str | None) -> Inputs:
-    """The values above; `price__input="1"` replaces one, None makes it unknown."""
+    """The values above; `raw__machine_s="1"` replaces one, None makes it unknown."""
     values = VALUES | {name.replace("__", "."): value for name, value in changes.items()}
     return Inputs(
         {

@@ -57,7 +57,9 @@ def test_every_approach_but_the_paid_one_is_told() -> None:
 
 
 def test_what_is_unknown_is_told_with_its_reason() -> None:
-    assert break_even("raw", made_inputs(price__input=None)) == BreakEven("raw", "unknown", why="no price.input")
+    assert break_even("raw", made_inputs(paid_api__price__input=None)) == BreakEven(
+        "raw", "unknown", why="no paid_api.price.input"
+    )
     own = (Way("raw", "base", on_machine=True), Way("paid_api", "served", on_machine=True))
     assert break_even("raw", made_inputs(ways=own)).why == (
         "the paid model runs on a machine of yours, not at a price per token"
@@ -79,7 +81,7 @@ def test_one_question_fewer_changes_the_order(
         machine__usd_per_hour=rate,
         machine__utilisation=str(Decimal(utilisation) / 100),
         training__seconds=str(training),
-        price__output=price,
+        paid_api__price__output=price,
     )
     found = break_even("fine_tuned", inputs)
     if found.first is None or found.lasting is None:

@@ -13,11 +13,9 @@ from backends import ledger
 from backends.base import Answer, Cost, Timings, Usage
 from backends.pricing import rates
 from backends.settings import OPENAI_URL, Settings, load_settings
-from evaluation.costs.accuracies import benchmarked
 from evaluation.costs.inputs import Input, Inputs
 from evaluation.costs.measured import anything_measured, measured_inputs
 from evaluation.costs.monthly import monthly
-from evaluation.costs.right_answers import Accuracy
 
 AT = datetime(2026, 11, 12, 12, tzinfo=UTC)
 BASE = "base (Q4_1)"
@@ -89,9 +87,9 @@ def test_stand_ins_and_the_script_are_not_measured(tmp_path: Path) -> None:
 def test_prices_are_the_lists(tmp_path: Path) -> None:
     inputs = measured_inputs(settings_of(tmp_path, paid_api__model="gpt-5.6-luna"))
     listed = rates("gpt-5.6-luna", OPENAI_URL)
-    assert found(inputs, "price.input") == (listed.input_mtok, "price list", listed.basis)
+    assert found(inputs, "paid_api.price.input") == (listed.input_mtok, "price list", listed.basis)
     assert "since 2026-07-30" in listed.basis
-    assert inputs.values["price.output"].value == listed.output_mtok
+    assert inputs.values["paid_api.price.output"].value == listed.output_mtok
 
 
 def test_a_model_without_a_price_stays_unknown_until_one_is_typed(tmp_path: Path) -> None:
@@ -99,7 +97,7 @@ def test_a_model_without_a_price_stays_unknown_until_one_is_typed(tmp_path: Path
     cost = monthly("paid_api", measured_inputs(nobody))
     assert cost.usd is None
     assert cost.why.startswith("no price per token is known for nonesuch at api.openai.com")
-    typed = {"price.input": Decimal(1), "price.output": Decimal(2)}
+    typed = {"paid_api.price.input": Decimal(1), "paid_api.price.output": Decimal(2)}
     assert monthly("paid_api", measured_inputs(nobody, typed)).usd == Decimal("1.4")  # 60 in, 40 out, assumed
 
 
@@ -139,22 +137,3 @@ def test_training_time_is_the_adapters_own(tmp_path: Path) -> None:
     (folder / "card.json").write_text(json.dumps({"seconds": 90}))
     mine = measured_inputs(settings_of(tmp_path, fine_tuned__adapter="mine")).values["training.seconds"]
     assert (mine.value, mine.origin, mine.note) == (Decimal("90.0"), "measured here", "the card of the adapter mine")
-
-
-def test_accuracies_are_counted_from_the_benchmarks_answers(tmp_path: Path) -> None:
-    file = tmp_path / "latest.json"
-    samples = [{"answers": {"raw": {"right": right}, "rag": {"right": True}}} for right in (True, False, False)]
-    file.write_text(json.dumps({"date": "2026-11-22T22:59:23+00:00", "raw": {"quality": {"samples": samples}}}))
-    note = "the benchmark of 22 Nov 2026, sample questions"
-    assert benchmarked(file) == {
-        "raw": Accuracy(1, 3, "measured here", note),
-        "rag": Accuracy(3, 3, "measured here", note),
-    }
-
-
-@pytest.mark.parametrize("text", [None, "", "[]", "{}", '{"date": "x"}', '{"date": "2026-11-22", "raw": {}}'])
-def test_without_a_usable_benchmark_nothing_is_known(tmp_path: Path, text: str | None) -> None:
-    file = tmp_path / "latest.json"
-    if text is not None:
-        file.write_text(text)
-    assert benchmarked(file) == {}

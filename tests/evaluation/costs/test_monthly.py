@@ -67,7 +67,7 @@ def test_training_and_documents_belong_to_their_approaches() -> None:
 
 
 def test_documents_searched_here_and_answered_by_the_paid_model_cost_both() -> None:
-    over_paid = (Way("rag", "handbook", on_machine=True, by_token=True, documents=True),)
+    over_paid = (Way("rag", "handbook", on_machine=True, by_token=True, documents=True, priced_by="paid_api"),)
     cost = monthly("rag", made_inputs(rented=False, ways=over_paid))
     assert {part.name: part.usd for part in cost.parts} == {
         "tokens in": Decimal("2.4"),
@@ -93,12 +93,12 @@ def test_the_sum_is_that_of_the_parts(rented: bool) -> None:
 
 
 def test_what_is_unknown_stays_unknown_with_its_reason() -> None:
-    cost = monthly("paid_api", made_inputs(price__output=None))
-    assert (cost.usd, cost.per_answer, cost.why) == (None, None, "no price.output")
+    cost = monthly("paid_api", made_inputs(paid_api__price__output=None))
+    assert (cost.usd, cost.per_answer, cost.why) == (None, None, "no paid_api.price.output")
     assert [(part.usd, part.why) for part in cost.parts] == [
         (TOKENS["tokens in"], ""),
         (TOKENS["cached tokens in"], ""),
-        (None, "no price.output"),
+        (None, "no paid_api.price.output"),
     ]
     assert cost.parts[2].numbers == "10,000 × 50 ÷ 1,000,000 × unknown"
 

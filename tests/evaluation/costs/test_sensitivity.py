@@ -64,5 +64,5 @@ def test_a_break_even_moves_with_its_inputs() -> None:
 
 
 def test_what_is_unknown_has_no_difference() -> None:
-    found = effects(price__output=None)["paid prices double"]
+    found = effects(paid_api__price__output=None)["paid prices double"]
     assert (found.costs["paid_api"].usd, found.difference["paid_api"]) == (None, None)

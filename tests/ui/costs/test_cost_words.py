@@ -10,7 +10,8 @@ from evaluation.costs.break_even import BreakEven
 from evaluation.costs.monthly import monthly
 from evaluation.costs.scratch import from_scratch
 from tests.evaluation.costs.made_inputs import made_inputs
-from ui.costs.scratch import days, point, power, table
+from ui import numbers
+from ui.costs.scratch import days, point, table
 from ui.costs.words import about, break_even_sentence, cheapest_sentence
 
 LEAST, PAID = Decimal("0.0003"), Decimal("0.0001")
@@ -62,7 +63,7 @@ def test_who_is_cheapest() -> None:
     assert cheapest_sentence([costs[0], costs[0]], inputs) == (
         "At 10,000 questions a month, the raw model and the raw model cost least: $263 a month."
     )
-    unknown = made_inputs(price__input=None)
+    unknown = made_inputs(paid_api__price__input=None)
     assert cheapest_sentence([monthly("paid_api", unknown)], unknown) == "No approach has a known cost."
 
 
@@ -75,8 +76,8 @@ def test_days_hours_minutes(value: str, shown: str) -> None:
 
 
 def test_large_numbers_have_their_power_of_ten() -> None:
-    assert power(Decimal(2_700_000_000)) == "2.7 × 10⁹"
-    assert power(Decimal("7.68E+21")) == "7.68 × 10²¹"
+    assert numbers.power(Decimal(2_700_000_000)) == "2.7 × 10⁹"
+    assert numbers.power(Decimal("7.68E+21")) == "7.68 × 10²¹"
 
 
 def test_the_point_about_training_from_scratch() -> None:

@@ -1,0 +1,152 @@
+"""What a question is expected to cost, before it is asked, and how right such expectations were so far.
+
+Prompt tokens are counted by the model's own tokenizer where that is in memory, else estimated; the length of the
+answer is the mean of the answers that this model gave here, else the longest that is allowed. An approach that costs
+machine time is expected to take as long as its answers took on average. Nothing is loaded and nobody is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from statistics import fmean
+
+from backends import ledger
+from backends.base import Backend, BackendError, Cost, Question, Timings, Usage
+from backends.ledger import Entry
+from backends.prompt_length import guessed
+from backends.questions import clean
+from backends.settings import Settings
+
+PAST = 200
+"""The answers that a mean is taken of, at most."""
+
+JUDGED = 40
+"""The answers whose cost is compared with what was expected of them, at most."""
+
+_FEW = 10  # below, every answer is in the range that is told; from here on 5 % are left out at each end
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """How past answers compare with what was expected of them: `within` of `answers` came to `low` to `high` times."""
+
+    answers: int
+    within: int
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a question is expected to cost. `cost.usd` is None if that is not known, and `cost.basis` says why.
+
+    `by` says in which way it was reckoned: errors are told of the same way only. `past`: how many answers the mean
+    comes from. `track` is None while no answer had an expectation of this kind.
+    """
+
+    approach: str
+    cost: Cost
+    by: str | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    past: int = 0
+    track: Track | None = None
+
+    @property
+    def error(self) -> str:
+        """How far off it may be, in words."""
+        if self.cost.usd is None:
+            return f"unknown: {self.cost.basis}"
+        if self.track is None:
+            return "estimate; its error is not known yet"
+        one = self.track
+        if one.answers == 1:
+            return f"estimate; the last answer came to {one.low:.2g} times its own"
+        who = "" if one.within == one.answers else f"{one.within} of "
+        return f"estimate; {who}the last {one.answers} answers came to {one.low:.2g} to {one.high:.2g} times theirs"
+
+
+def expected(backend: Backend, question: Question, settings: Settings) -> Expected:
+    """What `question` is expected to cost with `backend`. Never raises: what is not known is said in the basis."""
+    try:
+        asked = clean(question)
+        kind = ledger.kind_of(settings, backend.stand_in)
+        past = ledger.complete_answers(
+            settings.data, backend.approach, lambda one: same(one, backend.model), PAST, kind
+        )
+        by_tokens = backend.cost(Usage(0, 0), Timings())
+        if by_tokens.usd is not None:
+            return _by_tokens(backend, asked, past)
+    except BackendError as fault:
+        return Expected(backend.approach, Cost(None, fault.cause))
+    if backend.cost(Usage(), Timings(latency_s=1.0)).usd is None:
+        return Expected(backend.approach, by_tokens)
+    return _by_time(backend, past)
+
+
+def _by_time(backend: Backend, past: Sequence[Entry]) -> Expected:
+    seconds = [one.latency_s for one in past if one.latency_s is not None]
+    if not seconds:
+        unknown = Cost(None, f"no answer of {backend.model} was timed here yet")
+        return Expected(backend.approach, unknown)
+    cost = backend.cost(Usage(), Timings(latency_s=fmean(seconds)))
+    basis = f"expected, {_mean_of(len(seconds))} was timed: {cost.basis}"
+    return Expected(backend.approach, Cost(cost.usd, basis), "seconds", past=len(seconds), track=track(past, "seconds"))
+
+
+def _by_tokens(backend: Backend, question: Question, past: Sequence[Entry]) -> Expected:
+    counted = backend.prompt_tokens(question) or guessed(question)
+    lengths = [one.completion_tokens for one in past if one.completion_tokens is not None]
+    longest = question.max_tokens
+    tokens = min(round(fmean(lengths)), longest) if lengths else longest
+    usage = Usage(counted.tokens, tokens, _cached(counted.tokens, past), source="estimate")
+    cost = backend.cost(usage, Timings())
+    by = f"{'counted' if counted.exact else 'guessed'}, {'mean answer' if lengths else 'longest answer'}"
+    answer = f"an answer of {tokens:,}, {_mean_of(len(lengths))} had" if lengths else f"the longest answer, {longest:,}"
+    basis = f"expected, with {counted.tokens:,} tokens in ({counted.how}) and {answer}: {cost.basis}"
+    told = Cost(cost.usd, basis if cost.usd is not None else cost.basis)
+    return Expected(backend.approach, told, by, counted.tokens, tokens, len(lengths), track(past, by))
+
+
+def _cached(prompt_tokens: int, past: Sequence[Entry]) -> int | None:
+    """As large a share of the prompt as was cached of the past ones; None if that was never reported."""
+    told = [one for one in past if one.prompt_tokens and one.cached_tokens is not None]
+    if not told:
+        return None
+    share = sum(one.cached_tokens or 0 for one in told) / sum(one.prompt_tokens or 0 for one in told)
+    return round(prompt_tokens * min(max(share, 0.0), 1.0))
+
+
+def _mean_of(answers: int) -> str:
+    return f"as the mean of {answers:,} answers" if answers > 1 else "as the one answer so far"
+
+
+def track(past: Sequence[Entry], by: str) -> Track | None:
+    """How the last answers that were expected in this way compare with it; None without any."""
+    found = [one.of_expected for one in past if one.expected_by == by]
+    ratios = sorted(float(ratio) for ratio in found[:JUDGED] if ratio is not None)
+    if not ratios:
+        return None
+    left_out = len(ratios) // 20 if len(ratios) >= _FEW else 0
+    within = ratios[left_out : len(ratios) - left_out]
+    return Track(len(ratios), len(within), within[0], within[-1])
+
+
+def same(recorded: str, named: str) -> bool:
+    """Whether an answer recorded under one name of a model is of another one.
+
+    A name has parts: `base + adapter A`, `base + collection searched with E`. Weights that are not loaded yet go by
+    their id alone, without what stands behind it in parentheses once they are.
+    """
+    parts, wanted = recorded.split(" + "), named.split(" + ")
+    return len(parts) == len(wanted) and all(
+        part == one or part.startswith(f"{one} (") for part, one in zip(parts, wanted, strict=True)
+    )
+
+
+def total(found: Sequence[Expected]) -> Decimal | None:
+    """What all of them come to; None as soon as one is not known."""
+    known = [one.cost.usd for one in found if one.cost.usd is not None]
+    return sum(known, Decimal(0)) if len(known) == len(found) else None

@@ -1,0 +1,113 @@
+"""Several paid models in one reckoning: connections, prices by hand, and documents that one of them reads."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+from backends import ledger
+from backends.base import Answer, Cost, Timings, Usage
+from backends.connections import ManualPrice
+from backends.settings import Settings, load_settings
+from evaluation.costs.break_even import break_evens
+from evaluation.costs.measured import measured_inputs
+from evaluation.costs.monthly import monthly
+from evaluation.costs.paid import ByHand
+from evaluation.costs.sensitivity import sensitivity
+
+OFFER = ByHand("Our own. Model", ManualPrice(input_usd=Decimal(2), output_usd=Decimal(10), date=date(2026, 11, 3)))
+
+
+def settings_of(data: Path, **overrides: str) -> Settings:
+    connections = {
+        "connections.own.base_url": "http://127.0.0.1:9/v1",
+        "connections.own.model": "big",
+        "connections.own.price.input_usd": "1",
+        "connections.own.price.cached_usd": "0.5",
+        "connections.own.price.output_usd": "4",
+        "connections.own.price.date": "2026-11-01",
+        "connections.router.base_url": "https://api.openai.com/v1",
+        "connections.router.model": "gpt-4.1-mini",
+        "connections.bare.base_url": "http://10.0.0.1/v1",
+        "connections.bare.model": "nonesuch",
+    }
+    named = {name.replace("__", "."): value for name, value in overrides.items()}
+    return load_settings({"data": str(data), **connections, **named})
+
+
+def record(data: Path, approach: str, model: str, usage: Usage, latency_s: float = 1.0, usd: str | None = None) -> None:
+    timings = Timings(latency_s=latency_s, retrieval_s=latency_s / 8)
+    cost = Cost(None if usd is None else Decimal(usd), "")
+    ledger.append(data, Answer(approach, model, "", "ok", timings=timings, usage=usage, cost=cost), "real")
+
+
+def test_a_connection_has_its_own_tokens_and_its_price_by_hand_with_its_date(tmp_path: Path) -> None:
+    record(tmp_path, "paid_api:own", "big", Usage(200, 20))
+    inputs = measured_inputs(settings_of(tmp_path), drawn=["paid_api:own", "paid_api"])
+    price = inputs.values["paid_api:own.price.cached"]
+    assert (price.value, price.origin, price.note) == (
+        Decimal("0.5"),
+        "entered by hand",
+        "big, price entered by hand on 2026-11-01",
+    )
+    assert inputs.values["paid_api:own.prompt_tokens"].origin == "measured here"
+    assert inputs.values["paid_api.prompt_tokens"].note.startswith("as measured of big: mean of 1 answer")
+    # 10,000 × (200 × 1 + 20 × 4) ÷ 1,000,000 and the same tokens at 0.4 and 1.6
+    assert monthly("paid_api:own", inputs).usd == Decimal("2.8")
+    assert monthly("paid_api", inputs).usd == Decimal("1.12")
+    assert inputs.reference == "paid_api:own"
+    assert [one.approach for one in break_evens(inputs)] == ["raw", "fine_tuned", "rag"]
+
+
+def test_a_model_that_is_no_connection_is_reckoned_at_the_price_that_was_entered(tmp_path: Path) -> None:
+    record(tmp_path, "paid_api", "gpt-4.1-mini", Usage(100, 50))
+    inputs = measured_inputs(settings_of(tmp_path), drawn=["paid_api", OFFER.approach], by_hand=[OFFER])
+    assert OFFER.approach == "paid_api:our-own-model:by-hand"
+    cost = monthly(OFFER.approach, inputs)
+    assert (cost.model, cost.usd) == ("Our own. Model", Decimal(7))  # 10,000 × (100 × 2 + 50 × 10) ÷ 1,000,000
+    assert cost.parts[0].formula == "questions × tokens in × (1 − share that is cached) ÷ 1,000,000 × " + (
+        "price of a million tokens in"
+    )
+    assert inputs.values[f"{OFFER.approach}.price.input"].note == "Our own. Model, price entered by hand on 2026-11-03"
+    assert ByHand("***", OFFER.price).approach == "paid_api:model:by-hand"
+
+
+def test_what_is_not_there_any_more_is_left_out(tmp_path: Path) -> None:
+    inputs = measured_inputs(settings_of(tmp_path), drawn=["paid_api:gone", OFFER.approach])
+    assert [way.approach for way in inputs.ways if way.paid] == ["paid_api"]
+    measured_inputs(settings_of(tmp_path), {"paid_api:gone.price.input": Decimal(1)})
+
+
+def test_an_approach_without_a_price_is_unknown_and_the_others_are_not(tmp_path: Path) -> None:
+    inputs = measured_inputs(settings_of(tmp_path), drawn=["paid_api", "paid_api:bare"])
+    assert monthly("paid_api:bare", inputs).why.startswith("no price per token is known for nonesuch at 10.0.0.1")
+    assert monthly("paid_api", inputs).usd is not None
+    typed = {f"paid_api:bare.price.{of}": Decimal(1) for of in ("input", "output")}
+    known = measured_inputs(settings_of(tmp_path), typed, drawn=["paid_api", "paid_api:bare"])
+    assert monthly("paid_api:bare", known).usd == Decimal(1)  # 10,000 × (60 + 40) tokens, assumed
+
+
+def test_documents_pay_the_prices_of_whoever_writes(tmp_path: Path) -> None:
+    record(tmp_path, "rag", "big via own + handbook searched with e", Usage(800, 100), 2.0)
+    record(tmp_path, "rag", "gpt-4.1-mini + handbook searched with e", Usage(600, 10), 2.0)
+    record(tmp_path, "rag", "base (Q4_1) + handbook searched with e", Usage(700, 30), 4.0)
+    over_own = measured_inputs(settings_of(tmp_path, rag__generator="paid_api:own"), rented=False)
+    assert over_own.way("rag").model == "handbook, written by big"
+    parts = {part.name: part.usd for part in monthly("rag", over_own).parts}
+    assert (parts["tokens in"], parts["tokens out"]) == (Decimal(8), Decimal(4))
+    assert over_own.values["rag.machine_s"].value == Decimal("0.25")
+    over_default = measured_inputs(settings_of(tmp_path, rag__generator="paid_api"))
+    assert over_default.values["rag.prompt_tokens"].value == 600
+    local = measured_inputs(settings_of(tmp_path))
+    assert (local.values["rag.prompt_tokens"].value, local.values["rag.machine_s"].value) == (700, 4)
+    assert local.way("rag").priced_by == ""
+
+
+def test_longer_answers_of_a_paid_writer_do_not_make_the_search_slower(tmp_path: Path) -> None:
+    record(tmp_path, "rag", "big via own + handbook searched with e", Usage(800, 100), 2.0)
+    inputs = measured_inputs(settings_of(tmp_path, rag__generator="paid_api:own"), rented=False)
+    (longer,) = [effect for effect in sensitivity(inputs) if effect.name == "answers twice as long"]
+    assert round(longer.difference["rag"] or 0, 9) == 4
+    (halved,) = [effect for effect in sensitivity(inputs) if effect.name == "paid prices halve"]
+    assert round(halved.difference["rag"] or 0, 9) == -6

@@ -1,0 +1,36 @@
+"""What the typed question is expected to cost with each approach, before it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+import backends
+from ui import numbers
+from ui.approaches import look_of
+from ui.resources import expectations, settings
+from ui.text import escaped
+
+_WIDTH = 302  # pixels: that of an answer's column on Compare
+_UNTYPED = "type a question"
+
+
+def expected_cost(approaches: Sequence[str], text: str) -> None:
+    """One amount for each approach, with how far off such amounts were so far; the reckoning on hover.
+
+    It has its size before anything is typed, so that the button never moves under the mouse.
+    """
+    current = settings()
+    made = [backends.make(approach, current) for approach in approaches]
+    found = expectations(made, text) if text.strip() else {}
+    with st.container(horizontal=True, gap="small"):
+        for approach in approaches:
+            look, one = look_of(approach), found.get(approach)
+            amount = numbers.dollars(one.cost.usd) if one else numbers.UNKNOWN
+            with st.container(width=_WIDTH, gap=None):
+                st.markdown(
+                    f":{look.colour}[{look.icon}] {escaped(look.name)}: **{escaped(amount)}** expected",
+                    help=escaped(one.cost.basis) if one else None,
+                )
+                st.caption(escaped(one.error) if one else _UNTYPED)
