@@ -135,7 +135,8 @@ def points_cell(gain: Gain) -> str:
 def _interval(value: Estimate | None) -> str:
     if value is None:
         return numbers.UNKNOWN
-    return f"{value.value:.2f} ({value.low:.2f} to {value.high:.2f})".replace("-", "\u2212")
+    shown = f"{value.value:.2f} ({value.low:.2f} to {value.high:.2f})"
+    return shown.replace("-0.00", "0.00").replace("-", "\u2212")
 
 
 def method_words(found: Attribution) -> str:

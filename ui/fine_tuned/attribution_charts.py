@@ -80,7 +80,9 @@ def meeting_chart(found: Attribution, ink: str) -> alt.LayerChart:
     Made to be read from the back of a room; `ink` is the colour of text.
     """
     frame = meeting_frame(found)
-    axis = alt.Axis(labelFontSize=20, labelLimit=240, labelPadding=12, labelOffset=-14, ticks=False, domain=False)
+    axis = alt.Axis(
+        labelFontSize=20, labelColor=ink, labelLimit=240, labelPadding=12, labelOffset=-14, ticks=False, domain=False
+    )
     y = alt.Y("name:N", sort=list(frame["name"]), title=None, axis=axis)
     scale = alt.Scale(domain=[0, 112], nice=False)  # room for the figure of a bar that is full
     x = alt.X("value:Q", title=None, scale=scale, axis=None)
