@@ -6,13 +6,12 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Context, Decimal
-from functools import cache
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from backends.base import Cost, Usage
+from backends.price_words import host, priced_as, served_in, source
 
 if TYPE_CHECKING:
     from genai_prices.types import PriceCalculation, TieredPrices
@@ -60,13 +59,13 @@ def price(usage: Usage, model: str, base_url: str) -> Cost:
             price_context=price_context(tier),
         )
     except LookupError:
-        return Cost(None, f"no price is known for {model} at {_host(base_url)} ({source()})")
+        return Cost(None, f"no price is known for {model} at {host(base_url)} ({source()})")
     except ValueError:
         return Cost(None, f"the token counts contradict each other, so the cost is unknown ({source()})")
     if found.model_price.input_mtok is None or found.model_price.output_mtok is None:
         return Cost(None, f"no price per token is known for {model} at {found.provider.name} ({source()})")
     if tier and variant(found.model, found.provider, tier, now) is None:
-        return Cost(None, f"{_served_in(tier)}, and no price of that is known for {model} ({source()})")
+        return Cost(None, f"{served_in(tier)}, and no price of that is known for {model} ({source()})")
     return Cost(found.total_price, _basis(found, usage, model, now))
 
 
@@ -94,7 +93,7 @@ def rates(model: str, base_url: str, prompt_tokens: int = 0, tier: str | None = 
     from backends.service_tiers import price_context
 
     now = datetime.now(UTC)
-    unknown = f"no price per token is known for {model} at {_host(base_url)} ({source()})"
+    unknown = f"no price per token is known for {model} at {host(base_url)} ({source()})"
     try:
         found = calc_price(
             Tokens(),
@@ -110,7 +109,7 @@ def rates(model: str, base_url: str, prompt_tokens: int = 0, tier: str | None = 
         raise LookupError(unknown)
     fresh, output = _rate(prices.input_mtok, prompt_tokens), _rate(prices.output_mtok, prompt_tokens)
     cached = fresh if prices.cache_read_mtok is None else _rate(prices.cache_read_mtok, prompt_tokens)
-    return Rates(fresh, cached, output, _priced_as(found, model, tier, now))
+    return Rates(fresh, cached, output, priced_as(found, model, tier, now))
 
 
 def possible_tiers(model: str, base_url: str) -> tuple[str, ...]:
@@ -139,7 +138,7 @@ def manual_price(usage: Usage, prices: ManualPrice, model: str) -> Cost:
     from backends.service_tiers import special
 
     if (tier := special(usage.service_tier)) != special(prices.service_tier):
-        served, entered = _served_in(tier), prices.service_tier or "usual"
+        served, entered = served_in(tier), prices.service_tier or "usual"
         return Cost(None, f"{served}, and the price entered by hand for {model} is that of the {entered} tier")
     cached = usage.cached_tokens or 0
     fresh, cached_usd = (
@@ -223,18 +222,7 @@ def _basis(found: PriceCalculation, usage: Usage, model: str, now: datetime) -> 
     parts.append(f"{completion:,} out at {_rate(prices.output_mtok, prompt)} USD per million")
     from backends.service_tiers import special
 
-    return f"{', '.join(parts)}; {_priced_as(found, model, special(usage.service_tier), now)}"
-
-
-def _priced_as(found: PriceCalculation, model: str, tier: str | None, now: datetime) -> str:
-    """Provider, model, tier, date and source of a list price."""
-    name = model if found.model.id == model.lower() else f"{model} (priced as {found.model.id})"
-    in_tier = f" in the {tier} tier" if tier else ""
-    return f"{found.provider.name} {name}, list price{in_tier}{_in_force_since(found, tier, now)}, {source()}"
-
-
-def _served_in(tier: str | None) -> str:
-    return f"the server says that it served this in its {tier or 'usual'} tier"
+    return f"{', '.join(parts)}; {priced_as(found, model, special(usage.service_tier), now)}"
 
 
 def _rate(rate: Decimal | TieredPrices, prompt_tokens: int) -> Decimal:
@@ -243,54 +231,3 @@ def _rate(rate: Decimal | TieredPrices, prompt_tokens: int) -> Decimal:
         return rate
     tiers: Sequence[Decimal] = [tier.price for tier in rate.tiers if prompt_tokens > tier.start]
     return tiers[-1] if tiers else rate.base
-
-
-def _in_force_since(found: PriceCalculation, tier: str | None, now: datetime) -> str:
-    from genai_prices.types import StartDateConstraint
-
-    from backends.service_tiers import variant
-
-    if tier:
-        special = variant(found.model, found.provider, tier, now)
-        start = special.constraint if special else None
-        return f" since {start.start_date}" if isinstance(start, StartDateConstraint) else ""
-    if not isinstance(found.model.prices, list):
-        return ""
-    for conditional in reversed(found.model.prices):
-        if conditional.constraint is None:
-            return ""
-        if conditional.constraint.active(now):
-            if isinstance(conditional.constraint, StartDateConstraint):
-                return f" since {conditional.constraint.start_date}"
-            return " for this time of day"
-    return ""
-
-
-def source() -> str:
-    """The price list and its date: that of the last change in it which is in force."""
-    from genai_prices import __version__
-
-    return f"genai-prices {__version__}, changes up to {last_change(datetime.now(UTC).date())}"
-
-
-@cache
-def last_change(today: date) -> date | str:
-    """When the youngest price of the list that is in force `today` came into force."""
-    from genai_prices.data_snapshot import get_snapshot
-    from genai_prices.types import StartDateConstraint
-
-    dated = (
-        entry.constraint.start_date
-        for provider in get_snapshot().providers
-        for model in provider.models
-        for entry in (*(model.prices if isinstance(model.prices, list) else ()), *(model.price_variants or ()))
-        if isinstance(entry.constraint, StartDateConstraint) and entry.constraint.start_date <= today
-    )
-    return max(dated, default="an unknown date")
-
-
-def _host(base_url: str) -> str:
-    try:
-        return urlsplit(base_url).hostname or "this server"
-    except ValueError:
-        return "this server"

@@ -2,7 +2,7 @@
 
 Both ask the same scripted server (a process of its own) with the same request, every answer on a connection of its
 own. In a round, as many callers as stated, each on a thread of its own, start at the same instant: ours through
-`compare()`, as a browser session does it; then the bare client, one `OpenAI` object for all of them. Times run on the
+`compare()`, as a browser session does it; the bare client, one `OpenAI` object for all of them. Times run on the
 caller's clock: to the first text, and to the end of the answer (for ours, until the whole `Answer` is in hand: priced,
 and its charge written to the ledger).
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 NAME = "paid_load"
 TOKENS, PACE_MS = 40, 20
-ROUNDS = {1: 40, 10: 20, 50: 8}
+ROUNDS = {1: 40, 10: 40, 50: 8}
 """How many at once, and in how many rounds."""
 
 _BARE = "openai client, fresh connection"
@@ -84,19 +84,22 @@ def _measure(bench: Bench, url: str, callers: int) -> tuple[list[_Heard], list[_
     backends = [PaidApiBackend(given) for _ in range(callers)]
     for backend in backends:
         list(backend.load(threading.Event()))
-    ours, bare, again = [], [], []
+    ours: list[_Heard] = []
+    bare: list[_Heard] = []
+    again: list[_Heard] = []
     rounds = bench.repeats(ROUNDS[callers])
     with bare_client(url, keep_alive=False) as client, ThreadPoolExecutor(callers) as pool:
         for number in range(rounds + 1):
             bench.report(f"{callers} at once: {number} of {rounds}")
-            mine = _round(pool, [_ours(backend, question) for backend in backends])
-            theirs, more = (
-                _round(pool, [_bare(client, given.paid_api.model, question) for _ in backends]) for _ in range(2)
-            )
-            if number:
-                ours += mine
-                bare += theirs
-                again += more
+            arms: list[tuple[list[_Heard], list[Ask]]] = [
+                (ours, [_ours(backend, question) for backend in backends]),
+                (bare, [_bare(client, given.paid_api.model, question) for _ in backends]),
+                (again, [_bare(client, given.paid_api.model, question) for _ in backends]),
+            ]
+            for kept, asks in arms if number % 2 else reversed(arms):  # nobody is always first
+                heard = _round(pool, asks)
+                if number:
+                    kept += heard
     return ours, bare, again
 
 

@@ -15,7 +15,8 @@ from typing import Any
 import genai_prices
 
 from backends.base import Usage
-from backends.pricing import models, possible_tiers, price, source
+from backends.price_words import source
+from backends.pricing import models, possible_tiers, price
 from backends.providers import OPENAI_URL
 from benchmarks.bench import Bench, Outcome
 from benchmarks.figures import Figure, Goal

@@ -144,9 +144,9 @@ def _measurements(answer: Answer, marks: frozenset[str]) -> None:
     left, right = st.columns(2)
     left.caption("Latency" + _mark("latency_s", marks, "fastest"))
     left.markdown(f"#### {escaped(numbers.seconds(timings.latency_s))}")
-    right.caption("Cost" + _mark("cost_usd", marks, "cheapest"))
+    right.caption("Cost" + _mark("cost_usd", marks, "cheapest"), help=escaped(answer.cost.basis))
     cost = "unknown" if answer.cost.usd is None else numbers.dollars(answer.cost.usd)
-    right.markdown(f"#### {escaped(cost)}", help=escaped(answer.cost.basis))
+    right.markdown(f"#### {escaped(cost)}")
     apart = [
         f"queued {numbers.seconds(timings.queued_s)}" if timings.queued_s and timings.queued_s >= 0.005 else "",
         f"loading {numbers.seconds(timings.load_s)}" if timings.load_s and timings.load_s >= 0.005 else "",

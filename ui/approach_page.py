@@ -107,7 +107,8 @@ def _inside(answer: Answer) -> None:
         "first reasoning": answer.timings.first_reasoning_s,
         "first text": answer.timings.ttft_s,
     }
-    st.table({name: _shown(value) for name, value in counted.items()})
+    if any(value is not None for value in counted.values()):
+        st.table({name: _shown(value) for name, value in counted.items()})
     if len(answer.attempts) > 1:
         _attempts(answer)
     for trace in answer.traces:

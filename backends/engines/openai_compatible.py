@@ -157,9 +157,6 @@ class OpenAICompatibleEngine:
         attempt = Attempt(self.connection, body, progress.deadline - clock())
         attempt.start()
         try:
-            if body != progress.traced:  # told while the request is on its way: nobody waits for it
-                progress.traced = body
-                yield Trace("request", self._shown(body))
             while True:
                 if cancel.is_set():
                     progress.finish_reason = "cancelled"
@@ -168,6 +165,9 @@ class OpenAICompatibleEngine:
                 if remaining_s <= 0:
                     raise _Failed(self._too_late(progress))
                 item = attempt.next(min(remaining_s, _LOOK_UP_S))
+                if body != progress.traced:  # not before: the thread that sends needs the processor
+                    progress.traced = body
+                    yield Trace("request", self._shown(body))
                 if isinstance(item, Chunk):
                     yield from self._take(item, progress)
                 elif isinstance(item, Broken):

@@ -234,7 +234,7 @@ def _said(connection: Connection, body: object) -> str:
         return ""
     if len(text) > _MESSAGE_CHARACTERS:
         text = text[:_MESSAGE_CHARACTERS].rstrip() + "…"
-    return f": {text.rstrip('.')}"
+    return f": {text.rstrip('.!')}"
 
 
 def _text(body: object) -> str:

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backends.base import Cost, Usage
-from backends.pricing import Rates, estimate, last_change, machine_cost, models, price, rates, source
+from backends.price_words import last_change, source
+from backends.pricing import Rates, estimate, machine_cost, models, price, rates
 from backends.settings import OPENAI_URL, PaidApiSettings
 
 SOURCE = source()

@@ -14,7 +14,8 @@ from backends.compare import compare
 from backends.connections import ManualPrice
 from backends.engines.remote_usage import UNREADABLE_TIER, reported_tier
 from backends.paid_api import PaidApiBackend
-from backends.pricing import manual_price, models, possible_tiers, price, rates, source
+from backends.price_words import source
+from backends.pricing import manual_price, models, possible_tiers, price, rates
 from backends.settings import OPENAI_URL, load_settings
 from tests.backends.openai_server import KEY, PATH, STOP, USAGE, sse, text_chunk
 
