@@ -89,7 +89,7 @@ def expected(backend: Backend, question: Question, settings: Settings) -> Expect
 def _by_time(backend: Backend, past: Sequence[Entry]) -> Expected:
     seconds = [one.latency_s for one in past if one.latency_s is not None]
     if not seconds:
-        unknown = Cost(None, f"no answer of {backend.model} was timed here yet")
+        unknown = Cost(None, "no answer of it was timed here yet")
         return Expected(backend.approach, unknown)
     cost = backend.cost(Usage(), Timings(latency_s=fmean(seconds)))
     basis = f"expected, {_mean_of(len(seconds))} was timed: {cost.basis}"

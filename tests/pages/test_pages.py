@@ -607,4 +607,4 @@ def test_an_amount_is_unknown_with_its_reason(monkeypatch: pytest.MonkeyPatch) -
     at = opened("raw")
     at.text_area(key="question:raw").input("hello")
     run(at)
-    assert any(one.value.replace("\\", "").startswith("unknown: no answer of") for one in at.caption)
+    assert any(one.value.replace("\\", "").startswith("unknown: no answer of it") for one in at.caption)
