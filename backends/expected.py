@@ -63,9 +63,10 @@ class Expected:
             return "estimate; its error is not known yet"
         one = self.track
         if one.answers == 1:
-            return f"estimate; the last answer came to {one.low:.2g} times its own"
+            return f"estimate; the last answer came to {one.low:.2g} times its estimate"
         who = "" if one.within == one.answers else f"{one.within} of "
-        return f"estimate; {who}the last {one.answers} answers came to {one.low:.2g} to {one.high:.2g} times theirs"
+        span = f"{one.low:.2g} to {one.high:.2g}"
+        return f"estimate; {who}the last {one.answers} answers came to {span} times their estimate"
 
 
 def expected(backend: Backend, question: Question, settings: Settings) -> Expected:
