@@ -24,13 +24,14 @@ def expected_cost(approaches: Sequence[str], text: str) -> None:
     current = settings()
     made = [backends.make(approach, current) for approach in approaches]
     found = expectations(made, text) if text.strip() else {}
+    st.caption("Expected cost, before it is asked")
     with st.container(horizontal=True, gap="small"):
         for approach in approaches:
             look, one = look_of(approach), found.get(approach)
             amount = numbers.dollars(one.cost.usd) if one else numbers.UNKNOWN
             with st.container(width=_WIDTH, height=_HEIGHT, border=False, gap=None):
                 st.markdown(
-                    f":{look.colour}[{look.icon}] {escaped(look.name)}: **{escaped(amount)}** expected",
+                    f":{look.colour}[{look.icon}] {escaped(look.name)}: **{escaped(amount)}**",
                     help=escaped(one.cost.basis) if one else None,
                 )
                 st.caption(escaped(one.error) if one else _UNTYPED)
