@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from statistics import fmean
 
 from backends import ledger
@@ -63,33 +62,44 @@ class Expected:
             return "estimate; its error is not known yet"
         one = self.track
         if one.answers == 1:
-            return f"estimate; the last answer came to {one.low:.2g} times its own"
+            return f"estimate; the last answer came to {one.low:.2g} times its estimate"
         who = "" if one.within == one.answers else f"{one.within} of "
-        return f"estimate; {who}the last {one.answers} answers came to {one.low:.2g} to {one.high:.2g} times theirs"
+        span = f"{one.low:.2g} to {one.high:.2g}"
+        return f"estimate; {who}the last {one.answers} answers came to {span} times their estimate"
 
 
 def expected(backend: Backend, question: Question, settings: Settings) -> Expected:
     """What `question` is expected to cost with `backend`. Never raises: what is not known is said in the basis."""
     try:
         asked = clean(question)
-        kind = ledger.kind_of(settings, backend.stand_in)
-        past = ledger.complete_answers(
-            settings.data, backend.approach, lambda one: same(one, backend.model), PAST, kind
-        )
-        by_tokens = backend.cost(Usage(0, 0), Timings())
-        if by_tokens.usd is not None:
-            return _by_tokens(backend, asked, past)
     except BackendError as fault:
         return Expected(backend.approach, Cost(None, fault.cause))
+    try:
+        past = _past(backend, settings)
+    except BackendError:  # the page of costs says what is wrong with the ledger, and what to do
+        return Expected(backend.approach, Cost(None, "past answers cannot be read"))
+    by_tokens = backend.cost(Usage(0, 0), Timings())
+    if by_tokens.usd is not None:
+        try:
+            return _by_tokens(backend, asked, past)
+        except BackendError as fault:
+            return Expected(backend.approach, Cost(None, fault.cause))
     if backend.cost(Usage(), Timings(latency_s=1.0)).usd is None:
         return Expected(backend.approach, by_tokens)
     return _by_time(backend, past)
 
 
+def _past(backend: Backend, settings: Settings) -> list[Entry]:
+    """The last answers of what would answer now."""
+    kind = ledger.kind_of(settings, backend.stand_in)
+    named = backend.model
+    return ledger.complete_answers(settings.data, backend.approach, lambda one: same(one, named), PAST, kind)
+
+
 def _by_time(backend: Backend, past: Sequence[Entry]) -> Expected:
     seconds = [one.latency_s for one in past if one.latency_s is not None]
     if not seconds:
-        unknown = Cost(None, f"no answer of {backend.model} was timed here yet")
+        unknown = Cost(None, "no answer of it was timed here yet")
         return Expected(backend.approach, unknown)
     cost = backend.cost(Usage(), Timings(latency_s=fmean(seconds)))
     basis = f"expected, {_mean_of(len(seconds))} was timed: {cost.basis}"
@@ -144,9 +154,3 @@ def same(recorded: str, named: str) -> bool:
     return len(parts) == len(wanted) and all(
         part == one or part.startswith(f"{one} (") for part, one in zip(parts, wanted, strict=True)
     )
-
-
-def total(found: Sequence[Expected]) -> Decimal | None:
-    """What all of them come to; None as soon as one is not known."""
-    known = [one.cost.usd for one in found if one.cost.usd is not None]
-    return sum(known, Decimal(0)) if len(known) == len(found) else None

@@ -157,18 +157,22 @@ def complete_answers(
     """The last `limit` answers of an approach that came through (`ok`, or cut off at a limit), newest first.
     The test of a connection asks for one token, so what was cut off after one is left out.
 
-    Of one model only: of those whose name is `fitting`, the one that answered last. Raises `BackendError`.
+    Of one model only: of those whose name is `fitting`, the one that was asked last. Raises `BackendError`.
     """
     file = ledger_file(data)
     if not file.exists():
         return []
-    where = f"WHERE approach = ? AND kind = ? AND status IN ('ok', 'truncated') AND {_TOLD}"
+    newest = "SELECT model FROM answers WHERE approach = ? AND kind = ? GROUP BY model ORDER BY max(id) DESC"
+    query = (
+        f"{_SELECT} WHERE approach = ? AND kind = ? AND model = ? AND status IN ('ok', 'truncated') AND {_TOLD} "
+        "ORDER BY id DESC LIMIT ?"
+    )
     with opened(file, create=False) as connection:
-        newest = f"SELECT model FROM answers {where} GROUP BY model ORDER BY max(id) DESC"  # noqa: S608
-        models = (model for (model,) in connection.execute(newest, (approach, kind)))
-        model = next(filter(fitting, models), None)
-        query = f"{_SELECT} {where} AND model = ? ORDER BY id DESC LIMIT ?"
-        return [_entry(row, file) for row in connection.execute(query, (approach, kind, model, limit))]
+        models = [model for (model,) in connection.execute(newest, (approach, kind)) if fitting(model)]
+        for model in models:
+            if rows := connection.execute(query, (approach, kind, model, limit)).fetchall():
+                return [_entry(row, file) for row in rows]
+    return []
 
 
 def set_aside(data: Path) -> Path | None:

@@ -53,6 +53,7 @@ _EXPECTED = (  # what was expected before the question was asked; a Decimal, and
     "ALTER TABLE answers ADD COLUMN expected_completion_tokens INTEGER",
     "ALTER TABLE answers ADD COLUMN expected_usd TEXT",
     "ALTER TABLE answers ADD COLUMN expected_by TEXT",
+    "CREATE INDEX answers_of_model ON answers (approach, kind, model, id)",
 )
 _MIGRATIONS = {1: _EXPECTED}
 """What brings a file of that version to the next one."""

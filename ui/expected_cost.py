@@ -12,7 +12,7 @@ from ui.approaches import look_of
 from ui.resources import expectations, settings
 from ui.text import escaped
 
-_WIDTH = 302  # pixels: that of an answer's column on Compare
+_WIDTH, _HEIGHT = 284, 80  # pixels: four beside each other at 1440, two at 800; room for two lines of words
 _UNTYPED = "type a question"
 
 
@@ -24,13 +24,14 @@ def expected_cost(approaches: Sequence[str], text: str) -> None:
     current = settings()
     made = [backends.make(approach, current) for approach in approaches]
     found = expectations(made, text) if text.strip() else {}
+    st.caption("Expected cost, before it is asked")
     with st.container(horizontal=True, gap="small"):
         for approach in approaches:
             look, one = look_of(approach), found.get(approach)
             amount = numbers.dollars(one.cost.usd) if one else numbers.UNKNOWN
-            with st.container(width=_WIDTH, gap=None):
+            with st.container(width=_WIDTH, height=_HEIGHT, border=False, gap=None):
                 st.markdown(
-                    f":{look.colour}[{look.icon}] {escaped(look.name)}: **{escaped(amount)}** expected",
+                    f":{look.colour}[{look.icon}] {escaped(look.name)}: **{escaped(amount)}**",
                     help=escaped(one.cost.basis) if one else None,
                 )
                 st.caption(escaped(one.error) if one else _UNTYPED)

@@ -7,13 +7,16 @@ import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+import backends
 from backends.base import (
     Answer,
     Backend,
+    BackendError,
     BackendEvent,
     Cost,
     Event,
@@ -26,13 +29,16 @@ from backends.base import (
     Usage,
 )
 from backends.compare import compare
+from backends.engines.local_model import in_memory
 from backends.engines.transformers import build_prompt as built_for_model
+from backends.expected import expected
 from backends.lane import THIS_MACHINE, lane
 from backends.paid_api import PaidApiBackend
 from backends.rag.approach import PROMPT_CHARACTERS, SAMPLE_DOCUMENTS, RagBackend, open_index, open_searcher
 from backends.rag.prompt import REFUSAL, build_prompt
+from backends.rag.typical import typical_passages
 from backends.raw import RawBackend
-from backends.settings import Settings, load_settings
+from backends.settings import DEFAULT_MODEL, Settings, load_settings
 from backends.timing import measured
 from tests.backends.played import Gate, PlayedBackend, finished
 
@@ -315,3 +321,39 @@ def _until(events: Iterator[tuple[str, Event]], approach: str) -> Iterator[tuple
             yield name, event
             if name == approach:
                 return
+
+
+# --- before it is asked ---------------------------------------------------------------------------
+
+
+def named(data: Path) -> Settings:
+    """RAG written by the model of a connection, which is the one in memory here."""
+    connection = {"base_url": "http://127.0.0.1:9/v1", "model": DEFAULT_MODEL}
+    price = {"price.input_usd": "1", "price.output_usd": "0", "price.date": "2026-11-01"}
+    given = {f"connections.own.{name}": value for name, value in (connection | price).items()}
+    return load_settings({"data": data, "rag.generator": "paid_api:own"} | given)
+
+
+def test_a_named_connection_writes_and_is_named(data: Path) -> None:
+    made = backends.make("rag", named(data))
+    assert made.model.startswith(f"{DEFAULT_MODEL} via own + handbook searched with ")
+    assert backends.make("rag", settings_of(data)).model.startswith(DEFAULT_MODEL)
+
+
+def test_the_prompt_is_reckoned_with_passages_of_typical_length(data: Path, indexed: list[str]) -> None:
+    settings = named(data)
+    lengths = [len(chunk.text) for chunk in open_index(settings).chunks()]
+    (passage, *more) = typical_passages(data, "handbook", 3)
+    assert more == [passage, passage]
+    mean = sum(lengths) / len(lengths)
+    assert abs(len(passage.text) - mean) == min(abs(length - mean) for length in lengths)
+    before = expected(backends.make("rag", settings), settings.question(KETTLE), settings)
+    weights = in_memory(DEFAULT_MODEL)
+    assert weights is not None
+    asked = replace(settings.question(KETTLE), text=build_prompt(KETTLE, (passage, passage, passage)))
+    assert before.prompt_tokens == built_for_model(weights, asked).tokens
+    assert before.cost.usd == Decimal(before.prompt_tokens or 0) / 1_000_000
+    assert before.by == "guessed, longest answer"
+    assert "with 3 passages of typical length" in before.cost.basis
+    with pytest.raises(BackendError):
+        typical_passages(data, "annual reports", 3)

@@ -16,7 +16,7 @@ from evaluation.costs.history import Spend, daily, performance, spend
 from ui import numbers
 from ui.approaches import LOOKS, look_of
 from ui.chart_theme import ink
-from ui.costs.history_charts import by_day_chart, spend_chart
+from ui.costs.history_charts import by_day_chart, model_chart, spend_chart
 from ui.text import escaped
 
 _PERIODS = {"7 days": 7, "30 days": 30, "90 days": 90}
@@ -68,7 +68,7 @@ def _empty() -> None:
 
 def _charts(entries: Sequence[Entry]) -> None:
     spent, days = spend(entries), daily(entries)
-    st.markdown(f"##### {escaped(headline(spent))}")
+    st.markdown(f"#### {escaped(headline(spent))}")
     grid = st.grid(2, min_column_width=_CHART)
     asked = {one.approach for one in days}
     shown = [*(approach for approach in LOOKS if approach in asked), *sorted(asked - set(LOOKS))]
@@ -76,6 +76,9 @@ def _charts(entries: Sequence[Entry]) -> None:
     with grid.cell():
         st.caption("Spend by day (UTC). Local answers: machine time at your rate and a share of training")
         st.altair_chart(spend_chart(spent, colours, ink()), width="stretch", alt="Spend by day and approach")
+    with grid.cell():
+        st.caption("Spend by approach and model, in the whole period")
+        st.altair_chart(model_chart(spent, colours, ink()), width="stretch", alt="Spend by approach and model")
     latency = [(one.day, look_of(one.approach).name, one.performance.latency_p50_s) for one in days]
     with grid.cell():
         st.caption("Latency of complete answers by day: median")

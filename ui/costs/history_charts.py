@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
 from decimal import Decimal
 
 import altair as alt
@@ -13,12 +13,15 @@ import pandas as pd
 from evaluation.costs.history import Spend
 from ui import numbers
 from ui.approaches import look_of
+from ui.chart_theme import readable
 
 _HEIGHT = 260  # pixels
+_LABELLED = 9  # days whose sums have room beside each other; of more, only the dearest day's is written
+_NAME = 36  # characters of a model's name
 
 
 def spend_chart(spent: Sequence[Spend], colours: Mapping[str, str], ink: str) -> alt.LayerChart:
-    """A bar per day, stacked by approach, the day's sum written above it in `ink`."""
+    """A bar per day, stacked by approach, with the day's sum above it in `ink` where there is room for all."""
     frame = pd.DataFrame(
         [
             {
@@ -38,7 +41,9 @@ def spend_chart(spent: Sequence[Spend], colours: Mapping[str, str], ink: str) ->
     totals = pd.DataFrame(
         [{"day": day.isoformat(), "usd": float(usd), "label": numbers.dollars(usd)} for day, usd in sums.items()]
     )
-    x = _days()
+    if len(sums) > _LABELLED:
+        totals = totals.nlargest(1, "usd")
+    x = _days(sums)
     bars = (
         alt.Chart(frame)
         .mark_bar()
@@ -49,38 +54,69 @@ def spend_chart(spent: Sequence[Spend], colours: Mapping[str, str], ink: str) ->
             tooltip=["day:N", "approach:N", "model:N", alt.Tooltip("label:N", title="spent"), "answers:Q"],
         )
     )
-    labels = alt.Chart(totals).mark_text(dy=-8, color=ink).encode(x=x, y="usd:Q", text="label:N")
-    return (bars + labels).properties(height=_HEIGHT)
+    labels = alt.Chart(totals).mark_text(dy=-9, fontSize=14, color=ink).encode(x=x, y="usd:Q", text="label:N")
+    return readable((bars + labels).properties(height=_HEIGHT))
+
+
+def model_chart(spent: Sequence[Spend], colours: Mapping[str, str], ink: str) -> alt.LayerChart:
+    """A bar per approach and model with what it cost in all, the dearest first; none for what is not known at all."""
+    sums: dict[tuple[str, str], list[Spend]] = defaultdict(list)
+    for one in spent:
+        sums[look_of(one.approach).name, one.model].append(one)
+    rows = []
+    for (name, model), found in sums.items():
+        usd = sum((one.usd for one in found), Decimal(0))
+        answers, unknown = sum(one.answers for one in found), sum(one.unknown for one in found)
+        label = numbers.dollars(usd) if unknown < answers else "unknown"
+        short = model if len(model) <= _NAME else f"{model[: _NAME - 1]}\u2026"
+        bar = {"approach": name, "bar": f"{name} \u00b7 {short}", "model": model, "usd": float(usd)}
+        rows.append(bar | {"label": label, "answers": answers, "unknown": unknown})
+    frame = pd.DataFrame(rows).sort_values("usd", ascending=False, kind="stable")
+    largest = float(frame["usd"].max()) or 1.0
+    x = alt.X("usd:Q", title="USD", scale=alt.Scale(domain=[0, largest * 1.25], nice=False))
+    tooltip = ["approach:N", "model:N", alt.Tooltip("label:N", title="spent"), "answers:Q", "unknown:Q"]
+    y = alt.Y("bar:N", sort=list(frame["bar"]), title=None, axis=None)
+    base = alt.Chart(frame).encode(y=y)
+    bars = base.mark_bar(height=14, yOffset=9).encode(x=x, color=_colour(colours, legend=False), tooltip=tooltip)
+    amounts = base.mark_text(align="left", dx=6, dy=9, fontSize=14, color=ink).encode(x=x, text="label:N")
+    names = base.mark_text(align="left", dy=-9, fontSize=13, color=ink).encode(x=alt.value(2), text="bar:N")
+    return readable((bars + amounts + names).properties(height=max(_HEIGHT, 48 * len(frame))))
 
 
 def by_day_chart(
     rows: Sequence[tuple[date, str, float | None]], unit: str, format: str, colours: Mapping[str, str]
-) -> alt.Chart:
+) -> alt.LayerChart:
     """A line with a point per day for each approach: `rows` are day, name, value; an unknown value leaves a gap."""
     frame = pd.DataFrame(
         [{"day": day.isoformat(), "approach": name, "value": value} for day, name, value in rows],
         columns=["day", "approach", "value"],
     )
-    return (
+    lines = (
         alt.Chart(frame)
         .mark_line(point=alt.OverlayMarkDef(size=55, filled=True), strokeWidth=2, invalid="break-paths-show-domains")
         .encode(
-            x=_days(),
+            x=_days(day for day, _, _ in rows),
             y=alt.Y("value:Q", title=unit, scale=alt.Scale(zero=True)),
             color=_colour(colours),
             tooltip=["day:N", "approach:N", alt.Tooltip("value:Q", title=unit, format=format)],
         )
         .properties(height=_HEIGHT)
     )
+    return readable(alt.LayerChart(layer=[lines]))
 
 
-def _days() -> alt.X:
-    return alt.X("day:O", title=None, axis=alt.Axis(labelAngle=-40, labelOverlap=True))
+def _days(days: Iterable[date]) -> alt.X:
+    """Every day from the first to the last, those without an answer too, so that a week looks like a week."""
+    known = sorted(set(days))
+    span = (known[-1] - known[0]).days + 1 if known else 0
+    domain = [(known[0] + timedelta(days=number)).isoformat() for number in range(span)]
+    axis = alt.Axis(labelAngle=0, labelOverlap=True, labelExpr="utcFormat(toDate(datum.value), '%-d %b')")
+    return alt.X("day:O", title=None, scale=alt.Scale(domain=domain), axis=axis)
 
 
-def _colour(colours: Mapping[str, str]) -> alt.Color:
+def _colour(colours: Mapping[str, str], legend: bool = True) -> alt.Color:
     return alt.Color(
         "approach:N",
         scale=alt.Scale(domain=list(colours), range=list(colours.values())),
-        legend=alt.Legend(orient="top", title=None),
+        legend=alt.Legend(orient="top", title=None) if legend else None,
     )

@@ -9,17 +9,19 @@ import altair as alt
 import pandas as pd
 
 from evaluation.costs.curve import Curve
+from ui.chart_theme import readable
 from ui.costs.words import about
 
 FEWEST, MOST = 100, 10_000_000
 """The questions a month that are drawn."""
 
-_ROOM = 10**8.3  # the axis goes on beyond the lines, for the names at their ends
+_ROOM = 10**8.7  # the axis goes on beyond the lines, for the names at their ends
 HEIGHT = 430
 """Pixels."""
 
 _NAME_HEIGHT = 21  # pixels that a name takes
-_BELOW = 50  # pixels that the name of a break-even is below it
+_BELOW, _FAR_BELOW = 50, 115  # pixels that the name of a break-even is below it, and where it has no room beside it
+_FAR = 1_000_000  # questions from which on that is so
 _POINTS = 160
 _MOST_STEPS = 60  # of a curve that are drawn as steps; more would be finer than a pixel
 
@@ -105,7 +107,7 @@ def monthly_chart(
     )
     names = _names(frame, x, y, colour, high - low)
     points = _crossings(curves, crossings, high - low, (x, y, colour), ink)
-    return (lines + _volume(x, questions, ink) + names + points).properties(height=HEIGHT)
+    return readable((lines + _volume(x, questions, ink) + names + points).properties(height=HEIGHT))
 
 
 def _decades(low: float, high: float) -> tuple[int, int]:
@@ -127,7 +129,7 @@ def _volume(x: alt.X, questions: int, ink: str) -> alt.LayerChart:
     rows = [{"questions": questions, "label": f"your {questions:,}"}] if FEWEST <= questions < _ROOM else []
     base = alt.Chart(pd.DataFrame(rows, columns=["questions", "label"])).encode(x=x)
     rule = base.mark_rule(strokeDash=[4, 4], color=ink, opacity=0.55)
-    text = base.mark_text(align="left", dx=5, baseline="top", color=ink, opacity=0.8).encode(
+    text = base.mark_text(align="left", dx=5, baseline="top", fontSize=14, color=ink, opacity=0.8).encode(
         y=alt.value(4), text="label:N"
     )
     return rule + text
@@ -140,7 +142,7 @@ def _names(frame: pd.DataFrame, x: alt.X, y: alt.Y, colour: alt.Color, decades: 
     ends["usd"] = [10**value for value in apart(logs, gap)]
     return (
         alt.Chart(ends)
-        .mark_text(align="left", dx=7, fontSize=13, fontWeight="bold")
+        .mark_text(align="left", dx=7, fontSize=15, fontWeight="bold")
         .encode(x=x, y=y, color=colour, text="approach:N")
     )
 
@@ -157,12 +159,16 @@ def _crossings(
     drawn = {name: volume for name, volume in crossings.items() if FEWEST <= volume <= MOST}
     usd = {name: float(curves[name].usd(volume)) for name, volume in drawn.items()}
     pixels = decades / HEIGHT
-    beside = [math.log10(amount) - _BELOW * pixels for amount in usd.values()]
+    down = [_FAR_BELOW if volume >= _FAR else _BELOW for volume in drawn.values()]
+    beside = [math.log10(amount) - below * pixels for amount, below in zip(usd.values(), down, strict=True)]
     placed = apart(beside, _NAME_HEIGHT * pixels)
     columns = ["approach", "questions", "usd", "label"]
     names = [f"{name}: from {about(volume)}" for name, volume in drawn.items()]
     points = pd.DataFrame(zip(drawn, drawn.values(), usd.values(), names, strict=True), columns=columns)
     dots = alt.Chart(points).mark_point(filled=True, size=120, stroke=ink, strokeWidth=1.5, opacity=1)
-    below = alt.Chart(points.assign(usd=[10**at for at in placed]))
-    text = below.mark_text(align="left", dx=12, fontSize=12, color=ink)
-    return dots.encode(x=x, y=y, color=colour, tooltip=_tooltip()) + text.encode(x=x, y=y, text="label:N")
+    below = points.assign(usd=[10**at for at in placed])
+    far = points["questions"] >= _FAR
+    beside_dot = alt.Chart(below[~far]).mark_text(align="left", dx=12, fontSize=14, color=ink)
+    under_dot = alt.Chart(below[far]).mark_text(align="center", fontSize=14, color=ink)
+    names_of = [text.encode(x=x, y=y, text="label:N") for text in (beside_dot, under_dot)]
+    return alt.LayerChart(layer=[dots.encode(x=x, y=y, color=colour, tooltip=_tooltip()), *names_of])

@@ -17,6 +17,8 @@ from ui.text import escaped
 
 COLUMNS = ("kind", "approach", "model", "name", "value", "unit", "formula or origin", "numbers or note")
 
+SUM = "A month"
+
 
 def table(costs: Sequence[MonthlyCost], inputs: Inputs) -> pd.DataFrame:
     """One row per part and one column per approach, as shown text; a part that an approach has not is left empty."""
@@ -26,7 +28,7 @@ def table(costs: Sequence[MonthlyCost], inputs: Inputs) -> pd.DataFrame:
         parts = {part.name: part.usd for part in cost.parts}
         cells = [numbers.dollars(parts[name]) if name in parts else "" for name in names]
         shown[label(cost.approach, inputs)] = [*cells, numbers.dollars(cost.usd), numbers.dollars(cost.per_answer)]
-    return pd.DataFrame(shown, index=[*(name.capitalize() for name in names), "A month", "An answer"])
+    return pd.DataFrame(shown, index=[*(name.capitalize() for name in names), SUM, "An answer"])
 
 
 def export(costs: Sequence[MonthlyCost], inputs: Inputs) -> bytes:
@@ -58,7 +60,9 @@ def draw_table(costs: Sequence[MonthlyCost], inputs: Inputs) -> None:
             icon=":material/download:",
             help="Every part with its formula and every input with its origin.",
         )
-    st.table(table(costs, inputs).map(escaped), border="horizontal")
+    shown = table(costs, inputs).map(escaped)
+    shown.loc[SUM] = [f"**{cell}**" for cell in shown.loc[SUM]]
+    st.table(shown, border="horizontal")
     for cost in costs:
         if cost.usd is None:
             st.caption(escaped(f"{label(cost.approach, inputs)}: {cost.why}"))

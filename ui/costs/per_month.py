@@ -22,7 +22,7 @@ def draw(inputs: Inputs) -> None:
     """Sentences, chart, table."""
     costs = [monthly(way.approach, inputs) for way in inputs.ways]
     found = break_evens(inputs)
-    st.markdown(f"##### {escaped(cheapest_sentence(costs, inputs))}")
+    st.markdown(f"#### {escaped(cheapest_sentence(costs, inputs))}")
     st.markdown("\n".join(f"- {escaped(break_even_sentence(one, inputs))}" for one in found))
     if any(one.first != one.lasting for one in found):
         st.caption("Now and then: each further machine costs at once, and fills up slowly.")

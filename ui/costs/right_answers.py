@@ -23,7 +23,7 @@ _TYPED, _RUN = "cost_accuracies", "cost_run"
 
 def draw(inputs: Inputs) -> None:
     """Accuracies to look at and change, then cost per right answer as chart and table."""
-    st.markdown("##### An answer that is wrong is not cheap.")
+    st.markdown("#### An answer that is wrong is not cheap.")
     st.caption(
         f"{FORMULA}. The interval comes from the accuracy (Wilson, 95 %); the cost is that of an answer at "
         f"{int(inputs.amount('questions')):,} questions a month."
@@ -43,7 +43,8 @@ def draw(inputs: Inputs) -> None:
     }
     names = {label(approach, inputs): one for approach, one in found.items()}
     colours = {label(approach, inputs): look_of(approach).hex for approach in found}
-    st.altair_chart(right_chart(names, colours, ink()), width="stretch", alt="Cost of a right answer per approach")
+    if accuracies:
+        st.altair_chart(right_chart(names, colours, ink()), width="stretch", alt="Cost of a right answer per approach")
     rows = {
         label(approach, inputs): {
             "Right answers": right_text(accuracies.get(approach)),
@@ -94,7 +95,7 @@ def _accuracies(inputs: Inputs, run: Run | None) -> dict[str, Accuracy]:
         for way in inputs.ways:
             with st.container(border=True, width=198):
                 _accuracy(way.approach, label(way.approach, inputs), in_force.get(way.approach))
-    st.button("Reset to the run's", key="reset_accuracies", on_click=typed.clear, disabled=not typed, type="tertiary")
+    st.button("Reset to the counts", key="reset_accuracies", on_click=typed.clear, disabled=not typed, type="tertiary")
     return in_force
 
 
@@ -117,7 +118,7 @@ def _accuracy(approach: str, name: str, found: Accuracy | None) -> None:
             args=(approach, keys),
         )
     if found is None:
-        st.caption("unknown: not in this run")
+        st.caption("unknown: not counted")
     else:
         st.caption(escaped(f"{found.origin}{': ' if found.note else ''}{found.note}"))
 

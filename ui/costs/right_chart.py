@@ -9,6 +9,7 @@ import pandas as pd
 
 from evaluation.costs.right_answers import CostPerRight
 from ui import numbers
+from ui.chart_theme import readable
 
 _ROW = 46  # pixels
 
@@ -29,11 +30,11 @@ def right_chart(found: Mapping[str, CostPerRight], colours: Mapping[str, str], i
         x=alt.X("low:Q", title="USD for a right answer"), x2="high:Q", y=y, color=colour
     )
     points = base.mark_point(filled=True, size=130, opacity=1).encode(x=x, y=y, color=colour)
-    labels = base.mark_text(dy=-15, fontSize=12, color=ink).encode(x=x, y=y, text="label:N")
-    words = base.mark_text(align="left", fontSize=12, color=ink, opacity=0.8).encode(
+    labels = base.mark_text(dy=-15, fontSize=14, color=ink).encode(x=x, y=y, text="label:N")
+    words = base.mark_text(align="left", fontSize=14, color=ink, opacity=0.8).encode(
         x=alt.value(8), y=y, text="words:N"
     )
-    return (rules + points + labels + words).properties(height=_ROW * len(found) + 60)
+    return readable((rules + points + labels + words).properties(height=_ROW * len(found) + 60))
 
 
 def _row(name: str, one: CostPerRight) -> dict[str, object]:

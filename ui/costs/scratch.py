@@ -35,7 +35,7 @@ def draw(inputs: Inputs) -> None:
     fine_tuning = fine_tuning_cost(inputs)
     size = int(chosen[_SIZE] * 10**9)
     rows = from_scratch(fine_tuning, chosen[_USD], chosen[_SHARE], chosen[_TOKENS], parameters=size)
-    st.markdown(f"##### {escaped(point(rows, fine_tuning, size))}")
+    st.markdown(f"#### {escaped(point(rows, fine_tuning, size))}")
     with st.container(horizontal=True):
         _box("Billions of parameters", _SIZE, chosen, 0.001, 100_000.0, 1.0, "the size of your model")
         _box("USD per GPU hour", _USD, chosen, 0.0, 1000.0, 0.1, "your assumption, November 2026: rent of an H100")
@@ -107,6 +107,6 @@ def _box(label: str, name: str, chosen: dict[str, Any], low: float, high: float,
     def typed() -> None:
         chosen[name] = Decimal(repr(st.session_state[key]))
 
-    with st.container(width=230):
+    with st.container(width=200):
         st.number_input(label, min_value=low, max_value=high, step=step, format="%g", key=key, on_change=typed)
         st.caption(escaped(origin))

@@ -14,7 +14,7 @@ from evaluation.costs.monthly import MonthlyCost, monthly
 from evaluation.costs.sensitivity import Effect, sensitivity
 from ui import numbers
 from ui.approaches import look_of
-from ui.chart_theme import ink
+from ui.chart_theme import ink, readable
 from ui.costs.words import about, label
 from ui.text import escaped
 
@@ -41,7 +41,7 @@ def draw(inputs: Inputs) -> None:
         st.info(f"Its cost is unknown: {escaped(now.why)}", icon=":material/help:")
         return
     st.markdown(
-        f"##### {escaped(f'{label(chosen, inputs)}: {numbers.dollars(now.usd)}')} a month now. What changes that most?"
+        f"#### {escaped(f'{label(chosen, inputs)}: {numbers.dollars(now.usd)}')} a month now. What changes that most?"
     )
     st.altair_chart(
         tornado(effects, now, look_of(chosen).hex, ink()), width="stretch", alt="Monthly cost after each change"
@@ -50,7 +50,7 @@ def draw(inputs: Inputs) -> None:
 
 
 def tornado(effects: Sequence[Effect], now: MonthlyCost, colour: str, ink: str) -> alt.LayerChart:
-    """A bar from the present cost to that after each change, the largest first."""
+    """A bar from the present cost to that after each change, the largest first; none for what changes nothing."""
     assert now.usd is not None, "an unknown cost has no bars"
     rows = [
         {
@@ -63,7 +63,8 @@ def tornado(effects: Sequence[Effect], now: MonthlyCost, colour: str, ink: str) 
         for effect in effects
         if (cost := effect.costs[now.approach].usd) is not None
     ]
-    frame = pd.DataFrame(rows).sort_values("size", ascending=False, kind="stable")
+    moved = [row for row in rows if row["size"]] or rows
+    frame = pd.DataFrame(moved).sort_values("size", ascending=False, kind="stable")
     y = alt.Y("change:N", sort=list(frame["change"]), title=None, axis=alt.Axis(labelLimit=260))
     largest = max([*frame["to"], float(now.usd)])
     scale = alt.Scale(domain=[0, (largest or 1) * 1.18], nice=False)
@@ -73,13 +74,14 @@ def tornado(effects: Sequence[Effect], now: MonthlyCost, colour: str, ink: str) 
     )
     ends = base.mark_tick(thickness=3, size=22, color=colour, opacity=1).encode(x=alt.X("to:Q", scale=scale), y=y)
     side = alt.Chart(frame.assign(at=frame[["from", "to"]].max(axis=1)))
-    labels = side.mark_text(align="left", dx=6, color=ink).encode(x=alt.X("at:Q", scale=scale), y=y, text="label:N")
+    text = side.mark_text(align="left", dx=6, fontSize=14, color=ink)
+    labels = text.encode(x=alt.X("at:Q", scale=scale), y=y, text="label:N")
     rule = (
         alt.Chart(pd.DataFrame([{"now": float(now.usd)}]))
         .mark_rule(color=ink, strokeDash=[4, 4])
         .encode(x=alt.X("now:Q", scale=scale))
     )
-    return (bars + ends + labels + rule).properties(height=_ROW * len(rows) + 60)
+    return readable((bars + ends + labels + rule).properties(height=_ROW * len(frame) + 60))
 
 
 def table(effects: Sequence[Effect], now: MonthlyCost, inputs: Inputs) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from evaluation.costs.monthly import monthly
 from evaluation.costs.right_answers import CostPerRight
 from evaluation.costs.sensitivity import sensitivity
 from tests.evaluation.costs.made_inputs import made_inputs
-from ui.costs.history_charts import by_day_chart, spend_chart
+from ui.costs.history_charts import by_day_chart, model_chart, spend_chart
 from ui.costs.monthly_chart import FEWEST, MOST, apart, monthly_chart, volumes
 from ui.costs.right_chart import right_chart
 from ui.costs.what_if import table, tornado
@@ -117,3 +117,30 @@ def test_spend_is_stacked_by_day_with_the_days_sum_above() -> None:
 def test_a_day_without_a_value_leaves_a_gap() -> None:
     chart = by_day_chart([(date(2026, 11, 12), "RAG", None)], "seconds", ".3f", {"RAG": "#16825d"})
     assert [row["value"] for row in rows(chart)] == [None]
+
+
+def test_of_many_days_only_the_dearest_has_its_sum_and_no_day_is_left_out() -> None:
+    spent = [Spend(date(2026, 11, day), "raw", "m", Decimal(day), 1, 0) for day in (1, 3, 5, 7, 9, 11, 13, 15, 30, 17)]
+    chart = spend_chart(spent, {"Raw model": "#2f6fde"}, INK)
+    assert [row["label"] for row in rows(chart) if "approach" not in row] == ["$30"]
+    domain = chart.to_dict()["layer"][0]["encoding"]["x"]["scale"]["domain"]
+    assert (domain[0], domain[-1], len(domain)) == ("2026-11-01", "2026-11-30", 30)
+
+
+def test_spend_by_model_is_summed_over_the_days_and_unknown_stays_unknown() -> None:
+    days = (date(2026, 11, 12), date(2026, 11, 13))
+    spent = [Spend(day, "paid_api", "gpt", Decimal("0.25"), 2, 1) for day in days]
+    spent += [Spend(days[0], "paid_api:own", "long " * 20, Decimal(0), 3, 3)]
+    found = rows(model_chart(spent, {"Paid API": "#8446c9"}, INK))
+    assert [(row["model"], row["label"], row["answers"], row["unknown"]) for row in found] == [
+        ("gpt", "$0.5", 4, 2),
+        ("long " * 20, "unknown", 3, 3),
+    ]
+
+
+def test_what_changes_nothing_has_no_bar() -> None:
+    inputs = made_inputs()
+    now, effects = monthly("raw", inputs), sensitivity(inputs)
+    changes = {row["change"] for row in rows(tornado(effects, now, "#2f6fde", INK)) if "change" in row}
+    assert changes == {"machine rate halves", "machine rate doubles"}
+    assert len(table(effects, now, inputs)) == len(effects) + 1
