@@ -64,7 +64,7 @@ def test_raising_the_cap_asks_those_that_it_stopped_and_keeps_the_other_answers(
     at = opened("compare")
     at.session_state["chosen:compare"] = ["paid_api:one", "paid_api:two", "paid_api:here"]
     at.text_area(key="question:compare").input("Paris?")
-    at.button(key="FormSubmitter:form:compare-Ask").click().run()
+    at.button(key="ask:compare").click().run()
     assert not at.exception
     assert asked_models(server) == ["model-here"]
     stops = [text.value for text in at.text if "budget of $0.01 is used up" in text.value]
@@ -90,7 +90,7 @@ def test_the_page_of_a_connection_goes_on_too(server: HTTPServer, monkeypatch: p
     at = opened("paid_api")
     at.button_group(key="connection").set_value("one").run()
     at.text_area(key="question:paid_api:one").input("Paris?")
-    at.button(key="FormSubmitter:form:paid_api:one-Ask").click().run()
+    at.button(key="ask:paid_api:one").click().run()
     form = "cap:paid_api:one:paid_api:one"
     assert at.number_input(key=f"{form}:usd").label == "The day's budget for this browser session (USD)"
     at.button(key=f"FormSubmitter:{form}-Raise it and ask again").click().run()

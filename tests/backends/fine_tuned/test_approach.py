@@ -67,7 +67,10 @@ def test_the_trace_tells_how_the_weights_came_together(settings: Settings, tmp_p
     digest = sha256(tmp_path / "adapters" / "doors" / "adapter_model.safetensors")
     merged = json.loads(ask(FineTunedBackend(settings)).traces[1].value)
     assert (merged["name"], merged["sha256"], merged["base_model"]) == ("doors", digest, "tiny")
-    assert merged["weights"] == "merged in float32, rounded once to bfloat16; 0.041 MB of its own"
+    assert merged["weights"] in (  # a processor without bfloat16 keeps the base in float32
+        "merged in float32, rounded once to bfloat16; 0.041 MB of its own",
+        "merged in float32, rounded once to float32; 0.0819 MB of its own",
+    )
     answer = ask(FineTunedBackend(chosen(settings, merge=False)))
     assert json.loads(answer.traces[1].value)["weights"] == "beside the base's weights (0.0209 MB), not merged"
     assert answer.notes == ()
