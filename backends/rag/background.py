@@ -12,7 +12,6 @@ from backends import jobs
 from backends.jobs import Job
 from backends.lane import Cancelled, turns
 from backends.rag import projection, uploads
-from backends.rag.batches import WINDOW
 from backends.rag.builds import RebuildProgress
 from backends.rag.documents import Source
 from backends.rag.index import Index
@@ -104,28 +103,19 @@ def draw_map(index: Index, data: Path) -> Job:
 def measured(steps: Iterator[IndexProgress]) -> Iterator[IndexingStep]:
     """Indexing in thousandths of the whole, by files and, within them, by chunks.
 
-    Files are stored a window of chunks at a time, so files alone would stand still and then leap. What is still to
-    come is reckoned from the chunks per file so far; the last file brings it to 1,000.
+    Files are stored a window of chunks at a time, so files alone would stand still and then leap.
     """
-    files = chunks = 0  # finished ones
+    chunks = 0  # of finished files
     shown = 0
     for step in steps:
         if step.file and step.state in ("indexed", "replaced"):
-            files, chunks = step.files_done, step.chunks_done
+            chunks = step.chunks_done
         share = step.files_done / max(step.files_total, 1)
         embedding, waiting = step.chunks_done - chunks, step.chunks_known - chunks
         if not step.file and waiting > 0:
-            share += _share_of_window(step, files, chunks, waiting) * embedding / waiting
+            share += step.files_read / max(step.files_total, 1) * embedding / waiting
         shown = max(shown, min(int(share * 1000), 1000))
         yield IndexingStep(shown, 1000, _detail(step), step.result)
-
-
-def _share_of_window(step: IndexProgress, files: int, chunks: int, waiting: int) -> float:
-    """Which share of all files the chunks that are being embedded belong to; 0 where nothing tells yet."""
-    rest = 1 - step.files_done / max(step.files_total, 1)
-    if waiting < WINDOW:  # less than a window means that no file is left to be read
-        return rest
-    return min(rest, waiting / chunks * files / max(step.files_total, 1)) if chunks else 0.0
 
 
 def _detail(step: IndexProgress) -> str:

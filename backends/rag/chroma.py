@@ -50,22 +50,36 @@ def connect_to_server(url: str) -> ClientAPI:
     import chromadb
     from chromadb.config import Settings
 
-    parts = urlsplit(url)
-    secure = parts.scheme == "https"
+    host, port, secure = _address(url)
     try:
         client = chromadb.HttpClient(
-            parts.hostname or "localhost",
-            parts.port or (443 if secure else 8000),
+            host,
+            port,
             secure,
             settings=Settings(anonymized_telemetry=False),
         )
     except (ValueError, OSError) as error:
         raise BackendError(
-            f"The Chroma server at {parts.hostname} cannot be reached.", "Start it, or correct rag.chroma_url."
+            f"The Chroma server at {host}:{port} cannot be reached.", "Start it, or correct rag.chroma_url."
         ) from error
     for session in _sessions(client):
         session.timeout = _REQUEST_S
     return client
+
+
+def _address(url: str) -> tuple[str, int, bool]:
+    """Host, port and whether it is encrypted. Raises `BackendError` for what is no such address."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise BackendError(
+            "The setting rag.chroma_url is not the address of a server.", "Write it as http://host:8000."
+        )
+    secure = parts.scheme == "https"
+    return parts.hostname, port or (443 if secure else 8000), secure
 
 
 def close_client(client: ClientAPI) -> None:

@@ -181,7 +181,8 @@ class Ingest:
             except StopIteration as end:
                 vectors: NDArray[np.float32] = end.value
                 break
-            yield IndexProgress(self._files, self._total, self._embedded, "", "embedding", chunks_known=self._known)
+            counts = self._files, self._total, self._embedded
+            yield IndexProgress(*counts, "", "embedding", chunks_known=self._known, files_read=len(window))
         entries, start = [], 0
         for one in window:
             vectors_of_one = vectors[start : start + len(one.chunks)]

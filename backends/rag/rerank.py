@@ -25,6 +25,16 @@ _LONGEST = 512
 _CHARACTERS = 8_000
 """A passage is cut to this many characters before its tokens are counted."""
 
+_VOCABULARIES = (
+    "tokenizer.json",
+    "vocab.txt",
+    "vocab.json",
+    "tokenizer.model",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+)
+"""Files of which a tokenizer needs one. Without any, transformers makes one that knows no word, and says nothing."""
+
 _rerankers: dict[tuple[str, Path], Reranker] = {}
 _rerankers_lock = threading.Lock()
 
@@ -110,6 +120,8 @@ def _check_kind(name: str, folder: Path) -> None:
             f"{name} is no cross-encoder with one score.",
             "Set rag.reranker to one, for example cross-encoder/ms-marco-MiniLM-L6-v2.",
         )
+    if not any((folder / file).exists() for file in _VOCABULARIES):
+        raise BackendError(f"The reranker {name} has no tokenizer.", "Put its tokenizer.json beside the weights.")
 
 
 def _plain(text: str) -> str:

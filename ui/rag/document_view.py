@@ -9,6 +9,7 @@ import streamlit as st
 
 from backends.rag.documents import Page
 from backends.rag.library import DocumentInfo, StoredChunk
+from ui import numbers
 from ui.rag.cuts import LEGEND, Cut, show_cuts
 from ui.text import escaped
 
@@ -96,7 +97,7 @@ def _list(chunks: Sequence[StoredChunk]) -> None:
         for number, chunk in enumerate(chunks, 1)
     ]
     st.caption("Offsets count the characters of the extracted text. Double-click a cell to read all of it.")
-    st.dataframe(rows, hide_index=True, height=_HEIGHT, alt="The chunks of the document")
+    st.dataframe(rows, hide_index=True, height=_HEIGHT, placeholder=numbers.UNKNOWN, alt="The chunks of the document")
 
 
 def warnings_of(document: DocumentInfo) -> None:

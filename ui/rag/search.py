@@ -6,7 +6,7 @@ import streamlit as st
 
 from backends.base import BackendError
 from backends.settings import Settings
-from ui import settings_panel
+from ui import numbers, settings_panel
 from ui.rag.collections import collection_bar
 from ui.rag.hits import COLUMN_WIDTH, LOOKS, every_stage, mode_column, place_of, stage_times, verdict
 from ui.rag.opened import opened_index, show_fault
@@ -52,4 +52,9 @@ def _results(current: Settings, seen: Found) -> None:
                 settings_panel.reranker(current)
     st.caption(escaped(f"Time: {stage_times(seen.results)}"))
     with st.expander("Every rank and score", icon=":material/table_rows:"):
-        st.dataframe(every_stage(seen.results), hide_index=True, alt="Every passage with its rank at every stage")
+        st.dataframe(
+            every_stage(seen.results),
+            hide_index=True,
+            placeholder=numbers.UNKNOWN,
+            alt="Every passage with its rank at every stage",
+        )

@@ -15,8 +15,8 @@ from backends.jobs import Job
 from backends.lane import THIS_MACHINE, lane
 from backends.rag import background, projection
 from backends.rag.background import IndexingStep, measured
-from backends.rag.batches import WINDOW
 from backends.rag.index import Index, IndexProgress
+from backends.rag.index_progress import IndexState
 from backends.rag.uploads import save_upload
 from tests.backends.played import PATIENCE_S
 from tests.backends.rag.conftest import NEVER, TEXTS, fill
@@ -110,8 +110,9 @@ def test_a_map_that_waits_is_cancelled(index: Index, data: Path, folder: Path) -
 # --- how far indexing is ----------------------------------------------------------------------------
 
 
-def progress(files: int, of: int, chunks: int, known: int, file: str = "") -> IndexProgress:
-    return IndexProgress(files, of, chunks, file, "indexed" if file else "embedding", chunks_known=known)
+def progress(files: int, of: int, chunks: int, known: int, file: str = "", read: int = 0) -> IndexProgress:
+    state: IndexState = "indexed" if file else "embedding"
+    return IndexProgress(files, of, chunks, file, state, chunks_known=known, files_read=read)
 
 
 def shown(*steps: IndexProgress) -> list[int]:
@@ -119,15 +120,24 @@ def shown(*steps: IndexProgress) -> list[int]:
 
 
 def test_within_the_last_window_chunks_move_the_bar() -> None:
-    steps = [progress(0, 4, done, 100) for done in (25, 50, 100)]
+    steps = [progress(0, 4, done, 100, read=4) for done in (25, 50, 100)]
     files = [progress(done, 4, 100, 100, f"{done}.txt") for done in (1, 2, 3, 4)]
     assert shown(*steps, *files) == [250, 500, 1000, 1000, 1000, 1000, 1000]
 
 
-def test_in_a_large_job_a_window_counts_for_the_files_it_is_likely_to_hold() -> None:
-    first = [progress(0, 100, WINDOW // 2, WINDOW), progress(10, 100, WINDOW, WINDOW, "10.txt")]
-    second = [progress(10, 100, WINDOW + WINDOW // 2, 2 * WINDOW), progress(20, 100, 2 * WINDOW, 2 * WINDOW, "20.txt")]
-    assert shown(*first, *second) == [0, 100, 150, 200]
+def test_in_a_large_job_a_window_counts_for_the_files_that_it_holds() -> None:
+    first = [progress(0, 100, 300, 600, read=10), progress(10, 100, 600, 600, "10.txt")]
+    second = [progress(10, 100, 900, 1200, read=10), progress(20, 100, 1200, 1200, "20.txt")]
+    assert shown(*first, *second) == [50, 100, 150, 200]
+
+
+def test_one_huge_file_moves_the_bar_from_its_first_chunks_on() -> None:
+    assert shown(*(progress(0, 1, done, 15_000, read=1) for done in (300, 7_500, 15_000))) == [20, 500, 1000]
+
+
+def test_what_is_being_embedded_says_how_many_files_it_belongs_to(index: Index, folder: Path) -> None:
+    embedding = [step for step in index.add([folder], NEVER) if step.state == "embedding"]
+    assert {step.files_read for step in embedding} == {4}
 
 
 def test_files_that_need_no_embedding_move_the_bar_too() -> None:
@@ -136,7 +146,10 @@ def test_files_that_need_no_embedding_move_the_bar_too() -> None:
 
 def test_the_bar_never_goes_back() -> None:
     found = shown(
-        progress(0, 2, 10, 20), progress(0, 2, 20, 20), progress(1, 2, 20, 20, "a"), progress(2, 2, 20, 20, "b")
+        progress(0, 2, 10, 20, read=2),
+        progress(0, 2, 20, 20, read=2),
+        progress(1, 2, 20, 20, "a"),
+        progress(2, 2, 20, 20, "b"),
     )
     assert found == sorted(found)
 

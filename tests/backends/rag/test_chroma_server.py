@@ -114,8 +114,16 @@ def test_a_server_that_is_not_there(data: Path, quick: QuickEmbedder, folder: Pa
     gone = Index(data, index.collection, quick, RagSettings(chroma_url=f"http://127.0.0.1:{port}", **SETTINGS))
     health = gone.health()
     assert (health.state, health.can_rebuild) == ("missing", False)
-    assert health.sentence == "The Chroma server at 127.0.0.1 cannot be reached."
+    assert health.sentence == f"The Chroma server at 127.0.0.1:{port} cannot be reached."
     assert health.next_step == "Start it, or correct rag.chroma_url."
     with pytest.raises(BackendError, match="cannot be reached"):
         fill(gone, folder)
     index.check()
+
+
+@pytest.mark.parametrize(
+    "url", ["nonsense", "localhost:8000", "http://", "http://a:b", "http://[", "ftp://127.0.0.1:8000"]
+)
+def test_what_is_no_address_is_named(data: Path, quick: QuickEmbedder, folder: Path, url: str) -> None:
+    with pytest.raises(BackendError, match=r"rag\.chroma_url is not the address of a server\. Write it as http://host"):
+        fill(Index(data, "x", quick, RagSettings(**SETTINGS, chroma_url=url)), folder)

@@ -81,5 +81,12 @@ def test_missing_or_damaged_weights_are_named(folder: Path, tmp_path: Path) -> N
         Reranker(str(cut), tmp_path).load()
 
 
+def test_a_folder_without_a_tokenizer_is_named(folder: Path, tmp_path: Path) -> None:
+    for name in ("config.json", "model.safetensors", "tokenizer_config.json"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    with pytest.raises(BackendError, match=r"has no tokenizer\. Put its tokenizer\.json beside the weights"):
+        Reranker(str(tmp_path), tmp_path).load()
+
+
 def test_there_is_one_per_process(folder: Path, tmp_path: Path) -> None:
     assert open_reranker(str(folder), tmp_path) is open_reranker(str(folder), tmp_path)
