@@ -39,6 +39,8 @@ def read_pairs(file: Path) -> list[Pair]:
     found = read_pair_file(file)
     if found.decoded.guessed:
         raise BackendError(f"{found.name} is not UTF-8 text.", "Save it as UTF-8.")
+    if not any(found.columns) and all(row.blank for row in found.rows):
+        raise BackendError(f"{found.name} is empty.", "Add rows with question and answer.")
     if not found.understood:
         missing = {"question", "answer"} - {column.casefold() for column in found.columns}
         where = "Every object" if found.layout == "JSONL" else "The header"

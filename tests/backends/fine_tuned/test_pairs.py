@@ -16,6 +16,9 @@ FAULTS = {
         "Row 3 of pairs.csv is not UTF-8 text, as the rest of the file is.",
         "Save the whole file as UTF-8.",
     ),
+    "empty": ("pairs.csv", b"", "pairs.csv is empty.", "Add rows with question and answer."),
+    "only blank lines": ("pairs.jsonl", b"\n \n", "pairs.jsonl is empty.", "Add rows with question and answer."),
+    "no JSON at all": ("pairs.jsonl", b"hello\n", "Line 1 of pairs.jsonl is not JSON.", "Mend or remove that line."),
     "too many cells": (
         "pairs.csv",
         b"question,answer\nWho, you?,Me.\n",
