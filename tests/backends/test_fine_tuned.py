@@ -350,19 +350,14 @@ PAIR_FAULTS = {
         "Fill it in or remove it.",
     ),
     "not UTF-8": ("pairs.csv", b"question,answer\n\xe9,b\n", "pairs.csv is not UTF-8 text.", "Save it as UTF-8."),
-    "empty JSONL": ("pairs.jsonl", b"\n", "pairs.jsonl has no pairs.", "Add rows with question and answer."),
+    "empty JSONL": ("pairs.jsonl", b"\n", "pairs.jsonl is empty.", "Add rows with question and answer."),
     "header only": (
         "pairs.csv",
         b"question,answer\n",
         "pairs.csv has no pairs.",
         "Add rows with question and answer.",
     ),
-    "empty CSV": (
-        "pairs.csv",
-        b"",
-        "pairs.csv has no column answer and question.",
-        "The header must name question and answer.",
-    ),
+    "empty CSV": ("pairs.csv", b"", "pairs.csv is empty.", "Add rows with question and answer."),
 }
 
 
