@@ -27,6 +27,7 @@ from evaluation.measuring import measuring_key
 from tests.backends.played import PATIENCE_S, PlayedBackend, finished
 from tests.backends.rag.conftest import TEXTS, fill, make_pdf
 from tests.backends.rag.quick import QuickEmbedder
+from ui import numbers
 from ui.resources import stand_in_start, warm_up
 
 HOME = Path(__file__).resolve().parents[2]
@@ -482,7 +483,7 @@ def test_a_search_waits_for_an_answer_under_way_without_blocking_the_page(index:
     at = opened("Search")
     with answer_under_way():
         search(at)
-        assert shows(at, "Searching; an answer under way goes first.")
+        assert shows(at, "Searching; what this machine does already goes first.")
     (_, job) = at.session_state["work:search"]
     assert job.wait(PATIENCE_S)
     assert shows(run(at), "**1 \u00b7 leave.txt**")
@@ -563,7 +564,12 @@ def test_measuring_names_the_best_and_shows_every_setting(index: Index, data: Pa
     at = done(measured(data), measuring_key(data, "handbook"))
     assert any(re.match(r"##### \w+, 128/32 is best: nDCG@10 \d", one) for one in seen(at))
     assert shows(at, "Measured on 2 questions.")
-    (table,) = [element.value for element in at.dataframe]
+    table, times = (element.value for element in at.dataframe)
+    steps = ["turning the question into numbers", "dense", "keyword", "fusing", "total"]
+    assert sorted(times.columns) == sorted(["Setting", *steps])
+    by_setting = times.set_index("Setting")
+    assert by_setting.loc["Dense, 128/32"]["keyword"] == numbers.UNKNOWN
+    assert re.fullmatch(r"[\d.]+ m?s \([\d.]+ m?s\)", by_setting.loc["Fused, 128/32"]["total"])
     assert sorted(table["Setting"]) == ["Dense, 128/32", "Fused, 128/32", "Keyword, 128/32"]
     assert list(table.columns)[1:] == ["hit@1", "hit@3", "hit@5", "hit@10", "MRR", "nDCG@10", "Time p50", "p95"]
     assert sum("\u2605" in cell for cell in table["nDCG@10"]) >= 1
@@ -595,7 +601,11 @@ def test_other_chunks_are_tried_aside_and_taken_over_by_cutting_anew(index: Inde
     at.session_state["measured"] = {"selection": {"rows": [row], "columns": [], "cells": []}}
     run(at)
     assert shows(at, "the collection is cut and embedded anew")
-    written(click(at, "use_setting"), data)
+    with answer_under_way():
+        click(at, "use_setting")
+        assert at.progress[0].text == "**Re\\-indexing handbook**"
+        assert at.button(key="use_setting").disabled
+    written(at, data)
     assert shows(at, "chunks of at most 64 tokens, 16 shared")
 
 
