@@ -144,6 +144,9 @@ class Ingest:
                 rejected.add(read.name)
                 yield self._done(read.name, "rejected", read.cause, read.next_step)
                 continue
+            if window and len(read.chunks) >= WINDOW:  # small files need not wait for a huge one
+                yield from self._store(window, turn)
+                window = []
             window.append(read)
             self._known += len(read.chunks)
             if sum(len(one.chunks) for one in window) >= WINDOW:

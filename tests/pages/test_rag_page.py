@@ -26,6 +26,7 @@ from backends.settings import DEFAULT_EMBEDDER, RagSettings
 from evaluation.measuring import measuring_key
 from tests.backends.played import PATIENCE_S, PlayedBackend, finished
 from tests.backends.rag.conftest import TEXTS, fill, make_pdf
+from tests.backends.rag.cross_encoder import tiny_cross_encoder
 from tests.backends.rag.quick import QuickEmbedder
 from ui import numbers
 from ui.resources import stand_in_start, warm_up
@@ -445,6 +446,18 @@ def test_every_way_of_searching_is_shown_beside_the_others(index: Index) -> None
     table = at.dataframe[0].value
     assert table.iloc[0]["document"] == "leave.txt"
     assert (table.iloc[0]["dense rank"], table.iloc[0]["keyword rank"], table.iloc[0]["fused rank"]) == (1, 1, 1)
+
+
+def test_a_reranker_that_works_can_be_changed_where_it_was_chosen(index: Index, tmp_path: Path) -> None:
+    folder = tmp_path / "cross-encoder"
+    folder.mkdir()
+    at = search(opened("Search"))
+    run(at.text_input(key="setting:rag.reranker").input(str(tiny_cross_encoder(folder))))
+    assert at.session_state["work:search"][1].wait(PATIENCE_S)  # it may outlast the page's own patience
+    run(at)
+    assert shows(at, "reranked #1 (")
+    run(at.text_input(key="setting:rag.reranker").input(""))
+    assert shows(at, "No reranker is configured")
 
 
 def test_without_a_reranker_the_page_says_how_to_get_one(index: Index) -> None:

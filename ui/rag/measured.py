@@ -87,9 +87,9 @@ def over_in_force(made: Measurement) -> str:
     over: Lead | None = made.over_in_force
     asked = f"Measured on {made.questions - _dropped(made)} questions."
     if over is None or over.other is None or over.ahead is None:
-        return f"{asked} It is what is in force."
+        return f"{asked} It was in force already."
     chance = "" if over.clear else ", which may be chance"
-    return f"{asked} In force is {name_of(over.other.setting)}, {_behind(over.ahead)} behind the best{chance}."
+    return f"{asked} In force then was {name_of(over.other.setting)}, {_behind(over.ahead)} behind the best{chance}."
 
 
 def _dropped(made: Measurement) -> int:
