@@ -101,19 +101,20 @@ def draw_map(index: Index, data: Path) -> Job:
 
 
 def measured(steps: Iterator[IndexProgress]) -> Iterator[IndexingStep]:
-    """Indexing in thousandths of the whole, by files and, within them, by chunks.
+    """Indexing in thousandths of the whole, by the sizes of files and, within them, by chunks.
 
-    Files are stored a window of chunks at a time, so files alone would stand still and then leap.
+    Files are stored a window of chunks at a time, so files alone would stand still and then leap. By number they
+    would mislead: the last of a hundred may be most of the work.
     """
     chunks = 0  # of finished files
     shown = 0
     for step in steps:
         if step.file and step.state in ("indexed", "replaced"):
             chunks = step.chunks_done
-        share = step.files_done / max(step.files_total, 1)
+        share = 1.0 if step.files_done == step.files_total > 0 else step.share
         embedding, waiting = step.chunks_done - chunks, step.chunks_known - chunks
         if not step.file and waiting > 0:
-            share += step.files_read / max(step.files_total, 1) * embedding / waiting
+            share += step.share_read * embedding / waiting
         shown = max(shown, min(int(share * 1000), 1000))
         yield IndexingStep(shown, 1000, _detail(step), step.result)
 

@@ -43,7 +43,7 @@ class IndexProgress:
     `file` is "" between files (`state` "embedding", or "rebuilding" where damaged vectors are mended first).
     `chunks_done` of the `chunks_known` so far are embedded. `cause` and `next_step` are filled for a rejected file,
     `cause` also for a duplicate and while rebuilding. `understood` is filled for a file that was stored now.
-    `files_read` is how many files the chunks belong to that are being embedded.
+    `share` is what the finished files make up of all, by their sizes, and `share_read` those that are being embedded.
     """
 
     files_done: int
@@ -55,7 +55,8 @@ class IndexProgress:
     next_step: str = ""
     chunks_known: int = 0
     understood: Understood | None = None
-    files_read: int = 0
+    share: float = 0.0
+    share_read: float = 0.0
 
     @property
     def done(self) -> int:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 _SETTLED_NS = 2_000_000_000
 """A file that changed less than this before it was read may change again without a new time of change."""
 
+_EACH_FILE = 1_000
+"""What a file costs beside its bytes, in bytes."""
+
 _NAMESAKE = "Another file of this name was given at the same time.", "Rename one of them."
 
 
@@ -63,16 +66,20 @@ class Ingest:
         self._at = {one.path: one for one in self._stored.values()}
         self._pending: dict[str, _File] = {}
         self._total = self._files = self._embedded = self._known = 0
+        self._weights: dict[str, float] = {}  # of the files that are not finished, by name; of all together 1
+        self._share = 0.0
 
     def run(self, paths: Iterable[Path | str | Source], turn: Turn) -> Iterator[IndexProgress]:
         """Index files, yielding after each one. Raises `BackendError` for a path that is not there, `Cancelled`."""
         sources = find_files(paths)
         self._total = len(sources)
         unchanged: dict[int, str] = {}
-        for source in sources:
+        weights = [self._weight(source.path) for source in sources]
+        for source, weight in zip(sources, weights, strict=True):
             if self._cancel.is_set():
                 raise Cancelled
             file = self._named(source)
+            self._weights.setdefault(file.source.name, weight / sum(weights))
             stored = self._stored.get(file.source.name)
             if stored and file.sha256 == stored.sha256:
                 if file.stamp != stored.stamp:
@@ -144,6 +151,9 @@ class Ingest:
                 rejected.add(read.name)
                 yield self._done(read.name, "rejected", read.cause, read.next_step)
                 continue
+            if window and len(read.chunks) >= WINDOW:  # small files need not wait for a huge one
+                yield from self._store(window, turn)
+                window = []
             window.append(read)
             self._known += len(read.chunks)
             if sum(len(one.chunks) for one in window) >= WINDOW:
@@ -182,7 +192,8 @@ class Ingest:
                 vectors: NDArray[np.float32] = end.value
                 break
             counts = self._files, self._total, self._embedded
-            yield IndexProgress(*counts, "", "embedding", chunks_known=self._known, files_read=len(window))
+            read = sum(self._weights.get(one.document.name, 0.0) for one in window)
+            yield IndexProgress(*counts, "", "embedding", chunks_known=self._known, share=self._share, share_read=read)
         entries, start = [], 0
         for one in window:
             vectors_of_one = vectors[start : start + len(one.chunks)]
@@ -198,7 +209,16 @@ class Ingest:
         self, file: str, state: IndexState, cause: str = "", next_step: str = "", read: Understood | None = None
     ) -> IndexProgress:
         self._files += 1
-        return IndexProgress(self._files, self._total, self._embedded, file, state, cause, next_step, self._known, read)
+        self._share += self._weights.pop(file, 0.0)
+        counts = self._files, self._total, self._embedded
+        return IndexProgress(*counts, file, state, cause, next_step, self._known, read, self._share)
+
+    def _weight(self, path: Path) -> int:
+        """About how much work a file is: its bytes and a bit, or that bit alone for one that is refused."""
+        with contextlib.suppress(OSError, BackendError):
+            check_size(path, self._max_file_mb)
+            return _EACH_FILE + path.stat().st_size
+        return _EACH_FILE
 
 
 def _path(source: Source) -> str:

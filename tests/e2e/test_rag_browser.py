@@ -49,7 +49,8 @@ def test_an_own_file_is_uploaded_asked_about_and_opened_at_the_citation(
     page.get_by_label("Name of the new collection").fill("lamps")
     page.get_by_role("button", name="Create").click()
     expect(page.get_by_text("lamps is empty")).to_be_visible()
-    _upload(page, ("lamps.txt", f"{FACT} It is made of brass.\n"), ("trap.txt", HOSTILE), ("empty.txt", ""))
+    lamps = f"{FACT} It is made of brass.\n\nSee https://evil.example/lamp\n"
+    _upload(page, ("lamps.txt", lamps), ("trap.txt", HOSTILE), ("empty.txt", ""))
     expect(page.get_by_text("2 added, 1 not read.")).to_be_visible()
     expect(page.get_by_text("The file is empty (0 bytes).")).to_be_visible()
     expect(page.get_by_text("2 documents")).to_be_visible()
@@ -66,6 +67,8 @@ def test_an_own_file_is_uploaded_asked_about_and_opened_at_the_citation(
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("lamps.txt")
     expect(dialog.get_by_text("It is made of brass.")).to_be_visible()
+    expect(dialog).to_contain_text("evil.example/lamp")
+    assert dialog.locator("a[href]").count() == 0
     page.screenshot(path=screenshots / "rag-citation.png")
     page.keyboard.press("Escape")
 

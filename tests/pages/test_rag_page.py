@@ -26,7 +26,9 @@ from backends.settings import DEFAULT_EMBEDDER, RagSettings
 from evaluation.measuring import measuring_key
 from tests.backends.played import PATIENCE_S, PlayedBackend, finished
 from tests.backends.rag.conftest import TEXTS, fill, make_pdf
+from tests.backends.rag.cross_encoder import tiny_cross_encoder
 from tests.backends.rag.quick import QuickEmbedder
+from ui import numbers
 from ui.resources import stand_in_start, warm_up
 
 HOME = Path(__file__).resolve().parents[2]
@@ -446,6 +448,18 @@ def test_every_way_of_searching_is_shown_beside_the_others(index: Index) -> None
     assert (table.iloc[0]["dense rank"], table.iloc[0]["keyword rank"], table.iloc[0]["fused rank"]) == (1, 1, 1)
 
 
+def test_a_reranker_that_works_can_be_changed_where_it_was_chosen(index: Index, tmp_path: Path) -> None:
+    folder = tmp_path / "cross-encoder"
+    folder.mkdir()
+    at = search(opened("Search"))
+    run(at.text_input(key="setting:rag.reranker").input(str(tiny_cross_encoder(folder))))
+    assert at.session_state["work:search"][1].wait(PATIENCE_S)  # it may outlast the page's own patience
+    run(at)
+    assert shows(at, "reranked #1 (")
+    run(at.text_input(key="setting:rag.reranker").input(""))
+    assert shows(at, "No reranker is configured")
+
+
 def test_without_a_reranker_the_page_says_how_to_get_one(index: Index) -> None:
     at = search(opened("Search"))
     assert shows(at, "No reranker is configured")
@@ -482,7 +496,7 @@ def test_a_search_waits_for_an_answer_under_way_without_blocking_the_page(index:
     at = opened("Search")
     with answer_under_way():
         search(at)
-        assert shows(at, "Searching; an answer under way goes first.")
+        assert shows(at, "Searching; what this machine does already goes first.")
     (_, job) = at.session_state["work:search"]
     assert job.wait(PATIENCE_S)
     assert shows(run(at), "**1 \u00b7 leave.txt**")
@@ -563,7 +577,12 @@ def test_measuring_names_the_best_and_shows_every_setting(index: Index, data: Pa
     at = done(measured(data), measuring_key(data, "handbook"))
     assert any(re.match(r"##### \w+, 128/32 is best: nDCG@10 \d", one) for one in seen(at))
     assert shows(at, "Measured on 2 questions.")
-    (table,) = [element.value for element in at.dataframe]
+    table, times = (element.value for element in at.dataframe)
+    steps = ["turning the question into numbers", "dense", "keyword", "fusing", "total"]
+    assert sorted(times.columns) == sorted(["Setting", *steps])
+    by_setting = times.set_index("Setting")
+    assert by_setting.loc["Dense, 128/32"]["keyword"] == numbers.UNKNOWN
+    assert re.fullmatch(r"[\d.]+ m?s \([\d.]+ m?s\)", by_setting.loc["Fused, 128/32"]["total"])
     assert sorted(table["Setting"]) == ["Dense, 128/32", "Fused, 128/32", "Keyword, 128/32"]
     assert list(table.columns)[1:] == ["hit@1", "hit@3", "hit@5", "hit@10", "MRR", "nDCG@10", "Time p50", "p95"]
     assert sum("\u2605" in cell for cell in table["nDCG@10"]) >= 1
@@ -595,7 +614,11 @@ def test_other_chunks_are_tried_aside_and_taken_over_by_cutting_anew(index: Inde
     at.session_state["measured"] = {"selection": {"rows": [row], "columns": [], "cells": []}}
     run(at)
     assert shows(at, "the collection is cut and embedded anew")
-    written(click(at, "use_setting"), data)
+    with answer_under_way():
+        click(at, "use_setting")
+        assert at.progress[0].text == "**Re\\-indexing handbook**"
+        assert at.button(key="use_setting").disabled
+    written(at, data)
     assert shows(at, "chunks of at most 64 tokens, 16 shared")
 
 

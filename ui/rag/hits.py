@@ -16,7 +16,7 @@ from ui.text import escaped
 COLUMN_WIDTH = 280  # pixels at least: four columns fit beside each other at 1440, two at 800
 _TEXT_HEIGHT = 106  # pixels; the rest of a passage scrolls
 
-_STEPS = {
+STEPS = {
     "embed": "turning the question into numbers",
     "dense": "dense",
     "keyword": "keyword",
@@ -140,4 +140,4 @@ def stage_times(results: Mapping[Mode, SearchResult]) -> str:
     for result in results.values():
         for name, seconds in result.stage_s.items():
             took[name] = max(took.get(name, 0.0), seconds)
-    return " \u00b7 ".join(f"{word} {numbers.seconds(took[name])}" for name, word in _STEPS.items() if name in took)
+    return " \u00b7 ".join(f"{word} {numbers.seconds(took[name])}" for name, word in STEPS.items() if name in took)

@@ -8,6 +8,7 @@ import streamlit as st
 
 from backends import jobs
 from backends.base import BackendError
+from backends.rag import background
 from backends.rag.approach import embedder
 from backends.rag.index import CollectionInfo, Index
 from backends.settings import RagSettings, Settings
@@ -46,8 +47,12 @@ def draw(current: Settings) -> None:
         job, "measure", done="Done.", cancelled="What was finished is shown." if found else "Nothing was finished."
     )
     if found and not busy:
+        writing = jobs.find(background.writing_key(current.data))
+        cutting = writing is not None and writing.state.running
+        if writing is not None and cutting:
+            job_view(writing, "writing")
         try:
-            show_measurement(current, index, info, found[-1])
+            show_measurement(current, index, info, found[-1], cutting)
         except BackendError as fault:
             show_fault(fault)
 

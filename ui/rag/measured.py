@@ -17,7 +17,7 @@ from evaluation.rankings import METRICS
 from evaluation.retrieval import Scores
 from ui import numbers
 from ui.chart_theme import ink
-from ui.rag.hits import LOOKS
+from ui.rag.hits import LOOKS, STEPS
 from ui.rag.measure_charts import latency_chart, metric_chart
 from ui.rag.opened import keep_fault
 from ui.resources import override
@@ -28,8 +28,10 @@ _ROW = 35  # pixels, Streamlit's own
 _CHART_WIDTH = 460  # pixels at least: two beside each other at 1440, below each other at 800
 
 
-def show_measurement(current: Settings, index: Index, info: CollectionInfo, made: Measurement) -> None:
-    """Draw it all."""
+def show_measurement(
+    current: Settings, index: Index, info: CollectionInfo, made: Measurement, busy: bool = False
+) -> None:
+    """Draw it all. While documents are written (`busy`), no setting can be taken over."""
     st.markdown(f"##### {escaped(headline(made))}")
     st.markdown(escaped(over_in_force(made)))
     rows = made.rows
@@ -43,7 +45,7 @@ def show_measurement(current: Settings, index: Index, info: CollectionInfo, made
         )
     by_fact = judge == _PASSAGE
     chosen = _table(made, by_fact)
-    _take(current, index, info, chosen or made.lead.best)
+    _take(current, index, info, chosen or made.lead.best, busy)
     charts = st.grid(2, min_column_width=_CHART_WIDTH)
     with charts.cell():
         metric = st.selectbox("Metric", METRICS, METRICS.index(METRIC), key="metric", width=180)
@@ -54,6 +56,9 @@ def show_measurement(current: Settings, index: Index, info: CollectionInfo, made
         st.caption("Time for one search, by step: median, and what 95 % stay below")
         latencies = {name_of(row.setting): row.report.latency for row in rows}
         st.altair_chart(latency_chart(latencies, ink()), alt="Median time of every step of the search")
+    with st.expander("Time of every step", icon=":material/timer:"):
+        st.dataframe(step_times(made), hide_index=True, alt="Time of every step for every setting")
+        st.caption("The median and, behind it, what 95 % of the searches stay below.")
     _left_out(made)
 
 
@@ -82,9 +87,9 @@ def over_in_force(made: Measurement) -> str:
     over: Lead | None = made.over_in_force
     asked = f"Measured on {made.questions - _dropped(made)} questions."
     if over is None or over.other is None or over.ahead is None:
-        return f"{asked} It is what is in force."
+        return f"{asked} It was in force already."
     chance = "" if over.clear else ", which may be chance"
-    return f"{asked} In force is {name_of(over.other.setting)}, {_behind(over.ahead)} behind the best{chance}."
+    return f"{asked} In force then was {name_of(over.other.setting)}, {_behind(over.ahead)} behind the best{chance}."
 
 
 def _dropped(made: Measurement) -> int:
@@ -132,6 +137,18 @@ def table(made: Measurement, by_fact: bool) -> pd.DataFrame:
     return pd.DataFrame(shown)
 
 
+def step_times(made: Measurement) -> pd.DataFrame:
+    """One row per setting with the median and the 95th percentile of every step, as shown text."""
+    steps = {step: None for row in made.rows for step in row.report.latency}
+    shown: dict[str, list[str]] = {"Setting": [name_of(row.setting) for row in made.rows]}
+    for step in steps:
+        found = [row.report.latency.get(step) for row in made.rows]
+        shown[STEPS.get(step, step)] = [
+            f"{numbers.seconds(one.p50_s)} ({numbers.seconds(one.p95_s)})" if one else numbers.UNKNOWN for one in found
+        ]
+    return pd.DataFrame(shown)
+
+
 def _cell(value: Estimate | None, best: float | None, *, share: bool) -> str:
     if value is None:
         return numbers.UNKNOWN
@@ -141,7 +158,7 @@ def _cell(value: Estimate | None, best: float | None, *, share: bool) -> str:
     return f"{star}{value.value:.3f} ({value.low:.2f}\u2013{value.high:.2f})"
 
 
-def _take(current: Settings, index: Index, info: CollectionInfo, row: Row) -> None:
+def _take(current: Settings, index: Index, info: CollectionInfo, row: Row, busy: bool) -> None:
     setting = row.setting
     in_force = Setting(current.rag.mode, info.chunk_tokens, info.overlap_tokens)
     cut_anew = (setting.chunk_tokens, setting.overlap_tokens) != (info.chunk_tokens, info.overlap_tokens)
@@ -153,7 +170,7 @@ def _take(current: Settings, index: Index, info: CollectionInfo, row: Row) -> No
             icon=":material/check:",
             on_click=_use,
             args=(current, index, setting, cut_anew),
-            disabled=setting == in_force,
+            disabled=busy or setting == in_force,
         )
         words = f"**{escaped(name_of(setting))}**"
         if setting == in_force:

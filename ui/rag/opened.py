@@ -100,4 +100,4 @@ def _job(slot: str, key: Hashable, what: str, compute: Callable[[], object]) -> 
 def _watch(job: Job) -> None:
     if not job.state.running:  # drawn again at once: a last caption would take the place of what is there by then
         st.rerun()
-    st.caption(f":material/hourglass_empty: {escaped(job.state.what)}; an answer under way goes first.")
+    st.caption(f":material/hourglass_empty: {escaped(job.state.what)}; what this machine does already goes first.")

@@ -44,12 +44,13 @@ def _results(current: Settings, seen: Found) -> None:
             with st.container(border=True):
                 if (result := seen.results.get(mode)) is not None:
                     mode_column(mode, result, dense, current.rag.min_score, in_use=mode == current.rag.mode)
-                    continue
-                st.markdown(f"##### {look.name}")
-                st.caption(look.what)
-                if seen.reranker_fault:
-                    st.markdown(f":material/info: {escaped(seen.reranker_fault)}")
-                settings_panel.reranker(current)
+                else:
+                    st.markdown(f"##### {look.name}")
+                    st.caption(look.what)
+                    if seen.reranker_fault:
+                        st.markdown(f":material/info: {escaped(seen.reranker_fault)}")
+                if mode == "reranked":
+                    settings_panel.reranker(current)
     st.caption(escaped(f"Time: {stage_times(seen.results)}"))
     with st.expander("Every rank and score", icon=":material/table_rows:"):
         st.dataframe(

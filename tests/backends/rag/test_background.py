@@ -111,8 +111,10 @@ def test_a_map_that_waits_is_cancelled(index: Index, data: Path, folder: Path) -
 
 
 def progress(files: int, of: int, chunks: int, known: int, file: str = "", read: int = 0) -> IndexProgress:
+    """Of files of one size."""
     state: IndexState = "indexed" if file else "embedding"
-    return IndexProgress(files, of, chunks, file, state, chunks_known=known, files_read=read)
+    counts = files, of, chunks
+    return IndexProgress(*counts, file, state, chunks_known=known, share=files / of, share_read=read / of)
 
 
 def shown(*steps: IndexProgress) -> list[int]:
@@ -135,9 +137,17 @@ def test_one_huge_file_moves_the_bar_from_its_first_chunks_on() -> None:
     assert shown(*(progress(0, 1, done, 15_000, read=1) for done in (300, 7_500, 15_000))) == [20, 500, 1000]
 
 
-def test_what_is_being_embedded_says_how_many_files_it_belongs_to(index: Index, folder: Path) -> None:
-    embedding = [step for step in index.add([folder], NEVER) if step.state == "embedding"]
-    assert {step.files_read for step in embedding} == {4}
+def test_files_count_by_their_size(index: Index, tmp_path: Path) -> None:
+    (tmp_path / "small.txt").write_text("Tea at four.")
+    (tmp_path / "long.txt").write_text("\n\n".join(f"Row {n} " + f"word{n} " * 30 for n in range(600)))
+    size = (tmp_path / "long.txt").stat().st_size
+    large = (size + 1_000) / (size + 2_012)
+    steps = list(index.add([tmp_path / "small.txt", tmp_path / "long.txt", tmp_path], NEVER))
+    embedding = [step for step in steps if step.state == "embedding"]
+    assert [step.share_read for step in embedding if step.chunks_known == 1] == [pytest.approx(1 - large)]
+    assert {round(step.share_read, 6) for step in embedding if step.chunks_known > 1} == {round(large, 6)}
+    ended = {step.file: step.share for step in steps if step.file}
+    assert ended == {"small.txt": pytest.approx(1 - large), "long.txt": pytest.approx(1.0)}
 
 
 def test_files_that_need_no_embedding_move_the_bar_too() -> None:

@@ -223,6 +223,17 @@ def test_cancelling_keeps_what_is_finished(index: Index, tmp_path: Path) -> None
     assert fill(index, tmp_path / "a.txt", tmp_path / "b.txt") == {"a.txt": "skipped", "b.txt": "indexed"}
 
 
+def test_small_files_do_not_wait_for_a_huge_one(index: Index, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("Tea at four.")
+    (tmp_path / "b.txt").write_text("\n\n".join(f"Row {n} " + f"word{n} " * 30 for n in range(WINDOW)))
+    cancel = threading.Event()
+    for step in index.add([tmp_path], cancel):
+        if step.chunks_known > 1:  # the huge one is being embedded
+            cancel.set()
+    assert [one.name for one in index.documents()] == ["a.txt"]
+    index.check()
+
+
 def test_giving_up_in_the_line_for_a_turn_is_a_cancel(index: Index, folder: Path) -> None:
     turns: list[str] = []
 
