@@ -64,14 +64,14 @@ class Measurement:
             case TextDelta(text, at):
                 self._token(text, now if at is None else at)
             case Reasoning(at):
-                self.reasoned_at = self.reasoned_at or at
+                self.reasoned_at = at if self.reasoned_at is None else self.reasoned_at
             case Retrieved(passages):
                 self.sources, self.retrieved_at = passages, now - self.lost_s - self.held_s
                 self.attempt_at = now  # what fails after this costs a new attempt, not a new search
             case Retry(reason):
                 self.notes.append(reason)
                 self.lost_s += now - (self.attempt_at or now)
-                self.attempt_at = now
+                self.attempt_at, self.reasoned_at = now, None  # what the failed attempt reasoned is not the answer's
                 if self.attempts and self.attempts[-1].ended_at is not None:
                     self.attempts[-1].waited_s = now - self.attempts[-1].ended_at
             case Waiting(for_a_place=True):

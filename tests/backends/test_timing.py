@@ -185,6 +185,17 @@ def test_reasoning_that_is_shown_has_its_own_first_time_and_counts_for_the_speed
     assert answer.text == "ab"
 
 
+def test_reasoning_of_an_attempt_that_broke_off_is_not_the_answers(clock: Clock) -> None:
+    start = clock.now
+    failed = (2.0, Reasoning(start + 1.0), 3.0, Retry("It broke off. Asked again."))
+    silent = answer_to(clock, *failed, 4.0, TextDelta("a"), 1.0, TextDelta("b"), finished(3))
+    assert (silent.timings.first_reasoning_s, silent.timings.ttft_s, silent.timings.tokens_per_s) == (None, 4.0, 2.0)
+    start = clock.now
+    failed = (2.0, Reasoning(start + 1.0), 3.0, Retry("It broke off. Asked again."))
+    again = answer_to(clock, *failed, 4.0, Reasoning(start + 8.0), TextDelta("a"), finished(3))
+    assert (again.timings.first_reasoning_s, again.timings.ttft_s) == (3.0, 4.0)
+
+
 def test_reasoning_that_is_only_counted_does_not_flatter_the_speed(clock: Clock) -> None:
     hidden = Finished(Usage(7, 110, None, 100, "server"), "stop")
     answer = answer_to(clock, 4.0, TextDelta("a"), 3.0, TextDelta("b"), hidden)
