@@ -95,9 +95,8 @@ def resume(page: str, approaches: Sequence[str]) -> None:
     current = settings()
     made = [backends.make(approach, current) for approach in approaches]
     question = replace(current.question(previous.question.text), run=previous.question.run)
-    st.session_state[_LIVE][page] = LiveComparison(
-        made, question, hold=True, on_answer=recorder(current), before=previous.columns
-    )
+    record = recorder(current, expectations(made, question.text))
+    st.session_state[_LIVE][page] = LiveComparison(made, question, hold=True, on_answer=record, before=previous.columns)
 
 
 def ask_backends(page: str, made: Sequence[Backend], text: str, on_answer: Callable[[Answer], None]) -> None:

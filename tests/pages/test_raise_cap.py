@@ -83,6 +83,8 @@ def test_raising_the_cap_asks_those_that_it_stopped_and_keeps_the_other_answers(
     data = load_settings().data
     assert str(spent_today(data).usd) == "0.03"
     assert sorted(entry.status for entry in entries(data)) == ["error", "error", "ok", "ok", "ok"]
+    paid = [entry for entry in entries(data) if entry.approach != "paid_api:here"]
+    assert [entry.expected_usd is not None for entry in paid] == [True] * 4
 
 
 def test_the_page_of_a_connection_goes_on_too(server: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> None:
