@@ -78,14 +78,14 @@ def expected(backend: Backend, question: Question, settings: Settings) -> Expect
         past = _past(backend, settings)
     except BackendError:  # the page of costs says what is wrong with the ledger, and what to do
         return Expected(backend.approach, Cost(None, "past answers cannot be read"))
-    by_tokens = backend.cost(Usage(0, 0), Timings())
-    if by_tokens.usd is not None:
+    per_token = backend.cost(Usage(0, 0), Timings())
+    if per_token.usd is not None:
         try:
-            return _by_tokens(backend, asked, past)
+            return by_tokens(backend, asked, past)
         except BackendError as fault:
             return Expected(backend.approach, Cost(None, fault.cause))
     if backend.cost(Usage(), Timings(latency_s=1.0)).usd is None:
-        return Expected(backend.approach, by_tokens)
+        return Expected(backend.approach, per_token)
     return _by_time(backend, past)
 
 
@@ -106,7 +106,11 @@ def _by_time(backend: Backend, past: Sequence[Entry]) -> Expected:
     return Expected(backend.approach, Cost(cost.usd, basis), "seconds", past=len(seconds), track=track(past, "seconds"))
 
 
-def _by_tokens(backend: Backend, question: Question, past: Sequence[Entry]) -> Expected:
+def by_tokens(backend: Backend, question: Question, past: Sequence[Entry] = ()) -> Expected:
+    """What a question to a model that is paid by the token comes to; without past answers, with the longest one.
+
+    Raises `BackendError` for what makes the prompt's length unknown.
+    """
     counted = backend.prompt_tokens(question) or guessed(question)
     lengths = [one.completion_tokens for one in past if one.completion_tokens is not None]
     longest = question.max_tokens

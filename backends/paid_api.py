@@ -23,7 +23,7 @@ from backends.connections import DEFAULT, same
 from backends.engines.openai_compatible import Connection, OpenAICompatibleEngine
 from backends.lane import THIS_MACHINE
 from backends.meter import Meter, most_prompt_tokens, within_budget, worst_case
-from backends.pricing import estimate, machine_cost, manual_price, manual_rates, possible_tiers, price, rates
+from backends.pricing import machine_cost, manual_price, manual_rates, possible_tiers, price, rates
 from backends.prompt_length import counted
 from backends.settings import DEFAULT_MODEL, OPENAI_URL, Settings
 from backends.stand_in import StandIn
@@ -127,12 +127,6 @@ class PaidApiBackend(Backend):
     def prompt_tokens(self, question: Question) -> PromptTokens | None:
         """By the model's own tokenizer where its weights are in memory here too; None otherwise."""
         return counted(self.chosen.model, question)
-
-    def estimate(self, question: Question) -> Cost:
-        """What `question` would cost at the paid model's price, whoever answers it now."""
-        url = OPENAI_URL if self.stand_in else connections.price_url(self.settings, self.name)
-        characters = len(question.system_prompt) + len(question.text)
-        return estimate(characters, question.max_tokens, self.chosen.model, url, self.chosen.price)
 
     def check_address(self) -> None:
         """Raise `BackendError` if there is nobody to ask: no address, or neither a key nor a stand-in for OpenAI's."""

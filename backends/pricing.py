@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -151,26 +150,6 @@ def manual_price(usage: Usage, prices: ManualPrice, model: str) -> Cost:
         parts.append(f"{cached:,} cached at {cached_usd}")
     parts.append(f"{usage.completion_tokens:,} out at {prices.output_usd} USD per million")
     return Cost(usd, f"{', '.join(parts)}; {model}, price entered by hand on {prices.date}")
-
-
-def estimate(
-    prompt_chars: int, completion_tokens: int, model: str, base_url: str, prices: ManualPrice | None = None
-) -> Cost:
-    """What a question would cost, before it is asked: `prompt_chars` at 4 characters per token.
-
-    The rule of thumb is OpenAI's (see `CHARACTERS_PER_TOKEN`). `completion_tokens` is assumed to be used up, so the
-    result is an upper bound for the answer's part.
-    """
-    prompt_tokens = math.ceil(prompt_chars / CHARACTERS_PER_TOKEN)
-    usage = Usage(prompt_tokens, completion_tokens, source="estimate")
-    cost = manual_price(usage, prices, model) if prices else price(usage, model, base_url)
-    if cost.usd is None:
-        return cost
-    assumed = (
-        f"{prompt_chars:,} characters of prompt at {CHARACTERS_PER_TOKEN} per token "
-        f"and an answer of {completion_tokens:,} tokens"
-    )
-    return Cost(cost.usd, f"estimate, assuming {assumed}: {cost.basis}")
 
 
 def machine_cost(

@@ -6,7 +6,7 @@ import streamlit as st
 
 from backends.settings import Settings
 from ui import numbers
-from ui.resources import paid_api, stand_in_start
+from ui.resources import expectations, paid_api, stand_in_start
 from ui.text import escaped
 
 _USUAL_START_S = 12.0
@@ -25,7 +25,7 @@ def stand_in_offer(current: Settings, question: str | None, key: str) -> None:
             "the Paid API page."
         )
         if question:
-            expected = backend.estimate(current.question(question))
+            expected = expectations([backend], question)[backend.approach].cost
             st.markdown(f"This question would cost about **{escaped(numbers.dollars(expected.usd))}** (estimate).")
             st.caption(escaped(expected.basis))
         start = stand_in_start()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from backends import jobs
 from backends.base import Backend, Cost
+from backends.expected import by_tokens
 from backends.fine_tuned.draft_prompt import SourceChunk
 from backends.fine_tuned.drafting import DraftProgress, draft_pairs, draft_question
 from backends.fine_tuned.pairs import Pair
@@ -48,7 +49,7 @@ def expected_cost(backend: Backend, chunks: Sequence[SourceChunk], per_chunk: in
         return None
     total, basis = Decimal(0), ""
     for chunk in chunks:
-        cost = backend.estimate(draft_question(chunk, per_chunk))
+        cost = by_tokens(backend, draft_question(chunk, per_chunk)).cost
         if cost.usd is None:
             return cost
         total, basis = total + cost.usd, cost.basis

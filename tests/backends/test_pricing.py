@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from backends.base import Cost, Usage
 from backends.price_words import last_change, source
-from backends.pricing import Rates, estimate, machine_cost, models, price, rates
+from backends.pricing import Rates, machine_cost, models, price, rates
 from backends.settings import OPENAI_URL, PaidApiSettings
 
 SOURCE = source()
@@ -126,15 +126,6 @@ def test_training_is_spread_over_answers() -> None:
 
 def test_what_was_not_timed_has_no_cost() -> None:
     assert machine_cost(None, Decimal("0.10")).usd is None
-
-
-def test_an_estimate_names_its_assumption() -> None:
-    cost = estimate(401, 160, "gpt-5-mini", OPENAI_URL)
-    assert cost.usd == price(Usage(101, 160), "gpt-5-mini", OPENAI_URL).usd == Decimal("0.00034525")
-    assert cost.basis.startswith(
-        "estimate, assuming 401 characters of prompt at 4 per token and an answer of 160 tokens: 101 tokens in at 0.25"
-    )
-    assert estimate(400, 160, "nonesuch", OPENAI_URL).usd is None
 
 
 def test_the_model_picker_offers_priced_chat_models_and_the_default() -> None:

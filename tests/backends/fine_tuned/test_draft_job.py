@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -29,11 +30,15 @@ def test_chunks_are_taken_at_even_distances() -> None:
 def test_a_paid_model_is_priced_before_it_is_asked() -> None:
     backend = PaidApiBackend(load_settings({"paid_api.model": "gpt-4.1-mini"}))
     cost = expected_cost(backend, chunks(3), 2)
-    each = [backend.estimate(draft_question(chunk, 2)).usd or Decimal(0) for chunk in chunks(3)]
+    each = []
+    for asked in (draft_question(chunk, 2) for chunk in chunks(3)):
+        prompt = math.ceil((len(asked.system_prompt) + len(asked.text)) / 4) + 11  # of the chat format
+        each.append((prompt * Decimal("0.4") + asked.max_tokens * Decimal("1.6")) / 1_000_000)
     assert cost is not None
     assert cost.usd == sum(each)
     assert min(each) > 0
-    assert cost.basis.startswith("3 chunks; for the last one: estimate, assuming")
+    assert cost.basis.startswith("3 chunks; for the last one: expected, with ")
+    assert "and the longest answer, " in cost.basis
 
 
 def test_a_model_without_a_price_has_an_unknown_cost_and_a_local_one_none() -> None:
