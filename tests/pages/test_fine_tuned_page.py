@@ -119,9 +119,9 @@ def done(at: AppTest, key: str) -> AppTest:
 
 
 def seen(at: AppTest) -> list[str]:
-    """Every text that is read as Markdown, with its escapes, and what parts addresses, taken out."""
+    """Every text that is read as Markdown, with its escapes taken out."""
     kinds = (at.markdown, at.caption, at.info, at.error, at.warning, at.success)
-    return [re.sub(r"\\(.)|\u2060", r"\1", element.value) for kind in kinds for element in kind]
+    return [re.sub(r"\\(.)", r"\1", element.value) for kind in kinds for element in kind]
 
 
 def shows(at: AppTest, text: str) -> bool:
