@@ -62,10 +62,9 @@ class Expected:
             return "estimate; its error is not known yet"
         one = self.track
         if one.answers == 1:
-            return f"estimate; the last answer came to {one.low:.2g} times its estimate"
+            return f"estimate; the last answer was {one.low:.2g} times it"
         who = "" if one.within == one.answers else f"{one.within} of "
-        span = f"{one.low:.2g} to {one.high:.2g}"
-        return f"estimate; {who}the last {one.answers} answers came to {span} times their estimate"
+        return f"estimate; {who}last {one.answers}: {one.low:.2g} to {one.high:.2g} times it"
 
 
 def expected(backend: Backend, question: Question, settings: Settings) -> Expected:

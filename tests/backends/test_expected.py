@@ -168,7 +168,7 @@ def entries(data: Path, ratios: list[str], by: str = "seconds") -> list[Entry]:
 
 def test_few_answers_are_all_in_the_range_that_is_told(data: Path) -> None:
     entries(data, ["1.25", "0.8", "1"])
-    assert of("raw", settings_of(data)).error == "estimate; the last 3 answers came to 0.8 to 1.2 times their estimate"
+    assert of("raw", settings_of(data)).error == "estimate; last 3: 0.8 to 1.2 times it"
 
 
 def test_of_many_answers_one_in_ten_may_be_outside_and_old_ones_are_forgotten(data: Path) -> None:
@@ -184,7 +184,7 @@ def test_other_ways_of_reckoning_and_unknown_costs_do_not_count(data: Path) -> N
     assert track([replace(past[0], cost_usd=None)], "guessed, longest answer") is None
     assert of("raw", settings_of(data)).error == "estimate; its error is not known yet"
     assert Expected("raw", Cost(Decimal(1), ""), track=track(past, "guessed, longest answer")).error == (
-        "estimate; the last answer came to 3 times its estimate"
+        "estimate; the last answer was 3 times it"
     )
 
 

@@ -598,7 +598,7 @@ def test_what_a_question_is_expected_to_cost_shows_before_it_is_asked() -> None:
     run(at.button(key="ask:compare").click())
     run(at)
     told = [one.value.replace("\\", "") for one in at.caption]
-    assert told.count("estimate; the last answer came to 1 times its estimate") == len(APPROACHES)
+    assert told.count("estimate; the last answer was 1 times it") == len(APPROACHES)
 
 
 def test_an_amount_is_unknown_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
