@@ -133,7 +133,7 @@ def _answer(
         error=error,
         timings=timings,
         usage=run.usage,
-        cost=(_free(run, stopped_by) or cost) if cost.usd is None else cost,
+        cost=(_free(backend, run, stopped_by) or cost) if cost.usd is None else cost,
         sources=run.sources,
         notes=tuple(run.notes),
         traces=tuple(run.traces),
@@ -143,9 +143,10 @@ def _answer(
     )
 
 
-def _free(run: Measurement, stopped_by: CapReached | None) -> Cost | None:
+def _free(backend: Backend, run: Measurement, stopped_by: CapReached | None) -> Cost | None:
     """No cost, where no request reached a server or each was refused with a status; None where neither is sure."""
-    if stopped_by or (run.attempts and not any(one.end.sent for one in run.attempts)):
+    not_begun = run.loaded_at is None and backend.lane is None  # no key, or an address that is refused
+    if stopped_by or not_begun or (run.attempts and not any(one.end.sent for one in run.attempts)):
         return Cost(Decimal(0), "nothing was sent, so nothing was charged")
     if run.attempts and all(one.end.status is not None or not one.end.sent for one in run.attempts):
         return Cost(Decimal(0), "refused by the server, and what is refused is not charged")

@@ -100,6 +100,7 @@ def test_no_key_and_no_stand_in_says_what_to_do_and_what_it_would_cost() -> None
         "There is no API key for https://api.openai.com/v1. "
         "Set OPENAI_API_KEY in the environment or in .env, or start the stand-in: `crossroads stand-in`."
     )
+    assert (answer.cost.usd, answer.cost.basis) == (Decimal(0), "nothing was sent, so nothing was charged")
     told = expected(backend, Question("Hello, you!", "Hi.", max_tokens=160), backend.settings).cost
     assert told.usd == Decimal("0.000262")  # 15 tokens in, 160 out
 
