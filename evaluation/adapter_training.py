@@ -25,10 +25,11 @@ from backends.raw import RawBackend
 from backends.settings import Settings
 from backends.timing import measured
 from evaluation.asking import greedy
+from evaluation.durations import duration
 from evaluation.judging import gradable
 from evaluation.metrics import is_right
 from evaluation.question_sets import Sample, evenly, read_question_set
-from evaluation.training_words import duration, fault_words, step_line
+from evaluation.training_words import fault_words, step_line
 
 Report = Callable[[str], None]
 

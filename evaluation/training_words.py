@@ -8,6 +8,7 @@ from pathlib import Path
 from backends.fine_tuned.events import StepRecord
 from backends.fine_tuned.pair_check import check_pairs
 from backends.fine_tuned.probe import Estimate
+from evaluation.durations import duration
 
 _FAULTS_SHOWN = 10
 
@@ -39,10 +40,3 @@ def step_line(step: StepRecord, total: int, seconds_per_step: float) -> str:
         f"step {step.step} of {total}, loss {step.loss:.3f}{held_out}, {step.tokens_per_s:.0f} tokens/s, "
         f"about {left} left"
     )
-
-
-def duration(seconds: float) -> str:
-    """Seconds up to two minutes, then minutes, then hours."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} hours"

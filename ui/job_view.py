@@ -7,6 +7,7 @@ import time
 import streamlit as st
 
 from backends.jobs import Job, JobState
+from evaluation.durations import duration
 from ui.text import escaped
 
 _REFRESH_S = 0.5
@@ -66,13 +67,3 @@ def progress_line(state: JobState, now: float) -> str:
     remaining = state.remaining_s if spent >= _SETTLED_S else None
     left = f", about {duration(remaining)} left" if remaining is not None else ""
     return " \u00b7 ".join(part for part in (state.detail or "starting", f"{duration(spent)}{left}") if part)
-
-
-def duration(seconds: float) -> str:
-    """Whole seconds up to two minutes, then minutes, then hours: `40 s`, `3 min`, `1 h 20 min`."""
-    if seconds < 119.5:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"

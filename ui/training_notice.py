@@ -8,7 +8,7 @@ import streamlit as st
 
 from backends.fine_tuned import training_job
 from backends.jobs import Job, JobState
-from ui.job_view import duration
+from evaluation.durations import duration
 from ui.text import escaped
 from ui.time_left import job_left_s
 

@@ -12,8 +12,9 @@ from streamlit.testing.v1 import AppTest
 from backends import jobs
 from backends.base import BackendError
 from backends.jobs import Job, JobState
+from evaluation.durations import duration
 from tests.backends.played import PATIENCE_S
-from ui.job_view import duration, progress_line, share
+from ui.job_view import progress_line, share
 
 KEY = "job-view-test"
 

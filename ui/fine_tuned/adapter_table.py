@@ -10,8 +10,8 @@ import pandas as pd
 
 from backends.fine_tuned.card import Score, score
 from backends.fine_tuned.catalogue import Adapter
+from evaluation.durations import duration
 from ui import numbers
-from ui.job_view import duration
 from ui.rag.file_table import size
 
 

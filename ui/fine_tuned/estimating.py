@@ -12,8 +12,9 @@ from backends.fine_tuned.method import TrainingSettings, check
 from backends.fine_tuned.pairs import Pair
 from backends.fine_tuned.probe import Estimate, estimate
 from backends.settings import Settings
+from evaluation.durations import duration
 from ui import numbers
-from ui.job_view import duration, job_view
+from ui.job_view import job_view
 from ui.rag.file_table import size
 from ui.rag.opened import keep_fault
 from ui.text import escaped

@@ -17,6 +17,7 @@ from backends.fine_tuned.runs import Run, discard, history, runs
 from backends.fine_tuned.train import MOST_PAIRS, new_run, sample_pairs
 from backends.jobs import Job
 from backends.settings import Settings
+from evaluation.durations import duration
 from ui.fine_tuned import chosen_pairs
 from ui.fine_tuned.adapter_detail import use
 from ui.fine_tuned.adapter_table import card_rows
@@ -25,7 +26,6 @@ from ui.fine_tuned.sections import open_section
 from ui.fine_tuned.training_form import training_form
 from ui.fine_tuned.training_view import pictures, watch, with_past
 from ui.fine_tuned.unfinished import show_unfinished
-from ui.job_view import duration
 from ui.rag.opened import keep_fault, show_kept_fault
 from ui.text import escaped
 from ui.time_left import run_left_s

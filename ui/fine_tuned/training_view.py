@@ -9,11 +9,12 @@ import streamlit as st
 
 from backends.fine_tuned.events import LiveAnswer, LiveAnswers, StepRecord, TrainingNote, TrainingResult
 from backends.jobs import Job, JobState
+from evaluation.durations import duration
 from ui import numbers
 from ui.chart_theme import ink
 from ui.fine_tuned.answer_change import LEGEND, marked, same
 from ui.fine_tuned.loss_chart import HEIGHT, loss_rows, loss_spec
-from ui.job_view import duration, share
+from ui.job_view import share
 from ui.text import escaped
 from ui.time_left import job_left_s
 
