@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -24,21 +23,12 @@ from evaluation.costs.monthly import monthly
 from tests.backends.played import PATIENCE_S
 from tests.evaluation.costs.made_inputs import made_inputs
 from ui.costs.monthly_table import COLUMNS, export, table
-from ui.resources import stand_in_start, warm_up
 
 HOME = Path(__file__).resolve().parents[2]
 HOSTILE = "=evil ![x](http://evil.example/x.png) $z$ **b**"
 
 
-@pytest.fixture(autouse=True)
-def _scripted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    monkeypatch.setenv("CROSSROADS_SCRIPTED", "true")
-    monkeypatch.chdir(tmp_path)
-    warm_up.clear()
-    stand_in_start.clear()
-    yield
-    warm_up.clear()
-    stand_in_start.clear()
+pytestmark = pytest.mark.usefixtures("scripted")
 
 
 @pytest.fixture

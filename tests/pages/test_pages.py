@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -19,7 +18,6 @@ from backends.base import BackendError, Cost, Passage, Question, Retrieved, Text
 from backends.live import LiveComparison
 from tests.backends.played import PATIENCE_S, Clock, Gate, PlayedBackend, finished
 from ui.ask_box import SAMPLES
-from ui.resources import stand_in_start, warm_up
 from ui.text import escaped
 
 HOME = Path(__file__).resolve().parents[2]
@@ -36,15 +34,7 @@ CUT_OFF = ":orange-badge[:material/content_cut: cut off]"
 EMPTY = ":orange-badge[:material/hide_source: empty answer]"
 
 
-@pytest.fixture(autouse=True)
-def _scripted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    monkeypatch.setenv("CROSSROADS_SCRIPTED", "true")
-    monkeypatch.chdir(tmp_path)
-    warm_up.clear()
-    stand_in_start.clear()
-    yield
-    warm_up.clear()
-    stand_in_start.clear()
+pytestmark = pytest.mark.usefixtures("scripted")
 
 
 def app(page: str = "app") -> AppTest:
@@ -516,7 +506,7 @@ def test_an_unusable_setting_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.fixture
-def no_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def no_weights(scripted: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The app as it is, in a place where no model can be loaded."""
     monkeypatch.delenv("CROSSROADS_SCRIPTED")
     monkeypatch.setenv("CROSSROADS_RAW__MODEL", str(tmp_path / "no-such-folder"))

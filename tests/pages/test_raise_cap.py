@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from pytest_httpserver import HTTPServer
-from streamlit.testing.v1 import AppTest
 
 from backends.budget import spent_today
 from backends.ledger import entries
 from backends.settings import load_settings
 from tests.backends.openai_server import KEY, PATH, paris
-from ui.resources import stand_in_start, warm_up
+from tests.pages.opening import opened
 
-HOME = Path(__file__).resolve().parents[2]
-PATIENCE_S = 20.0
-
-
-@pytest.fixture(autouse=True)
-def _no_local_models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("ui.resources.WarmUp.start", lambda self: self)
-    warm_up.clear()
-    stand_in_start.clear()
-    yield
-    warm_up.clear()
-    stand_in_start.clear()
+pytestmark = pytest.mark.usefixtures("no_local_models")
 
 
 @pytest.fixture
@@ -45,12 +29,6 @@ def server(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> HTTPServe
         for field, value in given.items():
             monkeypatch.setenv(f"CROSSROADS_CONNECTIONS__{name.upper()}__{field}", value)
     return httpserver
-
-
-def opened(page: str) -> AppTest:
-    at = AppTest.from_file(str(HOME / "pages" / f"{page}.py"), default_timeout=PATIENCE_S).run()
-    assert not at.exception, at.exception
-    return at
 
 
 def asked_models(server: HTTPServer) -> list[str]:
