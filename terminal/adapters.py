@@ -1,0 +1,137 @@
+"""`crossroads train`, `prove` and `attribute`."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import typer
+
+from terminal.shared import REPORT_S, Json, Set, faults, report, say, settings_of
+
+
+def train(
+    pairs: Annotated[Path | None, typer.Argument(help="CSV or JSONL; with --resume, the training's id.")] = None,
+    name: Annotated[str | None, typer.Option(help="The adapter's name; the file's name if left out.")] = None,
+    method: Annotated[str, typer.Option(help="lora or last_layers")] = "lora",
+    epochs: Annotated[int | None, typer.Option(min=1, max=1000)] = None,
+    rank: Annotated[int | None, typer.Option(help="LoRA's rank.")] = None,
+    alpha: Annotated[int | None, typer.Option(help="LoRA's alpha.")] = None,
+    layers: Annotated[int | None, typer.Option(help="How many final blocks last_layers trains.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Pairs in one step.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="The method's own if left out.")] = None,
+    held_out: Annotated[float | None, typer.Option(metavar="SHARE", help="Share that is never trained on.")] = None,
+    split_by: Annotated[str | None, typer.Option(help="Hold out by group or by phrasing.")] = None,
+    sample: Annotated[int | None, typer.Option(min=2, help="Train on at most so many of the pairs.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a training, or the newest one.")] = False,
+    estimate: Annotated[bool, typer.Option("--estimate", help="Only measure what it would take.")] = False,
+    folder: Annotated[Path | None, typer.Option(help="Where adapters go, in place of the data folder's.")] = None,
+    score: Annotated[Path | None, typer.Option(help="A question set that base and adapter answer afterwards.")] = None,
+    set_: Set = None,
+    json_: Json = False,
+) -> None:
+    """Train an adapter on question/answer pairs. Ctrl-C stops it and keeps the best so far."""
+    from backends.fine_tuned.method import Method
+    from evaluation import adapter_training as job
+    from evaluation.training_words import estimate_words
+
+    if method not in (methods := get_args(Method)):
+        raise typer.BadParameter(
+            f"There is no method {method!r}; there are {' and '.join(methods)}.", param_hint="--method"
+        )
+    if pairs is None and not resume:
+        raise typer.BadParameter("Missing argument: a file of pairs.", param_hint="PAIRS")
+    settings = settings_of(set_)
+    with faults(), job.interruptible(report) as cancel:
+        if resume:
+            run = job.unfinished(str(pairs or ""), settings.data)
+        else:
+            assert pairs is not None
+            options = job.training_settings(
+                settings.seed,
+                **{"method": method, "epochs": epochs, "rank": rank, "alpha": alpha, "layers": layers, "batch": batch},
+                **{"learning_rate": learning_rate, "held_out_share": held_out, "split_by": split_by},
+            )
+            request = job.TrainingRequest(pairs, name or pairs.stem, options, sample, folder, score)
+            if estimate:
+                found = job.measure(settings, request, cancel, report)
+                if json_:
+                    print(json.dumps(asdict(found), indent=1, default=str))
+                else:
+                    say(estimate_words(found))
+                return
+            run = job.begin(settings, request, cancel, report)
+        record = job.carry_out(settings, run, cancel, report, score)
+    if json_:
+        print(json.dumps(record, indent=1))
+        return
+    say(f"Trained {record['path']} in {record['seconds']:.0f} s, loss {record['final_loss']}.")
+    for key, what in (("held_out_score", "Right answers to held-out questions"), ("score", "Right answers")):
+        if (counts := record.get(key)) and (key != "score" or score):
+            say(f"{what}: {counts['adapter']} of {counts['questions']}; the base {counts['base']}")
+
+
+def prove(
+    adapter: Annotated[str, typer.Argument(help="Name or folder of the adapter.")],
+    questions: Annotated[Path | None, typer.Option(help="CSV or JSONL; its held-out part if left out.")] = None,
+    most: Annotated[int, typer.Option(min=1, help="Ask at most so many, evenly from all.")] = 10_000,
+    set_: Set = None,
+    json_: Json = False,
+) -> None:
+    """Let base and adapter answer the same questions: what was learned, and what was forgotten."""
+    from evaluation.adapter_proof import prove as proving
+    from evaluation.adapter_proof import questions_for
+    from evaluation.result_records import proof_json
+    from evaluation.verdicts import forgetting_verdict, proof_verdict, seen_words
+
+    settings = settings_of(set_)
+    with faults():
+        samples, name = questions_for(settings, adapter, questions, most)
+        proof = _last_result(proving(settings, adapter, samples, name, threading.Event()))
+    if json_:
+        print(json.dumps(proof_json(proof), indent=1))
+        return
+    say(f"base {proof.base}\nadapter {proof.tuned}")
+    say(f"{proof_verdict(proof)}\n{forgetting_verdict(proof)}\n{seen_words(proof.seen, len(proof.rows))}")
+
+
+def attribute(
+    questions: Annotated[Path, typer.Argument(help="CSV or JSONL with question, and reference_answer or key_facts.")],
+    adapter: Annotated[str | None, typer.Option(help="Name or folder of the adapter.")] = None,
+    k: Annotated[int | None, typer.Option(min=1, max=50, help="Passages for an answer; rag.k if left out.")] = None,
+    most: Annotated[int, typer.Option(min=1, help="Ask at most so many, evenly from all.")] = 10_000,
+    set_: Set = None,
+    json_: Json = False,
+) -> None:
+    """Ask base, base with RAG, adapter, and adapter with RAG: what did each technique buy?"""
+    from evaluation.attribution import attribute as attributing
+    from evaluation.question_sets import read_question_set, some_of
+    from evaluation.result_records import attribution_json
+    from evaluation.verdicts import attribution_verdicts, seen_words
+
+    settings = settings_of(set_)
+    chosen = adapter or settings.fine_tuned.adapter
+    with faults():
+        samples, name = some_of(read_question_set(questions), most, questions.name)
+        steps = attributing(settings, chosen, samples, name, k or settings.rag.k, threading.Event())
+        found = _last_result(steps)
+    if json_:
+        print(json.dumps(attribution_json(found), indent=1))
+        return
+    say("\n".join([*attribution_verdicts(found), seen_words(found.seen, len(found.rows))]))
+
+
+def _last_result(steps: Iterable[Any]) -> Any:
+    """Do the work, say now and then how far it is, and give what its last step has."""
+    said_at, result = time.monotonic(), None
+    for step in steps:
+        result = step.result
+        if time.monotonic() - said_at > REPORT_S:
+            report(f"{step.done}/{step.total} {step.detail}")
+            said_at = time.monotonic()
+    return result

@@ -1,0 +1,94 @@
+"""`crossroads ask`."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from typing import Annotated
+
+import typer
+
+from backends.base import Answer, Event, Loading, Queued
+from backends.questions import encodable
+from evaluation.records import answer_record
+from terminal.shared import Json, Set, faults, report, say, settings_of
+
+
+def ask(
+    question: Annotated[str, typer.Argument(help="The question; - reads it from standard input.")],
+    approach: Annotated[
+        list[str] | None,
+        typer.Option(help="raw, fine_tuned, paid_api, paid_api:NAME of a connection, rag; all if left out."),
+    ] = None,
+    set_: Set = None,
+    json_: Json = False,
+) -> None:
+    """Ask a question and compare the answers."""
+    import backends
+    from backends import budget, ledger
+    from backends.compare import compare
+    from backends.expected import expected
+
+    settings = settings_of(set_)
+    known = backends.approaches(settings)
+    chosen = list(dict.fromkeys(approach or known))
+    if unknown := [name for name in chosen if name not in known]:
+        raise typer.BadParameter(
+            f"There is no approach {unknown[0]!r}; the ids are {', '.join(known)}.", param_hint="--approach"
+        )
+    text = sys.stdin.buffer.read().decode(errors="replace") if question == "-" else encodable(question)
+    answers: dict[str, Answer] = {}
+    with faults():
+        makers = [backends.make(name, settings) for name in chosen]
+        asked = settings.question(text)
+        before = {one.approach: expected(one, asked, settings) for one in makers}
+        record = ledger.recorder(settings, before)
+        for name, known_before in before.items():
+            usd = known_before.cost.usd
+            report(f"{name}: expected cost " + (f"${usd:.3g}, " if usd is not None else "") + known_before.error)
+        for name, event in compare(makers, asked, threading.Event()):
+            if isinstance(event, Answer):
+                answers[name] = event
+                record(event)
+            _report(name, event)
+    if unrecorded := ledger.fault(settings.data):
+        report(f"{unrecorded.cause} {unrecorded.next_step}")
+    ordered = [answers[name] for name in chosen]
+    if any(answer.attempts or answer.stopped_by for answer in ordered):
+        report(budget.today_in_words(settings.data, settings.budget))
+    if json_:
+        print(json.dumps({"question": text, "answers": [answer_record(answer, text) for answer in ordered]}, indent=1))
+    else:
+        _print_answers(ordered)
+    if not any(answer.status in ("ok", "truncated") and answer.text for answer in ordered):
+        raise typer.Exit(1)
+
+
+def _report(name: str, event: Event) -> None:
+    match event:
+        case Queued(behind):
+            report(f"{name}: queued behind {', '.join(behind)}")
+        case Loading(what, expected_s):
+            report(f"{name}: {what}" + (f" (about {expected_s:.0f} s)" if expected_s else ""))
+        case Answer(status=status, timings=timings):
+            spent = f" in {timings.latency_s:.2f} s" if timings.latency_s is not None else ""
+            report(f"{name}: {status}{spent}")
+
+
+def _print_answers(answers: list[Answer]) -> None:
+    for answer in answers:
+        label = f"{answer.approach} · {answer.model}" + (" · STAND-IN" if answer.stand_in else "")
+        say(f"\n== {label}")
+        if answer.text.strip():
+            say(answer.text.strip())
+        if answer.error:
+            say(f"[{answer.status}] {answer.error}")
+        timings = answer.timings
+        numbers = [
+            f"latency {timings.latency_s:.2f} s" if timings.latency_s is not None else "",
+            f"first text {timings.ttft_s:.2f} s" if timings.ttft_s is not None else "",
+            f"{timings.tokens_per_s:.1f} tokens/s" if timings.tokens_per_s is not None else "",
+            f"cost ${answer.cost.usd:.3g}" if answer.cost.usd is not None else "cost unknown",
+        ]
+        say(" · ".join(number for number in numbers if number) + f" ({answer.cost.basis})")

@@ -1,0 +1,40 @@
+"""`crossroads connections`."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from terminal.shared import Json, Set, faults, report, say, settings_of
+
+
+def connections_command(
+    test: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Test this connection; default is the one without a name.")
+    ] = None,
+    set_: Set = None,
+    json_: Json = False,
+) -> None:
+    """List the connections to paid and other servers, or test them step by step with an answer of one token."""
+    from evaluation.connection_records import connection_record, tested_record
+
+    settings = settings_of(set_)
+    failed = False
+    with faults():
+        if test:
+            found = [tested_record(settings, "" if name == "default" else name, report) for name in test]
+            failed = not all(record["works"] for record in found)
+        else:
+            found = [connection_record(settings, name) for name in ("", *sorted(settings.connections))]
+    if json_:
+        print(json.dumps({"connections": found}, indent=1))
+    else:
+        for record in found:
+            key = "with a key" if record["has_key"] else f"no key in {record['key_variable']}"
+            say(f"{record['approach']}: {record['model'] or 'no model'} at {record['base_url'] or 'no address'}, {key}")
+            for step in record.get("steps", ()):
+                say(f"  {'ok' if step['passed'] else 'FAILED'} {step['step']}: {step['says']}")
+    if failed:
+        raise typer.Exit(1)

@@ -1,0 +1,148 @@
+"""`crossroads index` and `crossroads search`."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+import typer
+from rich.markup import escape
+
+from backends.base import BackendError
+from backends.questions import encodable, visible
+from backends.settings import RetrievalMode
+from evaluation.records import search_record
+from terminal.shared import REPORT_S, Collection, Json, Set, faults, progress, report, say, settings_of
+
+if TYPE_CHECKING:
+    from backends.rag.builds import RebuildProgress
+    from backends.rag.index_progress import IndexProgress
+    from backends.rag.search import Hit
+
+_FILE_STATES = ("indexed", "replaced", "skipped", "duplicate", "rejected")
+
+
+def index(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Files or folders.")] = None,
+    collection: Collection = None,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Forget the collection first.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Build the vectors again from the stored chunks.")] = False,
+    rechunk: Annotated[bool, typer.Option("--rechunk", help="Cut and embed the stored text again.")] = False,
+    set_: Set = None,
+    json_: Json = False,
+) -> None:
+    """Put documents into the index; unchanged files are skipped."""
+    from backends.rag.approach import open_index
+    from backends.rag.documents import left_out
+
+    if not paths and (rebuild or not (repair or rechunk)):
+        raise typer.BadParameter("Missing argument: files or folders.", param_hint="PATHS")
+    settings = settings_of(set_, rag__collection=collection)
+    never = threading.Event()
+    with faults():
+        store = open_index(settings)
+        if rebuild:
+            store.drop()
+        if repair:
+            _report_steps(store.rebuild(never), "vectors")
+        if rechunk:
+            _report_steps(store.rechunk(*store.chunk_settings(), never), "chunks")
+        if paths and (foreign := left_out(paths)):
+            report(f"Left out, of a type that is not read: {', '.join(foreign)}.")
+        files = _add(store.add(paths, never)) if paths else []
+        counts = {state: sum(file["state"] == state for file in files) for state in _FILE_STATES}
+        result = {"collection": settings.rag.collection, "chunks": store.count(), **counts, "files": files}
+    if json_:
+        print(json.dumps(result, indent=1))
+    else:
+        changes = ", ".join(f"{count} {state}" for state, count in counts.items()) + "; " if paths else ""
+        say(f"{changes}{result['chunks']} chunks in all.")
+    if files and counts["rejected"] == len(files):
+        raise typer.Exit(1)
+
+
+def _add(steps: Iterator[IndexProgress]) -> list[dict[str, Any]]:
+    """Index files and say so, under a bar where there is a terminal; returns what became of each."""
+    from rich.progress import BarColumn, Progress, TimeRemainingColumn
+
+    from backends.rag.background import measured
+    from evaluation.index_records import file_line, file_record
+
+    files: list[dict[str, Any]] = []
+    began = said_at = time.monotonic()
+    columns = ("{task.description}", BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=progress, transient=True, disable=not progress.is_terminal) as bar:
+        task = bar.add_task("reading")
+        for step in measured(steps):
+            bar.update(task, completed=step.done, total=step.total, description=escape(visible(step.detail)))
+            now = time.monotonic()
+            if step.result is not None:
+                files.append(file_record(step.result))
+                report(file_line(step.result))
+            elif bar.disable and now - said_at > REPORT_S:
+                left = (now - began) / step.done * (step.total - step.done) if step.done else None
+                report(step.detail + (f", about {left:.0f} s left" if left is not None else ""))
+                said_at = now
+    return files
+
+
+def _report_steps(steps: Iterable[RebuildProgress], what: str) -> None:
+    """Do the work and say now and then how far it is."""
+    said_at = time.monotonic()
+    for step in steps:
+        if time.monotonic() - said_at > REPORT_S:
+            report(f"{what}: {step.detail}")
+            said_at = time.monotonic()
+
+
+def search(
+    question: Annotated[str | None, typer.Argument(help="What to look for.")] = None,
+    queries: Annotated[Path | None, typer.Option(help="A file with one query per line.")] = None,
+    collection: Collection = None,
+    k: Annotated[int, typer.Option(min=1, max=1000, help="How many hits.")] = 5,
+    mode: Annotated[str | None, typer.Option(help="dense, keyword, fused or reranked; rag.mode if left out.")] = None,
+    set_: Set = None,
+    json_: Json = False,
+) -> None:
+    """Search the index without asking a model."""
+    from backends.rag.approach import open_index, open_searcher
+
+    if (question is None) == (queries is None):
+        raise typer.BadParameter("Give a question or --queries FILE, one of the two.")
+    if mode is not None and mode not in (modes := get_args(RetrievalMode)):
+        raise typer.BadParameter(f"There is no mode {mode!r}; there are {', '.join(modes)}.", param_hint="--mode")
+    settings = settings_of(set_, rag__collection=collection, rag__mode=mode)
+    with faults():
+        asked = [question] if question is not None else _lines(queries)
+        open_index(settings).check()
+        searcher = open_searcher(settings)
+        for query in asked:
+            found = searcher.search(encodable(query), k)
+            if json_:
+                print(json.dumps(search_record(found)), flush=True)
+            else:
+                _print_hits(query, found.hits)
+
+
+def _lines(file: Path | None) -> list[str]:
+    assert file is not None
+    try:
+        lines = file.read_text(encoding="utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as fault:
+        raise BackendError(f"{file} could not be read ({type(fault).__name__}).", "Give a UTF-8 text file.") from None
+    return [line.strip() for line in lines if line.strip()]
+
+
+def _print_hits(query: str, hits: tuple[Hit, ...]) -> None:
+    say(f"\n== {query}")
+    for rank, hit in enumerate(hits, 1):
+        passage = hit.passage
+        page = f", page {passage.page}" if passage.page else ""
+        stages = (("dense", hit.dense), ("keyword", hit.keyword), ("reranked", hit.reranked))
+        ranks = ", ".join(f"{name} {stage.rank}" for name, stage in stages if stage)
+        text = " ".join(passage.text.split())[:200]
+        say(f"{rank}. {passage.score:.3f} ({ranks}) {passage.document}{page}: {text}")

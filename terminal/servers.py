@@ -1,0 +1,58 @@
+"""`crossroads stand-in` and `crossroads demo`."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from terminal.shared import Set, faults, report, settings_of
+
+
+def stand_in(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free port.")] = 8377,
+    set_: Set = None,
+) -> None:
+    """Serve the default model on loopback in place of a paid API, until interrupted."""
+    from backends import stand_in as server
+    from backends.settings import DEFAULT_MODEL
+    from backends.weights import pending, resolve
+
+    settings = settings_of(set_)
+    with faults():
+        if waiting := pending(DEFAULT_MODEL, settings.data):
+            report(waiting.what)
+        report("starting the stand-in, about 10 s")
+        running = server.start(resolve(DEFAULT_MODEL, settings.data).folder, settings.data, port)
+        report(f"Ready at {running.url} for model {running.model}. Stop with Ctrl-C.")
+        try:
+            server.wait(running)
+        finally:
+            server.stop(running, settings.data)
+
+
+def demo(
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8501,
+    headless: Annotated[bool, typer.Option(help="Do not open a browser window.")] = False,
+    set_: Set = None,
+) -> None:
+    """Open the browser app."""
+    home = Path(__file__).resolve().parents[1]
+    settings = settings_of(set_)
+    environment = os.environ | {"CROSSROADS_DATA": str(settings.data.resolve())}
+    for pair in set_ or ():
+        name, _, value = pair.partition("=")
+        environment["CROSSROADS_" + name.upper().replace(".", "__")] = value
+    command = [sys.executable, "-m", "streamlit", "run", str(home / "streamlit_app.py"), "--server.port", str(port)]
+    command += ["--server.maxUploadSize", str(max(25, math.ceil(settings.rag.max_file_mb)))]
+    if headless:
+        command += ["--server.headless", "true"]
+    try:
+        raise typer.Exit(subprocess.run(command, cwd=home, env=environment, check=False).returncode)
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
