@@ -125,8 +125,8 @@ class PaidApiBackend(Backend):
         return cost
 
     def prompt_tokens(self, question: Question) -> PromptTokens | None:
-        """By the model's own tokenizer where its weights are in memory here too; None otherwise."""
-        return counted(self.chosen.model, question)
+        """By the model's own tokenizer where that is here: weights in memory, OpenAI's vocabularies; None otherwise."""
+        return counted(self.chosen.model, question, self.settings.data)
 
     def check_address(self) -> None:
         """Raise `BackendError` if there is nobody to ask: no address, or neither a key nor a stand-in for OpenAI's."""

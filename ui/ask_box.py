@@ -54,7 +54,7 @@ def ask_box(page: str, approaches: Sequence[str], *, choose: bool = False) -> Ca
         with spent:
             spent_today(settings(), _chosen(page, approaches))
 
-    training_notice()
+    training_notice(settings())
     with st.container(border=True):
         typed = st.text_area(
             "Your question", height=80, key=f"question:{page}", placeholder="Ask something, or click a sample below."

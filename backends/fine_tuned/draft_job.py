@@ -19,13 +19,21 @@ from backends.paid_api import PaidApiBackend
 
 
 @dataclass(frozen=True, slots=True)
+class Draft:
+    """A pair that was kept, and the text of the passage that it was drafted from."""
+
+    pair: Pair
+    passage: str
+
+
+@dataclass(frozen=True, slots=True)
 class DraftStep:
     """How far drafting has come, in chunks. `result` is a pair that was kept, or the figures after a chunk."""
 
     done: int
     total: int
     detail: str
-    result: Pair | DraftProgress | None
+    result: Draft | DraftProgress | None
 
 
 def drafting_key(data: Path) -> str:
@@ -57,19 +65,21 @@ def expected_cost(backend: Backend, chunks: Sequence[SourceChunk], per_chunk: in
 
 
 def start(backend: Backend, chunks: Sequence[SourceChunk], per_chunk: int, data: Path) -> Job:
-    """Draft in the background; the pairs are among the job's results as soon as they are made.
+    """Draft in the background; the drafts are among the job's results as soon as they are made.
 
     Raises `BackendError` while another drafting runs.
     """
 
     def steps(cancel: threading.Event) -> Iterator[DraftStep]:
-        done, doing, kept = 0, "starting", 0
+        done, doing, kept, passage = 0, "starting", 0, ""
         for event in draft_pairs(chunks, backend, cancel, per_chunk):
+            result: Draft | DraftProgress
             if isinstance(event, Pair):
-                kept += 1
+                kept, result = kept + 1, Draft(event, passage)
             else:
-                done, doing, kept = event.done, event.doing, event.kept
+                done, doing, kept, result = event.done, event.doing, event.kept, event
+                passage = chunks[event.position].text if chunks else ""
             words = f"{done} of {len(chunks)} chunks, {kept} {'pair' if kept == 1 else 'pairs'}; {doing}"
-            yield DraftStep(done, len(chunks), words, event)
+            yield DraftStep(done, len(chunks), words, result)
 
     return jobs.start(drafting_key(data), "Drafting pairs", steps)

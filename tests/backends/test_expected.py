@@ -20,8 +20,9 @@ from backends.settings import Settings, load_settings
 
 BASE = "HuggingFaceTB/SmolLM2-135M-Instruct"
 LOADED = f"{BASE} (Q4_1 weights)"
-TEXT = "x" * 89  # with the system prompt's 69 + 2 characters and 11 tokens of chat: 51 tokens
+TEXT = "cat" + " cat" * 21
 PROMPT_TOKENS = 51
+"""22 and the system prompt's 18, and 11 of chat; guessed from 87 and 71 characters it is the same."""
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def test_a_paid_question_without_a_past_is_reckoned_with_the_longest_answer(data
     assert (found.prompt_tokens, found.completion_tokens, found.past) == (PROMPT_TOKENS, 160, 0)
     assert found.cost.usd == Decimal("0.0002764")  # 51 at 0.4 and 160 at 1.6 USD a million
     assert found.cost.basis.startswith(
-        "expected, with 51 tokens in (4 characters a token) and the longest answer, 160: 51 tokens in at 0.4"
+        "expected, with 51 tokens in (counted by tiktoken, o200k_base) and the longest answer, 160: 51 tokens in at 0.4"
     )
     assert found.error == "estimate; its error is not known yet"
 
@@ -93,6 +94,8 @@ def test_a_price_entered_by_hand_counts(data: Path) -> None:
     )
     found = of("paid_api:own", settings)
     assert found.cost.usd == Decimal("0.01651")
+    assert found.by == "guessed, longest answer"
+    assert found.cost.basis.startswith("expected, with 51 tokens in (4 characters a token) and ")
     assert found.cost.basis.endswith("m, price entered by hand on 2026-11-01")
 
 

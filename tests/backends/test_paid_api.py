@@ -102,7 +102,7 @@ def test_no_key_and_no_stand_in_says_what_to_do_and_what_it_would_cost() -> None
     )
     assert (answer.cost.usd, answer.cost.basis) == (Decimal(0), "nothing was sent, so nothing was charged")
     told = expected(backend, Question("Hello, you!", "Hi.", max_tokens=160), backend.settings).cost
-    assert told.usd == Decimal("0.000262")  # 15 tokens in, 160 out
+    assert told.usd == Decimal("0.0002628")  # 17 tokens in (6, and 11 of the chat format), 160 out
 
 
 @pytest.mark.parametrize("key", ["", "   "])

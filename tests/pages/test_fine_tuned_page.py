@@ -21,6 +21,7 @@ from backends.fine_tuned import draft_job, training_job
 from backends.fine_tuned.adapter_jobs import export_key
 from backends.fine_tuned.adapter_zip import zip_bytes
 from backends.fine_tuned.catalogue import adapter_folders
+from backends.fine_tuned.draft_job import Draft
 from backends.fine_tuned.drafting import DraftProgress
 from backends.fine_tuned.events import (
     LiveAnswer,
@@ -31,15 +32,18 @@ from backends.fine_tuned.events import (
     TrainingProgress,
     TrainingResult,
 )
+from backends.fine_tuned.method import TrainingSettings
 from backends.fine_tuned.pairs import Pair
 from backends.fine_tuned.probe import Estimate, ProbeProgress
+from backends.fine_tuned.train import new_run
+from backends.fine_tuned.training_lock import training as right_to_train
 from backends.jobs import Job
 from backends.live import Column
 from backends.rag import approach
 from backends.rag.database import open_database
 from backends.rag.index import Index
 from backends.rag.store import close_stores
-from backends.settings import DEFAULT_EMBEDDER, RagSettings
+from backends.settings import DEFAULT_EMBEDDER, RagSettings, load_settings
 from tests.backends.conftest import make_tiny
 from tests.backends.engines.made_adapters import load_base, make_lora
 from tests.backends.played import PATIENCE_S
@@ -318,7 +322,7 @@ def drafting(data: Path) -> Iterator[threading.Event]:
         for number, pair in enumerate(DRAFTS, 1):
             if number == 3:
                 assert go_on.wait(PATIENCE_S)
-            yield draft_job.DraftStep(1, 2, "1 of 2 chunks", pair)
+            yield draft_job.DraftStep(1, 2, "1 of 2 chunks", Draft(pair, f"Passage {number}."))
         yield draft_job.DraftStep(2, 2, "done", DraftProgress(2, 2, 1, "done", 3, {"duplicate": 2}, None, 0, ""))
 
     jobs.start(draft_job.drafting_key(data), "Drafting pairs", steps)
@@ -362,6 +366,7 @@ def test_drafts_come_in_are_reviewed_and_only_the_ticked_ones_are_taken(index: I
         done(at, draft_job.drafting_key(data))
     assert shows(at, "Drafting pairs: 3 pairs from 2 of 2 chunks; dropped: 2 duplicate.")
     assert list(at.data_editor[0].value["question"]) == ["Question 1?", "Question 2?", "Question 3?"]
+    assert list(at.data_editor[0].value["passage"]) == ["Passage 1.", "Passage 2.", "Passage 3."]
     at.session_state[f"drafts_table:{job.state.started}"] = {
         "edited_rows": {0: {"use": False}, 1: {"answer": "Two."}},
         "added_rows": [],
@@ -558,6 +563,15 @@ def select(at: AppTest, name: str) -> AppTest:
     rows = [one.removesuffix(" \u2605 answers") for one in at.dataframe[0].value["Adapter"]]
     at.session_state["adapters"] = {"selection": {"rows": [rows.index(name)], "columns": [], "cells": []}}
     return run(at)
+
+
+def test_a_training_of_another_program_is_told_where_questions_are_asked(tiny: Path) -> None:
+    run_of_another = new_run(load_settings(), DRAFTS, "doors", TrainingSettings())
+    with right_to_train(run_of_another.id, tiny):
+        at = opened()
+        assert shows(at, "Another program trains doors on this machine: step 0 of ")
+        assert shows(at, "models on this machine answer more slowly until it ends.")
+    assert not shows(run(at), "Another program trains")
 
 
 def test_without_adapters_of_ones_own_training_is_one_click_away(data: Path) -> None:

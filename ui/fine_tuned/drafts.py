@@ -10,6 +10,7 @@ import backends
 from backends import jobs
 from backends.base import Backend, BackendError
 from backends.fine_tuned import draft_job
+from backends.fine_tuned.draft_job import Draft
 from backends.fine_tuned.drafting import DraftProgress
 from backends.fine_tuned.pairs import Pair
 from backends.jobs import Job, JobState
@@ -136,13 +137,13 @@ def _job(job: Job) -> None:
 
 def _come_in(job: Job) -> None:
     drafted = drafts_of(job.state)
-    table = frame(drafted[::-1])[["question", "answer", "source"]]
+    table = frame([draft.pair for draft in drafted[::-1]])[["question", "answer", "source"]]
     st.dataframe(table, hide_index=True, height=_ROW * 7 + 3, alt="What was drafted so far, newest first")
 
 
-def _review(job: Job, drafted: Sequence[Pair]) -> None:
+def _review(job: Job, drafted: Sequence[Draft]) -> None:
     key = f"{_EDITOR}:{job.state.started}"
-    held: tuple[str, tuple[Pair, ...]] | None = st.session_state.get(_BASE)
+    held: tuple[str, tuple[Draft, ...]] | None = st.session_state.get(_BASE)
     if held is None or held[0] != key:
         held = st.session_state[_BASE] = (key, tuple(drafted))
     table = st.data_editor(
@@ -155,6 +156,9 @@ def _review(job: Job, drafted: Sequence[Pair]) -> None:
             "question": st.column_config.TextColumn("Question", width="large"),
             "answer": st.column_config.TextColumn("Answer", width="large"),
             "source": st.column_config.TextColumn("Source", width=160, disabled=True),
+            "passage": st.column_config.TextColumn(
+                "Passage", width=320, disabled=True, help="What it was drafted from; double-click to read all of it."
+            ),
         },
         alt="The drafts, to edit and untick",
     )
@@ -170,7 +174,7 @@ def _review(job: Job, drafted: Sequence[Pair]) -> None:
             disabled=not ready,
         )
         st.button("Drop them all", key="drop_drafts", type="tertiary", on_click=_taken, args=(job.state.started,))
-        st.caption("Only you can tell whether they are true: read them against the source.", width="content")
+        st.caption("Only you can tell whether they are true. A double-click opens the passage.", width="content")
 
 
 def _take(pairs: Sequence[Pair], started: float) -> None:
@@ -182,9 +186,9 @@ def _taken(started: float) -> None:
     st.session_state[_TAKEN] = started
 
 
-def drafts_of(state: JobState) -> list[Pair]:
-    """The pairs that a drafting job has made so far."""
-    return [result for result in state.results if isinstance(result, Pair)]
+def drafts_of(state: JobState) -> list[Draft]:
+    """What a drafting job has made so far."""
+    return [result for result in state.results if isinstance(result, Draft)]
 
 
 def summary(state: JobState) -> str:

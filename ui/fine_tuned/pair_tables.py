@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from backends.fine_tuned.draft_job import Draft
 from backends.fine_tuned.held_out import Leak, Split
 from backends.fine_tuned.pair_check import PairReport
 from backends.fine_tuned.pairs import Pair
@@ -32,10 +33,11 @@ def frame(pairs: Sequence[Pair]) -> pd.DataFrame:
     )
 
 
-def drafts_frame(pairs: Sequence[Pair]) -> pd.DataFrame:
-    """One row per draft, ticked at first."""
-    table = frame(pairs)[["question", "answer", "source"]]
+def drafts_frame(drafts: Sequence[Draft]) -> pd.DataFrame:
+    """One row per draft, ticked at first, with the passage to read it against."""
+    table = frame([draft.pair for draft in drafts])[["question", "answer", "source"]]
     table.insert(0, USE, True)
+    table["passage"] = pd.Series([draft.passage for draft in drafts], dtype="str")
     return table
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -11,9 +10,9 @@ import pytest
 
 from backends import jobs
 from backends.base import BackendError, BackendEvent, Question, TextDelta
-from backends.fine_tuned.draft_job import drafting_key, evenly, expected_cost, start
+from backends.fine_tuned.draft_job import Draft, drafting_key, evenly, expected_cost, start
 from backends.fine_tuned.drafting import draft_question
-from backends.fine_tuned.pairs import Pair
+from backends.openai_tokens import count
 from backends.paid_api import PaidApiBackend
 from backends.settings import load_settings
 from tests.backends.fine_tuned.test_drafting import GOOD, chunks
@@ -27,12 +26,13 @@ def test_chunks_are_taken_at_even_distances() -> None:
     assert evenly([], 5) == []
 
 
-def test_a_paid_model_is_priced_before_it_is_asked() -> None:
-    backend = PaidApiBackend(load_settings({"paid_api.model": "gpt-4.1-mini"}))
+def test_a_paid_model_is_priced_before_it_is_asked(tmp_path: Path) -> None:
+    backend = PaidApiBackend(load_settings({"paid_api.model": "gpt-4.1-mini", "data": str(tmp_path)}))
     cost = expected_cost(backend, chunks(3), 2)
     each = []
     for asked in (draft_question(chunk, 2) for chunk in chunks(3)):
-        prompt = math.ceil((len(asked.system_prompt) + len(asked.text)) / 4) + 11  # of the chat format
+        texts = [count(text, "o200k_base", tmp_path) for text in (asked.system_prompt, asked.text)]
+        prompt = sum(tokens for tokens in texts if tokens) + 11  # of the chat format
         each.append((prompt * Decimal("0.4") + asked.max_tokens * Decimal("1.6")) / 1_000_000)
     assert cost is not None
     assert cost.usd == sum(each)
@@ -62,8 +62,9 @@ def test_pairs_are_there_before_the_job_ends(tmp_path: Path) -> None:
 
     job = start(Writer(), chunks(2), 2, tmp_path)
     assert gate.reached.wait(PATIENCE_S)
-    drafted = [result for result in job.state.results if isinstance(result, Pair)]
-    assert [pair.question for pair in drafted] == ["When does the desk open?", "Where is desk number 1?"]
+    drafted = [result for result in job.state.results if isinstance(result, Draft)]
+    assert [draft.pair.question for draft in drafted] == ["When does the desk open?", "Where is desk number 1?"]
+    assert [draft.passage for draft in drafted] == [chunks(2)[0].text] * 2
     assert (job.state.done, job.state.total) == (1, 2)
     assert job.state.detail == "1 of 2 chunks, 2 pairs; asking about guide.pdf, page 2"
     with pytest.raises(BackendError, match="Drafting pairs is still running"):

@@ -8,6 +8,7 @@ import io
 import numpy as np
 import pandas as pd
 
+from backends.fine_tuned.draft_job import Draft
 from backends.fine_tuned.held_out import Leak, Split
 from backends.fine_tuned.pair_check import PairReport, RowFault, check_pairs
 from backends.fine_tuned.pairs import Pair
@@ -39,8 +40,8 @@ def test_a_row_that_was_added_is_empty_until_it_is_filled() -> None:
 
 
 def test_drafts_are_ticked_at_first_and_only_those_are_used() -> None:
-    table = drafts_frame(PAIRS)
-    assert list(table.columns) == ["use", "question", "answer", "source"]
+    table = drafts_frame([Draft(pair, "What it says.") for pair in PAIRS])
+    assert list(table.columns) == ["use", "question", "answer", "source", "passage"]
     assert len(pairs_of(table)) == 2
     table.loc[0, "use"] = False
     table.loc[1, "answer"] = "Zoë Park"

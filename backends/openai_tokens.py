@@ -1,0 +1,97 @@
+"""Tokens as OpenAI's models count them, without asking anybody.
+
+tiktoken counts; the vocabularies that it would download travel inside a package, like the default weights. They are
+checked against the sha256 that tiktoken itself expects of them (tiktoken_ext/openai_public.py, 0.14.0).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import hashlib
+import importlib.util
+import os
+import threading
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tiktoken import Encoding
+
+_MODULE = "bpe_openai"
+_SHA256 = {
+    "o200k_base": "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d",
+    "cl100k_base": "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7",
+}
+_URL = "https://openaipublic.blob.core.windows.net/encodings/{}.tiktoken"
+_FOLDER = "TIKTOKEN_CACHE_DIR"
+
+_lock = threading.Lock()
+_encodings: dict[str, Encoding] = {}  # guarded by _lock
+
+
+def encoding_of(model: str) -> str | None:
+    """The name of the vocabulary that an OpenAI model uses, also as OpenRouter names it; None for any other model."""
+    import tiktoken
+
+    try:
+        name = tiktoken.encoding_name_for_model(model.removeprefix("openai/"))
+    except KeyError:
+        return None
+    return name if name in _SHA256 else None
+
+
+def count(text: str, encoding: str, data: Path) -> int | None:
+    """How many tokens `text` has in a vocabulary of `encoding_of`; None if its file is not here. Nothing is fetched."""
+    with _lock:
+        found = _encodings.get(encoding) or _read(encoding, data)
+    return None if found is None else len(found.encode_ordinary(text))
+
+
+def _read(name: str, data: Path) -> Encoding | None:
+    """Reads the vocabulary, once per process: half a second and 75 MB."""
+    import tiktoken
+
+    folder = Path(os.environ.get(_FOLDER) or data / "tokenizers")
+    file = folder / hashlib.sha1(_URL.format(name).encode(), usedforsecurity=False).hexdigest()  # so tiktoken names it
+    if not _is_sound(file, name) and not _unpack(name, file):
+        return None
+    before = os.environ.get(_FOLDER)
+    os.environ[_FOLDER] = str(folder)
+    try:
+        _encodings[name] = tiktoken.get_encoding(name)
+    finally:
+        if before is None:
+            del os.environ[_FOLDER]
+        else:
+            os.environ[_FOLDER] = before
+    return _encodings[name]
+
+
+def _is_sound(file: Path, name: str) -> bool:
+    """Whether it is what tiktoken expects; anything else it would fetch anew."""
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest() == _SHA256[name]
+    except OSError:
+        return False
+
+
+def _unpack(name: str, file: Path) -> bool:
+    """Put the package's copy in its place. False without the package, with a damaged one, or without room."""
+    spec = importlib.util.find_spec(_MODULE)
+    if spec is None or spec.origin is None:
+        return False
+    aside = file.with_name(f"{file.name}.{os.getpid()}.part")
+    try:
+        vocabulary = gzip.decompress((Path(spec.origin).parent / "data" / f"{name}.tiktoken.gz").read_bytes())
+        if hashlib.sha256(vocabulary).hexdigest() != _SHA256[name]:
+            return False
+        file.parent.mkdir(parents=True, exist_ok=True)
+        aside.write_bytes(vocabulary)
+        aside.replace(file)
+    except (OSError, EOFError, zlib.error):
+        with contextlib.suppress(OSError):
+            aside.unlink()
+        return False
+    return True
