@@ -41,8 +41,11 @@ def rows(documents: Sequence[DocumentInfo]) -> pd.DataFrame:
 
 def file_table(documents: Sequence[DocumentInfo], key: str) -> DocumentInfo | None:
     """Draw the table; the document that is chosen in it."""
+    shown = rows(documents)
+    if any(one.warnings for one in documents):  # in sight on a small screen too
+        shown.insert(1, "Warnings", shown.pop("Warnings"))
     event = st.dataframe(
-        rows(documents),
+        shown,
         hide_index=True,
         key=key,
         on_select="rerun",
@@ -55,7 +58,7 @@ def file_table(documents: Sequence[DocumentInfo], key: str) -> DocumentInfo | No
             **dict.fromkeys(
                 ("Pages", "Characters", "Chunks"), st.column_config.NumberColumn(format="localized", width=90)
             ),
-            "Warnings": st.column_config.TextColumn(width="large"),
+            "Warnings": st.column_config.TextColumn(width=280),
         },
         alt="The documents of the collection",
     )
