@@ -30,6 +30,7 @@ from backends.connections import name_in
 from backends.lane import THIS_MACHINE
 from backends.prompt_length import guessed
 from backends.rag.embedder import INT8_WITHOUT_LOSS, Embedder
+from backends.rag.filters import Filters
 from backends.rag.index import Index
 from backends.rag.prompt import REFUSAL, Fitted, build_prompt, fit
 from backends.rag.typical import typical_passages
@@ -139,10 +140,13 @@ class RagBackend(Backend):
         if self._searcher is None:
             raise BackendError("The index is not open.", "Ask again.")
         rag = self.settings.rag
-        found = self._searcher.search(question.text, rag.k, min_score=rag.min_score)
+        filters = Filters.of(rag)
+        found = self._searcher.search(question.text, rag.k, filters=filters, min_score=rag.min_score)
         fitted = self._fitted(question, tuple(hit.passage for hit in found.hits))
         yield Retrieved(fitted.passages)
         yield Trace("search", _trace(found))
+        if filters.count:
+            yield Note(f"Searched nothing but {filters.words}.")
         if fitted.note:
             yield Note(fitted.note)
         if not fitted.passages:

@@ -323,6 +323,18 @@ def _until(events: Iterator[tuple[str, Event]], approach: str) -> Iterator[tuple
                 return
 
 
+def test_filters_narrow_the_answer_down_and_are_said(data: Path, indexed: list[str]) -> None:
+    answer = ask(settings_of(data, formats=["text"], min_score=-1), KETTLE, Windowed(10_000))
+    assert {passage.document.rpartition(".")[2] for passage in answer.sources} == {"txt"}
+    assert answer.notes == ("Searched nothing but format text.",)
+    nobody = Windowed(10_000)
+    answer = ask(settings_of(data, formats=["text"], languages=["xx"]), KETTLE, nobody)
+    assert (answer.status, nobody.asked) == ("error", [])
+    assert answer.error == (
+        "No document of the collection passes the filters (format text, language xx). Change or remove the filters."
+    )
+
+
 # --- before it is asked ---------------------------------------------------------------------------
 
 

@@ -23,7 +23,7 @@ def draw(current: Settings) -> None:
         if not documents:
             st.info("There is nothing to search yet. Add documents in the section Documents.")
             return
-        question_box(documents)
+        question_box(current, documents)
         if not asked_text():
             st.caption("Each way of searching shows what it finds, side by side, with the rank at every stage.")
             return
