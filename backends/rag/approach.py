@@ -166,18 +166,29 @@ class RagBackend(Backend):
         """
         if not passages:
             return Fitted(())
-
-        def fits(some: Sequence[Passage]) -> bool:
-            asked = _asking(question, some)
-            known = self._generator.fits(asked)
-            return len(asked.text) <= PROMPT_CHARACTERS if known is None else known
-
-        fitted = fit(passages, fits)
+        if (known := self._generator.fits(_asking(question, passages))) is None:
+            return self._fitted_by_length(question, passages)
+        if known:
+            return Fitted(tuple(passages))
+        fitted = fit(passages, lambda some: bool(self._generator.fits(_asking(question, some))))
         if not fitted.passages:
             raise BackendError(
                 f"A question of {len(question.text):,} characters and an answer of up to {question.max_tokens:,} "
                 f"tokens leave no room for a passage in the context of {self._generator.model}.",
                 "Shorten the question or lower max_tokens.",
+            )
+        return fitted
+
+    def _fitted_by_length(self, question: Question, passages: Sequence[Passage]) -> Fitted:
+        """The passages for a generator that does not say how large its context is."""
+        limit = f"{PROMPT_CHARACTERS:,} characters, since the context of {self._generator.model} is not known"
+        short = f"to keep the prompt within {limit}"
+        fitted = fit(passages, lambda some: len(_asking(question, some).text) <= PROMPT_CHARACTERS, short)
+        if not fitted.passages:
+            raise BackendError(
+                f"A question of {len(question.text):,} characters leaves no room for a passage: a prompt is kept "
+                f"within {limit}.",
+                "Shorten the question.",
             )
         return fitted
 

@@ -263,7 +263,13 @@ def test_an_unknown_window_has_a_budget_of_characters(data: Path, indexed: list[
     asked = generator.asked[0].text
     assert len(asked) <= PROMPT_CHARACTERS
     assert len(asked) + 800 > PROMPT_CHARACTERS
-    assert "passages were left out, to leave room for the answer." in answer.notes[0]
+    why = "12,000 characters, since the context of played raw is not known."
+    assert answer.notes[0].endswith(f"passages were left out, to keep the prompt within {why}")
+    answer = ask(settings_of(data), KETTLE + " Please." * 1_500, Windowed(0, known=False))
+    assert answer.error == (
+        f"A question of 12,069 characters leaves no room for a passage: a prompt is kept within {why} "
+        "Shorten the question."
+    )
 
 
 # --- who writes ---------------------------------------------------------------------------------
