@@ -11,10 +11,10 @@ import uuid
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from backends import connections
 from backends.base import BackendError, Question
@@ -26,6 +26,14 @@ DEFAULT_EMBEDDER = "sentence-transformers/all-MiniLM-L6-v2"
 
 RetrievalMode = Literal["dense", "keyword", "fused", "reranked"]
 """How passages are found and put in order."""
+
+
+def _parted(value: object) -> object:
+    return tuple(part.strip() for part in value.split(";") if part.strip()) if isinstance(value, str) else value
+
+
+Several = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parted)]
+"""Some texts; where they are given as one, a semicolon parts them."""
 
 
 class _Section(BaseModel):
@@ -94,6 +102,9 @@ class RagSettings(_Section):
     min_score: float = Field(
         default=0.35, ge=-1, le=1, description="cosine similarity that the best passage must reach, or nothing counts"
     )
+    documents: Several = Field(default=(), description="only these documents are searched, by name; all if empty")
+    formats: Several = Field(default=(), description="only documents of these formats are searched: pdf, csv, ...")
+    languages: Several = Field(default=(), description="only documents in these languages are searched: en, de, ...")
     embedder: str = DEFAULT_EMBEDDER
     generator: str = Field(default="raw", description="who writes: raw, fine_tuned, paid_api or paid_api:NAME")
     chunk_tokens: int = Field(default=128, ge=32, le=2000)

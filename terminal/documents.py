@@ -104,24 +104,35 @@ def search(
     queries: Annotated[Path | None, typer.Option(help="A file with one query per line.")] = None,
     collection: Collection = None,
     k: Annotated[int, typer.Option(min=1, max=1000, help="How many hits.")] = 5,
+    document: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Search nothing but this document.")
+    ] = None,
+    format_: Annotated[
+        list[str] | None, typer.Option("--format", metavar="NAME", help="Search nothing but this format: pdf, csv, ...")
+    ] = None,
+    language: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Search nothing but this language: en, de, ...")
+    ] = None,
     mode: Annotated[str | None, typer.Option(help="dense, keyword, fused or reranked; rag.mode if left out.")] = None,
     set_: Set = None,
     json_: Json = False,
 ) -> None:
-    """Search the index without asking a model."""
+    """Search the index without asking a model. Documents, formats and languages can be given several times."""
     from backends.rag.approach import open_index, open_searcher
+    from backends.rag.filters import Filters
 
     if (question is None) == (queries is None):
         raise typer.BadParameter("Give a question or --queries FILE, one of the two.")
     if mode is not None and mode not in (modes := get_args(RetrievalMode)):
         raise typer.BadParameter(f"There is no mode {mode!r}; there are {', '.join(modes)}.", param_hint="--mode")
-    settings = settings_of(set_, rag__collection=collection, rag__mode=mode)
+    narrowed = {"rag__documents": document, "rag__formats": format_, "rag__languages": language}
+    settings = settings_of(set_, rag__collection=collection, rag__mode=mode, **narrowed)
     with faults():
         asked = [question] if question is not None else _lines(queries)
         open_index(settings).check()
         searcher = open_searcher(settings)
         for query in asked:
-            found = searcher.search(encodable(query), k)
+            found = searcher.search(encodable(query), k, filters=Filters.of(settings.rag))
             if json_:
                 print(json.dumps(search_record(found)), flush=True)
             else:
@@ -138,7 +149,7 @@ def _lines(file: Path | None) -> list[str]:
 
 
 def _print_hits(query: str, hits: tuple[Hit, ...]) -> None:
-    say(f"\n== {query}")
+    say(f"\n== {query}" if hits else f"\n== {query}\nNothing was found.")
     for rank, hit in enumerate(hits, 1):
         passage = hit.passage
         page = f", page {passage.page}" if passage.page else ""
@@ -146,3 +157,6 @@ def _print_hits(query: str, hits: tuple[Hit, ...]) -> None:
         ranks = ", ".join(f"{name} {stage.rank}" for name, stage in stages if stage)
         text = " ".join(passage.text.split())[:200]
         say(f"{rank}. {passage.score:.3f} ({ranks}) {passage.document}{page}: {text}")
+        if hit.also:
+            where = ", ".join(dict.fromkeys(one.document for one in hit.also))
+            say(f"   almost the same text, shown once: {where}")

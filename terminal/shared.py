@@ -47,7 +47,7 @@ def faults() -> Iterator[None]:
         raise typer.Exit(1) from None
 
 
-def settings_of(pairs: list[str] | None, **more: str | int | None) -> Settings:
+def settings_of(pairs: list[str] | None, **more: str | int | list[str] | None) -> Settings:
     """Settings with `--set` applied. A malformed or unknown one is wrong usage: exit status 2."""
     overrides: dict[str, object] = {name.replace("__", "."): value for name, value in more.items() if value is not None}
     for pair in pairs or ():

@@ -74,6 +74,15 @@ def test_the_mode_can_be_chosen(data: Path) -> None:
     assert nothing["hits"] == []
 
 
+def test_documents_formats_and_languages_narrow_it_down(data: Path) -> None:
+    (named,) = searched(data, "holiday", "--document", "kettle.txt", "--document", "returns.md", "--k", "9")
+    assert {hit["document"] for hit in named["hits"]} == {"kettle.txt", "returns.md"}
+    (typed,) = searched(data, "holiday", "--format", "markdown", "--k", "9")
+    assert [hit["document"] for hit in typed["hits"]] == ["returns.md"]
+    (set_,) = searched(data, "holiday", "--set", "rag.documents=kettle.txt; leave.txt", "--k", "9")
+    assert {hit["document"] for hit in set_["hits"]} == {"kettle.txt", "leave.txt"}
+
+
 def test_for_people_there_are_lines(data: Path) -> None:
     result = invoke(data, "search", "E4 kettle", "--k", "1")
     assert result.exit_code == 0
@@ -90,6 +99,7 @@ def test_for_people_there_are_lines(data: Path) -> None:
         (["x", "--mode", "best"], 2, "There is no mode 'best'; there are dense, keyword, fused, reranked."),
         (["x", "--mode", "reranked"], 1, "No reranker is configured. Set rag.reranker to the Hub id or the folder"),
         (["x", "--collection", "none"], 1, "The collection none is empty."),
+        (["x", "--language", "xx"], 1, "No document of the collection passes the filters (language xx)."),
     ],
     ids=str,
 )

@@ -46,7 +46,7 @@ def settings() -> Settings:
 def override(name: str, value: Any) -> None:
     """Change a setting for this browser session. A new address of a server comes without the old key.
 
-    A price was entered for one model at one address: it goes with either.
+    A price was entered for one model at one address: it goes with either. Documents were chosen in one collection.
     """
     section, _, field = name.rpartition(".")
     if overrides().get(name) != value:
@@ -55,6 +55,8 @@ def override(name: str, value: Any) -> None:
         if field in ("base_url", "provider", "model", "served_model"):
             for entry in [entry for entry in overrides() if entry.startswith(f"{section}.price.")]:
                 del overrides()[entry]
+        if name == "rag.collection":
+            overrides().pop("rag.documents", None)
     if value in (None, ""):
         overrides().pop(name, None)
     else:

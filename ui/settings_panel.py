@@ -123,11 +123,13 @@ def _served(current: Settings, names: list[str]) -> None:
 
 
 def rag(current: Settings) -> None:
-    """Which collection, how it is searched, how close passages must be, and who writes the answer."""
+    """Which collection, which of it, how it is searched, how close passages must be, and who writes the answer."""
     from ui.rag.collections import names_of
+    from ui.rag.filters import filter_bar, known_documents
 
     names = names_of(current)
     st.selectbox("Collection", names, names.index(current.rag.collection), **bound("rag.collection"))
+    filter_bar(current, known_documents(current))
     modes = list(SEARCH_MODES)
     st.selectbox(
         "Search", modes, modes.index(current.rag.mode), format_func=SEARCH_MODES.__getitem__, **bound("rag.mode")

@@ -30,6 +30,7 @@ from backends.connections import name_in
 from backends.lane import THIS_MACHINE
 from backends.prompt_length import guessed
 from backends.rag.embedder import INT8_WITHOUT_LOSS, Embedder
+from backends.rag.filters import Filters
 from backends.rag.index import Index
 from backends.rag.prompt import REFUSAL, Fitted, build_prompt, fit
 from backends.rag.typical import typical_passages
@@ -139,10 +140,13 @@ class RagBackend(Backend):
         if self._searcher is None:
             raise BackendError("The index is not open.", "Ask again.")
         rag = self.settings.rag
-        found = self._searcher.search(question.text, rag.k, min_score=rag.min_score)
+        filters = Filters.of(rag)
+        found = self._searcher.search(question.text, rag.k, filters=filters, min_score=rag.min_score)
         fitted = self._fitted(question, tuple(hit.passage for hit in found.hits))
         yield Retrieved(fitted.passages)
         yield Trace("search", _trace(found))
+        if filters.count:
+            yield Note(f"Searched nothing but {filters.words}.")
         if fitted.note:
             yield Note(fitted.note)
         if not fitted.passages:
@@ -162,18 +166,29 @@ class RagBackend(Backend):
         """
         if not passages:
             return Fitted(())
-
-        def fits(some: Sequence[Passage]) -> bool:
-            asked = _asking(question, some)
-            known = self._generator.fits(asked)
-            return len(asked.text) <= PROMPT_CHARACTERS if known is None else known
-
-        fitted = fit(passages, fits)
+        if (known := self._generator.fits(_asking(question, passages))) is None:
+            return self._fitted_by_length(question, passages)
+        if known:
+            return Fitted(tuple(passages))
+        fitted = fit(passages, lambda some: bool(self._generator.fits(_asking(question, some))))
         if not fitted.passages:
             raise BackendError(
                 f"A question of {len(question.text):,} characters and an answer of up to {question.max_tokens:,} "
                 f"tokens leave no room for a passage in the context of {self._generator.model}.",
                 "Shorten the question or lower max_tokens.",
+            )
+        return fitted
+
+    def _fitted_by_length(self, question: Question, passages: Sequence[Passage]) -> Fitted:
+        """The passages for a generator that does not say how large its context is."""
+        limit = f"{PROMPT_CHARACTERS:,} characters, since the context of {self._generator.model} is not known"
+        short = f"to keep the prompt within {limit}"
+        fitted = fit(passages, lambda some: len(_asking(question, some).text) <= PROMPT_CHARACTERS, short)
+        if not fitted.passages:
+            raise BackendError(
+                f"A question of {len(question.text):,} characters leaves no room for a passage: a prompt is kept "
+                f"within {limit}.",
+                "Shorten the question.",
             )
         return fitted
 

@@ -115,8 +115,6 @@ class Finder:
     def find(self, query: str, k: int, modes: Sequence[RetrievalMode], documents: list[str] | None) -> Candidates:
         """The candidates that these modes need, among these documents (None: among all)."""
         found = Candidates()
-        if documents == []:
-            return found
         wanted = set(modes)
         n = max(self.settings.candidates, 2 * k)
         nearest: list[tuple[int, float]] = []

@@ -59,17 +59,19 @@ def build_prompt(question_text: str, passages: Sequence[Passage]) -> str:
     return "\n\n".join([question, _INSTRUCTION, *blocks, question])
 
 
-def fit(passages: Sequence[Passage], fits: Callable[[Sequence[Passage]], bool]) -> Fitted:
+def fit(
+    passages: Sequence[Passage], fits: Callable[[Sequence[Passage]], bool], why: str = "to leave room for the answer"
+) -> Fitted:
     """The best passages whose prompt fits; the last that is left is cut if need be.
 
     `fits` says whether the prompt of some passages fits, and must be true of fewer or shorter ones if it is of more.
-    No passage is left if not even a short piece fits.
+    `why` ends the note on what was left out. No passage is left if not even a short piece fits.
     """
     count = _most(len(passages), lambda number: fits(passages[:number]))
     if count == len(passages):
         return Fitted(tuple(passages))
     if count:
-        return Fitted(tuple(passages[:count]), f"{_left_out(len(passages), count)}, to leave room for the answer.")
+        return Fitted(tuple(passages[:count]), f"{_left_out(len(passages), count)}, {why}.")
     best = passages[0]
     length = _most(len(best.text), lambda characters: fits([_cut(best, characters)]))
     cut = _cut(best, length)
@@ -77,8 +79,8 @@ def fit(passages: Sequence[Passage], fits: Callable[[Sequence[Passage]], bool]) 
         return Fitted(())
     shortened = f"the best passage was cut to its first {len(cut.text):,} of {len(best.text):,} characters"
     if len(passages) == 1:
-        return Fitted((cut,), f"{shortened[0].upper()}{shortened[1:]}, to leave room for the answer.")
-    return Fitted((cut,), f"{_left_out(len(passages), 1)} and {shortened}, to leave room for the answer.")
+        return Fitted((cut,), f"{shortened[0].upper()}{shortened[1:]}, {why}.")
+    return Fitted((cut,), f"{_left_out(len(passages), 1)} and {shortened}, {why}.")
 
 
 def refuses(text: str) -> bool:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from backends.base import BackendError, Passage
 from backends.rag.candidates import Candidates, Finder, Searchable, Stage
 from backends.rag.embedder import Embedder
+from backends.rag.filters import EVERYTHING, Filters
 from backends.rag.index import Index
 from backends.rag.keyword_cache import KeywordCache, keyword_cache
-from backends.rag.library import DocumentInfo
 from backends.rag.near_duplicates import merged
 from backends.rag.rerank import Reranker, open_reranker
 from backends.settings import RagSettings, RetrievalMode
@@ -41,23 +41,6 @@ class Hit:
     reranked: Stage | None
     also: tuple[Passage, ...] = ()
     heading: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """Only documents with one of these names, formats and languages; what is empty does not restrict."""
-
-    documents: tuple[str, ...] = ()
-    formats: tuple[str, ...] = ()
-    languages: tuple[str, ...] = ()
-
-    def admits(self, document: DocumentInfo) -> bool:
-        """Whether a document may be searched."""
-        return (
-            (not self.documents or document.name in self.documents)
-            and (not self.formats or document.format in self.formats)
-            and (not self.languages or (document.language or "") in self.languages)
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +102,13 @@ class Searcher:
         k: int,
         *,
         mode: Mode | None = None,
-        filters: Filters = Filters(),
+        filters: Filters = EVERYTHING,
         min_score: float | None = None,
     ) -> SearchResult:
         """The `k` best passages, or none at all if no one of them reaches the cosine similarity `min_score`.
 
-        Raises `BackendError` if the collection is empty or damaged, or there is no reranker for mode reranked.
+        Raises `BackendError` if the collection is empty or damaged, no document passes the filters, or there is no
+        reranker for mode reranked.
         """
         mode = mode or self._settings.mode
         if not query.strip():
@@ -135,7 +119,7 @@ class Searcher:
             return SearchResult(query, mode, (), result.stage_s)
         return result
 
-    def compare(self, query: str, k: int, filters: Filters = Filters()) -> dict[Mode, SearchResult]:
+    def compare(self, query: str, k: int, filters: Filters = EVERYTHING) -> dict[Mode, SearchResult]:
         """The `k` best passages of every mode that can be used, from one pass over all stages."""
         reranker = None
         if self.reranker:
@@ -167,15 +151,21 @@ class Searcher:
         finder = Finder(self._index, self._embedder, self._keywords, self._settings, reranker)
         for attempt in range(_TRIES):
             version = self._index.version
-            names = None
-            if filters != Filters():
-                names = [document.name for document in self._index.documents() if filters.admits(document)]
             try:
+                names = self._names(filters)
                 return finder.find(query, k, modes, names)
             except BackendError:
                 if attempt == _TRIES - 1 or self._index.version == version:
                     raise
         raise AssertionError("unreachable")
+
+    def _names(self, filters: Filters) -> list[str] | None:
+        """The documents that are searched; None for all."""
+        if not filters.count:
+            return None
+        if not (documents := self._index.documents()):
+            self._index.check()
+        return filters.names(documents)
 
     def _result(self, found: Candidates, query: str, mode: Mode, k: int) -> SearchResult:
         began = time.perf_counter()

@@ -263,7 +263,13 @@ def test_an_unknown_window_has_a_budget_of_characters(data: Path, indexed: list[
     asked = generator.asked[0].text
     assert len(asked) <= PROMPT_CHARACTERS
     assert len(asked) + 800 > PROMPT_CHARACTERS
-    assert "passages were left out, to leave room for the answer." in answer.notes[0]
+    why = "12,000 characters, since the context of played raw is not known."
+    assert answer.notes[0].endswith(f"passages were left out, to keep the prompt within {why}")
+    answer = ask(settings_of(data), KETTLE + " Please." * 1_500, Windowed(0, known=False))
+    assert answer.error == (
+        f"A question of 12,069 characters leaves no room for a passage: a prompt is kept within {why} "
+        "Shorten the question."
+    )
 
 
 # --- who writes ---------------------------------------------------------------------------------
@@ -321,6 +327,18 @@ def _until(events: Iterator[tuple[str, Event]], approach: str) -> Iterator[tuple
             yield name, event
             if name == approach:
                 return
+
+
+def test_filters_narrow_the_answer_down_and_are_said(data: Path, indexed: list[str]) -> None:
+    answer = ask(settings_of(data, formats=["text"], min_score=-1), KETTLE, Windowed(10_000))
+    assert {passage.document.rpartition(".")[2] for passage in answer.sources} == {"txt"}
+    assert answer.notes == ("Searched nothing but format text.",)
+    nobody = Windowed(10_000)
+    answer = ask(settings_of(data, formats=["text"], languages=["xx"]), KETTLE, nobody)
+    assert (answer.status, nobody.asked) == ("error", [])
+    assert answer.error == (
+        "No document of the collection passes the filters (format text, language xx). Change or remove the filters."
+    )
 
 
 # --- before it is asked ---------------------------------------------------------------------------

@@ -43,6 +43,13 @@ def test_the_environment_goes_over_defaults_and_overrides_over_both(monkeypatch:
     assert settings.temperature == 0.5
 
 
+def test_several_names_are_parted_by_semicolons(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROSSROADS_RAG__DOCUMENTS", "a, b.pdf; [c].txt ;")
+    assert load_settings().rag.documents == ("a, b.pdf", "[c].txt")
+    assert load_settings({"rag.documents": ["d; e.txt"], "rag.formats": "pdf"}).rag.documents == ("d; e.txt",)
+    assert load_settings({"rag.documents": ()}).rag == RagSettings()
+
+
 def test_a_dot_env_file_lies_between_defaults_and_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("CROSSROADS_SEED=4\nCROSSROADS_RAG__K=5\nOPENAI_API_KEY=from-file\nUNRELATED=1\n")
     monkeypatch.chdir(tmp_path)

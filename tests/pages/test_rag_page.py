@@ -487,9 +487,36 @@ def test_the_last_question_that_rag_was_asked_is_the_first_to_be_searched(index:
 
 def test_filters_narrow_the_search_down(index: Index) -> None:
     at = opened("Search")
-    at.multiselect(key="rag_filters:formats").set_value(["pdf"])
+    run(at.multiselect(key="rag_filters:formats").set_value(["pdf"]))
     search(at)
     assert {one for one in seen(at) if one.startswith("**1 \u00b7 ")} == {"**1 \u00b7 manual.pdf** \u00b7 page 2"}
+    assert shows(at, "Nothing is searched but format pdf")
+
+
+def test_filters_hold_in_every_section_and_are_undone_with_one_click(index: Index) -> None:
+    at = opened("Ask")
+    run(at.multiselect(key="rag_filters:documents").set_value(["leave.txt"]))
+    run(at.button_group(key="section").set_value("Search"))
+    assert at.multiselect(key="rag_filters:documents").value == ["leave.txt"]
+    search(at)
+    assert {one for one in seen(at) if one.startswith("**1 \u00b7 ")} == {"**1 \u00b7 leave.txt**"}
+    run(at.multiselect(key="rag_filters:formats").set_value(["pdf"]))
+    assert shows(at, "No document of the collection passes the filters (document leave.txt, format pdf).")
+    click(at, "rag_filters:none")
+    assert at.multiselect(key="rag_filters:documents").value == []
+    assert not shows(at, "Nothing is searched but")
+    assert shows(at, "manual.pdf")
+
+
+def test_another_collection_is_not_narrowed_to_the_documents_of_the_last_one(index: Index) -> None:
+    at = opened("Ask")
+    run(at.multiselect(key="rag_filters:documents").set_value(["leave.txt"]))
+    run(at.multiselect(key="rag_filters:formats").set_value(["text"]))
+    run(at.button_group(key="section").set_value("Documents"))
+    at.text_input(key="new_collection").input("other")
+    click(at, "FormSubmitter:form:new_collection-Create")
+    run(at.button_group(key="section").set_value("Ask"))
+    assert shows(at, "Nothing is searched but format text.")
 
 
 def test_a_search_waits_for_an_answer_under_way_without_blocking_the_page(index: Index) -> None:

@@ -50,6 +50,11 @@ def place_of(passage: Passage) -> Place:
     return passage.document, passage.start, passage.end
 
 
+def ranks(result: SearchResult) -> dict[Place, int]:
+    """The rank of every passage in a list from 1; one that was merged into another has that one's."""
+    return {place_of(passage): rank for rank, hit in enumerate(result.hits, 1) for passage in (hit.passage, *hit.also)}
+
+
 def verdict(result: SearchResult, min_score: float) -> str:
     """Whether an answer would be written from these hits: the most similar one must reach `min_score`."""
     if not result.hits:

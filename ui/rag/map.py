@@ -34,7 +34,7 @@ def draw(current: Settings) -> None:
         if not documents:
             st.info("There is nothing to draw yet. Add documents in the section Documents.")
             return
-        question_box(documents)
+        question_box(current, documents)
         seen = found(current, index) if asked_text() else None
         beside = st.container(horizontal=True, gap="large")
         picture, words = (beside.container(width=width) for width in _WIDTHS)

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from backends.rag.approach import embedder
+from backends.rag.filters import Filters
 from backends.rag.index import DocumentInfo, Index
-from backends.rag.search import Filters, Mode, Searcher, SearchResult
+from backends.rag.search import Mode, Searcher, SearchResult
 from backends.settings import Settings
+from ui.rag.filters import filter_bar
 from ui.rag.opened import worked_out
 from ui.resources import live
 
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
 HITS = 5
 _TEXT = "rag_query"
 _BOX = "rag_query_box"
-_FILTERS = "rag_filters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,8 @@ def asked_text() -> str:
     return ""
 
 
-def question_box(documents: Sequence[DocumentInfo]) -> None:
-    """Draw the box, with the filters that narrow the search down."""
+def question_box(current: Settings, documents: Sequence[DocumentInfo]) -> None:
+    """Draw the box, and below it what narrows the search down."""
     with st.form("form:rag_query", border=True), st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input(
             "What to look for",
@@ -61,43 +62,17 @@ def question_box(documents: Sequence[DocumentInfo]) -> None:
             placeholder="A question, as you would ask it",
             max_chars=2000,
         )
-        with st.popover(_filters_label(), icon=":material/filter_alt:"):
-            _filter_widgets(documents)
         st.form_submit_button("Search", type="primary", icon=":material/search:", on_click=_search)
-
-
-def _filter_widgets(documents: Sequence[DocumentInfo]) -> None:
-    held = filters()
-    names = [one.name for one in documents]
-    formats = sorted({one.format for one in documents})
-    languages = sorted({one.language for one in documents if one.language})
-    st.multiselect("Documents", names, [name for name in held.documents if name in names], key=f"{_FILTERS}:documents")
-    st.multiselect("Formats", formats, [one for one in held.formats if one in formats], key=f"{_FILTERS}:formats")
-    st.multiselect(
-        "Languages", languages, [one for one in held.languages if one in languages], key=f"{_FILTERS}:languages"
-    )
-
-
-def _filters_label() -> str:
-    held = filters()
-    chosen = sum(map(len, (held.documents, held.formats, held.languages)))
-    return f"Filters ({chosen})" if chosen else "Filters"
+    filter_bar(current, documents)
 
 
 def _search() -> None:
     st.session_state[_TEXT] = st.session_state[_BOX].strip()
-    kinds = ("documents", "formats", "languages")
-    st.session_state[_FILTERS] = Filters(**{kind: tuple(st.session_state[f"{_FILTERS}:{kind}"]) for kind in kinds})
-
-
-def filters() -> Filters:
-    """What the search is narrowed down to."""
-    return st.session_state.get(_FILTERS) or Filters()
 
 
 def found(current: Settings, index: Index) -> Found | None:
     """What the question in force finds in the collection; None while it is looked for, or if it failed."""
-    question, narrowed = asked_text(), filters()
+    question, narrowed = asked_text(), Filters.of(current.rag)
 
     def search() -> Found:
         model = embedder(current)

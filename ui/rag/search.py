@@ -8,7 +8,7 @@ from backends.base import BackendError
 from backends.settings import Settings
 from ui import numbers, settings_panel
 from ui.rag.collections import collection_bar
-from ui.rag.hits import COLUMN_WIDTH, LOOKS, every_stage, mode_column, place_of, stage_times, verdict
+from ui.rag.hits import COLUMN_WIDTH, LOOKS, every_stage, mode_column, ranks, stage_times, verdict
 from ui.rag.opened import opened_index, show_fault
 from ui.rag.query import Found, asked_text, found, question_box
 from ui.text import escaped
@@ -23,7 +23,7 @@ def draw(current: Settings) -> None:
         if not documents:
             st.info("There is nothing to search yet. Add documents in the section Documents.")
             return
-        question_box(documents)
+        question_box(current, documents)
         if not asked_text():
             st.caption("Each way of searching shows what it finds, side by side, with the rank at every stage.")
             return
@@ -36,7 +36,7 @@ def draw(current: Settings) -> None:
 
 
 def _results(current: Settings, seen: Found) -> None:
-    dense = {place_of(hit.passage): rank for rank, hit in enumerate(seen.results["dense"].hits, 1)}
+    dense = ranks(seen.results["dense"])
     if current.rag.mode in seen.results:
         st.markdown(escaped(verdict(seen.results[current.rag.mode], current.rag.min_score)))
     with st.grid(len(LOOKS), min_column_width=COLUMN_WIDTH):

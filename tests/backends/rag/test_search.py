@@ -107,13 +107,25 @@ def test_filters(filled: Index, quick: QuickEmbedder) -> None:
         assert set(names(pdf)) == {"manual.pdf"}
         named = one.search("days", 9, mode=mode, filters=Filters(documents=("leave.txt", "manual.pdf"))).hits
         assert set(names(named)) == {"leave.txt", "manual.pdf"}
-        both = Filters(documents=("leave.txt",), formats=("pdf",))
-        assert one.search("days", 9, mode=mode, filters=both).hits == ()
     languages = {document.language for document in filled.documents()}
     english = one.search("days", 9, filters=Filters(languages=("en",))).hits
     assert set(names(english)) == {one.name for one in filled.documents() if one.language == "en"}
-    assert one.search("days", 9, filters=Filters(languages=("xx",))).hits == ()
     assert languages
+
+
+def test_filters_that_no_document_passes_are_a_fault(filled: Index, quick: QuickEmbedder) -> None:
+    one = searcher(filled, quick)
+    for mode in one.modes:
+        both = Filters(documents=("leave.txt",), formats=("pdf",))
+        with pytest.raises(BackendError, match=r"passes the filters \(document leave\.txt, format pdf\)"):
+            one.search("days", 9, mode=mode, filters=both)
+    with pytest.raises(BackendError, match=r"language xx or yy"):
+        one.compare("days", 9, Filters(languages=("xx", "yy")))
+
+
+def test_filters_of_an_empty_collection_say_that_it_is_empty(index: Index, quick: QuickEmbedder) -> None:
+    with pytest.raises(BackendError, match="is empty"):
+        searcher(index, quick).search("days", 9, filters=Filters(formats=("pdf",)))
 
 
 def test_below_the_threshold_nothing_counts(filled: Index, quick: QuickEmbedder) -> None:

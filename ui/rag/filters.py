@@ -1,0 +1,61 @@
+"""What narrows the search down: the same documents, formats and languages for Ask, Search and Map."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import streamlit as st
+
+from backends.base import BackendError
+from backends.rag.database import open_database
+from backends.rag.filters import Filters
+from backends.rag.library import DocumentInfo, Library
+from backends.settings import Settings
+from ui.resources import override
+from ui.text import escaped
+
+_KEY = "rag_filters"
+_KINDS = ("documents", "formats", "languages")
+
+
+def known_documents(current: Settings) -> list[DocumentInfo]:
+    """The documents of the collection in force; none if the library cannot be read."""
+    try:
+        return Library(open_database(current.data), current.rag.collection).documents()
+    except BackendError:
+        return []
+
+
+def filter_bar(current: Settings, documents: Sequence[DocumentInfo]) -> None:
+    """Draw the choice, what it is, and the button that undoes it. It holds at once, and for every section."""
+    held = Filters.of(current.rag)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        label = f"Filters ({held.count})" if held.count else "Filters"
+        with st.popover(label, icon=":material/filter_alt:", help="Search only some of the documents."):
+            _choice("documents", (one.name for one in documents), held.documents)
+            _choice("formats", (one.format for one in documents), held.formats)
+            _choice("languages", (one.language for one in documents if one.language), held.languages)
+        if held.count:
+            st.caption(escaped(f"Nothing is searched but {held.words}."), width="content")
+            st.button(
+                "Search everything",
+                key=f"{_KEY}:none",
+                type="tertiary",
+                icon=":material/filter_alt_off:",
+                on_click=_drop,
+            )
+
+
+def _choice(kind: str, offered: Iterable[str], held: Sequence[str]) -> None:
+    options, key = sorted(set(offered)), f"{_KEY}:{kind}"
+    st.session_state[key] = [one for one in held if one in options]
+    st.multiselect(kind.capitalize(), options, key=key, on_change=_take, args=(kind,))
+
+
+def _take(kind: str) -> None:
+    override(f"rag.{kind}", tuple(st.session_state[f"{_KEY}:{kind}"]))
+
+
+def _drop() -> None:
+    for kind in _KINDS:
+        override(f"rag.{kind}", ())
