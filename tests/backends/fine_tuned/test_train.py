@@ -441,7 +441,7 @@ def test_why_nothing_is_held_out_is_said(settings: Settings) -> None:
     assert history(run) == [
         TrainingNote(
             0,
-            "Nothing is held out: the 6 pairs make 2 groups of paraphrases, and 5 are needed to keep one back.",
+            "Nothing is held out: 6 pairs in 2 groups of paraphrases, and 5 groups are needed to keep one back.",
         )
     ]
 
