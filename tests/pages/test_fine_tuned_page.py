@@ -244,6 +244,8 @@ def test_a_file_without_pairs_says_why(data: Path, content: bytes, sentence: str
     at = upload(opened("Pairs"), "mine.csv", content)
     assert metrics(at)["Pairs to use"] == "0"
     assert sentence in at.dataframe[0].value["Sentence"][0]
+    assert at.expander[0].label.startswith("nothing can be used")
+    assert "left out" not in at.expander[0].label
     assert shows(turn_to(at, "Train"), "Nothing to train on yet")
 
 
@@ -344,6 +346,15 @@ def test_a_paid_writer_is_priced_before_it_is_asked(index: Index) -> None:
     assert shows(at, "Written on this machine by")
     run(at.button_group(key="draft_writer").set_value("paid_api"))
     assert shows(at, "At most about **$")
+
+
+def test_every_connection_can_draft(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROSSROADS_CONNECTIONS__NEAR__PROVIDER", "openai")
+    monkeypatch.setenv("CROSSROADS_CONNECTIONS__NEAR__MODEL", "gpt-4.1")
+    at = opened("Pairs")
+    run(at.button_group(key="draft_writer").set_value("paid_api:near"))
+    assert shows(at, "At most about **$")
+    assert shows(at, "gpt-4.1 ")
 
 
 def test_a_writer_that_cannot_answer_ends_with_its_sentence(index: Index, data: Path) -> None:
