@@ -462,6 +462,15 @@ def test_what_was_chosen_survives_a_change_of_section(data: Path) -> None:
     assert at.text_input(key="train_name").value == "mine"
 
 
+def test_a_training_that_stopped_before_its_first_step_leaves_no_empty_pictures(data: Path) -> None:
+    training = Training(TrainingNote(0, "Trained in float32, as it was set."))
+    assert shows(opened("Train"), "What it answers")
+    training.finish()
+    at = opened("Train")
+    assert shows(at, "Training doors: stopped before the first step.")
+    assert not shows(at, "What it answers")
+
+
 def test_a_training_that_cannot_begin_says_why_and_leaves_nothing(data: Path) -> None:
     at = click(sample("Train"), "start_training")
     assert shows(at, "no-such-folder")
