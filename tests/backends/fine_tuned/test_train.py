@@ -98,6 +98,13 @@ def test_the_same_held_out_questions_are_answered_at_each_look(settings: Setting
     assert ([one.question for one in first.answers], first.held_out) == ([pair.question for pair in PAIRS[:3]], False)
 
 
+def test_that_the_base_is_asked_first_is_said_before_it_answers(settings: Settings) -> None:
+    run = new_run(settings, PAIRS, "doors", replace(SHORT, answers_every=4))
+    steps = list(train_run(settings, run, threading.Event()))
+    first = next(at for at, step in enumerate(steps) if isinstance(step.result, LiveAnswers))
+    assert (steps[first - 1].detail, steps[first - 1].result) == ("asking the base first", None)
+
+
 def test_the_card_says_what_the_adapter_was_made_of(settings: Settings) -> None:
     run, found = trained(settings, source="doors.csv", command="crossroads train doors.csv")
     base, steps = base_of(settings), [one for one in found if isinstance(one, StepRecord)]
