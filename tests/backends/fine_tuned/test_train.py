@@ -416,7 +416,7 @@ def test_errors_that_a_user_can_act_on() -> None:
 
 REFUSED: dict[str, tuple[Callable[[], list[Pair]], str, str, str]] = {
     "name": (lambda: PAIRS, "a/b", "'a/b' can not be an adapter's name.", "Use up to 64 letters, digits, dots"),
-    "one pair": (lambda: PAIRS[:1], "x", "1 pairs are too few to learn from.", "Give at least 2, better 20 or more."),
+    "one pair": (lambda: PAIRS[:1], "x", "1 pair is too few to learn from.", "Give at least 2, better 20 or more."),
     "too many": (
         lambda: [Pair(f"q {n}", "a") for n in range(MOST_PAIRS + 1)],
         "x",
