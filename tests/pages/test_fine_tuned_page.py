@@ -354,7 +354,6 @@ def test_every_connection_can_draft(index: Index, monkeypatch: pytest.MonkeyPatc
     at = opened("Pairs")
     run(at.button_group(key="draft_writer").set_value("paid_api:near"))
     assert shows(at, "At most about **$")
-    assert shows(at, "gpt-4.1 ")
 
 
 def test_a_writer_that_cannot_answer_ends_with_its_sentence(index: Index, data: Path) -> None:
@@ -496,6 +495,12 @@ def test_a_training_is_watched_as_it_goes_on(data: Path) -> None:
     escaped = next(one.value for one in at.markdown if "step 4: as before" in one.value)
     assert "![" not in escaped
     assert "\\<script\\>" in escaped
+    training.finish()
+
+
+def test_a_training_that_answers_nothing_has_no_empty_boxes(data: Path) -> None:
+    training = Training(*RECORDS)
+    assert not shows(opened("Train"), "What it answers")
     training.finish()
 
 
