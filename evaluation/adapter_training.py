@@ -21,6 +21,7 @@ from backends.fine_tuned.pairs import Pair, read_pairs
 from backends.fine_tuned.probe import Estimate, estimate
 from backends.fine_tuned.runs import Run, find_run, history, read_part, runs
 from backends.fine_tuned.train import MOST_PAIRS, new_run, resume_run, sample_pairs
+from backends.fine_tuned.training_job import refuse_second
 from backends.raw import RawBackend
 from backends.settings import Settings
 from backends.timing import measured
@@ -53,9 +54,11 @@ class TrainingRequest:
 def begin(settings: Settings, request: TrainingRequest, cancel: threading.Event, report: Report) -> Run:
     """Read the pairs and write the training down.
 
-    Raises `BackendError` for what can not be trained; of too many pairs it tells how long they would take.
+    Raises `BackendError` for what can not be trained, and while another training runs; of too many pairs it tells how
+    long they would take.
     """
     pairs = pairs_of(request)
+    refuse_second(settings)
     if len(pairs) > MOST_PAIRS:
         found = measure(settings, request, cancel, report)
         raise BackendError(

@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 
 from backends.fine_tuned.card import read_card
 from backends.fine_tuned.runs import runs
+from backends.fine_tuned.training_lock import training as right_to_train
 from crossroads import app
 from tests.backends.conftest import tiny_model  # noqa: F401 - a fixture
 from tests.backends.fine_tuned.small_training import PAIRS
@@ -148,3 +149,13 @@ def test_a_setting_that_is_impossible_is_a_sentence() -> None:
     result = run("doors.jsonl", "--rank", "0")
     assert result.exit_code == 1
     assert result.stderr == "rank can not be 0. Choose a value from 1 to 512.\n"
+
+
+def test_a_second_training_at_once_is_refused_and_leaves_nothing_to_resume(tmp_path: Path) -> None:
+    trained("doors.jsonl", *SMALL, "--held-out", "0")
+    (first,) = runs(tmp_path / "data")
+    with right_to_train(first.id, tmp_path / "data"):
+        result = run("doors.jsonl", *SMALL, "--name", "second")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"doors is being trained: step {first.steps} of {first.steps}, in process {os.getpid()}." in result.stderr
+    assert [one.name for one in runs(tmp_path / "data")] == ["doors"]

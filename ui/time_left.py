@@ -12,10 +12,11 @@ from backends.jobs import JobState
 def job_left_s(state: JobState, now: float) -> float | None:
     """Seconds that the rest takes at the pace so far, waiting and looks at the held-out part included.
 
-    A resumed training begins in the middle, so the steps of this job are counted. None before the second step.
+    A resumed training begins in the middle, so the steps of this job are counted. None before the second step, and once
+    it was asked to stop, since the rest is not done then.
     """
     steps = sum(isinstance(one, StepRecord) for one in state.results)
-    if steps < 2 or not state.running or state.done >= state.total:
+    if steps < 2 or not state.running or state.cancelled or state.done >= state.total:
         return None
     return (now - state.started) / steps * (state.total - state.done)
 

@@ -161,8 +161,8 @@ def _by_group(
 ) -> tuple[set[int], str]:
     if len(found) < FEWEST_GROUPS:
         return set(), (
-            f"Nothing is held out: the {_count(len(pairs), 'pair')} make {_count(len(found), 'group')} of paraphrases, "
-            f"and {FEWEST_GROUPS} are needed to keep one back."
+            f"Nothing is held out: {_count(len(pairs), 'pair')} in {_count(len(found), 'group')} of paraphrases, "
+            f"and {FEWEST_GROUPS} groups are needed to keep one back."
         )
     drawn = sorted(found, key=lambda group: _order(pairs, group, seed))
     chosen: set[int] = set()

@@ -116,6 +116,7 @@ class Loop:
         if self.learner.slow_because:
             yield self._tell(TrainingNote(self.step, self.learner.slow_because))
         if self.step == 0 and settings.answers_every != 0:
+            yield TrainingProgress(0, self.run.steps, "asking the base first")
             yield self._tell(self._live_answers())
         while self.step < self.run.steps:
             self.held_out_loss = None

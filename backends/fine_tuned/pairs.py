@@ -58,6 +58,13 @@ def cleaned(row: Row) -> Pair:
     return Pair(_text(row.question), _text(row.answer), _text(row.group), row.generated, _text(row.source))
 
 
+def check_enough(pairs: int) -> None:
+    """Raises `BackendError` for fewer pairs than a training takes."""
+    if pairs < 2:
+        counted = "1 pair is" if pairs == 1 else f"{pairs} pairs are"
+        raise BackendError(f"{counted} too few to learn from.", "Give at least 2, better 20 or more.")
+
+
 def digest(pairs: Sequence[Pair]) -> str:
     """sha256 over questions and answers, in order; the same whichever file format they came from."""
     text = "\n".join(json.dumps([pair.question, pair.answer]) for pair in pairs)

@@ -20,7 +20,7 @@ from backends.fine_tuned.held_out import split
 from backends.fine_tuned.learner import Learner
 from backends.fine_tuned.loop import HELD_OUT_MOST, LIVE_QUESTIONS, LIVE_TOKENS, look_every, steps_of
 from backends.fine_tuned.method import TrainingSettings, check
-from backends.fine_tuned.pairs import Pair
+from backends.fine_tuned.pairs import Pair, check_enough
 from backends.fine_tuned.peak_memory import PeakMemory, free_bytes
 from backends.fine_tuned.precision import Choice, Taken
 from backends.lane import Cancelled, turns
@@ -74,8 +74,7 @@ def estimate(
     even do for the probe.
     """
     check(training)
-    if len(pairs) < 2:
-        raise BackendError(f"{len(pairs)} pairs are too few to learn from.", "Give at least 2, better 20 or more.")
+    check_enough(len(pairs))
     try:
         with turns("trying out the training", cancel)():
             raw = RawBackend(settings)

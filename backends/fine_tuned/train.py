@@ -24,7 +24,7 @@ from backends.fine_tuned.events import (
 from backends.fine_tuned.faults import NotFinite, as_fault
 from backends.fine_tuned.loop import Loop, steps_of
 from backends.fine_tuned.method import TrainingSettings, check, trained_bytes
-from backends.fine_tuned.pairs import Pair
+from backends.fine_tuned.pairs import Pair, check_enough
 from backends.fine_tuned.publishing import publish_adapter
 from backends.fine_tuned.runs import Run, cut_log, find_run, log, new_id, set_state, write_run
 from backends.fine_tuned.sampling import sample_pairs
@@ -110,8 +110,7 @@ def new_run(
 
 def check_number(pairs: int) -> None:
     """Raises `BackendError` for too few or too many pairs."""
-    if pairs < 2:
-        raise BackendError(f"{pairs} pairs are too few to learn from.", "Give at least 2, better 20 or more.")
+    check_enough(pairs)
     if pairs > MOST_PAIRS:
         raise BackendError(
             f"{pairs:,} pairs are more than the {MOST_PAIRS:,} that are trained on at once.",

@@ -244,6 +244,8 @@ def test_a_file_without_pairs_says_why(data: Path, content: bytes, sentence: str
     at = upload(opened("Pairs"), "mine.csv", content)
     assert metrics(at)["Pairs to use"] == "0"
     assert sentence in at.dataframe[0].value["Sentence"][0]
+    assert at.expander[0].label.startswith("nothing can be used")
+    assert "left out" not in at.expander[0].label
     assert shows(turn_to(at, "Train"), "Nothing to train on yet")
 
 
@@ -343,6 +345,14 @@ def test_a_paid_writer_is_priced_before_it_is_asked(index: Index) -> None:
     at = opened("Pairs")
     assert shows(at, "Written on this machine by")
     run(at.button_group(key="draft_writer").set_value("paid_api"))
+    assert shows(at, "At most about **$")
+
+
+def test_every_connection_can_draft(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROSSROADS_CONNECTIONS__NEAR__PROVIDER", "openai")
+    monkeypatch.setenv("CROSSROADS_CONNECTIONS__NEAR__MODEL", "gpt-4.1")
+    at = opened("Pairs")
+    run(at.button_group(key="draft_writer").set_value("paid_api:near"))
     assert shows(at, "At most about **$")
 
 
@@ -451,6 +461,15 @@ def test_what_was_chosen_survives_a_change_of_section(data: Path) -> None:
     assert at.text_input(key="train_name").value == "mine"
 
 
+def test_a_training_that_stopped_before_its_first_step_leaves_no_empty_pictures(data: Path) -> None:
+    training = Training(TrainingNote(0, "Trained in float32, as it was set."))
+    assert shows(opened("Train"), "What it answers")
+    training.finish()
+    at = opened("Train")
+    assert shows(at, "Training doors: stopped before the first step.")
+    assert not shows(at, "What it answers")
+
+
 def test_a_training_that_cannot_begin_says_why_and_leaves_nothing(data: Path) -> None:
     at = click(sample("Train"), "start_training")
     assert shows(at, "no-such-folder")
@@ -476,6 +495,12 @@ def test_a_training_is_watched_as_it_goes_on(data: Path) -> None:
     escaped = next(one.value for one in at.markdown if "step 4: as before" in one.value)
     assert "![" not in escaped
     assert "\\<script\\>" in escaped
+    training.finish()
+
+
+def test_a_training_that_answers_nothing_has_no_empty_boxes(data: Path) -> None:
+    training = Training(*RECORDS)
+    assert not shows(opened("Train"), "What it answers")
     training.finish()
 
 

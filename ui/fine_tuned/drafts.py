@@ -9,6 +9,7 @@ import streamlit as st
 import backends
 from backends import jobs
 from backends.base import Backend, BackendError
+from backends.connections import DEFAULT, approach_of
 from backends.fine_tuned import draft_job
 from backends.fine_tuned.draft_job import Draft
 from backends.fine_tuned.drafting import DraftProgress
@@ -26,7 +27,6 @@ from ui.rag.opened import keep_fault, opened_index, show_kept_fault
 from ui.spent import spent_today
 from ui.text import escaped
 
-WRITERS = ("raw", "paid_api")
 MOST_CHUNKS = 200
 
 _ROW = 35  # pixels, Streamlit's own
@@ -57,11 +57,12 @@ def _form(current: Settings, busy: bool) -> None:
     if info is None or not info.documents:
         st.info("This collection holds nothing yet. Add documents on the RAG page.")
         return
+    writers = writers_of(current)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         writer = st.segmented_control(
             "Written by",
-            WRITERS,
-            default=WRITERS[0],
+            writers,
+            default=writers[0],
             format_func=lambda approach: f"{look_of(approach).icon} {look_of(approach).name}",
             required=True,
             key="draft_writer",
@@ -79,13 +80,13 @@ def _form(current: Settings, busy: bool) -> None:
         )
         each = st.number_input("Pairs from each", 1, 5, 2, key="draft_each", persist_state="session", width=150)
     try:
-        backend = backends.make(writer or WRITERS[0], current)
+        backend = backends.make(writer or writers[0], current)
         chosen = _chunks(current, int(chunks))
         _price(backend, chosen, int(each))
     except BackendError as fault:
         st.error(escaped(f"{fault.cause} {fault.next_step}"), icon=":material/error:")
         return
-    spent_today(current, (writer or WRITERS[0],))
+    spent_today(current, (writer or writers[0],))
     st.button(
         "Draft pairs",
         key="draft",
@@ -94,6 +95,11 @@ def _form(current: Settings, busy: bool) -> None:
         args=(current, backend, chosen, int(each)),
         disabled=busy,
     )
+
+
+def writers_of(current: Settings) -> tuple[str, ...]:
+    """Who can draft: the raw model and every paid one, the default connection first."""
+    return ("raw", *map(approach_of, (DEFAULT, *sorted(current.connections))))
 
 
 def _chunks(current: Settings, count: int) -> list[StoredChunk]:
@@ -153,11 +159,11 @@ def _review(job: Job, drafted: Sequence[Draft]) -> None:
         height=_ROW * (min(len(held[1]), 12) + 1) + 3,
         column_config={
             USE: st.column_config.CheckboxColumn("Use", width=60),
-            "question": st.column_config.TextColumn("Question", width="large"),
-            "answer": st.column_config.TextColumn("Answer", width="large"),
-            "source": st.column_config.TextColumn("Source", width=160, disabled=True),
+            "question": st.column_config.TextColumn("Question", width=300),
+            "answer": st.column_config.TextColumn("Answer", width=330),
+            "source": st.column_config.TextColumn("Source", width=140, disabled=True),
             "passage": st.column_config.TextColumn(
-                "Passage", width=320, disabled=True, help="What it was drafted from; double-click to read all of it."
+                "Passage", width=400, disabled=True, help="What it was drafted from; double-click to read all of it."
             ),
         },
         alt="The drafts, to edit and untick",
@@ -192,7 +198,7 @@ def drafts_of(state: JobState) -> list[Draft]:
 
 
 def summary(state: JobState) -> str:
-    """What came of it: `14 pairs from 10 chunks; dropped: 3 duplicate, 2 too long. Cost $0.002.`"""
+    """What came of it: `14 pairs from 10 of 10 chunks; dropped: 3 duplicate, 2 too long. Cost $0.002.`"""
     progress = [result for result in state.results if isinstance(result, DraftProgress)]
     if not progress:
         return "No pairs."
@@ -201,6 +207,6 @@ def summary(state: JobState) -> str:
     dropped = ", ".join(f"{count} {why}" for why, count in sorted(last.dropped.items(), key=lambda one: -one[1]))
     words += f"; dropped: {dropped}." if dropped else "."
     if last.usd is None:
-        return words
+        return f"{words} Its cost is unknown: {last.basis}." if last.unpriced else words
     least = "at least " if last.unpriced else ""
     return f"{words} Cost {least}{numbers.dollars(last.usd)}."

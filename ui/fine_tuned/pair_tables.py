@@ -11,6 +11,7 @@ from backends.fine_tuned.draft_job import Draft
 from backends.fine_tuned.held_out import Leak, Split
 from backends.fine_tuned.pair_check import PairReport
 from backends.fine_tuned.pairs import Pair
+from backends.fine_tuned.train import MOST_PAIRS
 from evaluation.spreadsheet import csv_bytes
 
 COLUMNS = ("question", "answer", "group", "generated", "source")
@@ -87,6 +88,18 @@ def held_out_table(split: Split) -> pd.DataFrame:
 
 def _leak(leak: Leak | None, split: Split) -> str:
     return f"{_LEAKS[leak.kind]}: {split.train[leak.training].question}" if leak else ""
+
+
+def split_words(split: Split) -> str:
+    """How many pairs are kept aside and trained on, as Markdown; of too many pairs only a sample is taken."""
+    kept, rest = len(split.held_out), len(split.train)
+    leaks = "" if split.leaks else " None of them is seen in training."
+    if kept + rest > MOST_PAIRS:
+        return (
+            f"More than {MOST_PAIRS:,} pairs are not trained on at once: the section Train draws a sample, of which "
+            f"about {100 * kept / (kept + rest):.0f} % are kept aside.{leaks}"
+        )
+    return f"**{kept:,} pairs** are kept aside and **{rest:,}** are trained on.{leaks}"
 
 
 def jsonl(pairs: Sequence[Pair]) -> bytes:

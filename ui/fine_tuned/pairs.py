@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 
@@ -13,7 +14,7 @@ from backends.settings import Settings
 from ui import numbers
 from ui.fine_tuned import chosen_pairs, drafts
 from ui.fine_tuned.chosen_pairs import ChosenPairs
-from ui.fine_tuned.pair_tables import csv_file, faults_table, frame, held_out_table, jsonl, pairs_of
+from ui.fine_tuned.pair_tables import csv_file, faults_table, frame, held_out_table, jsonl, pairs_of, split_words
 from ui.fine_tuned.sections import open_section
 from ui.fine_tuned.split_choice import split_choice
 from ui.rag.opened import show_fault
@@ -25,6 +26,11 @@ MOST_EDITED = 5_000
 _ROW = 35  # pixels, Streamlit's own
 _SHOWN_ROWS, _SHOWN_FAULTS = 12, 1_000
 _METRIC = 190  # pixels: six beside each other at 1440
+_FAULT_COLUMNS: dict[str, Any] = {
+    name: st.column_config.TextColumn(width=width) for name, width in (("Row", 70), ("What", 90), ("Sentence", 900))
+}
+"""Widths in pixels; a column without one would get a third of the table, too little for a sentence."""
+
 _UPLOAD = "pairs_upload"
 _BASE = "pairs_base"
 
@@ -159,8 +165,10 @@ def _faults(now: ChosenPairs, report: PairReport) -> None:
         st.caption(escaped(" \u00b7 ".join(part for part in (read, "no faults found") if part)))
         return
     errors = len(report.errors)
+    left_out = sum(fault.row is not None for fault in report.errors)
     looks = len(report.faults) - errors
-    words = [f"{errors:,} {'row is' if errors == 1 else 'rows are'} left out" if errors else ""]
+    words = [f"{left_out:,} {'row is' if left_out == 1 else 'rows are'} left out" if left_out else ""]
+    words.append("nothing can be used" if errors > left_out else "")
     words.append(f"{looks:,} to look at" if looks else "")
     label = escaped(f"{', '.join(word for word in words if word)} \u00b7 {where}" + (f" \u00b7 {read}" if read else ""))
     icon = ":material/error:" if errors else ":material/warning:"
@@ -168,7 +176,7 @@ def _faults(now: ChosenPairs, report: PairReport) -> None:
         st.dataframe(
             faults_table(report, _SHOWN_FAULTS),
             hide_index=True,
-            column_config={"Row": st.column_config.TextColumn(width=70), "What": st.column_config.TextColumn(width=90)},
+            column_config=_FAULT_COLUMNS,
             height=_ROW * (min(len(report.faults), 8) + 1) + 3,
             alt="What is wrong, by row",
         )
@@ -218,7 +226,7 @@ def _held_out(current: Settings, report: PairReport) -> Split | None:
         if split.reason:
             st.info(escaped(split.reason), icon=":material/info:")
             return split
-        st.markdown(_split_sentence(split))
+        st.markdown(split_words(split))
         if split.leaks:
             st.warning(
                 f"{len(split.leaks):,} held-out questions are seen in training all the same, in nearly these words. "
@@ -233,8 +241,3 @@ def _held_out(current: Settings, report: PairReport) -> Split | None:
                 alt="The pairs that are not trained on",
             )
         return split
-
-
-def _split_sentence(split: Split) -> str:
-    leaks = "" if split.leaks else " None of them is seen in training."
-    return f"**{len(split.held_out):,} pairs** are kept aside and **{len(split.train):,}** are trained on.{leaks}"

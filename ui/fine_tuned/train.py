@@ -10,7 +10,7 @@ from backends import jobs
 from backends.base import BackendError
 from backends.fine_tuned import training_job
 from backends.fine_tuned.card import read_card
-from backends.fine_tuned.events import StepRecord, Trained, TrainingResult
+from backends.fine_tuned.events import LiveAnswers, StepRecord, Trained, TrainingResult
 from backends.fine_tuned.method import TrainingSettings
 from backends.fine_tuned.pairs import Pair
 from backends.fine_tuned.runs import Run, discard, history, runs
@@ -182,7 +182,9 @@ def _ended(job: Job, current: Settings, past: Sequence[TrainingResult]) -> None:
             st.button("Hide this", key="hide_training", type="tertiary", on_click=_hide, args=(state.started,))
         if made is not None:
             _card(made)
-        pictures(with_past(past, state.results), state.total)
+        shown = with_past(past, state.results)
+        if any(isinstance(one, StepRecord | LiveAnswers) for one in shown):
+            pictures(shown, state.total)
 
 
 def _card(made: Trained) -> None:

@@ -76,7 +76,8 @@ def pictures(results: Sequence[object], steps: int) -> None:
         else:
             st.caption("The losses are drawn here from the first step on.")
     rounds = [one for one in results if isinstance(one, LiveAnswers)]
-    _answers(rounds)
+    if rounds or not records:  # the base answers before the first step, or nobody ever does
+        _answers(rounds)
     notes = [one for one in results if isinstance(one, TrainingNote)]
     for note in notes[-_NOTES_SHOWN:]:
         st.caption(f":material/info: step {note.step}: {escaped(note.sentence)}")

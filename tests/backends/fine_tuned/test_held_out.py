@@ -94,10 +94,10 @@ def test_the_seed_decides_and_the_order_of_rows_does_not(by: str) -> None:
     [
         (
             FACTS[:16],
-            "Nothing is held out: the 16 pairs make 4 groups of paraphrases, and 5 are needed to keep one back.",
+            "Nothing is held out: 16 pairs in 4 groups of paraphrases, and 5 groups are needed to keep one back.",
         ),
-        (FACTS[:1], "Nothing is held out: the 1 pair make 1 group of paraphrases, and 5 are needed to keep one back."),
-        ([], "Nothing is held out: the 0 pairs make 0 groups of paraphrases, and 5 are needed to keep one back."),
+        (FACTS[:1], "Nothing is held out: 1 pair in 1 group of paraphrases, and 5 groups are needed to keep one back."),
+        ([], "Nothing is held out: 0 pairs in 0 groups of paraphrases, and 5 groups are needed to keep one back."),
     ],
 )
 def test_too_few_groups_are_trained_on_with_the_reason(pairs: list[Pair], reason: str) -> None:

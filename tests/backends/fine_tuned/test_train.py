@@ -98,6 +98,13 @@ def test_the_same_held_out_questions_are_answered_at_each_look(settings: Setting
     assert ([one.question for one in first.answers], first.held_out) == ([pair.question for pair in PAIRS[:3]], False)
 
 
+def test_that_the_base_is_asked_first_is_said_before_it_answers(settings: Settings) -> None:
+    run = new_run(settings, PAIRS, "doors", replace(SHORT, answers_every=4))
+    steps = list(train_run(settings, run, threading.Event()))
+    first = next(at for at, step in enumerate(steps) if isinstance(step.result, LiveAnswers))
+    assert (steps[first - 1].detail, steps[first - 1].result) == ("asking the base first", None)
+
+
 def test_the_card_says_what_the_adapter_was_made_of(settings: Settings) -> None:
     run, found = trained(settings, source="doors.csv", command="crossroads train doors.csv")
     base, steps = base_of(settings), [one for one in found if isinstance(one, StepRecord)]
@@ -409,7 +416,7 @@ def test_errors_that_a_user_can_act_on() -> None:
 
 REFUSED: dict[str, tuple[Callable[[], list[Pair]], str, str, str]] = {
     "name": (lambda: PAIRS, "a/b", "'a/b' can not be an adapter's name.", "Use up to 64 letters, digits, dots"),
-    "one pair": (lambda: PAIRS[:1], "x", "1 pairs are too few to learn from.", "Give at least 2, better 20 or more."),
+    "one pair": (lambda: PAIRS[:1], "x", "1 pair is too few to learn from.", "Give at least 2, better 20 or more."),
     "too many": (
         lambda: [Pair(f"q {n}", "a") for n in range(MOST_PAIRS + 1)],
         "x",
@@ -441,7 +448,7 @@ def test_why_nothing_is_held_out_is_said(settings: Settings) -> None:
     assert history(run) == [
         TrainingNote(
             0,
-            "Nothing is held out: the 6 pairs make 2 groups of paraphrases, and 5 are needed to keep one back.",
+            "Nothing is held out: 6 pairs in 2 groups of paraphrases, and 5 groups are needed to keep one back.",
         )
     ]
 

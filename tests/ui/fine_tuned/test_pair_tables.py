@@ -20,6 +20,7 @@ from ui.fine_tuned.pair_tables import (
     held_out_table,
     jsonl,
     pairs_of,
+    split_words,
 )
 
 PAIRS = (
@@ -81,3 +82,14 @@ def test_errors_come_before_what_is_only_to_be_looked_at() -> None:
 def test_a_held_out_question_that_was_taught_says_by_what() -> None:
     split = Split((PAIRS[0],), (Pair("when", "At 9:00."), PAIRS[1]), (), (Leak(0, 0, "normalised"),))
     assert list(held_out_table(split)["Seen in training"]) == ["the same but for case and marks: When?", ""]
+
+
+def test_what_is_kept_aside_is_told_as_it_will_be() -> None:
+    pairs = tuple(Pair(f"Question {number}?", "Yes.") for number in range(10))
+    told = split_words(Split(pairs[:8], pairs[8:], (), ()))
+    assert told == "**2 pairs** are kept aside and **8** are trained on. None of them is seen in training."
+    many = split_words(Split(pairs[:8] * 1_200, pairs[8:] * 1_200, (), (Leak(0, 0, "near"),)))
+    assert many == (
+        "More than 10,000 pairs are not trained on at once: the section Train draws a sample, of which about 20 % are "
+        "kept aside."
+    )

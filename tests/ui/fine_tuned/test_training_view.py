@@ -50,7 +50,13 @@ def test_a_training_of_another_process_is_forecast_from_its_steps(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    "state", [replace(STATE, results=tuple(RECORDS[:1])), replace(STATE, done=10), replace(STATE, finished=112.0)]
+    "state",
+    [
+        replace(STATE, results=tuple(RECORDS[:1])),
+        replace(STATE, done=10),
+        replace(STATE, finished=112.0),
+        replace(STATE, cancelled=True),
+    ],
 )
 def test_nothing_is_forecast_too_early_or_at_the_end(state: JobState) -> None:
     assert job_left_s(state, 112.0) is None
