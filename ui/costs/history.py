@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pandas as pd
@@ -12,7 +12,7 @@ import streamlit as st
 from backends import ledger
 from backends.ledger import Entry, Kind
 from backends.settings import Settings
-from evaluation.costs.history import Spend, daily, performance, spend
+from evaluation.costs.history import Spend, begin_of, daily, performance, spend
 from ui import numbers
 from ui.approaches import LOOKS, look_of
 from ui.chart_theme import ink
@@ -30,7 +30,7 @@ def draw(current: Settings) -> None:
         period = st.segmented_control(
             "Period", _PERIODS, default="30 days", required=True, key="history_days", label_visibility="collapsed"
         )
-        entries = ledger.entries(current.data, datetime.now(UTC) - timedelta(days=_PERIODS[str(period or "30 days")]))
+        entries = ledger.entries(current.data, begin_of(_PERIODS[str(period or "30 days")], datetime.now(UTC)))
         kinds = [kind for kind in _KINDS if any(one.kind == kind for one in entries)]
         kind = _kind(kinds)
     if not kinds:
