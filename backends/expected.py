@@ -64,7 +64,9 @@ class Expected:
         if one.answers == 1:
             return f"estimate; the last answer was {one.low:.2g} times it"
         who = "" if one.within == one.answers else f"{one.within} of "
-        return f"estimate; {who}last {one.answers}: {one.low:.2g} to {one.high:.2g} times it"
+        low, high = f"{one.low:.2g}", f"{one.high:.2g}"
+        came_to = low if low == high else f"{low} to {high}"
+        return f"estimate; {who}last {one.answers}: {came_to} times it"
 
 
 def expected(backend: Backend, question: Question, settings: Settings) -> Expected:

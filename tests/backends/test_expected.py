@@ -174,6 +174,11 @@ def test_few_answers_are_all_in_the_range_that_is_told(data: Path) -> None:
     assert of("raw", settings_of(data)).error == "estimate; last 3: 0.8 to 1.2 times it"
 
 
+def test_answers_that_came_out_alike_are_told_as_one_figure(data: Path) -> None:
+    entries(data, ["1.001", "0.999", "1"])
+    assert of("raw", settings_of(data)).error == "estimate; last 3: 1 times it"
+
+
 def test_of_many_answers_one_in_ten_may_be_outside_and_old_ones_are_forgotten(data: Path) -> None:
     past = entries(data, ["0.001", "0.5", *["1"] * 36, "2", "1000", "5000"])
     found = track(past, "seconds")
