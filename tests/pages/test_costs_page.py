@@ -397,6 +397,7 @@ def test_history_by_approach_and_model(data: Path) -> None:
         "Error rate": "33.3 %",
     }
     assert (paid["Model"], paid["Spent"]) == (HOSTILE, "\u2014")
+    assert list(raw)[-1] == "Model"  # a long name must not push the figures off a small screen
     run(at.button_group(key="history_days").set_value("90 days"))
     assert "$9 for 5 answers" in markdown(at)
 

@@ -117,7 +117,6 @@ def table(entries: Sequence[Entry]) -> pd.DataFrame:
         rows.append(
             {
                 "Approach": look_of(approach).name,
-                "Model": model,
                 "Answers": f"{len(found):,}",
                 "Spent": numbers.UNKNOWN
                 if unknown == len(found)
@@ -127,6 +126,7 @@ def table(entries: Sequence[Entry]) -> pd.DataFrame:
                 "p95": numbers.seconds(whole.latency_p95_s),
                 "Errors": f"{whole.errors:,}",
                 "Error rate": numbers.UNKNOWN if (rate := percent(whole.error_rate)) is None else f"{rate:.3g} %",
+                "Model": model,  # last: long names push nothing off a small screen
             }
         )
     return pd.DataFrame(rows)
