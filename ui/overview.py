@@ -14,12 +14,13 @@ from ui import numbers
 from ui.approaches import look_of
 from ui.chart_theme import ink
 
+_AROUND, _LEGEND = 60, 56  # pixels that a chart's axis and its legend take of its height
 _ROW_HEIGHT = 35  # pixels, Streamlit's own
 _PARTS = (("retrieval", 0.35), ("until the first text", 0.6), ("writing", 1.0))
 """The parts of latency and how opaque they are drawn, in the approach's own colour."""
 
 
-_REASONING_ROWS = ("First reasoning", "Reasoning tokens (in completion)")
+_REASONING_ROWS = ("First reasoning", "Of which reasoning")
 """Left out where no model reasons."""
 
 
@@ -75,7 +76,7 @@ def table(answers: Sequence[Answer], marked: dict[str, frozenset[str]]) -> pd.Da
             "Speed": _starred(numbers.rate(timings.tokens_per_s), answer.approach, marked.get("tokens_per_s")),
             "Prompt tokens": numbers.count(usage.prompt_tokens),
             "Completion tokens": numbers.count(usage.completion_tokens),
-            "Reasoning tokens (in completion)": numbers.count(usage.reasoning_tokens),
+            "Of which reasoning": numbers.count(usage.reasoning_tokens),
             "Tokens counted by": usage.source or numbers.UNKNOWN,
             "Cost": _starred(numbers.dollars(answer.cost.usd), answer.approach, marked.get("cost_usd")),
         }
@@ -128,7 +129,7 @@ def latency_chart(answers: Sequence[Answer]) -> alt.LayerChart:
         )
     )
     labels = alt.Chart(totals).mark_text(align="left", dx=5, color=ink()).encode(x="total:Q", y=y, text="label:N")
-    return (bars + labels).properties(height=48 * max(len(names), 1) + 60)
+    return (bars + labels).properties(height=48 * max(len(names), 1) + _AROUND + _LEGEND)
 
 
 def _colours(answers: Sequence[Answer]) -> alt.Scale:
@@ -174,7 +175,7 @@ def cost_chart(answers: Sequence[Answer]) -> alt.LayerChart:
         )
     )
     labels = alt.Chart(frame).mark_text(align="left", dx=5, color=ink()).encode(x="position:Q", y=y, text="label:N")
-    return (bars + labels).properties(height=48 * max(len(names), 1) + 60)
+    return (bars + labels).properties(height=48 * max(len(names), 1) + _AROUND)
 
 
 def show(answers: Sequence[Answer], marked: dict[str, frozenset[str]]) -> None:
