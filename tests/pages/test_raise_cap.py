@@ -73,9 +73,11 @@ def test_the_page_of_a_connection_goes_on_too(server: HTTPServer, monkeypatch: p
     at.button(key="ask:paid_api:one").click().run()
     form = "cap:paid_api:one:paid_api:one"
     assert at.number_input(key=f"{form}:usd").label == "The day's budget for this browser session (USD)"
+    assert "What happened inside" not in [heading.value for heading in at.subheader]  # nothing was sent
     at.button(key=f"FormSubmitter:{form}-Raise it and ask again").click().run()
     assert not at.exception
     assert asked_models(server) == ["model-one"]
+    assert "What happened inside" in [heading.value for heading in at.subheader]
     assert r"Spent today \(UTC\)\: \$0\.015 of \$0\.03" in [caption.value for caption in at.caption]
     assert not [number for number in at.number_input if number.key.startswith("cap:")]
 
