@@ -134,8 +134,8 @@ def _check(what: str, setting: str, cap: Decimal | None, spent: Spent, worst: De
         return
     flying = f", {dollars(spent.in_flight_usd)} set aside for questions under way" if spent.in_flight_usd else ""
     raise CapReached(
-        f"The {what}'s budget of {dollars(cap)} is used up: {dollars(spent.usd)} spent{flying}, "
-        f"this question could cost {dollars(worst)}.",
+        f"The {what}'s budget of {dollars(cap)} does not cover this question: {dollars(spent.usd)} spent{flying}, "
+        f"it could cost {dollars(worst)}.",
         f"Raise budget.{setting}, or lower max_tokens.",
         f"budget.{setting}",
         spent.usd + spent.in_flight_usd + worst,

@@ -45,16 +45,16 @@ def test_raising_the_cap_asks_those_that_it_stopped_and_keeps_the_other_answers(
     at.button(key="ask:compare").click().run()
     assert not at.exception
     assert asked_models(server) == ["model-here"]
-    stops = [text.value for text in at.text if "budget of $0.01 is used up" in text.value]
+    stops = [text.value for text in at.text if "budget of $0.01 does not cover this question" in text.value]
     assert len(stops) == 2
-    assert "this question could cost $0.029" in stops[0]
+    assert "it could cost $0.029" in stops[0]
     form = "cap:compare:paid_api:one"
     wanted = at.number_input(key=f"{form}:usd")
     assert (wanted.value, wanted.min) == (0.06, 0.03)
     at.button(key=f"FormSubmitter:{form}-Raise it and ask again").click().run()
     assert not at.exception
     assert sorted(asked_models(server)) == ["model-here", "model-one", "model-two"]
-    assert not [text for text in at.text if "is used up" in text.value]
+    assert not [text for text in at.text if "does not cover this question" in text.value]
     assert at.session_state["setting_overrides"]["budget.per_run_usd"] == "0.06"
     titles = [element.value for element in at.markdown if element.value.startswith("#### :violet")]
     assert titles == [f"#### :violet[:material/payments: **Paid API · {name}**]" for name in ("one", "two", "here")]
