@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 import altair as alt
 import pandas as pd
@@ -20,6 +20,9 @@ _PARTS = (("retrieval", 0.35), ("until the first text", 0.6), ("writing", 1.0))
 """The parts of latency and how opaque they are drawn, in the approach's own colour."""
 
 
+_SHOWN = Context(prec=3, rounding=ROUND_HALF_EVEN)
+"""The digits of a number on the screen (`ui.numbers`)."""
+
 _REASONING_ROWS = ("First reasoning", "Of which reasoning")
 """Left out where no model reasons."""
 
@@ -32,7 +35,8 @@ def _name(answer: Answer) -> str:
 def best(answers: Sequence[Answer]) -> dict[str, frozenset[str]]:
     """Measure -> approaches with the best value among the complete answers. Where all are equal, none is marked.
 
-    A stand-in is not ranked beside real ones: its numbers are not those of what it stands in for.
+    Values are compared as they are shown, with three digits: nobody sees what else is between them. A stand-in is not
+    ranked beside real ones: its numbers are not those of what it stands in for.
     """
     complete = [answer for answer in answers if answer.status == "ok"]
     complete = [answer for answer in complete if not answer.stand_in] or complete
@@ -46,7 +50,9 @@ def best(answers: Sequence[Answer]) -> dict[str, frozenset[str]]:
     }
     found: dict[str, frozenset[str]] = {}
     for measure, values in low.items():
-        known = {approach: value for approach, value in values.items() if value is not None}
+        known = {
+            approach: _SHOWN.create_decimal(Decimal(value)) for approach, value in values.items() if value is not None
+        }
         if len(known) > 1:
             least = min(known.values())
             if least == max(known.values()):

@@ -27,6 +27,13 @@ def test_an_unknown_cost_wins_nothing_and_loses_nothing() -> None:
     assert "cost_usd" not in best([answer("raw", 2.0, None), answer("rag", 1.0)])
 
 
+def test_what_reads_the_same_is_no_best() -> None:
+    """2.031 and 2.034 s both read 2.03 s: a star on one of them could not be understood."""
+    assert best([answer("raw", 2.031), answer("rag", 2.034)]) == {}
+    marked = best([answer("raw", 2.031), answer("rag", 2.034), answer("paid_api", 2.1)])
+    assert marked == {"latency_s": {"raw", "rag"}}
+
+
 def test_a_stand_in_is_not_ranked_beside_real_answers() -> None:
     marked = best([answer("raw", 2.0), answer("rag", 3.0), answer("paid_api", 1.0, "0.001", stand_in=True)])
     assert marks_of("paid_api", marked) == frozenset()
