@@ -54,6 +54,13 @@ def test_a_key_in_an_address_is_refused_and_not_repeated(wrong: str) -> None:
     assert "FAILED address: The base URL contains" in result.output
 
 
+@pytest.mark.parametrize("name", ["local", "paid_api:local"])
+def test_a_connection_is_tested_by_its_name_and_as_the_list_calls_it(name: str, httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/v1/models").respond_with_response(error(404, "no list"))
+    httpserver.expect_request(PATH).respond_with_handler(lambda _: paris())
+    assert run("connections", "--test", name).exit_code == 0
+
+
 @pytest.mark.parametrize(("works", "status"), [(True, 0), (False, 1)])
 def test_a_test_tells_every_step_and_its_cost_is_recorded(httpserver: HTTPServer, works: bool, status: int) -> None:
     httpserver.expect_request("/v1/models").respond_with_response(error(404, "no list"))
