@@ -197,6 +197,18 @@ def test_the_worst_case_is_reserved_and_what_was_charged_remains(httpserver: HTT
     assert asked(raised)[0].status == "ok"
 
 
+def test_what_a_budget_does_not_let_through_for_want_of_a_price_costs_nothing(httpserver: HTTPServer) -> None:
+    """Not: "the server did not report token counts". It was never asked."""
+    unpriced = {"paid_api.model": "nonesuch", "paid_api.base_url": httpserver.url_for("/v1")}
+    (answer,) = asked(load_settings(unpriced | {"budget.per_day_usd": "1"}))
+    assert (answer.status, answer.cost.usd, answer.cost.basis) == (
+        "error",
+        Decimal(0),
+        "nothing was sent, so nothing was charged",
+    )
+    assert httpserver.log == []
+
+
 def test_the_worst_case_counts_every_retry(httpserver: HTTPServer) -> None:
     httpserver.expect_request(PATH).respond_with_handler(lambda _: paris())
     settings = configured(httpserver.url_for("/v1"), budget__per_day_usd="0.086", paid_api__max_retries=2)
