@@ -28,7 +28,11 @@ class BackendError(Exception):
         self.next_step = next_step
 
 
-class CapReached(BackendError):
+class NotSent(BackendError):
+    """A fault before anything was sent, so that nothing can have been charged."""
+
+
+class CapReached(NotSent):
     """A cap on spending stopped a question that costs `worst_usd` at most: `setting` would have to be `needed_usd`."""
 
     def __init__(self, cause: str, next_step: str, setting: str, needed_usd: Decimal, worst_usd: Decimal) -> None:

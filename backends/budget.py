@@ -19,7 +19,7 @@ from typing import Literal
 
 import psutil
 
-from backends.base import BackendError, CapReached
+from backends.base import BackendError, CapReached, NotSent
 from backends.ledger_file import ledger_file
 from backends.ledger_writes import reading, write
 from backends.settings import BudgetSettings
@@ -64,7 +64,7 @@ def reserve(
     if caps.per_run_usd is None and caps.per_day_usd is None:
         return Reservation(run, approach, model, None)
     if worst_usd is None and not caps.allow_unknown:
-        raise BackendError(
+        raise NotSent(
             f"What {model} costs is not known, so it cannot be kept within the budget.",
             "Enter its price (price.input_usd, price.output_usd, price.date), or set budget.allow_unknown=true.",
         )
@@ -134,8 +134,8 @@ def _check(what: str, setting: str, cap: Decimal | None, spent: Spent, worst: De
         return
     flying = f", {dollars(spent.in_flight_usd)} set aside for questions under way" if spent.in_flight_usd else ""
     raise CapReached(
-        f"The {what}'s budget of {dollars(cap)} is used up: {dollars(spent.usd)} spent{flying}, "
-        f"this question could cost {dollars(worst)}.",
+        f"The {what}'s budget of {dollars(cap)} does not cover this question: {dollars(spent.usd)} spent{flying}, "
+        f"it could cost {dollars(worst)}.",
         f"Raise budget.{setting}, or lower max_tokens.",
         f"budget.{setting}",
         spent.usd + spent.in_flight_usd + worst,

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
 
 from backends.base import BackendError
-from backends.engines.remote_connection import Connection, header_fault
+from backends.engines.remote_connection import Connection, header_fault, is_loopback
 from backends.providers import OPENAI_URL, PROVIDERS, Provider
 
 if TYPE_CHECKING:
@@ -157,12 +157,15 @@ def _own_url(chosen: ConnectionSettings, name: str) -> str:
 
 
 def computes_here(settings: Settings, name: str) -> bool:
-    """Whether the server computes on this machine: as set, else what is usual for its provider."""
+    """Whether the server computes on this machine: as set, else where its provider is one that usually does.
+
+    Such a server may listen on any port, so long as its address is this machine's.
+    """
     chosen = of(settings, name)
     if chosen.on_this_machine is not None:
         return chosen.on_this_machine
-    found = provider_of(chosen, name)
-    return bool(found and found.on_this_machine)
+    found = PROVIDERS.get(chosen.provider or name)
+    return bool(found and found.on_this_machine and is_loopback(base_url_of(settings, name)))
 
 
 def price_url(settings: Settings, name: str) -> str:

@@ -64,7 +64,9 @@ class Expected:
         if one.answers == 1:
             return f"estimate; the last answer was {one.low:.2g} times it"
         who = "" if one.within == one.answers else f"{one.within} of "
-        return f"estimate; {who}last {one.answers}: {one.low:.2g} to {one.high:.2g} times it"
+        low, high = f"{one.low:.2g}", f"{one.high:.2g}"
+        came_to = low if low == high else f"{low} to {high}"
+        return f"estimate; {who}last {one.answers}: {came_to} times it"
 
 
 def expected(backend: Backend, question: Question, settings: Settings) -> Expected:
@@ -124,11 +126,14 @@ def by_tokens(backend: Backend, question: Question, past: Sequence[Entry] = ()) 
 
 
 def _cached(prompt_tokens: int, past: Sequence[Entry]) -> int | None:
-    """As large a share of the prompt as was cached of the past ones; None if that was never reported."""
-    told = [one for one in past if one.prompt_tokens and one.cached_tokens is not None]
-    if not told:
+    """As large a share of the prompt as was cached of the past ones; None if that was never reported.
+
+    An answer whose server did not tell counts as not cached, because that is how it was charged.
+    """
+    if all(one.cached_tokens is None for one in past):
         return None
-    share = sum(one.cached_tokens or 0 for one in told) / sum(one.prompt_tokens or 0 for one in told)
+    counted = [one for one in past if one.prompt_tokens]
+    share = sum(one.cached_tokens or 0 for one in counted) / max(sum(one.prompt_tokens or 0 for one in counted), 1)
     return round(prompt_tokens * min(max(share, 0.0), 1.0))
 
 

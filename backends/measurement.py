@@ -51,6 +51,7 @@ class Measurement:
     last_token_at: float | None = None
     ended_at: float | None = None
     loading: bool = False
+    not_sent: bool = False
     pieces: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     traces: list[Trace] = field(default_factory=list)

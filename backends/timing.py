@@ -20,6 +20,7 @@ from backends.base import (
     CapReached,
     Cost,
     Event,
+    NotSent,
     Question,
     Retrieved,
     Started,
@@ -51,6 +52,7 @@ def measured(
     except BackendError as fault:
         status, error = _fault_status(run, cancel), f"{fault.cause} {fault.next_step}"
         stopped_by = fault if isinstance(fault, CapReached) else None
+        run.not_sent = isinstance(fault, NotSent)
     except Exception as fault:
         _log.exception("%s failed", backend.approach)
         status = "error"
@@ -133,7 +135,7 @@ def _answer(
         error=error,
         timings=timings,
         usage=run.usage,
-        cost=(_free(backend, run, stopped_by) or cost) if cost.usd is None else cost,
+        cost=(_free(backend, run) or cost) if cost.usd is None else cost,
         sources=run.sources,
         notes=tuple(run.notes),
         traces=tuple(run.traces),
@@ -143,10 +145,10 @@ def _answer(
     )
 
 
-def _free(backend: Backend, run: Measurement, stopped_by: CapReached | None) -> Cost | None:
+def _free(backend: Backend, run: Measurement) -> Cost | None:
     """No cost, where no request reached a server or each was refused with a status; None where neither is sure."""
     not_begun = run.loaded_at is None and backend.lane is None  # no key, or an address that is refused
-    if stopped_by or not_begun or (run.attempts and not any(one.end.sent for one in run.attempts)):
+    if run.not_sent or not_begun or (run.attempts and not any(one.end.sent for one in run.attempts)):
         return Cost(Decimal(0), "nothing was sent, so nothing was charged")
     if run.attempts and all(one.end.status is not None or not one.end.sent for one in run.attempts):
         return Cost(Decimal(0), "refused by the server, and what is refused is not charged")

@@ -8,6 +8,7 @@ from typing import Any
 
 from backends import connections, stand_in
 from backends.connection_test import run_steps
+from backends.engines.remote_connection import without_secrets
 from backends.ledger import recorder
 from backends.paid_api import PaidApiBackend
 from backends.settings import Settings
@@ -21,7 +22,7 @@ def connection_record(settings: Settings, name: str) -> dict[str, Any]:
     return {
         "approach": connections.approach_of(name),
         "provider": provider.name if provider else None,
-        "base_url": connections.base_url_of(settings, name),
+        "base_url": without_secrets(connections.base_url_of(settings, name)),
         "model": chosen.model,
         "key_variable": variable,
         "has_key": key is not None,

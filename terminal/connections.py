@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from backends.connections import DEFAULT, name_in
 from terminal.shared import Json, Set, faults, report, say, settings_of
 
 
@@ -24,7 +25,7 @@ def connections_command(
     failed = False
     with faults():
         if test:
-            found = [tested_record(settings, "" if name == "default" else name, report) for name in test]
+            found = [tested_record(settings, _name(asked), report) for asked in test]
             failed = not all(record["works"] for record in found)
         else:
             found = [connection_record(settings, name) for name in ("", *sorted(settings.connections))]
@@ -38,3 +39,10 @@ def connections_command(
                 say(f"  {'ok' if step['passed'] else 'FAILED'} {step['step']}: {step['says']}")
     if failed:
         raise typer.Exit(1)
+
+
+def _name(asked: str) -> str:
+    """The connection that somebody means: by its name, or as the list calls it (`paid_api`, `paid_api:NAME`)."""
+    if asked == "default":
+        return DEFAULT
+    return asked if (name := name_in(asked)) is None else name

@@ -46,6 +46,21 @@ def test_the_list_says_what_is_configured_and_never_a_key(httpserver: HTTPServer
     assert httpserver.log == []
 
 
+@pytest.mark.parametrize("wrong", [f"http://me:{KEY}@127.0.0.1:9/v1", f"http://127.0.0.1:9/v1?key={KEY}"])
+def test_a_key_in_an_address_is_refused_and_not_repeated(wrong: str) -> None:
+    result = run("connections", "--test", "local", "--set", f"connections.local.base_url={wrong}")
+    assert result.exit_code == 1
+    assert "some-model at http://127.0.0.1:9/v1, no key" in result.output
+    assert "FAILED address: The base URL contains" in result.output
+
+
+@pytest.mark.parametrize("name", ["local", "paid_api:local"])
+def test_a_connection_is_tested_by_its_name_and_as_the_list_calls_it(name: str, httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/v1/models").respond_with_response(error(404, "no list"))
+    httpserver.expect_request(PATH).respond_with_handler(lambda _: paris())
+    assert run("connections", "--test", name).exit_code == 0
+
+
 @pytest.mark.parametrize(("works", "status"), [(True, 0), (False, 1)])
 def test_a_test_tells_every_step_and_its_cost_is_recorded(httpserver: HTTPServer, works: bool, status: int) -> None:
     httpserver.expect_request("/v1/models").respond_with_response(error(404, "no list"))

@@ -94,7 +94,6 @@ def _answer(approach: str) -> None:
 
 
 def _inside(answer: Answer) -> None:
-    st.subheader("What happened inside", anchor=False)
     usage = answer.usage
     counted = {
         "prompt tokens": usage.prompt_tokens,
@@ -107,7 +106,11 @@ def _inside(answer: Answer) -> None:
         "first reasoning": answer.timings.first_reasoning_s,
         "first text": answer.timings.ttft_s,
     }
-    if any(value is not None for value in counted.values()):
+    known = any(value is not None for value in counted.values())
+    if not (known or len(answer.attempts) > 1 or answer.traces):
+        return  # nothing was sent
+    st.subheader("What happened inside", anchor=False)
+    if known:
         st.table({name: _shown(value) for name, value in counted.items()})
     if len(answer.attempts) > 1:
         _attempts(answer)

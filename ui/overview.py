@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 import altair as alt
 import pandas as pd
@@ -14,12 +14,16 @@ from ui import numbers
 from ui.approaches import look_of
 from ui.chart_theme import ink
 
+_AROUND, _LEGEND = 60, 56  # pixels that a chart's axis and its legend take of its height
 _ROW_HEIGHT = 35  # pixels, Streamlit's own
 _PARTS = (("retrieval", 0.35), ("until the first text", 0.6), ("writing", 1.0))
 """The parts of latency and how opaque they are drawn, in the approach's own colour."""
 
 
-_REASONING_ROWS = ("First reasoning", "Reasoning tokens (in completion)")
+_SHOWN = Context(prec=3, rounding=ROUND_HALF_EVEN)
+"""The digits of a number on the screen (`ui.numbers`)."""
+
+_REASONING_ROWS = ("First reasoning", "Of which reasoning")
 """Left out where no model reasons."""
 
 
@@ -31,7 +35,8 @@ def _name(answer: Answer) -> str:
 def best(answers: Sequence[Answer]) -> dict[str, frozenset[str]]:
     """Measure -> approaches with the best value among the complete answers. Where all are equal, none is marked.
 
-    A stand-in is not ranked beside real ones: its numbers are not those of what it stands in for.
+    Values are compared as they are shown, with three digits: nobody sees what else is between them. A stand-in is not
+    ranked beside real ones: its numbers are not those of what it stands in for.
     """
     complete = [answer for answer in answers if answer.status == "ok"]
     complete = [answer for answer in complete if not answer.stand_in] or complete
@@ -45,7 +50,9 @@ def best(answers: Sequence[Answer]) -> dict[str, frozenset[str]]:
     }
     found: dict[str, frozenset[str]] = {}
     for measure, values in low.items():
-        known = {approach: value for approach, value in values.items() if value is not None}
+        known = {
+            approach: _SHOWN.create_decimal(Decimal(value)) for approach, value in values.items() if value is not None
+        }
         if len(known) > 1:
             least = min(known.values())
             if least == max(known.values()):
@@ -75,7 +82,7 @@ def table(answers: Sequence[Answer], marked: dict[str, frozenset[str]]) -> pd.Da
             "Speed": _starred(numbers.rate(timings.tokens_per_s), answer.approach, marked.get("tokens_per_s")),
             "Prompt tokens": numbers.count(usage.prompt_tokens),
             "Completion tokens": numbers.count(usage.completion_tokens),
-            "Reasoning tokens (in completion)": numbers.count(usage.reasoning_tokens),
+            "Of which reasoning": numbers.count(usage.reasoning_tokens),
             "Tokens counted by": usage.source or numbers.UNKNOWN,
             "Cost": _starred(numbers.dollars(answer.cost.usd), answer.approach, marked.get("cost_usd")),
         }
@@ -128,7 +135,7 @@ def latency_chart(answers: Sequence[Answer]) -> alt.LayerChart:
         )
     )
     labels = alt.Chart(totals).mark_text(align="left", dx=5, color=ink()).encode(x="total:Q", y=y, text="label:N")
-    return (bars + labels).properties(height=48 * max(len(names), 1) + 60)
+    return (bars + labels).properties(height=48 * max(len(names), 1) + _AROUND + _LEGEND)
 
 
 def _colours(answers: Sequence[Answer]) -> alt.Scale:
@@ -174,7 +181,7 @@ def cost_chart(answers: Sequence[Answer]) -> alt.LayerChart:
         )
     )
     labels = alt.Chart(frame).mark_text(align="left", dx=5, color=ink()).encode(x="position:Q", y=y, text="label:N")
-    return (bars + labels).properties(height=48 * max(len(names), 1) + 60)
+    return (bars + labels).properties(height=48 * max(len(names), 1) + _AROUND)
 
 
 def show(answers: Sequence[Answer], marked: dict[str, frozenset[str]]) -> None:

@@ -6,7 +6,7 @@ import ipaddress
 import re
 import socket
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import SecretStr
 
@@ -96,6 +96,15 @@ def check(connection: Connection) -> None:
             f"The key in {connection.key_variable} contains a blank or a character that cannot be sent.",
             "Copy it again, without line breaks or quotation marks around it.",
         )
+
+
+def without_secrets(base_url: str) -> str:
+    """An address without user name, password, query and fragment, which may hold a key. `check` refuses such ones."""
+    try:
+        parts = urlsplit(base_url)
+    except ValueError:
+        return "no web address"
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def forbidden(where: str) -> BackendError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from statistics import median, quantiles
 
@@ -45,6 +45,12 @@ class Daily:
     day: date
     approach: str
     performance: Performance
+
+
+def begin_of(days: int, now: datetime) -> datetime:
+    """The midnight (UTC) with which the last `days` days begin, today being one of them: no day is told in part."""
+    today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return today - timedelta(days=days - 1)
 
 
 def spend(entries: Iterable[Entry]) -> list[Spend]:

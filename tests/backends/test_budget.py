@@ -52,7 +52,9 @@ def test_at_the_cap_a_sentence_says_how_much_and_what_to_raise(tmp_path: Path) -
     settle(tmp_path, spend(tmp_path, caps("5"), Decimal("4.98")), Decimal("4.98"), "charged")
     with pytest.raises(BackendError) as refused:
         spend(tmp_path, caps("5"), Decimal("0.05"))
-    assert refused.value.cause == ("The day's budget of $5.00 is used up: $4.98 spent, this question could cost $0.05.")
+    assert refused.value.cause == (
+        "The day's budget of $5.00 does not cover this question: $4.98 spent, it could cost $0.05."
+    )
     assert refused.value.next_step == "Raise budget.per_day_usd, or lower max_tokens."
     assert isinstance(refused.value, CapReached)
     assert (refused.value.setting, refused.value.needed_usd) == ("budget.per_day_usd", Decimal("5.03"))
@@ -64,7 +66,9 @@ def test_at_the_cap_a_sentence_says_how_much_and_what_to_raise(tmp_path: Path) -
 
 def test_a_run_has_a_cap_of_its_own(tmp_path: Path) -> None:
     spend(tmp_path, caps(run="0.01"), run="first")
-    with pytest.raises(BackendError, match=r"The run's budget of \$0\.01 is used up: .* Raise budget\.per_run_usd"):
+    with pytest.raises(
+        BackendError, match=r"The run's budget of \$0\.01 does not cover this question: .* Raise budget\.per_run_usd"
+    ):
         spend(tmp_path, caps(run="0.01"), run="first")
     assert spend(tmp_path, caps(run="0.01"), run="second").number is not None
 
@@ -133,7 +137,7 @@ for _ in range(40):
     try:
         held = reserve(data, caps, "run", "paid_api", "m", Decimal("0.01"))
     except BackendError as fault:
-        assert "budget of $0.25 is used up" in fault.cause, fault
+        assert "budget of $0.25 does not cover this question" in fault.cause, fault
         continue
     settle(data, held, Decimal("0.01"), "charged")
     done += 1
@@ -184,7 +188,7 @@ def test_the_worst_case_is_reserved_and_what_was_charged_remains(httpserver: HTT
     assert (first.status, first.cost.usd, second.status) == ("ok", Decimal("0.015"), "ok")
     assert (third.status, third.text, third.attempts) == ("error", "", ())
     assert third.error == (
-        "The day's budget of $0.05 is used up: $0.03 spent, this question could cost $0.029. "
+        "The day's budget of $0.05 does not cover this question: $0.03 spent, it could cost $0.029. "
         "Raise budget.per_day_usd, or lower max_tokens."
     )
     assert len(httpserver.log) == 2
@@ -193,10 +197,22 @@ def test_the_worst_case_is_reserved_and_what_was_charged_remains(httpserver: HTT
     assert asked(raised)[0].status == "ok"
 
 
+def test_what_a_budget_does_not_let_through_for_want_of_a_price_costs_nothing(httpserver: HTTPServer) -> None:
+    """Not: "the server did not report token counts". It was never asked."""
+    unpriced = {"paid_api.model": "nonesuch", "paid_api.base_url": httpserver.url_for("/v1")}
+    (answer,) = asked(load_settings(unpriced | {"budget.per_day_usd": "1"}))
+    assert (answer.status, answer.cost.usd, answer.cost.basis) == (
+        "error",
+        Decimal(0),
+        "nothing was sent, so nothing was charged",
+    )
+    assert httpserver.log == []
+
+
 def test_the_worst_case_counts_every_retry(httpserver: HTTPServer) -> None:
     httpserver.expect_request(PATH).respond_with_handler(lambda _: paris())
     settings = configured(httpserver.url_for("/v1"), budget__per_day_usd="0.086", paid_api__max_retries=2)
-    assert "this question could cost $0.087" in (asked(settings)[0].error or "")
+    assert "it could cost $0.087" in (asked(settings)[0].error or "")
     assert httpserver.log == []
 
 

@@ -158,6 +158,15 @@ def test_a_local_provider_takes_turns_unless_told_otherwise() -> None:
     assert backends.make("paid_api:ollama", elsewhere).lane is None
 
 
+@pytest.mark.parametrize(
+    ("url", "lane"),
+    [("http://127.0.0.1:8001/v1", THIS_MACHINE), ("http://[::1]:9/v1", THIS_MACHINE), ("http://gpu.example/v1", None)],
+)
+def test_a_local_provider_on_another_port_of_this_machine_takes_turns_too(url: str, lane: str | None) -> None:
+    own = {"connections.own.provider": "vllm", "connections.own.model": "m", "connections.own.base_url": url}
+    assert backends.make("paid_api:own", load_settings(own)).lane == lane
+
+
 def test_two_connections_answer_side_by_side_each_with_its_key_and_price(httpserver: HTTPServer) -> None:
     httpserver.expect_request(PATH).respond_with_handler(lambda _: paris())
     overrides: dict[str, object] = {}

@@ -74,8 +74,8 @@ def test_a_paid_question_is_expected_to_get_a_mean_answer(data: Path) -> None:
     record(data, "paid_api", "gpt-4.1", Usage(100, 900), usd="0.1")
     found = of("paid_api", settings_of(data))
     assert (found.completion_tokens, found.past) == (26, 2)
-    # half of the prompt, 26 tokens, is cached at 0.1 USD a million; 25 are not at 0.4; 26 out at 1.6
-    assert found.cost.usd == Decimal("0.0000542")
+    # a quarter of all prompts was charged as cached: 13 tokens at 0.1 USD a million, 38 at 0.4; 26 out at 1.6
+    assert found.cost.usd == Decimal("0.0000581")
     assert "an answer of 26, as the mean of 2 answers had" in found.cost.basis
     assert of("paid_api", settings_of(data, max_tokens=9)).completion_tokens == 9
 
@@ -172,6 +172,11 @@ def entries(data: Path, ratios: list[str], by: str = "seconds") -> list[Entry]:
 def test_few_answers_are_all_in_the_range_that_is_told(data: Path) -> None:
     entries(data, ["1.25", "0.8", "1"])
     assert of("raw", settings_of(data)).error == "estimate; last 3: 0.8 to 1.2 times it"
+
+
+def test_answers_that_came_out_alike_are_told_as_one_figure(data: Path) -> None:
+    entries(data, ["1.001", "0.999", "1"])
+    assert of("raw", settings_of(data)).error == "estimate; last 3: 1 times it"
 
 
 def test_of_many_answers_one_in_ten_may_be_outside_and_old_ones_are_forgotten(data: Path) -> None:

@@ -354,9 +354,10 @@ def test_what_if_tells_the_change_for_the_chosen_approach(asked: Path) -> None:
 def test_from_scratch_makes_its_point_and_takes_other_prices() -> None:
     at = opened("From scratch")
     assert "Do not train from scratch: even the small base model used here took about $2,840" in markdown(at)
-    assert cells(at)["Cost"][3] == "$1,030,000"
+    assert list(cells(at)) == ["Parameters", "Tokens", "FLOPs", "GPU hours"]
+    assert cells(at, 1)["Cost"][3] == "$1,030,000"
     run(at.number_input(key="box:scratch_usd").set_value(5.0))
-    assert cells(at)["Cost"][3] == "$2,060,000"
+    assert cells(at, 1)["Cost"][3] == "$2,060,000"
     assert "arXiv:2001.08361" in captions(at)
 
 
@@ -396,6 +397,7 @@ def test_history_by_approach_and_model(data: Path) -> None:
         "Error rate": "33.3 %",
     }
     assert (paid["Model"], paid["Spent"]) == (HOSTILE, "\u2014")
+    assert list(raw)[-1] == "Model"  # a long name must not push the figures off a small screen
     run(at.button_group(key="history_days").set_value("90 days"))
     assert "$9 for 5 answers" in markdown(at)
 

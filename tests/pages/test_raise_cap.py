@@ -45,16 +45,16 @@ def test_raising_the_cap_asks_those_that_it_stopped_and_keeps_the_other_answers(
     at.button(key="ask:compare").click().run()
     assert not at.exception
     assert asked_models(server) == ["model-here"]
-    stops = [text.value for text in at.text if "budget of $0.01 is used up" in text.value]
+    stops = [text.value for text in at.text if "budget of $0.01 does not cover this question" in text.value]
     assert len(stops) == 2
-    assert "this question could cost $0.029" in stops[0]
+    assert "it could cost $0.029" in stops[0]
     form = "cap:compare:paid_api:one"
     wanted = at.number_input(key=f"{form}:usd")
     assert (wanted.value, wanted.min) == (0.06, 0.03)
     at.button(key=f"FormSubmitter:{form}-Raise it and ask again").click().run()
     assert not at.exception
     assert sorted(asked_models(server)) == ["model-here", "model-one", "model-two"]
-    assert not [text for text in at.text if "is used up" in text.value]
+    assert not [text for text in at.text if "does not cover this question" in text.value]
     assert at.session_state["setting_overrides"]["budget.per_run_usd"] == "0.06"
     titles = [element.value for element in at.markdown if element.value.startswith("#### :violet")]
     assert titles == [f"#### :violet[:material/payments: **Paid API · {name}**]" for name in ("one", "two", "here")]
@@ -73,9 +73,11 @@ def test_the_page_of_a_connection_goes_on_too(server: HTTPServer, monkeypatch: p
     at.button(key="ask:paid_api:one").click().run()
     form = "cap:paid_api:one:paid_api:one"
     assert at.number_input(key=f"{form}:usd").label == "The day's budget for this browser session (USD)"
+    assert "What happened inside" not in [heading.value for heading in at.subheader]  # nothing was sent
     at.button(key=f"FormSubmitter:{form}-Raise it and ask again").click().run()
     assert not at.exception
     assert asked_models(server) == ["model-one"]
+    assert "What happened inside" in [heading.value for heading in at.subheader]
     assert r"Spent today \(UTC\)\: \$0\.015 of \$0\.03" in [caption.value for caption in at.caption]
     assert not [number for number in at.number_input if number.key.startswith("cap:")]
 

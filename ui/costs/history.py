@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pandas as pd
@@ -12,7 +12,7 @@ import streamlit as st
 from backends import ledger
 from backends.ledger import Entry, Kind
 from backends.settings import Settings
-from evaluation.costs.history import Spend, daily, performance, spend
+from evaluation.costs.history import Spend, begin_of, daily, performance, spend
 from ui import numbers
 from ui.approaches import LOOKS, look_of
 from ui.chart_theme import ink
@@ -30,7 +30,7 @@ def draw(current: Settings) -> None:
         period = st.segmented_control(
             "Period", _PERIODS, default="30 days", required=True, key="history_days", label_visibility="collapsed"
         )
-        entries = ledger.entries(current.data, datetime.now(UTC) - timedelta(days=_PERIODS[str(period or "30 days")]))
+        entries = ledger.entries(current.data, begin_of(_PERIODS[str(period or "30 days")], datetime.now(UTC)))
         kinds = [kind for kind in _KINDS if any(one.kind == kind for one in entries)]
         kind = _kind(kinds)
     if not kinds:
@@ -117,7 +117,6 @@ def table(entries: Sequence[Entry]) -> pd.DataFrame:
         rows.append(
             {
                 "Approach": look_of(approach).name,
-                "Model": model,
                 "Answers": f"{len(found):,}",
                 "Spent": numbers.UNKNOWN
                 if unknown == len(found)
@@ -127,6 +126,7 @@ def table(entries: Sequence[Entry]) -> pd.DataFrame:
                 "p95": numbers.seconds(whole.latency_p95_s),
                 "Errors": f"{whole.errors:,}",
                 "Error rate": numbers.UNKNOWN if (rate := percent(whole.error_rate)) is None else f"{rate:.3g} %",
+                "Model": model,  # last: long names push nothing off a small screen
             }
         )
     return pd.DataFrame(rows)

@@ -86,9 +86,18 @@ def model_chart(spent: Sequence[Spend], colours: Mapping[str, str], ink: str) ->
 def by_day_chart(
     rows: Sequence[tuple[date, str, float | None]], unit: str, format: str, colours: Mapping[str, str]
 ) -> alt.LayerChart:
-    """A line with a point per day for each approach: `rows` are day, name, value; an unknown value leaves a gap."""
+    """A line with a point per day for each approach: `rows` are day, name, value.
+
+    An unknown value and a day without an answer leave a gap: no line goes where nothing was measured.
+    """
+    values = {(day, name): value for day, name, value in rows}
+    days, names = _span(day for day, _, _ in rows), dict.fromkeys(name for _, name, _ in rows)
     frame = pd.DataFrame(
-        [{"day": day.isoformat(), "approach": name, "value": value} for day, name, value in rows],
+        [
+            {"day": day.isoformat(), "approach": name, "value": values.get((day, name))}
+            for name in names
+            for day in days
+        ],
         columns=["day", "approach", "value"],
     )
     lines = (
@@ -107,11 +116,16 @@ def by_day_chart(
 
 def _days(days: Iterable[date]) -> alt.X:
     """Every day from the first to the last, those without an answer too, so that a week looks like a week."""
-    known = sorted(set(days))
-    span = (known[-1] - known[0]).days + 1 if known else 0
-    domain = [(known[0] + timedelta(days=number)).isoformat() for number in range(span)]
+    domain = [day.isoformat() for day in _span(days)]
     axis = alt.Axis(labelAngle=0, labelOverlap=True, labelExpr="utcFormat(toDate(datum.value), '%-d %b')")
     return alt.X("day:O", title=None, scale=alt.Scale(domain=domain), axis=axis)
+
+
+def _span(days: Iterable[date]) -> list[date]:
+    """Every day from the first to the last of `days`."""
+    known = sorted(set(days))
+    span = (known[-1] - known[0]).days + 1 if known else 0
+    return [known[0] + timedelta(days=number) for number in range(span)]
 
 
 def _colour(colours: Mapping[str, str], legend: bool = True) -> alt.Color:

@@ -24,6 +24,8 @@ from ui.text import escaped
 
 _USD, _SHARE, _TOKENS, _SIZE = "scratch_usd", "scratch_share", "scratch_tokens", "scratch_size"
 _SIZE_USUAL = Decimal(8)  # billions of parameters
+_SIZE_COLUMN = "Parameters"
+_EFFORT = ("Tokens", "FLOPs", "GPU hours")
 _GPU = "989 × 10¹² FLOP/s, NVIDIA H100 SXM in bfloat16, data sheet of 2023"
 
 
@@ -43,7 +45,7 @@ def draw(inputs: Inputs) -> None:
             "Utilisation of the GPU (0\u20131)", _SHARE, chosen, 0.01, 1.0, 0.05, "PaLM reached 0.462: arXiv:2204.02311"
         )
         _box("Tokens per parameter", _TOKENS, chosen, 1.0, 100_000.0, 10.0, "about 20: arXiv:2203.15556")
-    st.table(table(rows).map(escaped), border="horizontal", hide_index=True)
+    _tables(rows)
     st.caption(
         escaped(
             f"{FORMULA} 6 × parameters × tokens: arXiv:2001.08361. Peak of a GPU: {_GPU}. One run that "
@@ -87,7 +89,7 @@ def table(rows: Sequence[Training]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "Parameters": row.name,
+                _SIZE_COLUMN: row.name,
                 "Tokens": numbers.power(row.tokens),
                 "FLOPs": numbers.power(row.flops),
                 "GPU hours": numbers.figure(row.gpu_hours),
@@ -98,6 +100,14 @@ def table(rows: Sequence[Training]) -> pd.DataFrame:
             for row in rows
         ]
     )
+
+
+def _tables(rows: Sequence[Training]) -> None:
+    """What it takes, and what that costs: in two tables, because one of all columns is cut on a small screen."""
+    whole = table(rows)
+    outcome = [column for column in whole if column != _SIZE_COLUMN and column not in _EFFORT]
+    for columns in (_EFFORT, outcome):
+        st.table(whole[[_SIZE_COLUMN, *columns]].map(escaped), border="horizontal", hide_index=True)
 
 
 def _box(label: str, name: str, chosen: dict[str, Any], low: float, high: float, step: float, origin: str) -> None:

@@ -104,7 +104,7 @@ def test_with_a_price_it_is_charged_by_the_token_and_within_the_budget(httpserve
     assert spent_today(priced.data).usd == Decimal("0.015")
     capped = priced.model_copy(update={"budget": BudgetSettings(per_day_usd=Decimal("0.02"))})
     stopped = ask(ServedFineTunedBackend(capped))
-    assert (stopped.error or "").startswith("The day's budget of $0.02 is used up: $0.015 spent")
+    assert (stopped.error or "").startswith("The day's budget of $0.02 does not cover this question: $0.015 spent")
     assert stopped.stopped_by is not None
     assert len(httpserver.log) == 1
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
 from backends.ledger import Entry
-from evaluation.costs.history import Daily, Performance, Spend, daily, performance, spend
+from evaluation.costs.history import Daily, Performance, Spend, begin_of, daily, performance, spend
 
 NOTHING: dict[str, Any] = dict.fromkeys(
     (
@@ -55,3 +55,9 @@ def test_all_stopped_has_no_rate() -> None:
 
 def test_nothing_recorded_is_nothing() -> None:
     assert (spend([]), daily([])) == ([], [])
+
+
+def test_the_last_days_are_whole_ones_in_utc() -> None:
+    assert begin_of(7, datetime(2026, 11, 25, 23, 26, tzinfo=UTC)) == datetime(2026, 11, 19, tzinfo=UTC)
+    east = datetime(2026, 11, 26, 1, 0, tzinfo=timezone(timedelta(hours=2)))  # still the 25th in UTC
+    assert begin_of(1, east) == datetime(2026, 11, 25, tzinfo=UTC)

@@ -119,6 +119,17 @@ def test_a_day_without_a_value_leaves_a_gap() -> None:
     assert [row["value"] for row in rows(chart)] == [None]
 
 
+def test_a_day_without_an_answer_leaves_a_gap_too() -> None:
+    """A line from the 12th to the 14th would tell of a 13th that nobody measured."""
+    told = [(date(2026, 11, 12), "RAG", 1.0), (date(2026, 11, 14), "RAG", 3.0), (date(2026, 11, 13), "Raw model", 2.0)]
+    drawn = rows(by_day_chart(told, "seconds", ".3f", {"RAG": "#16825d", "Raw model": "#2f6fde"}))
+    assert [(row["day"][-2:], row["value"]) for row in drawn if row["approach"] == "RAG"] == [
+        ("12", 1.0),
+        ("13", None),
+        ("14", 3.0),
+    ]
+
+
 def test_of_many_days_only_the_dearest_has_its_sum_and_no_day_is_left_out() -> None:
     spent = [Spend(date(2026, 11, day), "raw", "m", Decimal(day), 1, 0) for day in (1, 3, 5, 7, 9, 11, 13, 15, 30, 17)]
     chart = spend_chart(spent, {"Raw model": "#2f6fde"}, INK)
