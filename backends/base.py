@@ -133,7 +133,8 @@ class Attempt:
     """One request for an answer. `began_s` counts from the start of work, waits and earlier attempts included.
 
     `fault` says in short why it failed (empty: it did not), `status` is the HTTP status of a refusal. `waited_s` is the
-    wait after it. `usage` is what the server reported for it, and `cost` what that came to; both None if it did not.
+    wait after it. `usage` is what the server reported for it, and `cost` what that came to; both None if it did not,
+    except that a refusal costs nothing.
     """
 
     number: int

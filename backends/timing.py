@@ -15,6 +15,7 @@ from decimal import Decimal
 from backends.base import (
     Answer,
     Attempt,
+    AttemptEnded,
     Backend,
     BackendError,
     CapReached,
@@ -30,6 +31,8 @@ from backends.base import (
 )
 from backends.lane import Cancelled, lane
 from backends.measurement import Measurement
+
+_REFUSED = Cost(Decimal(0), "refused by the server, and what is refused is not charged")
 
 _log = logging.getLogger(__name__)
 
@@ -150,18 +153,21 @@ def _free(backend: Backend, run: Measurement) -> Cost | None:
     not_begun = run.loaded_at is None and backend.lane is None  # no key, or an address that is refused
     if run.not_sent or not_begun or (run.attempts and not any(one.end.sent for one in run.attempts)):
         return Cost(Decimal(0), "nothing was sent, so nothing was charged")
-    if run.attempts and all(one.end.status is not None or not one.end.sent for one in run.attempts):
-        return Cost(Decimal(0), "refused by the server, and what is refused is not charged")
-    return None
+    return _REFUSED if run.attempts and all(_refused(one.end) for one in run.attempts) else None
+
+
+def _refused(end: AttemptEnded) -> bool:
+    """Whether the server refused the request with a status, or never got it."""
+    return end.status is not None or not end.sent
 
 
 def _attempts(backend: Backend, run: Measurement) -> tuple[Attempt, ...]:
-    """Every request, with what it came to where the server reported its tokens."""
+    """Every request, with what it came to where the server reported its tokens or refused it."""
     made = []
     for number, one in enumerate(run.attempts, 1):
         lasted_s = (one.ended_at or run.ended_at or one.began_at) - one.began_at
         usage = one.end.usage
-        cost = _cost(backend, usage, Timings(latency_s=lasted_s)) if usage else None
+        cost = _cost(backend, usage, Timings(latency_s=lasted_s)) if usage else _REFUSED if _refused(one.end) else None
         began_s = one.began_at - (run.loaded_at or one.began_at)
         made.append(Attempt(number, began_s, lasted_s, one.end.fault, one.end.status, one.waited_s, usage, cost))
     return tuple(made)
@@ -176,7 +182,7 @@ def _with_failed(cost: Cost, failed: tuple[Attempt, ...], unsure: int) -> Cost:
     """The cost of the last attempt with that of the ones before it whose tokens were reported."""
     if unsure and cost.usd is not None:
         cost = Cost(cost.usd, f"{cost.basis}; {unsure} that broke off before may have been charged as well")
-    more = [one.cost for one in failed if one.cost is not None]
+    more = [one.cost for one in failed if one.cost is not None and one.usage is not None]
     if not more:
         return cost
     known = [one.usd for one in more if one.usd is not None]

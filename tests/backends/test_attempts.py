@@ -118,6 +118,7 @@ def test_attempts_over_http_are_told_in_json_and_in_the_ledger(httpserver: HTTPS
         ("503 from the server", 503, None),
         ("", None, Usage(12, 3, source="server")),
     ]
+    assert answer.attempts[0].cost == Cost(Decimal(0), "refused by the server, and what is refused is not charged")
     first, second = answer_record(answer, "Hello")["attempts"]
     assert (first["number"], first["status"], first["fault"]) == (1, 503, "503 from the server")
     assert (second["fault"], second["completion_tokens"], second["cost_usd"]) == (None, 3, None)

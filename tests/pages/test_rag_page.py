@@ -238,7 +238,7 @@ def test_while_documents_come_in_the_page_shows_how_far_it_is_and_can_be_left(in
         assert run(at).progress[0].text == "**Adding to handbook**"
         click(at, "cancel:writing")
         written(at, data)
-    assert shows(at, "Adding to handbook: Cancelled.")
+    assert shows(at, "Adding to handbook: Cancelled. Nothing was changed.")
     assert [one.name for one in index.documents()] == ["leave.txt", "manual.pdf", "returns.md"]
 
 

@@ -20,6 +20,7 @@ from backends.rag.index import Index, IndexProgress
 from backends.rag.index_progress import IndexState
 from backends.rag.uploads import save_upload
 from backends.settings import Settings
+from ui import numbers
 from ui.job_view import job_view
 from ui.rag.opened import keep_fault
 from ui.resources import warm_up
@@ -104,7 +105,7 @@ def show_writing_job(job: Job) -> None:
     """Draw the job, and once it has ended what became of each file."""
     results = [result for result in job.state.results if isinstance(result, IndexProgress)]
     refused = any(result.state == "rejected" for result in results)
-    job_view(job, "writing", done=summary(results), cancelled=f"Cancelled. {summary(results)}", alert=refused)
+    job_view(job, "writing", done=summary(results), cancelled=cancelled(results), alert=refused)
     if job.state.running:
         return
     _look_again(job)
@@ -140,6 +141,16 @@ def summary(results: Sequence[IndexProgress]) -> str:
     counts = Counter(result.state for result in results)
     parts = [f"{counts[state]} {word}" for state, word in _WORDS.items() if counts[state]]
     return ", ".join(parts) + "." if parts else "Done."
+
+
+def cancelled(results: Sequence[IndexProgress]) -> str:
+    """What a cancelled job has done, and what it has not."""
+    if not results:
+        return "Cancelled. Nothing was changed."
+    words, left = f"Cancelled. {summary(results)}", results[-1].files_total - len(results)
+    if left < 1:
+        return words
+    return f"{words} {numbers.count(left)} not done: nothing of {'it' if left == 1 else 'them'} was kept or changed."
 
 
 def outcome(results: Sequence[IndexProgress]) -> pd.DataFrame:
