@@ -162,7 +162,8 @@ def machine_cost(
     if seconds is None:
         return Cost(None, "the answer was not timed, so the cost is unknown")
     usd = Decimal(repr(float(seconds))) * usd_per_hour / 3600
-    basis = f"{seconds:.3g} s × {usd_per_hour} USD/hour (machine rate, your assumption)"
+    shown = f"{seconds:,.0f}" if seconds >= 1000 else f"{seconds:.3g}"
+    basis = f"{shown} s × {usd_per_hour} USD/hour (machine rate, your assumption)"
     if training_usd is not None and answers:
         usd += training_usd / answers
         basis += f" + {_SIX_DIGITS.create_decimal(training_usd)} USD of training ÷ {answers:,} answers"

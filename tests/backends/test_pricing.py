@@ -112,7 +112,8 @@ def test_the_cost_of_machine_time() -> None:
     assert machine_cost(2.31, Decimal("0.10")) == Cost(
         Decimal("0.0000641667"), "2.31 s × 0.10 USD/hour (machine rate, your assumption)"
     )
-    assert machine_cost(3600, Decimal("0.10")).usd == Decimal("0.10")
+    hour = machine_cost(3600, Decimal("0.10"))
+    assert (hour.usd, hour.basis[:8]) == (Decimal("0.10"), "3,600 s ")
     assert machine_cost(0.001, Decimal("0.001")).usd == Decimal("2.77778E-10")
     assert machine_cost(5, Decimal(0)).usd == 0
 
