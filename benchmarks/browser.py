@@ -55,7 +55,7 @@ def ask_raw(page: Page, question: str) -> None:
     page.get_by_role("link", name="Raw model").click()
     _enabled_box(page, "raw")
     page.locator(_box("raw")).fill(question)
-    page.get_by_test_id("stFormSubmitButton").get_by_role("button").click()
+    page.get_by_role("button", name="Ask").click()
     page.wait_for_function(_FIRST_TEXT, polling="raf")
 
 

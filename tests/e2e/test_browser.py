@@ -10,6 +10,8 @@ import pytest
 from playwright.sync_api import Page, expect
 from pytest_httpserver import HTTPServer
 
+from benchmarks.browser import ask_raw, check_answering, open_compare_page
+
 SAMPLE = "What is the fixed price for repairing an Ember One outside the warranty?"
 NAMES = ("Raw model", "Fine-tuned", "Paid API", "RAG")
 LONG = 300_000  # milliseconds; loading and four answers on a busy machine
@@ -119,3 +121,9 @@ def test_a_page_that_is_the_first_to_be_opened_has_its_frame(page: Page, start_a
     for name in ("Compare", *NAMES):
         expect(page.get_by_role("link", name=name, exact=True)).to_be_visible()
     expect(page).to_have_url(re.compile(r"/raw$"))
+
+
+def test_the_benchmark_of_the_start_finds_its_way(page: Page, start_app: Callable[..., str]) -> None:
+    open_compare_page(page, start_app(CROSSROADS_SCRIPTED="true"))
+    ask_raw(page, "When?")
+    check_answering(page)
