@@ -335,7 +335,7 @@ class Backend(ABC):
     def prompt_tokens(self, question: Question) -> PromptTokens | None:
         """How long the prompt will be; None if this approach knows nothing better than its characters.
 
-        Must be cheap and load nothing. Raises `BackendError` for what makes the prompt's length unknown.
+        Must be cheap and load no weights. Raises `BackendError` for what makes the prompt's length unknown.
         """
         return None
 

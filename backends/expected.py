@@ -1,8 +1,9 @@
 """What a question is expected to cost, before it is asked, and how right such expectations were so far.
 
-Prompt tokens are counted by the model's own tokenizer where that is in memory, else estimated; the length of the
-answer is the mean of the answers that this model gave here, else the longest that is allowed. An approach that costs
-machine time is expected to take as long as its answers took on average. Nothing is loaded and nobody is asked.
+Prompt tokens are counted by the model's own tokenizer where that is here (`prompt_length`), else guessed; the length
+of the answer is the mean of the answers that this model gave here, else the longest that is allowed. An approach that
+costs machine time is expected to take as long as its answers took on average. No weights are loaded and nobody is
+asked.
 """
 
 from __future__ import annotations

@@ -127,3 +127,5 @@ def test_the_benchmark_of_the_start_finds_its_way(page: Page, start_app: Callabl
     open_compare_page(page, start_app(CROSSROADS_SCRIPTED="true"))
     ask_raw(page, "When?")
     check_answering(page)
+    expect(page).to_have_url(re.compile(r"/raw$"))
+    assert page.get_by_test_id("stText").first.inner_text().strip()
