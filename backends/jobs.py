@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from backends.base import BackendError
+from backends.unforeseen import unforeseen
 
 _log = logging.getLogger(__name__)
 
@@ -97,10 +98,7 @@ class Job:
             fault = error
         except Exception as error:
             _log.exception("%s failed", self._state.what)
-            fault = BackendError(
-                f"{self._state.what} failed unexpectedly ({type(error).__name__}).",
-                "The log has the details; try again.",
-            )
+            fault = unforeseen(self._state.what, error)
         with self._lock:
             self._state = replace(self._state, finished=time.monotonic(), fault=fault)
         self._done.set()

@@ -31,6 +31,7 @@ from backends.base import (
 )
 from backends.lane import Cancelled, lane
 from backends.measurement import Measurement
+from backends.unforeseen import unforeseen
 
 _REFUSED = Cost(Decimal(0), "refused by the server, and what is refused is not charged")
 
@@ -59,7 +60,7 @@ def measured(
     except Exception as fault:
         _log.exception("%s failed", backend.approach)
         status = "error"
-        error = f"{backend.approach} failed unexpectedly ({type(fault).__name__}). The log has the details; ask again."
+        error = str(unforeseen(backend.approach, fault, "ask again"))
     run.ended_at = run.ended_at or time.monotonic()
     yield _answer(backend, run, status, error, stopped_by)
 

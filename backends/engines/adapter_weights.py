@@ -18,6 +18,7 @@ from backends.base import BackendError
 from backends.engines.adapter_files import PREFIX, WEIGHTS, WHOLE, AdapterFiles, parameter_of
 from backends.engines.local_model import LocalModel, first_line, shared_copy
 from backends.engines.peft_library import peft_library
+from backends.unforeseen import is_out_of_memory, too_little_memory
 
 _LARGE_BYTES = 1_000_000_000
 _A, _B = ".lora_A.weight", ".lora_B.weight"
@@ -44,7 +45,7 @@ def changed_weights(base: LocalModel, files: AdapterFiles) -> dict[str, Any]:
                 return dict(_plainly(base, files))
             return _through_peft(attached(base, files, full_precision=True))
     except (RuntimeError, ValueError, TypeError, IndexError, ZeroDivisionError) as error:  # torch's, for what is odd
-        raise _misfit(files, base, first_line(error)) from error
+        raise _fault(files, base, error) from error
 
 
 def with_weights(model: Any, changed: Mapping[str, Any]) -> Any:
@@ -76,7 +77,7 @@ def attached(base: LocalModel, files: AdapterFiles, full_precision: bool = False
             shared_copy(base.model), files.folder, autocast_adapter_dtype=full_precision, torch_device=base.device
         )
     except Exception as error:  # peft raises several types for shapes, modules and files that do not fit
-        raise _misfit(files, base, first_line(error)) from error
+        raise _fault(files, base, error) from error
     # peft only warns about these, and the base would answer in the adapter's name.
     _refuse_missing(
         files, set(peft.get_peft_model_state_dict(model, save_embedding_layers=False)) - files.shapes.keys()
@@ -201,6 +202,12 @@ def _refuse_missing(files: AdapterFiles, missing: set[str]) -> None:
             f"The adapter {files.name} lacks tensors, such as {min(missing)} ({len(missing)} in all).",
             "Train it again, or restore the file.",
         )
+
+
+def _fault(files: AdapterFiles, base: LocalModel, error: Exception) -> BackendError:
+    if is_out_of_memory(error):
+        return too_little_memory(f"the adapter {files.name} over its base")
+    return _misfit(files, base, first_line(error))
 
 
 def _misfit(files: AdapterFiles, base: LocalModel, why: str) -> BackendError:

@@ -11,6 +11,7 @@ from typing import Any
 
 from backends.base import BackendError, Loading
 from backends.engines import inference
+from backends.unforeseen import is_out_of_memory, too_little_memory
 from backends.weights import Weights, pending, resolve
 
 _models: dict[tuple[str, str | None, str], LocalModel] = {}
@@ -90,7 +91,10 @@ def load_model(model_id: str, revision: str | None, device: str, data: Path) -> 
     yield Loading(f"loading {weights.label}", _IMPORTS_S + size / _BYTES_PER_S)
     with _lock:
         if not loaded(model_id, revision, device):
-            _models[model_id, revision, device] = inference.run(_read, weights, device)
+            try:
+                _models[model_id, revision, device] = inference.run(_read, weights, device)
+            except (RuntimeError, MemoryError) as error:
+                raise (too_little_memory(weights.label) if is_out_of_memory(error) else error) from None
 
 
 def _read(weights: Weights, wanted: str) -> LocalModel:
@@ -110,6 +114,8 @@ def _read(weights: Weights, wanted: str) -> LocalModel:
             output_loading_info=True,
         )
     except Exception as error:  # the loader raises its own types per file format; all mean the same to the user
+        if is_out_of_memory(error):
+            raise
         if "trust_remote_code" in str(error):
             raise BackendError(
                 f"{weights.label} brings its own code, which is never run.", "Choose a model that transformers knows."

@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 
 from backends.base import BackendError
+from backends.unforeseen import is_out_of_memory
 
-_NO_MEMORY = ("defaultcpuallocator", "can't allocate memory", "out of memory", "not enough memory")
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -19,13 +19,6 @@ class NotFinite(BackendError):
             f"At step {step} the loss was no longer a number. {state}",
             f"Start a new training with a lower learning rate, such as {rate / 5:.1g}.",
         )
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether torch, on a CPU or a GPU, or Python could get no memory."""
-    if isinstance(error, MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in _NO_MEMORY)
 
 
 def as_fault(error: BaseException, step: int) -> BackendError | None:

@@ -7,9 +7,9 @@ from typing import Any
 
 from backends.engines.local_model import LocalModel
 from backends.fine_tuned.examples import Example
-from backends.fine_tuned.faults import is_out_of_memory
 from backends.fine_tuned.method import Trainable, TrainingSettings, prepare
 from backends.fine_tuned.step import fast_way_works, summed_loss
+from backends.unforeseen import is_out_of_memory
 
 _MAX_NORM = 1.0
 """The gradient is scaled down to this norm, as transformers' Trainer does by default."""

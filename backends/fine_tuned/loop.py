@@ -24,12 +24,13 @@ from backends.fine_tuned.events import (
     TrainingResult,
 )
 from backends.fine_tuned.examples import Example, encode, epoch_steps, prompt_ids, steps_per_epoch
-from backends.fine_tuned.faults import NotFinite, is_out_of_memory
+from backends.fine_tuned.faults import NotFinite
 from backends.fine_tuned.learner import Learner
 from backends.fine_tuned.method import TrainingSettings, rate_at
 from backends.fine_tuned.precision import Choice, Taken
 from backends.fine_tuned.runs import Run, log, read_part, set_state
 from backends.lane import Cancelled, turns
+from backends.unforeseen import is_out_of_memory
 
 CHECKPOINT = "checkpoint.safetensors"
 BEST = "best.safetensors"

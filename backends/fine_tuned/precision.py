@@ -21,9 +21,9 @@ from typing import Any, Literal, get_args
 
 from backends.engines.local_model import LocalModel
 from backends.fine_tuned.examples import Example
-from backends.fine_tuned.faults import is_out_of_memory
 from backends.fine_tuned.learner import Learner
 from backends.fine_tuned.method import TrainingSettings
+from backends.unforeseen import is_out_of_memory
 
 Taken = Literal["float32", "bfloat16"]
 
@@ -91,7 +91,10 @@ def hopeless(spent: Mapping[Taken, float]) -> Choice | None:
 
 
 def faster(tokens_per_s: Mapping[Taken, float]) -> Choice:
-    """The faster one of what was measured, prompt and answer tokens a second."""
+    """The faster one of what was measured, prompt and answer tokens a second; the only one that memory did for."""
+    if len(tokens_per_s) == 1:
+        (name,) = tokens_per_s
+        return Choice(name, "since there was too little memory to try out the other", lasting=False)
     bfloat16 = tokens_per_s["bfloat16"] >= _LEAD * tokens_per_s["float32"]
     speeds = " and ".join(f"{speed:,.0f} tokens/s in {name}" for name, speed in tokens_per_s.items())
     lead = "" if bfloat16 or tokens_per_s["bfloat16"] <= tokens_per_s["float32"] else ", too small a lead"
@@ -102,12 +105,21 @@ def measured(base: LocalModel, training: TrainingSettings, batch: Sequence[Examp
     """Try both out on a batch; the fastest way to know. On the inference thread, in some seconds at most."""
     if found := hopeless(products(base)):
         return found
-    try:
-        return faster({name: _tokens_per_s(base, training, name, batch) for name in get_args(Taken)})
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        return Choice("float32", "since there was too little memory to try both out", lasting=False)
+    speeds: dict[Taken, float] = {}
+    for name in get_args(Taken):
+        try:
+            speeds[name] = _tokens_per_s(base, training, name, batch)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+    return faster(speeds) if speeds else Choice(_lighter(base), "since memory did for neither trial", lasting=False)
+
+
+def _lighter(base: LocalModel) -> Taken:
+    """What takes less memory: the base's own precision needs no copy of it."""
+    import torch
+
+    return "float32" if base.model.dtype == torch.float32 else "bfloat16"
 
 
 def _tokens_per_s(base: LocalModel, training: TrainingSettings, name: Taken, batch: Sequence[Example]) -> float:

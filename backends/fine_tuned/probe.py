@@ -15,7 +15,6 @@ from backends.engines import inference
 from backends.engines.local_model import LocalModel
 from backends.fine_tuned import precision
 from backends.fine_tuned.examples import Example, encode, epoch_steps, prompt_ids, shared_prefix
-from backends.fine_tuned.faults import is_out_of_memory
 from backends.fine_tuned.held_out import split
 from backends.fine_tuned.learner import Learner
 from backends.fine_tuned.loop import HELD_OUT_MOST, LIVE_QUESTIONS, LIVE_TOKENS, look_every, steps_of
@@ -27,6 +26,7 @@ from backends.lane import Cancelled, turns
 from backends.pricing import machine_cost
 from backends.raw import RawBackend
 from backends.settings import Settings
+from backends.unforeseen import is_out_of_memory
 
 _T = TypeVar("_T")
 
@@ -84,8 +84,12 @@ def estimate(
         probe = _Probe(raw.base, settings, pairs, training, cancel)
         worth_it = probe.precisions()
         for done, name in enumerate(worth_it):
-            for part, doing in enumerate(probe.measure(name)):
-                yield ProbeProgress(_PARTS * done + part, _PARTS * len(worth_it), f"trying out {name}: {doing}")
+            try:
+                for part, doing in enumerate(probe.measure(name)):
+                    yield ProbeProgress(_PARTS * done + part, _PARTS * len(worth_it), f"trying out {name}: {doing}")
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error) or (name == worth_it[-1] and not probe.measured):
+                    raise
     except Cancelled:
         return
     except (RuntimeError, MemoryError) as error:
@@ -95,7 +99,7 @@ def estimate(
             "There is not enough memory to try out the training.", "Lower the batch, the rank or the layers."
         ) from None
     choice = probe.choice()
-    if training.precision == "auto" and training.method == "lora":
+    if training.precision == "auto" and training.method == "lora" and choice.lasting:
         precision.remember(raw.base, training, settings.data, choice)
     yield ProbeProgress(1, 1, "done", probe.estimate(settings, choice, free))
 
@@ -142,7 +146,7 @@ class _Probe:
         steps = epoch_steps(self._train, training.batch, training.seed, 0)
         batches = [[self._train[position] for position in step] for step in steps]
         self._batches = sorted(batches, key=computed_tokens)
-        self._measured: dict[Taken, _Measured] = {}
+        self.measured: dict[Taken, _Measured] = {}
         self._settled: Choice | None = None
         self._memory = PeakMemory(base.device)
 
@@ -158,7 +162,7 @@ class _Probe:
         """The precision of the training, once everything worth it was measured."""
         if self._settled is not None:
             return self._settled
-        return precision.faster({name: one.tokens_per_s for name, one in self._measured.items()})
+        return precision.faster({name: one.tokens_per_s for name, one in self.measured.items()})
 
     def measure(self, name: Taken) -> Iterator[str]:
         """A step to warm up, one on the longest batch and one on a middle one; says which of the `_PARTS` is next."""
@@ -182,13 +186,13 @@ class _Probe:
                 answers_s = self._timed(lambda: learner.answers(self._prompts, LIVE_TOKENS))[1]
         train_s = seconds / (computed_tokens(longest) + computed_tokens(middle))
         tokens = sum(len(one.ids) for one in (*longest, *middle))
-        self._measured[name] = _Measured(
+        self.measured[name] = _Measured(
             tokens / seconds, prepare_s, train_s, loss_s, answers_s, self._memory.peak_bytes, learner.slow_because
         )
 
     def estimate(self, settings: Settings, choice: Choice, free: int) -> Estimate:
         """The whole training from its parts, in the precision that it takes."""
-        best = self._measured[choice.precision]
+        best = self.measured[choice.precision]
         training = self._training
         steps = steps_of(training, round(len(self._train) * self._scale))
         every = look_every(training, steps)

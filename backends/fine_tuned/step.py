@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from backends.fine_tuned.examples import Example, shared_prefix
-from backends.fine_tuned.faults import is_out_of_memory
+from backends.unforeseen import is_out_of_memory
 
 _IGNORED = -100  # the label that torch's cross entropy leaves out
 _SAME = 0.05

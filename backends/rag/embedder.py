@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from backends.base import BackendError
 from backends.engines import inference
 from backends.settings import DEFAULT_EMBEDDER
+from backends.unforeseen import is_out_of_memory, too_little_memory
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,9 +46,12 @@ class Embedder:
     machine, because such vectors mix with exact ones of the same weights.
     """
 
+    device: str | None = None
+    """Where it computes; None leaves it to torch. The reranker computes there too."""
+
     def __init__(self, weights_folder: Path, device: str = "auto", identity: str = "", int8: bool = False) -> None:
         self._folder = Path(weights_folder)
-        self._device = None if device == "auto" else device
+        self.device = None if device == "auto" else device
         self.identity = (identity or self._folder.name) + (" int8" if int8 else "")
         self._int8 = int8
         self._lock = threading.RLock()
@@ -66,7 +70,9 @@ class Embedder:
             if self._model is None:
                 try:
                     self._model = inference.run(self._read)
-                except (OSError, ValueError, KeyError, RuntimeError) as error:
+                except (OSError, ValueError, KeyError, RuntimeError, MemoryError) as error:
+                    if is_out_of_memory(error):
+                        raise too_little_memory(f"the embedder {self.identity}") from error
                     raise BackendError(
                         f"The embedder {self.identity} cannot be loaded: {str(error).splitlines()[0]}.",
                         "Choose another one with rag.embedder, or fetch it again.",
@@ -80,7 +86,7 @@ class Embedder:
         logging.disable_progress_bar()  # type: ignore[no-untyped-call,unused-ignore]
         return SentenceTransformer(
             str(self._folder),
-            device=self._device,
+            device=self.device,
             local_files_only=True,
             trust_remote_code=False,
             model_kwargs={"use_safetensors": True},

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from backends.base import BackendError
 from backends.engines import inference
+from backends.unforeseen import is_out_of_memory, too_little_memory
 from backends.weights import resolve
 
 if TYPE_CHECKING:
@@ -35,25 +36,29 @@ _VOCABULARIES = (
 )
 """Files of which a tokenizer needs one. Without any, transformers makes one that knows no word, and says nothing."""
 
-_rerankers: dict[tuple[str, Path], Reranker] = {}
+_rerankers: dict[tuple[str, Path, str | None], Reranker] = {}
 _rerankers_lock = threading.Lock()
 
 
-def open_reranker(model_id: str, data: Path) -> Reranker:
+def open_reranker(model_id: str, data: Path, device: str | None = None) -> Reranker:
     """The one reranker of this process for a Hub id or a local folder; its weights are fetched on first use."""
-    key = (model_id, Path(data).resolve())
+    key = (model_id, Path(data).resolve(), device)
     with _rerankers_lock:
         if key not in _rerankers:
-            _rerankers[key] = Reranker(model_id, data)
+            _rerankers[key] = Reranker(model_id, data, device)
         return _rerankers[key]
 
 
 class Reranker:
-    """A sentence-transformers `CrossEncoder`, loaded on first use; safe to use from several threads."""
+    """A sentence-transformers `CrossEncoder`, loaded on first use; safe to use from several threads.
 
-    def __init__(self, model_id: str, data: Path) -> None:
+    `device` is where it computes; None leaves it to torch.
+    """
+
+    def __init__(self, model_id: str, data: Path, device: str | None = None) -> None:
         self.name = model_id
         self._data = data
+        self._device = device
         self._lock = threading.Lock()
         self._model: CrossEncoder | None = None
 
@@ -94,11 +99,14 @@ class Reranker:
             model: CrossEncoder = inference.run(
                 CrossEncoder,
                 str(folder),
+                device=self._device,
                 local_files_only=True,
                 trust_remote_code=False,
                 model_kwargs={"use_safetensors": True},
             )
         except Exception as error:  # safetensors has exceptions of its own
+            if is_out_of_memory(error):
+                raise too_little_memory(f"the reranker {self.name}") from error
             raise BackendError(
                 f"The reranker {self.name} cannot be loaded: {(str(error).splitlines() or [type(error).__name__])[0]}.",
                 "Choose another one with rag.reranker, or fetch it again.",

@@ -71,7 +71,7 @@ class Searcher:
         self._embedder = embedder
         self._settings = settings
         self._keywords = keywords
-        self._reranker = open_reranker(settings.reranker, index.data) if settings.reranker else None
+        self._reranker = open_reranker(settings.reranker, index.data, embedder.device) if settings.reranker else None
         self._fault: str | None = None
 
     @property

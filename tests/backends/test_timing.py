@@ -282,6 +282,10 @@ def test_an_unexpected_fault_is_a_sentence_and_its_details_are_logged(
     [
         (BackendError("No weights.", "Name others."), "No weights. Name others."),
         (OSError("disk"), "raw failed unexpectedly (OSError). The log has the details; ask again."),
+        (
+            MemoryError(),
+            "raw failed: there was not enough memory. Close other programs, or choose a smaller model.",
+        ),
     ],
 )
 def test_a_fault_while_loading_has_no_latency(clock: Clock, fault: Exception, sentence: str) -> None:

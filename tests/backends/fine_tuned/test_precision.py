@@ -15,6 +15,7 @@ from backends.fine_tuned.card import read_card
 from backends.fine_tuned.events import StepRecord, TrainingNote
 from backends.fine_tuned.examples import encode
 from backends.fine_tuned.precision import Choice, faster, given, hopeless, measured, products, remember, remembered
+from backends.fine_tuned.probe import estimate
 from backends.fine_tuned.runs import find_run, history
 from backends.fine_tuned.train import new_run, resume_run, train_run
 from backends.settings import Settings
@@ -61,7 +62,29 @@ def test_both_are_measured_on_the_base_itself(settings: Settings, monkeypatch: p
     assert " tokens/s in float32 and " in choice.reason
     monkeypatch.setattr(precision.Learner, "learn", no_memory)
     choice = inference.run(measured, base, AUTO, batch)
-    assert (str(choice), choice.lasting) == ("float32, since there was too little memory to try both out", False)
+    own = str(base.model.dtype).removeprefix("torch.")
+    assert (str(choice), choice.lasting) == (f"{own}, since memory did for neither trial", False), "needs no copy"
+
+
+@pytest.mark.parametrize(("lacking", "taken"), [("float32", "bfloat16"), ("bfloat16", "float32")])
+def test_what_memory_does_for_is_taken(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, lacking: str, taken: str
+) -> None:
+    learn = precision.Learner.learn
+
+    def little_memory(self: precision.Learner, *arguments: Any) -> float:
+        return no_memory() if self.trainable.precision == lacking else learn(self, *arguments)
+
+    monkeypatch.setattr(precision, "_SLOW_PRODUCT", 1e9)
+    monkeypatch.setattr(precision.Learner, "learn", little_memory)
+    base = base_of(settings)
+    choice = inference.run(measured, base, AUTO, encode(base, PAIRS[:2], "Be brief."))
+    assert (choice.precision, choice.lasting) == (taken, False)
+    assert choice.reason == "since there was too little memory to try out the other"
+    *_, last = estimate(settings, PAIRS, AUTO, threading.Event())
+    assert last.result is not None
+    assert (last.result.precision, last.result.precision_reason) == (taken, choice.reason)
+    assert remembered(base, AUTO, settings.data) is None
 
 
 def no_memory(*_: Any) -> float:

@@ -1,0 +1,28 @@
+"""Faults that no code expects: told to the user in a sentence, lack of memory apart from everything else."""
+
+from __future__ import annotations
+
+from backends.base import BackendError
+
+_NO_MEMORY = ("defaultcpuallocator", "can't allocate memory", "out of memory", "not enough memory")
+_MAKE_ROOM = "Close other programs, or choose a smaller model."
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether torch, on a CPU or a GPU, or Python could get no memory."""
+    if isinstance(error, MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in _NO_MEMORY)
+
+
+def too_little_memory(what_for: str) -> BackendError:
+    """Memory does not do for what the words say."""
+    return BackendError(f"There is not enough memory for {what_for}.", _MAKE_ROOM)
+
+
+def unforeseen(what: str, error: Exception, again: str = "try again") -> BackendError:
+    """What a user reads of an error that ended `what`; the log has the rest."""
+    if is_out_of_memory(error):
+        return BackendError(f"{what} failed: there was not enough memory.", _MAKE_ROOM)
+    cause = f"{what} failed unexpectedly ({type(error).__name__})."
+    return BackendError(cause, f"The log has the details; {again}.")
