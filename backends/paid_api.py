@@ -23,7 +23,7 @@ from backends.connections import DEFAULT, same
 from backends.engines.openai_compatible import Connection, OpenAICompatibleEngine
 from backends.lane import THIS_MACHINE
 from backends.meter import Meter, most_prompt_tokens, within_budget, worst_case
-from backends.pricing import machine_cost, manual_price, manual_rates, possible_tiers, price, rates
+from backends.pricing import context_window, machine_cost, manual_price, manual_rates, possible_tiers, price, rates
 from backends.prompt_length import counted
 from backends.settings import DEFAULT_MODEL, OPENAI_URL, Settings
 from backends.stand_in import StandIn
@@ -78,9 +78,7 @@ class PaidApiBackend(Backend):
     def stream(self, question: Question, cancel: threading.Event) -> Iterator[BackendEvent]:
         """Answer `question`; see `OpenAICompatibleEngine.stream`. Raises `BackendError` where the budget forbids it."""
         self._check_answerable()
-        messages = [{"role": "user", "content": question.text}]
-        if question.system_prompt:
-            messages.insert(0, {"role": "system", "content": question.system_prompt})
+        messages = _messages(question)
         if self._costs_machine_time():
             yield from self._engine.stream(messages, question, cancel)
             return
@@ -128,6 +126,15 @@ class PaidApiBackend(Backend):
         """By the model's own tokenizer where that is here: weights in memory, OpenAI's vocabularies; None otherwise."""
         return counted(self.chosen.model, question, self.settings.data)
 
+    def fits(self, question: Question) -> bool | None:
+        """By the context window in the list of prices, with no more tokens than the prompt can have at most."""
+        window = context_window(self.chosen.model, connections.price_url(self.settings, self.name))
+        if window is None or self.stand_in:
+            return None
+        known = self.prompt_tokens(question)
+        prompt = known.tokens if known and known.exact else most_prompt_tokens(_messages(question))
+        return prompt + question.max_tokens <= window
+
     def check_address(self) -> None:
         """Raise `BackendError` if there is nobody to ask: no address, or neither a key nor a stand-in for OpenAI's."""
         if self.needs_key:
@@ -148,3 +155,10 @@ class PaidApiBackend(Backend):
                 f"It is not set which model the connection {self.name or 'paid_api'} is to ask.",
                 f"Set {connections.section_of(self.name)}.model; `crossroads connections --test` lists the models.",
             )
+
+
+def _messages(question: Question) -> list[dict[str, str]]:
+    messages = [{"role": "user", "content": question.text}]
+    if question.system_prompt:
+        messages.insert(0, {"role": "system", "content": question.system_prompt})
+    return messages

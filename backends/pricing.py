@@ -13,7 +13,7 @@ from backends.base import Cost, Usage
 from backends.price_words import host, priced_as, served_in, source
 
 if TYPE_CHECKING:
-    from genai_prices.types import PriceCalculation, TieredPrices
+    from genai_prices.types import ModelInfo, PriceCalculation, TieredPrices
 
     from backends.connections import ManualPrice
 
@@ -113,15 +113,25 @@ def rates(model: str, base_url: str, prompt_tokens: int = 0, tier: str | None = 
 
 def possible_tiers(model: str, base_url: str) -> tuple[str, ...]:
     """The special service tiers in which a provider may serve a request, as far as they have a price."""
-    from genai_prices.data_snapshot import get_snapshot
-
     from backends.service_tiers import priced_tiers
 
+    found = _listed(model, base_url)
+    return priced_tiers(found, datetime.now(UTC)) if found else ()
+
+
+def context_window(model: str, base_url: str) -> int | None:
+    """How many tokens the model can take, as the list of prices says; None if it does not."""
+    found = _listed(model, base_url)
+    return found.context_window if found else None
+
+
+def _listed(model: str, base_url: str) -> ModelInfo | None:
+    from genai_prices.data_snapshot import get_snapshot
+
     try:
-        _, found = get_snapshot().find_provider_model(model, None, None, base_url.lower())
+        return get_snapshot().find_provider_model(model, None, None, base_url.lower())[1]
     except LookupError:
-        return ()
-    return priced_tiers(found, datetime.now(UTC))
+        return None
 
 
 def manual_rates(prices: ManualPrice, model: str) -> Rates:

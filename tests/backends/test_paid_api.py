@@ -150,3 +150,33 @@ def test_a_refused_address_is_a_sentence() -> None:
     backend = PaidApiBackend(load_settings({"paid_api.base_url": "http://169.254.169.254/v1"}))
     with pytest.raises(BackendError, match="link-local or metadata address"):
         list(backend.load(threading.Event()))
+
+
+# --- what fits ----------------------------------------------------------------------------------
+
+
+def test_a_listed_models_window_says_what_fits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    paid = PaidApiBackend(settings(monkeypatch, model="gpt-4"))
+    counted = paid.prompt_tokens(Question("Hi", "Be brief."))
+    assert counted is not None
+    assert counted.exact
+    assert paid.fits(Question("Hi", "Be brief.", max_tokens=8192 - counted.tokens)) is True
+    assert paid.fits(Question("Hi", "Be brief.", max_tokens=8193 - counted.tokens)) is False
+
+
+def test_where_tokens_are_guessed_no_prompt_is_taken_for_shorter_than_it_may_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    paid = PaidApiBackend(
+        settings(monkeypatch, base_url="https://api.anthropic.com/v1", model="claude-3-5-haiku-latest")
+    )
+    assert paid.prompt_tokens(Question("Hi")) is None
+    assert paid.fits(Question("a" * 199_000, max_tokens=100)) is True
+    assert paid.fits(Question("a" * 200_000, max_tokens=100)) is False
+
+
+def test_an_unlisted_model_and_a_stand_in_have_no_known_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert PaidApiBackend(settings(monkeypatch, base_url=OTHER, model="gpt-4.1-mini")).fits(Question("Hi")) is None
+    assert PaidApiBackend(settings(monkeypatch, model="no-such-model")).fits(Question("Hi")) is None
+    monkeypatch.delenv("OPENAI_API_KEY")
+    assert PaidApiBackend(load_settings(), STAND_IN).fits(Question("Hi")) is None

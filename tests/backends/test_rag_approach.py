@@ -272,6 +272,38 @@ def test_an_unknown_window_has_a_budget_of_characters(data: Path, indexed: list[
     )
 
 
+class Unsent(PaidApiBackend):
+    """A paid model that is not really asked."""
+
+    text = ""
+
+    def load(self, cancel: threading.Event) -> Iterator[Loading]:
+        yield from ()
+
+    def stream(self, question: Question, cancel: threading.Event) -> Iterator[BackendEvent]:
+        self.text = question.text
+        yield TextDelta("Yes.")
+        yield finished()
+
+
+@pytest.mark.parametrize(("model", "window"), [("gpt-4.1-mini", 1_000_000), ("gpt-4", 8192)])
+def test_a_paid_model_of_known_window_reads_as_many_passages_as_fit(
+    data: Path, indexed: list[str], model: str, window: int
+) -> None:
+    given = {"data": data, "max_tokens": 4000, "rag.k": 50, "rag.min_score": -1, "rag.merge_above": 1}
+    settings = load_settings(given | {"paid_api.model": model})
+    writer = Unsent(settings)
+    answer = ask(settings, KETTLE, writer)
+    count = writer.prompt_tokens(settings.question(writer.text))
+    assert count is not None
+    assert len(writer.text) > PROMPT_CHARACTERS
+    assert count.tokens + 4000 <= window
+    if left := 50 - len(answer.sources):
+        assert count.tokens + 4000 > window - 400, "one more would not have fitted"
+        assert answer.notes == (f"{left} of 50 passages were left out, to leave room for the answer.",)
+    assert bool(left) is (model == "gpt-4")
+
+
 # --- who writes ---------------------------------------------------------------------------------
 
 
