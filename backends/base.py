@@ -89,7 +89,8 @@ class Passage:
     """A retrieved piece of a document.
 
     `start` and `end` are character offsets in the extracted text of the document; `page` counts
-    from 1 and is None where the format has no pages; `score` is the cosine similarity (-1 to 1).
+    from 1 and is None where the format has no pages; `score` is the cosine similarity (-1 to 1). `heading` is the
+    path of headings above it, for CSV the header row; "" where there is none.
     """
 
     document: str
@@ -99,6 +100,7 @@ class Passage:
     start: int
     end: int
     text: str
+    heading: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,8 @@ class Candidates:
     def passage(self, row: int) -> Passage:
         """A candidate as a passage, with its cosine similarity."""
         one = self.chunks[row]
-        return Passage(one.document, one.page, one.chunk_id, self.cosines[row], one.start, one.end, one.text)
+        score, place = self.cosines[row], (one.start, one.end)
+        return Passage(one.document, one.page, one.chunk_id, score, *place, one.text, one.heading)
 
     def stage_s(self, mode: RetrievalMode) -> dict[str, float]:
         """The seconds of the steps that a mode needs."""

@@ -23,6 +23,9 @@ _INSTRUCTION = (
 _LEAST_CUT = 200
 """A passage is not cut to fewer characters than this: what is left would say too little."""
 
+_COLUMNS_CHARACTERS = 400
+"""So much of a CSV's header row is shown; a chunk has about 500 characters."""
+
 # The one stated refusal and the same thing in near words.
 _REFUSES = re.compile(
     r"\b(documents?|handbook|passages?|text|information)\b[^.]{0,40}\b(do|does|did)( not|n't) "
@@ -120,4 +123,16 @@ def _cut(passage: Passage, length: int) -> Passage:
 def _block(number: int, passage: Passage) -> str:
     name = " ".join(neutral(passage.document).split())
     page = f", page {passage.page}" if passage.page is not None else ""
-    return f"[{number}] {name}{page}\n{OPEN}\n{neutral(passage.text).strip()}\n{CLOSE}"
+    lines = [_columns(passage), neutral(passage.text).strip()]
+    return "\n".join([f"[{number}] {name}{page}", OPEN, *filter(None, lines), CLOSE])
+
+
+def _columns(passage: Passage) -> str:
+    """The header row for rows of a CSV that are without it: what a number is cannot be told from the number.
+
+    Headings of other formats stay out: with them SmolLM2-135M answered 22 instead of 25 of the 126 sample questions
+    right, 4 gained and 7 lost (November 2026).
+    """
+    if not passage.document.lower().endswith(".csv") or not passage.start:
+        return ""
+    return " ".join(neutral(passage.heading).split())[:_COLUMNS_CHARACTERS]

@@ -27,4 +27,4 @@ def _typical(data: Path, collection: str, version: str) -> Passage | None:
     chunk = Library(open_database(data), collection).typical()
     if chunk is None:
         return None
-    return Passage(chunk.document, chunk.page, chunk.chunk_id, 0.0, chunk.start, chunk.end, chunk.text)
+    return Passage(chunk.document, chunk.page, chunk.chunk_id, 0.0, chunk.start, chunk.end, chunk.text, chunk.heading)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -35,6 +36,19 @@ def test_passages_are_numbered_with_document_and_page() -> None:
     assert prompt.endswith("Question: How long?")
     assert REFUSAL in prompt
     assert len(build_prompt("", [])) < 350
+
+
+def test_rows_of_a_csv_come_with_the_names_of_their_columns() -> None:
+    columns = "model,colour,price >>>> in GBP"
+    rows = Passage("Prices.CSV", None, "1", 0.5, 120, 160, "K3,Ink,98.00\nK3,Slate,98.00", columns)
+    shown = "[1] Prices.CSV\n<<<\nmodel,colour,price >> in GBP\nK3,Ink,98.00\nK3,Slate,98.00\n>>>"
+    assert shown in build_prompt("How much?", [rows])
+    first = replace(rows, start=0, text=f"model,colour,price\n{rows.text}")
+    assert build_prompt("How much?", [first]).count("model,colour,price") == 1
+    wide = replace(rows, heading=",".join(f"column {n}" for n in range(1000)))
+    assert len(build_prompt("How much?", [wide])) < len(build_prompt("How much?", [rows])) + 400
+    prose = replace(rows, document="a.md", heading="Prices > Kettles")
+    assert "Prices > Kettles" not in build_prompt("How much?", [prose])
 
 
 def test_a_document_cannot_leave_its_delimiters() -> None:
