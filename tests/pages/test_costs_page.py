@@ -16,7 +16,7 @@ from streamlit.testing.v1.element_tree import Widget
 
 from backends import ledger
 from backends.base import Answer, Cost, Status, Timings, Usage
-from backends.ledger import Kind
+from backends.ledger import Kind, Purpose
 from backends.ledger_file import ledger_file
 from evaluation.costs import accuracies
 from evaluation.costs.monthly import monthly
@@ -75,10 +75,11 @@ def record(
     kind: Kind = "real",
     days_ago: int = 0,
     latency_s: float = 2.0,
+    purpose: Purpose = "answer",
 ) -> None:
     cost = Cost(None if usd is None else Decimal(usd), "a basis")
     answer = Answer(approach, model, "", status, timings=Timings(latency_s=latency_s), usage=Usage(100, 50), cost=cost)
-    ledger.append(data, answer, kind, datetime.now(UTC) - timedelta(days=days_ago))
+    ledger.append(data, answer, kind, datetime.now(UTC) - timedelta(days=days_ago), purpose=purpose)
 
 
 @pytest.fixture
@@ -400,6 +401,24 @@ def test_history_by_approach_and_model(data: Path) -> None:
     assert list(raw)[-1] == "Model"  # a long name must not push the figures off a small screen
     run(at.button_group(key="history_days").set_value("90 days"))
     assert "$9 for 5 answers" in markdown(at)
+
+
+def test_tests_of_connections_are_in_what_was_spent_and_not_in_how_answers_did(data: Path) -> None:
+    record(data, "paid_api", "gpt", usd="0.5", latency_s=9.0, purpose="test")
+    at = opened("History")
+    assert "$0.5 for 1 test of a connection." in markdown(at)
+    record(data, "paid_api", "gpt", usd="1", latency_s=1.0)
+    record(data, "raw", usd="2")
+    at = opened("History")
+    assert "$3.5 for 2 answers and 1 test of a connection." in markdown(at)
+    paid, raw = sorted(history(at), key=lambda row: str(row["Approach"]))
+    assert [paid[of] for of in ("Answers", "Tests", "Spent", "Latency p50")] == ["1", "1", "$1.5", "1 s"]
+    assert [raw[of] for of in ("Answers", "Tests", "Spent")] == ["1", "0", "$2"]
+
+
+def test_costs_that_are_all_unknown_are_no_zero(data: Path) -> None:
+    record(data, "paid_api", "gpt", usd=None)
+    assert "The cost of 1 answer is unknown." in markdown(opened("History"))
 
 
 def test_stand_ins_and_the_script_are_shown_apart(data: Path) -> None:

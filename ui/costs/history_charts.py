@@ -31,6 +31,7 @@ def spend_chart(spent: Sequence[Spend], colours: Mapping[str, str], ink: str) ->
                 "usd": float(one.usd),
                 "label": numbers.dollars(one.usd),
                 "answers": one.answers,
+                "tests": one.tests,
             }
             for one in spent
         ]
@@ -51,7 +52,7 @@ def spend_chart(spent: Sequence[Spend], colours: Mapping[str, str], ink: str) ->
             x=x,
             y=alt.Y("usd:Q", title="USD", stack="zero"),
             color=_colour(colours),
-            tooltip=["day:N", "approach:N", "model:N", alt.Tooltip("label:N", title="spent"), "answers:Q"],
+            tooltip=["day:N", "approach:N", "model:N", alt.Tooltip("label:N", title="spent"), "answers:Q", "tests:Q"],
         )
     )
     labels = alt.Chart(totals).mark_text(dy=-9, fontSize=14, color=ink).encode(x=x, y="usd:Q", text="label:N")
@@ -66,15 +67,16 @@ def model_chart(spent: Sequence[Spend], colours: Mapping[str, str], ink: str) ->
     rows = []
     for (name, model), found in sums.items():
         usd = sum((one.usd for one in found), Decimal(0))
-        answers, unknown = sum(one.answers for one in found), sum(one.unknown for one in found)
-        label = numbers.dollars(usd) if unknown < answers else "unknown"
+        answers, tests = sum(one.answers for one in found), sum(one.tests for one in found)
+        unknown = sum(one.unknown for one in found)
+        label = numbers.dollars(usd) if unknown < answers + tests else "unknown"
         short = model if len(model) <= _NAME else f"{model[: _NAME - 1]}\u2026"
         bar = {"approach": name, "bar": f"{name} \u00b7 {short}", "model": model, "usd": float(usd)}
-        rows.append(bar | {"label": label, "answers": answers, "unknown": unknown})
+        rows.append(bar | {"label": label, "answers": answers, "tests": tests, "unknown": unknown})
     frame = pd.DataFrame(rows).sort_values("usd", ascending=False, kind="stable")
     largest = float(frame["usd"].max()) or 1.0
     x = alt.X("usd:Q", title="USD", scale=alt.Scale(domain=[0, largest * 1.25], nice=False))
-    tooltip = ["approach:N", "model:N", alt.Tooltip("label:N", title="spent"), "answers:Q", "unknown:Q"]
+    tooltip = ["approach:N", "model:N", alt.Tooltip("label:N", title="spent"), "answers:Q", "tests:Q", "unknown:Q"]
     y = alt.Y("bar:N", sort=list(frame["bar"]), title=None, axis=None)
     base = alt.Chart(frame).encode(y=y)
     bars = base.mark_bar(height=14, yOffset=9).encode(x=x, color=_colour(colours, legend=False), tooltip=tooltip)
