@@ -46,9 +46,9 @@ def ask_section(approach: str) -> None:
             comparison = live(approach)
             stand_in_offer(settings(), comparison.question.text if comparison else None, approach)
     with main:
-        draw_spent = ask_box(approach, (approach,))
+        draw_costs = ask_box(approach, (approach,))
         _answer(approach)
-        draw_spent()
+        draw_costs()
 
 
 def _panel(approach: str) -> None:

@@ -591,6 +591,19 @@ def test_what_a_question_is_expected_to_cost_shows_before_it_is_asked() -> None:
     assert told.count("estimate; the last answer was 1 times it") == len(APPROACHES)
 
 
+def test_an_answer_that_ended_changes_what_the_next_one_is_expected_to_cost_at_once() -> None:
+    def amounts() -> list[str]:
+        found = [one.value.replace("\\", "") for one in at.markdown if one.value.endswith("**")]
+        return [one.rpartition(": ")[2] for one in found]
+
+    at = opened("compare")
+    at.text_area(key="question:compare").input("hello there")
+    run(at)
+    assert amounts() == ["**$0.00016**"] * len(APPROACHES)  # the longest answer: 160 tokens out
+    run(at.button(key="ask:compare").click())
+    assert amounts() == ["**$0.000004**"] * len(APPROACHES)  # as long as the answer was that ended just now
+
+
 def test_an_amount_is_unknown_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CROSSROADS_SCRIPTED", "false")
     monkeypatch.setattr("ui.shell._readiness", lambda: None)
