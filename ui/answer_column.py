@@ -141,7 +141,7 @@ def _measurements(answer: Answer, marks: frozenset[str]) -> None:
     if answer.error and answer.text.strip():  # without text, it stands in its place
         with st.container(border=True):
             st.text(answer.error)
-    left, right = st.columns(2)
+    left, right = st.columns([4, 5], gap="xxsmall")  # a help icon and a mark have room beside Cost
     left.caption("Latency" + _mark("latency_s", marks, "fastest"))
     left.markdown(f"#### {escaped(numbers.seconds(timings.latency_s))}")
     right.caption("Cost" + _mark("cost_usd", marks, "cheapest"), help=escaped(answer.cost.basis))

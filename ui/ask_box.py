@@ -83,6 +83,7 @@ def ask_box(page: str, approaches: Sequence[str], *, choose: bool = False) -> Ca
                     format_func=lambda approach: f"{look_of(approach).icon} {look_of(approach).name}",
                     key=f"chosen:{page}",
                     label_visibility="collapsed",
+                    wrap=True,
                 )
             spent = st.empty()
         first = expected_costs(_chosen(page, approaches), typed or "")  # nothing is empty while this is reckoned

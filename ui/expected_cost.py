@@ -16,6 +16,7 @@ from ui.text import escaped
 
 _WIDTH, _HEIGHT = 292, 52  # pixels: four beside each other at 1440, two at 800; the amount, and a line of words
 _LINE = 46  # characters that fit into it
+_NAME, _SECOND_LINE = 24, 24  # characters of a name that fit beside an amount; pixels that a longer one takes more
 _UNTYPED = "type a question"
 
 
@@ -43,7 +44,8 @@ def show_expected(place: DeltaGenerator, costs: Mapping[str, Expected | None]) -
 def _cell(approach: str, one: Expected | None) -> None:
     look, error = look_of(approach), one.error if one else _UNTYPED
     amount = numbers.dollars(one.cost.usd) if one else numbers.UNKNOWN
-    with st.container(width=_WIDTH, height=_HEIGHT if len(error) <= _LINE else "content", border=False, gap=None):
+    height = _HEIGHT + (_SECOND_LINE if len(look.name) > _NAME else 0)
+    with st.container(width=_WIDTH, height=height if len(error) <= _LINE else "content", border=False, gap=None):
         st.markdown(
             f":{look.colour}[{look.icon}] {escaped(look.name)}: **{escaped(amount)}**",
             help=escaped(one.cost.basis) if one else None,

@@ -1,0 +1,34 @@
+"""The Compare page with connections of long names: nothing is cut or scrolls sideways in the question box."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+
+_NAMES = ("enterprise-gateway-frankfurt", "internal-vllm-llama-cluster", "azure-production-west-europe")
+_CUT = """() => {
+    const box = document.querySelector('[data-testid=stTextArea]').closest('[data-testid=stVerticalBlock]')
+    const clipping = one => getComputedStyle(one).overflowY === 'visible' ? clipping(one.parentElement) : one
+    const words = [...box.querySelectorAll('[data-testid=stCaptionContainer] p')]
+    const sideways = [...box.querySelectorAll('[role=group], [role=radiogroup], [data-testid=stButtonGroup] *')]
+    return [
+        ...words.filter(p => p.getBoundingClientRect().bottom > clipping(p).getBoundingClientRect().bottom),
+        ...sideways.filter(one => one.scrollWidth > one.clientWidth + 1 && one.clientWidth > 1),
+    ].map(one => one.innerText)
+}"""
+
+
+def _connections() -> dict[str, str]:
+    fields = {"BASE_URL": "http://127.0.0.1:9/v1", "MODEL": "some-model"}
+    return {f"CROSSROADS_CONNECTIONS__{name.upper()}__{of}": one for name in _NAMES for of, one in fields.items()}
+
+
+def test_long_names_are_read_in_full_in_the_question_box(page: Page, start_app: Callable[..., str]) -> None:
+    page.goto(start_app(CROSSROADS_SCRIPTED="true", **_connections()))
+    page.get_by_label("Your question").fill("hello there")
+    page.get_by_text("Expected cost, before it is asked").click()
+    expect(page.get_by_text("estimate; its error is not known yet")).to_have_count(4 + len(_NAMES))
+    for width in (1440, 800):
+        page.set_viewport_size({"width": width, "height": 1000})
+        assert page.evaluate(_CUT) == [], width
