@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -22,7 +20,7 @@ from evaluation.costs import accuracies
 from evaluation.costs.monthly import monthly
 from tests.backends.played import PATIENCE_S
 from tests.evaluation.costs.made_inputs import made_inputs
-from ui.costs.monthly_table import COLUMNS, export, table
+from ui.costs.monthly_table import table
 
 HOME = Path(__file__).resolve().parents[2]
 HOSTILE = "=evil ![x](http://evil.example/x.png) $z$ **b**"
@@ -228,20 +226,9 @@ def test_an_unknown_price_is_told_and_can_be_typed(monkeypatch: pytest.MonkeyPat
     assert cells(at)["nonesuch"]["A month"] == "$1.4"
 
 
-def test_the_file_has_every_part_and_every_input_and_runs_nothing() -> None:
+def test_a_column_per_approach() -> None:
     inputs = made_inputs(rented=False)
     costs = [monthly(way.approach, inputs) for way in inputs.ways]
-    hostile = made_inputs(rented=False, raw__machine_s=None)
-    broken = monthly("raw", hostile)
-    rows = list(csv.DictReader(io.StringIO(export([*costs, broken], inputs).decode("utf-8-sig"))))
-    assert tuple(rows[0]) == COLUMNS
-    assert {row["kind"] for row in rows} == {"part", "sum", "input"}
-    values = {(row["approach"], row["name"]): row["value"] for row in rows if row["kind"] != "input"}
-    assert values["fine_tuned", "training"] == "1.44"
-    assert values["paid_api", "a month"] == "1.125"
-    assert values["raw", "a month"] == "unknown"
-    (price,) = [row for row in rows if row["name"] == "paid_api.price.input"]
-    assert (price["value"], price["formula or origin"]) == ("0.4", "your assumption")
     assert list(table(costs, inputs).columns) == ["Raw model", "Fine-tuned", "gpt-4.1-mini", "RAG"]
 
 

@@ -16,7 +16,9 @@ from evaluation.costs.history import Spend, begin_of, daily, performance, spend
 from ui import numbers
 from ui.approaches import LOOKS, look_of
 from ui.chart_theme import ink
+from ui.costs.exports import save
 from ui.costs.history_charts import by_day_chart, model_chart, spend_chart
+from ui.costs.history_file import answers_file, by_day_file
 from ui.text import escaped
 
 _PERIODS = {"7 days": 7, "30 days": 30, "90 days": 90}
@@ -68,7 +70,20 @@ def _empty() -> None:
 
 def _charts(entries: Sequence[Entry]) -> None:
     spent, days = spend(entries), daily(entries)
-    st.markdown(f"#### {escaped(headline(spent))}")
+    with st.container(horizontal=True, vertical_alignment="top"):
+        st.markdown(f"#### {escaped(headline(spent))}", width="stretch")
+        save(
+            "crossroads-history-by-day.csv",
+            lambda: by_day_file(entries),
+            button="CSV by day",
+            what="What the charts show: spend, latency and errors by day, approach and model.",
+        )
+        save(
+            "crossroads-history.csv",
+            lambda: answers_file(entries),
+            button="CSV of every answer",
+            what="Tokens, seconds and cost of every answer, with the price or rate that it comes from; no text.",
+        )
     grid = st.grid(2, min_column_width=_CHART)
     asked = {one.approach for one in spent}
     shown = [*(approach for approach in LOOKS if approach in asked), *sorted(asked - set(LOOKS))]

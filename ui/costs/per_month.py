@@ -12,6 +12,7 @@ from evaluation.costs.inputs import Inputs, Unknown
 from evaluation.costs.monthly import curve, monthly
 from ui.approaches import look_of
 from ui.chart_theme import ink
+from ui.costs.exports import break_even_file, headed
 from ui.costs.monthly_chart import HEIGHT, monthly_chart
 from ui.costs.monthly_table import draw_table
 from ui.costs.words import break_even_sentence, cheapest_sentence, label
@@ -22,11 +23,17 @@ def draw(inputs: Inputs) -> None:
     """Sentences, chart, table."""
     costs = [monthly(way.approach, inputs) for way in inputs.ways]
     found = break_evens(inputs)
-    st.markdown(f"#### {escaped(cheapest_sentence(costs, inputs))}")
+    curves = known_curves(inputs)
+    headed(
+        f"#### {escaped(cheapest_sentence(costs, inputs))}",
+        "crossroads-break-even.csv",
+        lambda: break_even_file(found, curves, inputs),
+        button="CSV of the curves",
+        what="The break-even points, the curves, and every input with its origin.",
+    )
     st.markdown("\n".join(f"- {escaped(break_even_sentence(one, inputs))}" for one in found))
     if any(one.first != one.lasting for one in found):
         st.caption("Now and then: each further machine costs at once, and fills up slowly.")
-    curves = known_curves(inputs)
     if curves:
         names = {label(approach, inputs): one for approach, one in curves.items()}
         colours = {label(approach, inputs): look_of(approach).hex for approach in curves}

@@ -8,13 +8,14 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from evaluation.costs.break_even import BreakEven, break_even
+from evaluation.costs.break_even import BreakEven, break_even, break_evens
 from evaluation.costs.inputs import Inputs
 from evaluation.costs.monthly import MonthlyCost, monthly
 from evaluation.costs.sensitivity import Effect, sensitivity
 from ui import numbers
 from ui.approaches import look_of
 from ui.chart_theme import ink, readable
+from ui.costs.exports import headed, what_if_file
 from ui.costs.words import about, label
 from ui.text import escaped
 
@@ -40,8 +41,11 @@ def draw(inputs: Inputs) -> None:
     if now.usd is None:
         st.info(f"Its cost is unknown: {escaped(now.why)}", icon=":material/help:")
         return
-    st.markdown(
-        f"#### {escaped(f'{label(chosen, inputs)}: {numbers.dollars(now.usd)}')} a month now. What changes that most?"
+    headed(
+        f"#### {escaped(f'{label(chosen, inputs)}: {numbers.dollars(now.usd)}')} a month now. What changes that most?",
+        "crossroads-what-if.csv",
+        lambda: what_if_file(effects, [monthly(name, inputs) for name in names], break_evens(inputs), inputs),
+        what="Every approach after every change, and every input with its origin.",
     )
     st.altair_chart(
         tornado(effects, now, look_of(chosen).hex, ink()), width="stretch", alt="Monthly cost after each change"
