@@ -543,6 +543,7 @@ def test_without_a_key_the_paid_column_says_so_and_offers_the_stand_in(address: 
     warmed_up()
     assert len(offer(at)) == 1
     assert offer(at)[0].startswith(":material/key_off: **No API key.** Set `OPENAI_API_KEY`")
+    assert offer(at)[0].endswith("under *API key* above." if address == "paid_api" else "on the Paid API page.")
     assert buttons(at) == ["Ask", "Start the stand-in"]
 
 
