@@ -95,6 +95,7 @@ def ask_box(page: str, approaches: Sequence[str], *, choose: bool = False) -> Ca
         key=f"sample:{page}",
         on_change=_ask_sample,
         args=(page, approaches),
+        wrap=True,
     )
     draw_spent()
     return draw_costs

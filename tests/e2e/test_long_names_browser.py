@@ -1,4 +1,4 @@
-"""The Compare page with connections of long names: nothing is cut or scrolls sideways in the question box."""
+"""Connections of long names: nothing is cut or scrolls sideways in the question box, nor where one is chosen."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-_NAMES = ("enterprise-gateway-frankfurt", "internal-vllm-llama-cluster", "azure-production-west-europe")
+_NAMES = (
+    *("enterprise-gateway-frankfurt", "internal-vllm-llama-cluster"),
+    *("azure-production-west-europe", "openrouter-anthropic-primary"),
+)
 _CUT = """() => {
     const box = document.querySelector('[data-testid=stTextArea]').closest('[data-testid=stVerticalBlock]')
     const clipping = one => getComputedStyle(one).overflowY === 'visible' ? clipping(one.parentElement) : one
     const words = [...box.querySelectorAll('[data-testid=stCaptionContainer] p')]
-    const sideways = [...box.querySelectorAll('[role=group], [role=radiogroup], [data-testid=stButtonGroup] *')]
+    const sideways = [...document.querySelectorAll('[role=group], [role=radiogroup], [data-testid=stButtonGroup] *')]
     return [
         ...words.filter(p => p.getBoundingClientRect().bottom > clipping(p).getBoundingClientRect().bottom),
-        ...sideways.filter(one => one.scrollWidth > one.clientWidth + 1 && one.clientWidth > 1),
+        ...sideways.filter(one => one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).overflowX === 'auto'),
     ].map(one => one.innerText)
 }"""
 
@@ -25,10 +28,16 @@ def _connections() -> dict[str, str]:
 
 
 def test_long_names_are_read_in_full_in_the_question_box(page: Page, start_app: Callable[..., str]) -> None:
-    page.goto(start_app(CROSSROADS_SCRIPTED="true", **_connections()))
+    address = start_app(CROSSROADS_SCRIPTED="true", **_connections())
+    page.goto(address)
     page.get_by_label("Your question").fill("hello there")
     page.get_by_text("Expected cost, before it is asked").click()
     expect(page.get_by_text("estimate; its error is not known yet")).to_have_count(4 + len(_NAMES))
     for width in (1440, 800):
         page.set_viewport_size({"width": width, "height": 1000})
         assert page.evaluate(_CUT) == [], width
+    page.goto(f"{address}/paid_api")
+    expect(page.get_by_text("Ask a question or click a sample")).to_be_visible(timeout=60_000)
+    expect(page.get_by_label("Your question")).to_be_visible()
+    expect(page.get_by_text(_NAMES[0], exact=True)).to_be_visible()
+    assert page.evaluate(_CUT) == []
