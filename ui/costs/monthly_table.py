@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import pandas as pd
@@ -16,6 +17,7 @@ from ui.costs.words import label
 from ui.text import escaped
 
 SUM = "A month"
+_MOST = 5  # approaches beside each other at 800 pixels
 
 
 def table(costs: Sequence[MonthlyCost], inputs: Inputs) -> pd.DataFrame:
@@ -27,6 +29,13 @@ def table(costs: Sequence[MonthlyCost], inputs: Inputs) -> pd.DataFrame:
         cells = [numbers.dollars(parts[name]) if name in parts else "" for name in names]
         shown[label(cost.approach, inputs)] = [*cells, numbers.dollars(cost.usd), numbers.dollars(cost.per_answer)]
     return pd.DataFrame(shown, index=[*(name.capitalize() for name in names), SUM, "An answer"])
+
+
+def beside(names: Sequence[str]) -> list[list[str]]:
+    """The columns of each table: as many as a small screen has room for, and no table much narrower than another."""
+    tables = math.ceil(len(names) / _MOST)
+    each = math.ceil(len(names) / tables)
+    return [list(names[start : start + each]) for start in range(0, len(names), each)]
 
 
 def draw_table(costs: Sequence[MonthlyCost], inputs: Inputs) -> None:
@@ -41,7 +50,8 @@ def draw_table(costs: Sequence[MonthlyCost], inputs: Inputs) -> None:
         )
     shown = table(costs, inputs).map(escaped)
     shown.loc[SUM] = [f"**{cell}**" for cell in shown.loc[SUM]]
-    st.table(shown, border="horizontal")
+    for some in beside([label(cost.approach, inputs) for cost in costs]):
+        st.table(shown[some], border="horizontal")
     for cost in costs:
         if cost.usd is None:
             st.caption(escaped(f"{label(cost.approach, inputs)}: {cost.why}"))

@@ -11,7 +11,7 @@ from evaluation.costs.curve import Curve
 from evaluation.costs.inputs import Inputs, Unknown
 from evaluation.costs.monthly import curve, monthly
 from ui.approaches import look_of
-from ui.chart_theme import ink
+from ui.chart_theme import ink, legible, theme
 from ui.costs.exports import break_even_file, headed
 from ui.costs.monthly_chart import HEIGHT, monthly_chart
 from ui.costs.monthly_table import draw_table
@@ -37,9 +37,10 @@ def draw(inputs: Inputs) -> None:
     if curves:
         names = {label(approach, inputs): one for approach, one in curves.items()}
         colours = {label(approach, inputs): look_of(approach).hex for approach in curves}
+        words = {name: legible(colour, theme()) for name, colour in colours.items()}
         with st.container(height=HEIGHT + 20, border=False):  # so that nothing moves when the chart arrives
             st.altair_chart(
-                monthly_chart(names, colours, marks(found, inputs), costs[0].questions, ink()),
+                monthly_chart(names, colours, marks(found, inputs), costs[0].questions, ink(), words),
                 width="stretch",
                 alt="Monthly cost of every approach over the number of questions a month, with break-even points",
             )

@@ -20,6 +20,7 @@ from ui.costs.words import about, label
 from ui.text import escaped
 
 _ROW = 34  # pixels
+_ROOM = 0.2  # of the axis, which a number takes at 800 pixels
 _CHEAPER = "Cheaper than the paid model"
 
 
@@ -35,6 +36,7 @@ def draw(inputs: Inputs) -> None:
         key="what_if",
         format_func=lambda name: label(name, inputs),
         label_visibility="collapsed",
+        wrap=True,
     )
     chosen = str(approach or names[0])
     now = monthly(chosen, inputs)
@@ -77,15 +79,19 @@ def tornado(effects: Sequence[Effect], now: MonthlyCost, colour: str, ink: str) 
         x=alt.X("from:Q", title="USD a month", scale=scale), x2="to:Q", y=y
     )
     ends = base.mark_tick(thickness=3, size=22, color=colour, opacity=1).encode(x=alt.X("to:Q", scale=scale), y=y)
-    side = alt.Chart(frame.assign(at=frame[["from", "to"]].max(axis=1)))
-    text = side.mark_text(align="left", dx=6, fontSize=14, color=ink)
-    labels = text.encode(x=alt.X("at:Q", scale=scale), y=y, text="label:N")
+    before = (frame["to"] < frame["from"]) & (frame["to"] > largest * _ROOM)  # its number has room before the bar
+    after = frame[~before].assign(at=frame[["from", "to"]].max(axis=1))
+    left = alt.Chart(frame[before]).mark_text(align="right", dx=-6, fontSize=14, color=ink)
+    right = alt.Chart(after).mark_text(align="left", dx=6, fontSize=14, color=ink)
+    ends_of = ((left, alt.X("to:Q", scale=scale)), (right, alt.X("at:Q", scale=scale)))
+    labels = [text.encode(x=x, y=y, text="label:N") for text, x in ends_of]
     rule = (
         alt.Chart(pd.DataFrame([{"now": float(now.usd)}]))
         .mark_rule(color=ink, strokeDash=[4, 4])
         .encode(x=alt.X("now:Q", scale=scale))
     )
-    return readable((bars + ends + labels + rule).properties(height=_ROW * len(frame) + 60))
+    chart = alt.LayerChart(layer=[bars, ends, *labels, rule])
+    return readable(chart.properties(height=_ROW * len(frame) + 60))
 
 
 def table(effects: Sequence[Effect], now: MonthlyCost, inputs: Inputs) -> pd.DataFrame:
