@@ -30,7 +30,7 @@ if comparison is None:
         for approach in chosen:
             look = look_of(approach)
             with st.container(border=True, width=COLUMN_WIDTH):
-                st.markdown(f"#### {look.title}")
+                st.markdown(f"#### {look.title}", anchors=False)
                 st.caption(look.what)
                 if approach == "paid_api":
                     stand_in_offer(settings(), None, PAGE)

@@ -40,7 +40,7 @@ def ask_section(approach: str) -> None:
     with side:
         _explain(approach)
         with st.container(border=True):
-            st.markdown("##### Settings of this approach")
+            st.markdown("##### Settings of this approach", anchors=False)
             _panel(approach)
         if approach == "paid_api":
             comparison = live(approach)

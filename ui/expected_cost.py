@@ -14,9 +14,8 @@ from ui.approaches import look_of
 from ui.resources import expectations, settings
 from ui.text import escaped
 
-_WIDTH, _HEIGHT = 292, 52  # pixels: four beside each other at 1440, two at 800; the amount, and a line of words
-_LINE = 46  # characters that fit into it
-_NAME, _SECOND_LINE = 24, 24  # characters of a name that fit beside an amount; pixels that a longer one takes more
+_WIDTH = 292  # pixels: four beside each other at 1440, two at 800
+_NAME = 20  # characters of a name that always have room beside an amount; it stands below a longer one
 _UNTYPED = "type a question"
 
 
@@ -31,7 +30,7 @@ def expected_costs(approaches: Sequence[str], text: str) -> dict[str, Expected |
 def show_expected(place: DeltaGenerator, costs: Mapping[str, Expected | None]) -> None:
     """One amount for each approach, with how far off such amounts were so far; the reckoning on hover.
 
-    It has its size before anything is typed, so that what is below never moves; only a long reason for not knowing
+    It has its lines before anything is typed, so that what is below never moves; only a long reason for not knowing
     takes more. `place` holds one thing, which a later call replaces.
     """
     with place.container(gap=None):
@@ -44,10 +43,10 @@ def show_expected(place: DeltaGenerator, costs: Mapping[str, Expected | None]) -
 def _cell(approach: str, one: Expected | None) -> None:
     look, error = look_of(approach), one.error if one else _UNTYPED
     amount = numbers.dollars(one.cost.usd) if one else numbers.UNKNOWN
-    height = _HEIGHT + (_SECOND_LINE if len(look.name) > _NAME else 0)
-    with st.container(width=_WIDTH, height=height if len(error) <= _LINE else "content", border=False, gap=None):
+    parts = " " if len(look.name) <= _NAME else "  \n"
+    with st.container(width=_WIDTH, gap=None):
         st.markdown(
-            f":{look.colour}[{look.icon}] {escaped(look.name)}: **{escaped(amount)}**",
+            f":{look.colour}[{look.icon}] {escaped(look.name)}:{parts}**{escaped(amount)}**",
             help=escaped(one.cost.basis) if one else None,
         )
         st.caption(escaped(error))

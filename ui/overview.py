@@ -102,4 +102,5 @@ def show(answers: Sequence[Answer], marked: dict[str, frozenset[str]]) -> None:
         "\u2014 is unknown or did not happen."
     )
     numbers_table = table(answers, marked)
-    st.dataframe(numbers_table, width="stretch", height=_ROW_HEIGHT * (len(numbers_table) + 1) + 3)
+    height = _ROW_HEIGHT * (len(numbers_table) + 1) + 3
+    st.dataframe(numbers_table, width="stretch", height=height, alt="Every number of every answer")

@@ -22,6 +22,10 @@ _CUT = """() => {
 }"""
 
 
+_SCROLLS = """() => [...document.querySelectorAll('[data-testid=stMain] [data-testid=stVerticalBlock]')]
+    .filter(one => getComputedStyle(one).overflowY === 'auto' && one.scrollHeight > one.clientHeight).length"""
+
+
 def _connections() -> dict[str, str]:
     fields = {"BASE_URL": "http://127.0.0.1:9/v1", "MODEL": "some-model"}
     return {f"CROSSROADS_CONNECTIONS__{name.upper()}__{of}": one for name in _NAMES for of, one in fields.items()}
@@ -36,6 +40,8 @@ def test_long_names_are_read_in_full_in_the_question_box(page: Page, start_app: 
     for width in (1440, 800):
         page.set_viewport_size({"width": width, "height": 1000})
         assert page.evaluate(_CUT) == [], width
+    assert page.evaluate(_SCROLLS) == 0  # each would be one more stop on the way with the Tab key
+    expect(page.get_by_role("link", name="Link to heading")).to_have_count(0)  # likewise
     page.goto(f"{address}/paid_api")
     expect(page.get_by_text("Ask a question or click a sample")).to_be_visible(timeout=60_000)
     expect(page.get_by_label("Your question")).to_be_visible()

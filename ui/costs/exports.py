@@ -32,7 +32,7 @@ _UNKNOWN = "unknown"
 def headed(heading: str, file: str, made: Callable[[], bytes], *, button: str = "CSV", what: str) -> None:
     """A heading in Markdown with the button beside it that saves what is below as `file`; `what` says what is in it."""
     with st.container(horizontal=True, vertical_alignment="top"):
-        st.markdown(heading, width="stretch")
+        st.markdown(heading, width="stretch", anchors=False)
         save(file, made, button=button, what=what)
 
 

@@ -13,6 +13,7 @@ from backends import ledger
 from backends.ledger import Entry, Kind
 from backends.settings import Settings
 from evaluation.costs.history import Spend, begin_of, daily, performance, spend
+from evaluation.spreadsheet import neutral_cell
 from ui import numbers
 from ui.approaches import LOOKS, look_of
 from ui.chart_theme import ink
@@ -71,7 +72,7 @@ def _empty() -> None:
 def _charts(entries: Sequence[Entry]) -> None:
     spent, days = spend(entries), daily(entries)
     with st.container(horizontal=True, vertical_alignment="top"):
-        st.markdown(f"#### {escaped(headline(spent))}", width="stretch")
+        st.markdown(f"#### {escaped(headline(spent))}", width="stretch", anchors=False)
         save(
             "crossroads-history-by-day.csv",
             lambda: by_day_file(entries),
@@ -150,7 +151,7 @@ def table(entries: Sequence[Entry]) -> pd.DataFrame:
                 "p95": numbers.seconds(whole.latency_p95_s),
                 "Errors": f"{whole.errors:,}",
                 "Error rate": numbers.UNKNOWN if (rate := percent(whole.error_rate)) is None else f"{rate:.3g} %",
-                "Model": model,  # last: long names push nothing off a small screen
+                "Model": neutral_cell(model),  # it can be saved; last: long names push nothing off a small screen
             }
         )
     return pd.DataFrame(rows)
