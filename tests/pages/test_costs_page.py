@@ -223,6 +223,7 @@ def test_an_unknown_price_is_told_and_can_be_typed(monkeypatch: pytest.MonkeyPat
     assert cells(at)["nonesuch"]["A month"] == "\u2014"
     assert "nonesuch: no price per token is known for nonesuch at api.openai.com" in captions(at)
     assert "Whether the raw model is ever cheaper than nonesuch cannot be said" in markdown(at)
+    assert "Type its price per million tokens under nonesuch in the inputs." in markdown(at)
     run(at.number_input(key="cost:paid_api.price.input").set_value(1.0))
     run(at.number_input(key="cost:paid_api.price.output").set_value(2.0))
     assert cells(at)["nonesuch"]["A month"] == "$1.4"

@@ -15,7 +15,7 @@ from ui.chart_theme import ink, legible, theme
 from ui.costs.exports import break_even_file, headed
 from ui.costs.monthly_chart import HEIGHT, monthly_chart
 from ui.costs.monthly_table import draw_table
-from ui.costs.words import break_even_sentence, cheapest_sentence, label
+from ui.costs.words import break_even_sentence, cheapest_sentence, label, price_step
 from ui.text import escaped
 
 
@@ -32,6 +32,8 @@ def draw(inputs: Inputs) -> None:
         what="The break-even points, the curves, and every input with its origin.",
     )
     st.markdown("\n".join(f"- {escaped(break_even_sentence(one, inputs))}" for one in found))
+    if step := price_step(inputs):
+        st.markdown(f":material/edit: {escaped(step)}")
     if any(one.first != one.lasting for one in found):
         st.caption("Now and then: each further machine costs at once, and fills up slowly.")
     if curves:

@@ -16,7 +16,7 @@ from ui import numbers
 from ui.approaches import look_of
 from ui.chart_theme import ink, readable
 from ui.costs.exports import headed, what_if_file
-from ui.costs.words import about, label
+from ui.costs.words import about, label, unknown_cost
 from ui.text import escaped
 
 _ROW = 34  # pixels
@@ -41,7 +41,7 @@ def draw(inputs: Inputs) -> None:
     chosen = str(approach or names[0])
     now = monthly(chosen, inputs)
     if now.usd is None:
-        st.info(f"Its cost is unknown: {escaped(now.why)}", icon=":material/help:")
+        st.info(escaped(unknown_cost(now, inputs)), icon=":material/help:")
         return
     headed(
         f"#### {escaped(f'{label(chosen, inputs)}: {numbers.dollars(now.usd)}')} a month now. What changes that most?",
