@@ -16,7 +16,7 @@ _AROUND, _LEGEND = 60, 56  # pixels that a chart's axis and its legend take of i
 _ROW, _BAR, _NAME = 48, 16, -10  # pixels: an answer's share of the height, its bar, and its name above that
 _ROOM = 1.18  # of the longest bar, for the number at its end
 _TICKS = alt.Axis(tickCount=8)
-_PARTS = (("retrieval", 0.35), ("until the first text", 0.6), ("writing", 1.0))
+_PARTS = {"retrieval": 0.35, "until the first text": 0.6, "writing": 1.0}
 """The parts of latency and how opaque they are drawn, in the approach's own colour."""
 
 
@@ -54,8 +54,10 @@ def latency_chart(answers: Sequence[Answer]) -> alt.LayerChart:
             color=alt.Color("approach:N", scale=_colours(answers), legend=None),
             opacity=alt.Opacity(
                 "part:N",
-                scale=alt.Scale(domain=[part for part, _ in _PARTS], range=[opacity for _, opacity in _PARTS]),
-                legend=alt.Legend(orient="top", title=None),
+                scale=alt.Scale(type="ordinal", domain=list(_PARTS), range=list(_PARTS.values())),
+                legend=alt.Legend(  # Vega's own colour would be black, on the dark page too
+                    orient="top", title=None, symbolFillColor=ink(), symbolStrokeColor=ink()
+                ),
             ),
             order="order:Q",
             tooltip=["approach:N", "part:N", alt.Tooltip("seconds:Q", format=".3f")],

@@ -11,6 +11,7 @@ import pytest
 import vl_convert
 
 from backends.base import Answer, Cost, Timings
+from ui.chart_theme import INK
 from ui.overview import best, marks_of, table
 from ui.overview_charts import cost_chart, latency_chart
 
@@ -87,6 +88,17 @@ def test_a_long_name_is_written_out_on_a_small_screen(chart: Callable[[list[Answ
     name = "a" * 32  # as long as a connection's name may be
     svg = drawn(chart([answer(f"paid_api:{name}", 2.0, stand_in=True), answer("raw", 1.0)]), width=440)
     assert f"Paid API \u00b7 {name} (stand-in)<" in svg
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_parts_of_latency_are_as_opaque_as_they_are_said_to_be() -> None:
+    timings = Timings(latency_s=3.0, ttft_s=1.0, retrieval_s=0.5)
+    chart = latency_chart([answer("rag", 3.0, timings=timings), answer("raw", 1.0)])
+    legend = chart.to_dict()["layer"][0]["encoding"]["opacity"]["legend"]
+    assert legend["symbolFillColor"] == legend["symbolStrokeColor"] == INK["light"]
+    svg = drawn(chart)
+    found = re.findall(r'<path aria-label="[^"]*approach: RAG; part: ([^;]+);[^>]*?(?: opacity="([\d.]+)")?/>', svg)
+    assert found == [("retrieval", "0.35"), ("until the first text", "0.6"), ("writing", "1")]
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
