@@ -51,12 +51,8 @@ def ask_box(page: str, approaches: Sequence[str], *, choose: bool = False) -> Ca
     what the question is expected to cost.
     """
 
-    def draw_spent() -> None:
-        with spent:
-            spent_today(settings(), _chosen(page, approaches))
-
     def draw_costs() -> None:
-        draw_spent()
+        _draw_spent(spent, page, approaches)
         show_expected(before, expected_costs(_chosen(page, approaches), typed or ""))
 
     training_notice(settings())
@@ -75,20 +71,22 @@ def ask_box(page: str, approaches: Sequence[str], *, choose: bool = False) -> Ca
                 shortcut="Ctrl+Enter",
             )
             if choose:
-                st.pills(
-                    "Who takes part",
-                    approaches,
-                    selection_mode="multi",
-                    default=list(approaches),
-                    format_func=lambda approach: f"{look_of(approach).icon} {look_of(approach).name}",
-                    key=f"chosen:{page}",
-                    label_visibility="collapsed",
-                    wrap=True,
-                )
+                _who_takes_part(page, approaches)
             spent = st.empty()
         first = expected_costs(_chosen(page, approaches), typed or "")  # nothing is empty while this is reckoned
         before = st.empty()
         show_expected(before, first)
+    _samples(page, approaches)
+    _draw_spent(spent, page, approaches)
+    return draw_costs
+
+
+def _draw_spent(place: DeltaGenerator, page: str, approaches: Sequence[str]) -> None:
+    with place:
+        spent_today(settings(), _chosen(page, approaches))
+
+
+def _samples(page: str, approaches: Sequence[str]) -> None:
     st.pills(
         "Or click a sample question",
         SAMPLES,
@@ -97,8 +95,19 @@ def ask_box(page: str, approaches: Sequence[str], *, choose: bool = False) -> Ca
         args=(page, approaches),
         wrap=True,
     )
-    draw_spent()
-    return draw_costs
+
+
+def _who_takes_part(page: str, approaches: Sequence[str]) -> None:
+    st.pills(
+        "Who takes part",
+        approaches,
+        selection_mode="multi",
+        default=list(approaches),
+        format_func=lambda approach: f"{look_of(approach).icon} {look_of(approach).name}",
+        key=f"chosen:{page}",
+        label_visibility="collapsed",
+        wrap=True,
+    )
 
 
 def stop_button(page: str) -> DeltaGenerator:

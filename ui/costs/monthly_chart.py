@@ -86,6 +86,22 @@ def monthly_chart(
     ]
     frame = pd.DataFrame(rows, columns=["approach", "questions", "usd"])
     low, high = _decades(frame["usd"].min(), frame["usd"].max()) if rows else (-2, 2)
+    x, y = _axes(low, high)
+    colour = alt.Color(
+        "approach:N", scale=alt.Scale(domain=list(curves), range=[colours[name] for name in curves]), legend=None
+    )
+    lines = (
+        alt.Chart(frame)
+        .mark_line(strokeWidth=2.5, clip=True)
+        .encode(x=x, y=y, color=colour, detail="approach:N", tooltip=_tooltip())
+    )
+    names = _names(frame, x, y, words or colours, high - low)
+    points = _crossings(curves, crossings, high - low, (x, y, colour), ink)
+    return readable((lines + _volume(x, questions, ink) + names + points).properties(height=HEIGHT))
+
+
+def _axes(low: int, high: int) -> tuple[alt.X, alt.Y]:
+    """Questions and USD, both logarithmic; USD from 10^low to 10^high."""
     x = alt.X(
         "questions:Q",
         title="questions a month",
@@ -101,17 +117,7 @@ def monthly_chart(
             labelExpr="datum.value >= 1 ? format(datum.value, '$,.0f') : format(datum.value, '$.4~f')",
         ),
     )
-    colour = alt.Color(
-        "approach:N", scale=alt.Scale(domain=list(curves), range=[colours[name] for name in curves]), legend=None
-    )
-    lines = (
-        alt.Chart(frame)
-        .mark_line(strokeWidth=2.5, clip=True)
-        .encode(x=x, y=y, color=colour, detail="approach:N", tooltip=_tooltip())
-    )
-    names = _names(frame, x, y, words or colours, high - low)
-    points = _crossings(curves, crossings, high - low, (x, y, colour), ink)
-    return readable((lines + _volume(x, questions, ink) + names + points).properties(height=HEIGHT))
+    return x, y
 
 
 def _decades(low: float, high: float) -> tuple[int, int]:
