@@ -95,7 +95,8 @@ def _to_the_server(connection: Connection) -> Iterator[Step]:
     except (socket.gaierror, UnicodeError) as error:
         raise _StepFailed("DNS", _fault(connection, error)) from None
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-    yield Step("DNS", True, f"{host} is {', '.join(addresses[:4])}.")
+    named = f"{host} is {', '.join(addresses[:4])}." if addresses != [host] else f"{host} is an address, no name."
+    yield Step("DNS", True, named)
     try:
         line = socket.create_connection((host, port), PATIENCE_S)
     except TimeoutError:

@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 Kind = Literal["real", "stand-in", "scripted"]
 """Who answered: the real thing, a stand-in in place of a paid model, or the script."""
 
+Purpose = Literal["answer", "test"]
+"""What was asked for: an answer, or the one token that tests a connection. Both cost; only answers tell how long
+answers are and how long they take.
+"""
+
 _LARGEST = 2**63 - 1  # what SQLite can hold; no true token count is near it
 _log = logging.getLogger(__name__)
 _faults: dict[Path, BackendError] = {}
@@ -62,6 +67,7 @@ class Entry:
     expected_completion_tokens: int | None = None
     expected_usd: Decimal | None = None
     expected_by: str | None = None
+    purpose: Purpose = "answer"
 
     @property
     def of_expected(self) -> Decimal | None:
@@ -73,10 +79,11 @@ _COLUMNS = tuple(field.name for field in fields(Entry))
 _NUMBERS = tuple(name for name in _COLUMNS if name.endswith(("_s", "_tokens", "retries")))
 _INSERT = f"INSERT INTO answers ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM answers"  # noqa: S608
-_TOLD = "NOT (status = 'truncated' AND coalesce(completion_tokens, 2) <= 1)"
 
 
-def recorder(settings: Settings, expected: Mapping[str, Expected] | None = None) -> Callable[[Answer], None]:
+def recorder(
+    settings: Settings, expected: Mapping[str, Expected] | None = None, purpose: Purpose = "answer"
+) -> Callable[[Answer], None]:
     """What records the answers of one call, with what was expected of each approach before it was asked.
 
     A fault never breaks an answer: it is logged and kept for `fault`.
@@ -86,7 +93,7 @@ def recorder(settings: Settings, expected: Mapping[str, Expected] | None = None)
         kind = kind_of(settings, answer.stand_in)
         key = ledger_file(settings.data)
         try:
-            append(settings.data, answer, kind, expected=(expected or {}).get(answer.approach))
+            append(settings.data, answer, kind, expected=(expected or {}).get(answer.approach), purpose=purpose)
             _faults.pop(key, None)
         except BackendError as error:
             if key not in _faults:
@@ -110,7 +117,12 @@ def fault(data: Path) -> BackendError | None:
 
 
 def append(
-    data: Path, answer: Answer, kind: Kind, at: datetime | None = None, expected: Expected | None = None
+    data: Path,
+    answer: Answer,
+    kind: Kind,
+    at: datetime | None = None,
+    expected: Expected | None = None,
+    purpose: Purpose = "answer",
 ) -> None:
     """Add an answer; `at` is now if left out. Raises `BackendError` if it cannot be written."""
     usage, timings = answer.usage, answer.timings
@@ -129,6 +141,7 @@ def append(
         *((expected.prompt_tokens, expected.completion_tokens) if expected else (None, None)),
         None if usd is None else f"{usd:f}",
         expected.by if expected else None,
+        purpose,
     )
 
     def add(connection: sqlite3.Connection) -> None:
@@ -155,18 +168,16 @@ def complete_answers(
     kind: Kind = "real",
 ) -> list[Entry]:
     """The last `limit` answers of an approach that came through (`ok`, or cut off at a limit), newest first.
-    The test of a connection asks for one token, so what was cut off after one is left out.
+    The test of a connection is none: it asks for one token.
 
     Of one model only: of those whose name is `fitting`, the one that was asked last. Raises `BackendError`.
     """
     file = ledger_file(data)
     if not file.exists():
         return []
-    newest = "SELECT model FROM answers WHERE approach = ? AND kind = ? GROUP BY model ORDER BY max(id) DESC"
-    query = (
-        f"{_SELECT} WHERE approach = ? AND kind = ? AND model = ? AND status IN ('ok', 'truncated') AND {_TOLD} "
-        "ORDER BY id DESC LIMIT ?"
-    )
+    of = "approach = ? AND kind = ? AND purpose = 'answer'"
+    newest = f"SELECT model FROM answers WHERE {of} GROUP BY model ORDER BY max(id) DESC"  # noqa: S608
+    query = f"{_SELECT} WHERE {of} AND model = ? AND status IN ('ok', 'truncated') ORDER BY id DESC LIMIT ?"
     with opened(file, create=False) as connection:
         models = [model for (model,) in connection.execute(newest, (approach, kind)) if fitting(model)]
         for model in models:

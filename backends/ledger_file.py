@@ -11,11 +11,12 @@ from pathlib import Path
 
 from backends.base import BackendError
 
-VERSION = 2
+VERSION = 3
 """Of the tables, kept in the file as `user_version`."""
 
 _PATIENCE_S = 5
-_FIRST = """
+_KEPT = "CREATE TRIGGER answers_keep BEFORE UPDATE ON answers BEGIN SELECT raise(ABORT, 'rows are only added'); END"
+_FIRST = f"""
 CREATE TABLE answers (
     id INTEGER PRIMARY KEY,
     at TEXT NOT NULL,           -- when it ended: UTC, ISO 8601
@@ -46,7 +47,7 @@ CREATE INDEX charges_in_time ON charges (at);
 CREATE INDEX charges_of_run ON charges (run);
 CREATE INDEX charges_reserved ON charges (state) WHERE state = 'reserved';
 CREATE TRIGGER answers_stay BEFORE DELETE ON answers BEGIN SELECT raise(ABORT, 'rows are only added'); END;
-CREATE TRIGGER answers_keep BEFORE UPDATE ON answers BEGIN SELECT raise(ABORT, 'rows are only added'); END;
+{_KEPT};
 """
 _EXPECTED = (  # what was expected before the question was asked; a Decimal, and in which way it was reckoned
     "ALTER TABLE answers ADD COLUMN expected_prompt_tokens INTEGER",
@@ -55,7 +56,14 @@ _EXPECTED = (  # what was expected before the question was asked; a Decimal, and
     "ALTER TABLE answers ADD COLUMN expected_by TEXT",
     "CREATE INDEX answers_of_model ON answers (approach, kind, model, id)",
 )
-_MIGRATIONS = {1: _EXPECTED}
+_PURPOSE = (  # what was asked for. Older rows say it by the rule below: nothing else of them is touched
+    "ALTER TABLE answers ADD COLUMN purpose TEXT NOT NULL DEFAULT 'answer' CHECK (purpose IN ('answer', 'test'))",
+    "DROP TRIGGER answers_keep",
+    "UPDATE answers SET purpose = 'test' WHERE (approach = 'paid_api' OR approach LIKE 'paid_api:%') "
+    "AND completion_tokens <= 1 AND expected_by IS NULL",  # a test asks for one token, and nothing was expected of it
+    _KEPT,
+)
+_MIGRATIONS = {1: _EXPECTED, 2: _PURPOSE}
 """What brings a file of that version to the next one."""
 
 
@@ -127,7 +135,7 @@ def _turn(file: Path) -> Iterator[None]:
 
 
 def _bring_up_to_date(connection: sqlite3.Connection, file: Path) -> None:
-    """An older file gets what was added since, in one transaction; no row changes. Raises `BackendError`."""
+    """An older file gets what was added since, in one transaction; what a row says stays. Raises `BackendError`."""
     found = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if found > VERSION:
         raise LedgerNewer(file, found)

@@ -32,7 +32,7 @@ def connection_record(settings: Settings, name: str) -> dict[str, Any]:
 
 
 def tested_record(settings: Settings, name: str, report: Callable[[str], None]) -> dict[str, Any]:
-    """The connection with the steps of a test; what its chat cost is recorded like any answer."""
+    """The connection with the steps of a test; what its chat cost is recorded, as a test."""
     record = connection_record(settings, name)
     backend = PaidApiBackend(settings, None if name else stand_in.running(settings.data), name)
     steps = []
@@ -40,5 +40,5 @@ def tested_record(settings: Settings, name: str, report: Callable[[str], None]) 
         report(f"{record['approach']}: {step.name} {'ok' if step.passed else 'failed'}")
         steps.append({"step": step.name, "passed": step.passed, "says": step.says, "models": list(step.models)})
         if step.answer:
-            recorder(settings)(step.answer)
+            recorder(settings, purpose="test")(step.answer)
     return record | {"stand_in": backend.stand_in, "works": all(step["passed"] for step in steps), "steps": steps}

@@ -20,7 +20,7 @@ COLUMN_WIDTH = 302  # pixels: four fit beside each other at 1440, two at 800
 
 open_page("Crossroads", "One question, four ways to use a language model: answers, latency and cost side by side.")
 APPROACHES = approaches(settings())
-draw_spent = ask_box(PAGE, APPROACHES, choose=True)
+draw_costs = ask_box(PAGE, APPROACHES, choose=True)
 
 comparison = live(PAGE)
 intro = st.empty()  # what is left empty here clears at once; Streamlit would let old elements fade until the end
@@ -30,7 +30,7 @@ if comparison is None:
         for approach in chosen:
             look = look_of(approach)
             with st.container(border=True, width=COLUMN_WIDTH):
-                st.markdown(f"#### {look.title}")
+                st.markdown(f"#### {look.title}", anchors=False)
                 st.caption(look.what)
                 if approach == "paid_api":
                     stand_in_offer(settings(), None, PAGE)
@@ -52,7 +52,7 @@ while not comparison.wait(0.1):
     for column in comparison.columns:
         columns[column.approach].draw(column)
 stop.empty()
-draw_spent()
+draw_costs()
 marked = overview.best(comparison.answers)
 for column in comparison.columns:
     columns[column.approach].draw(column, overview.marks_of(column.approach, marked), comparison.question.text)

@@ -74,7 +74,7 @@ def test_a_test_tells_every_step_and_its_cost_is_recorded(httpserver: HTTPServer
         ("models", True),
         ("chat", works),
     ]
-    assert [entry.approach for entry in entries(load_settings().data)] == ["paid_api:local"]
+    assert [(entry.approach, entry.purpose) for entry in entries(load_settings().data)] == [("paid_api:local", "test")]
 
 
 def test_a_connection_that_does_not_exist_is_a_sentence() -> None:

@@ -35,7 +35,7 @@ class AnswerColumn:
         self, area: DeltaGenerator, approach: str, *, title: str | None = None, text_height: int = _TEXT_HEIGHT
     ) -> None:
         with area:
-            st.markdown(f"#### {title or look_of(approach).title}")
+            st.markdown(f"#### {title or look_of(approach).title}", anchors=False)
             self._model = st.empty()
             self._state = st.empty()
             with st.container(height=text_height, border=False, key=None):
@@ -55,7 +55,8 @@ class AnswerColumn:
         then the sentences of the answer are compared with its passages.
         """
         if self._drawn is None or column.model != self._drawn.model or column.stand_in != self._drawn.stand_in:
-            self._model.caption(_model_line(column))
+            # A caption is drawn pale: what has a colour of its own could not be read in it.
+            (self._model.markdown if column.stand_in else self._model.caption)(_model_line(column))
         if (state := state_line(column)) != self._drawn_state:
             self._state.markdown(state)
             self._drawn_state = state
@@ -99,8 +100,8 @@ def _shown_text(text: str) -> str:
 
 
 def _model_line(column: Column) -> str:
-    stand_in = ":orange-badge[:material/swap_horiz: stand-in]  \n" if column.stand_in else ""
-    return stand_in + escaped(column.model)
+    model = escaped(column.model)
+    return f":orange-badge[:material/swap_horiz: stand-in]  \n:small[{model}]" if column.stand_in else model
 
 
 def state_line(column: Column) -> str:
@@ -141,12 +142,12 @@ def _measurements(answer: Answer, marks: frozenset[str]) -> None:
     if answer.error and answer.text.strip():  # without text, it stands in its place
         with st.container(border=True):
             st.text(answer.error)
-    left, right = st.columns(2)
-    left.caption("Latency" + _mark("latency_s", marks, "fastest"))
-    left.markdown(f"#### {escaped(numbers.seconds(timings.latency_s))}")
-    right.caption("Cost" + _mark("cost_usd", marks, "cheapest"), help=escaped(answer.cost.basis))
+    left, right = st.columns([4, 5], gap="xxsmall")  # a help icon and a mark have room beside Cost
+    left.markdown(f":small[Latency{_mark('latency_s', marks, 'fastest')}]")
+    left.markdown(f"#### {escaped(numbers.seconds(timings.latency_s))}", anchors=False)
+    right.markdown(f":small[Cost{_mark('cost_usd', marks, 'cheapest')}]", help=escaped(answer.cost.basis))
     cost = "unknown" if answer.cost.usd is None else numbers.dollars(answer.cost.usd)
-    right.markdown(f"#### {escaped(cost)}")
+    right.markdown(f"#### {escaped(cost)}", anchors=False)
     apart = [
         f"queued {numbers.seconds(timings.queued_s)}" if timings.queued_s and timings.queued_s >= 0.005 else "",
         f"loading {numbers.seconds(timings.load_s)}" if timings.load_s and timings.load_s >= 0.005 else "",

@@ -40,15 +40,15 @@ def ask_section(approach: str) -> None:
     with side:
         _explain(approach)
         with st.container(border=True):
-            st.markdown("##### Settings of this approach")
+            st.markdown("##### Settings of this approach", anchors=False)
             _panel(approach)
         if approach == "paid_api":
             comparison = live(approach)
             stand_in_offer(settings(), comparison.question.text if comparison else None, approach)
     with main:
-        draw_spent = ask_box(approach, (approach,))
+        draw_costs = ask_box(approach, (approach,))
         _answer(approach)
-        draw_spent()
+        draw_costs()
 
 
 def _panel(approach: str) -> None:

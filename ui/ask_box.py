@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from ui.approaches import look_of
-from ui.expected_cost import expected_cost
+from ui.expected_cost import expected_costs, show_expected
 from ui.resources import ask, live, settings
 from ui.spent import spent_today
 from ui.training_notice import training_notice
@@ -47,12 +47,13 @@ def ask_box(page: str, approaches: Sequence[str], *, choose: bool = False) -> Ca
     """Draw the box. Asking happens in callbacks, so a click in mid-stream never asks twice.
 
     It is no form, so that what is typed is known when the box is left, and its expected cost shows before it is asked.
-    Call what is returned once answers are there: it draws what was spent today anew.
+    Call what is returned once answers are there: it draws anew what they changed, which is what was spent today and
+    what the question is expected to cost.
     """
 
-    def draw_spent() -> None:
-        with spent:
-            spent_today(settings(), _chosen(page, approaches))
+    def draw_costs() -> None:
+        _draw_spent(spent, page, approaches)
+        show_expected(before, expected_costs(_chosen(page, approaches), typed or ""))
 
     training_notice(settings())
     with st.container(border=True):
@@ -70,26 +71,43 @@ def ask_box(page: str, approaches: Sequence[str], *, choose: bool = False) -> Ca
                 shortcut="Ctrl+Enter",
             )
             if choose:
-                st.pills(
-                    "Who takes part",
-                    approaches,
-                    selection_mode="multi",
-                    default=list(approaches),
-                    format_func=lambda approach: f"{look_of(approach).icon} {look_of(approach).name}",
-                    key=f"chosen:{page}",
-                    label_visibility="collapsed",
-                )
+                _who_takes_part(page, approaches)
             spent = st.empty()
-        expected_cost(_chosen(page, approaches), typed or "")
+        first = expected_costs(_chosen(page, approaches), typed or "")  # nothing is empty while this is reckoned
+        before = st.empty()
+        show_expected(before, first)
+    _samples(page, approaches)
+    _draw_spent(spent, page, approaches)
+    return draw_costs
+
+
+def _draw_spent(place: DeltaGenerator, page: str, approaches: Sequence[str]) -> None:
+    with place:
+        spent_today(settings(), _chosen(page, approaches))
+
+
+def _samples(page: str, approaches: Sequence[str]) -> None:
     st.pills(
         "Or click a sample question",
         SAMPLES,
         key=f"sample:{page}",
         on_change=_ask_sample,
         args=(page, approaches),
+        wrap=True,
     )
-    draw_spent()
-    return draw_spent
+
+
+def _who_takes_part(page: str, approaches: Sequence[str]) -> None:
+    st.pills(
+        "Who takes part",
+        approaches,
+        selection_mode="multi",
+        default=list(approaches),
+        format_func=lambda approach: f"{look_of(approach).icon} {look_of(approach).name}",
+        key=f"chosen:{page}",
+        label_visibility="collapsed",
+        wrap=True,
+    )
 
 
 def stop_button(page: str) -> DeltaGenerator:

@@ -11,6 +11,11 @@ INK = {"light": "#1c2033", "dark": "#e8eaf2"}
 """The text colours of `.streamlit/config.toml`; Vega would draw black on the dark page."""
 
 
+PAGE = {"light": "#ffffff", "dark": "#12141c"}
+"""The background colours likewise."""
+
+_CONTRAST = 4.5  # at least, for text: WCAG 2.2, success criterion 1.4.3
+
 AXIS: dict[str, Any] = {"labelFontSize": 13, "titleFontSize": 14, "labelLimit": 260}
 LEGEND: dict[str, Any] = {"labelFontSize": 13}
 """Sizes in pixels that can be read from the back of a room."""
@@ -29,3 +34,29 @@ def theme() -> str:
 def ink() -> str:
     """The colour for text inside a chart."""
     return INK[theme()]
+
+
+def legible(colour: str, theme: str) -> str:
+    """`colour` as far towards the theme's ink as text in it needs to be read on the theme's page, and no further."""
+    own, towards = _channels(colour), _channels(INK[theme])
+    for step in range(21):
+        mixed = tuple(round(a + (b - a) * step / 20) for a, b in zip(own, towards, strict=True))
+        made = "#" + "".join(f"{channel:02x}" for channel in mixed)
+        if contrast(made, PAGE[theme]) >= _CONTRAST:
+            return made
+    return INK[theme]
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast ratio of two colours, 1 to 21: WCAG 2.2, definitions of contrast ratio and relative luminance."""
+    low, high = sorted((_luminance(one), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _channels(colour: str) -> tuple[int, ...]:
+    return tuple(int(colour[at : at + 2], 16) for at in (1, 3, 5))
+
+
+def _luminance(colour: str) -> float:
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in _channels(colour))]
+    return sum(weight * channel for weight, channel in zip((0.2126, 0.7152, 0.0722), linear, strict=True))

@@ -39,7 +39,7 @@ def listed_models(current: Settings, name: str) -> tuple[str, ...]:
 
 def _test(current: Settings, name: str) -> None:
     backend = PaidApiBackend(current, None if name else stand_in.running(current.data), name)
-    record = recorder(current)
+    record = recorder(current, purpose="test")
     steps: list[Step] = []
     for step in run_steps(backend, threading.Event()):
         steps.append(step)

@@ -33,6 +33,7 @@ def chosen_connection(current: Settings) -> str:
                 key="connection",
                 required=True,
                 label_visibility="collapsed",
+                wrap=True,
             )
         with st.popover("Add a connection", icon=":material/add_link:"):
             _add_form()

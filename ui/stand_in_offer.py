@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from backends.connections import PAID_API
 from backends.settings import Settings
 from ui import numbers
 from ui.resources import expectations, paid_api, stand_in_start
@@ -21,8 +22,8 @@ def stand_in_offer(current: Settings, question: str | None, key: str) -> None:
         return
     with st.container(border=True):
         st.markdown(
-            ":material/key_off: **No API key.** Set `OPENAI_API_KEY` in the environment or `.env`, or enter one on "
-            "the Paid API page."
+            ":material/key_off: **No API key.** Set `OPENAI_API_KEY` in the environment or `.env`, or enter one "
+            f"{'under *API key* above' if key == PAID_API else 'on the Paid API page'}."
         )
         if question:
             expected = expectations([backend], question)[backend.approach].cost

@@ -15,3 +15,11 @@ _JOINER = "\u2060"
 def escaped(text: str) -> str:
     """`text` so that Markdown shows it letter by letter: no image, link, colour, icon or formula comes of it."""
     return _MARKDOWN.sub(r"\\\1", _ADDRESS.sub(_JOINER, visible(text))).replace("\n", "  \n")
+
+
+def shortened(text: str, most: int) -> str:
+    """`text` in at most `most` characters, with a gap in its middle: names of models differ at both ends."""
+    if len(text) <= most:
+        return text
+    end = (most - 1) // 2
+    return f"{text[: most - 1 - end]}\u2026{text[len(text) - end :]}"

@@ -14,7 +14,10 @@ from backends.ledger import Entry
 
 @dataclass(frozen=True, slots=True)
 class Spend:
-    """What one approach and model cost on one day, in USD; `unknown` of its `answers` have no known cost."""
+    """What one approach and model cost on one day, in USD: `answers`, and `tests` of the connection.
+
+    The cost of `unknown` of both together is not known.
+    """
 
     day: date
     approach: str
@@ -22,6 +25,7 @@ class Spend:
     usd: Decimal
     answers: int
     unknown: int
+    tests: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,31 +58,40 @@ def begin_of(days: int, now: datetime) -> datetime:
 
 
 def spend(entries: Iterable[Entry]) -> list[Spend]:
-    """By day, approach and model, in that order."""
-    grouped: dict[tuple[date, str, str], list[Decimal | None]] = defaultdict(list)
+    """By day, approach and model, in that order. Tests of a connection are paid for like answers."""
+    grouped: dict[tuple[date, str, str], list[Entry]] = defaultdict(list)
     for one in entries:
-        grouped[one.at.date(), one.approach, one.model].append(one.cost_usd)
-    return [
-        Spend(*key, sum((cost for cost in costs if cost is not None), Decimal(0)), len(costs), costs.count(None))
-        for key, costs in sorted(grouped.items())
-    ]
+        grouped[one.at.date(), one.approach, one.model].append(one)
+    return [_spent(*key, found) for key, found in sorted(grouped.items())]
+
+
+def _spent(day: date, approach: str, model: str, found: Sequence[Entry]) -> Spend:
+    costs = [one.cost_usd for one in found]
+    usd = sum((cost for cost in costs if cost is not None), Decimal(0))
+    tests = sum(one.purpose == "test" for one in found)
+    return Spend(day, approach, model, usd, len(found) - tests, costs.count(None), tests)
 
 
 def daily(entries: Iterable[Entry]) -> list[Daily]:
-    """By day and approach, in that order."""
+    """By day and approach, in that order. The test of a connection says nothing of how answers do."""
     grouped: dict[tuple[date, str], list[Entry]] = defaultdict(list)
-    for one in entries:
+    for one in _answers(entries):
         grouped[one.at.date(), one.approach].append(one)
     return [Daily(*key, performance(found)) for key, found in sorted(grouped.items())]
 
 
 def performance(entries: Sequence[Entry]) -> Performance:
-    """Of all these answers together."""
-    asked = [one for one in entries if one.status != "cancelled"]
+    """Of all these answers together, without the tests of a connection."""
+    answers = _answers(entries)
+    asked = [one for one in answers if one.status != "cancelled"]
     errors = sum(one.status == "error" for one in asked)
     seconds = [one.latency_s for one in asked if one.status in ("ok", "truncated") and one.latency_s is not None]
     rate = errors / len(asked) if asked else None
-    return Performance(len(entries), errors, rate, median(seconds) if seconds else None, _p95(seconds))
+    return Performance(len(answers), errors, rate, median(seconds) if seconds else None, _p95(seconds))
+
+
+def _answers(entries: Iterable[Entry]) -> list[Entry]:
+    return [one for one in entries if one.purpose == "answer"]
 
 
 def _p95(values: Sequence[float]) -> float | None:

@@ -43,6 +43,7 @@ def listing() -> Response:
 def test_a_connection_that_works(httpserver: HTTPServer) -> None:
     found = steps(server(httpserver, listing(), paris()))
     assert shown(found) == [("DNS", True), ("TCP", True), ("models", True), ("chat", True)]
+    assert found[0].says == "127.0.0.1 is an address, no name."
     assert found[2].models == ("large", "small")
     assert found[2].says == "The server lists 2 models; small is among them."
     assert found[3].answer is not None

@@ -68,6 +68,13 @@ def test_a_paid_question_without_a_past_is_reckoned_with_the_longest_answer(data
     assert found.error == "estimate; its error is not known yet"
 
 
+def test_the_test_of_a_connection_is_no_answer_to_take_a_mean_of(data: Path) -> None:
+    one = Answer("paid_api", "gpt-4.1-mini", "", "ok", usage=Usage(9, 1), cost=Cost(Decimal("0.000005"), ""))
+    ledger.append(data, one, "real", purpose="test")
+    found = of("paid_api", settings_of(data))
+    assert (found.completion_tokens, found.past) == (160, 0)
+
+
 def test_a_paid_question_is_expected_to_get_a_mean_answer(data: Path) -> None:
     for tokens, cached in ((20, 50), (31, None)):
         record(data, "paid_api", "gpt-4.1-mini", Usage(100, tokens, cached), usd="0.0001")

@@ -159,15 +159,22 @@ def test_what_was_expected_is_kept_beside_what_it_came_to(data: Path) -> None:
     assert (raw.expected_usd, raw.of_expected) == (None, None)
 
 
-def test_the_one_token_of_a_connections_test_tells_nothing_of_answers(data: Path) -> None:
-    ledger.append(data, replace(ANSWER, status="truncated", usage=Usage(9, 1)), "real")
-    ledger.append(data, replace(ANSWER, status="truncated", usage=Usage(9, 160)), "real")
-    ledger.append(data, replace(ANSWER, status="truncated", usage=Usage()), "real")
+@pytest.mark.parametrize("status", ["ok", "truncated"])
+def test_the_one_token_of_a_connections_test_is_kept_and_tells_nothing_of_answers(data: Path, status: Status) -> None:
+    test = replace(ANSWER, status=status, usage=Usage(9, 1))
+    ledger.recorder(load_settings({"data": str(data)}), purpose="test")(replace(test, model="another"))
+    ledger.append(data, test, "real", purpose="test")
+    assert ledger.complete_answers(data, "paid_api") == []
+    for usage in (Usage(9, 1), Usage(9, 160), Usage()):  # an answer of one token that somebody asked for is one
+        ledger.append(data, replace(ANSWER, status=status, usage=usage), "real")
+    ledger.append(data, replace(test, model="another"), "real", purpose="test")
     found = ledger.complete_answers(data, "paid_api")
-    assert [entry.completion_tokens for entry in found] == [None, 160]
+    assert [entry.completion_tokens for entry in found] == [None, 160, 1]
+    purposes = [entry.purpose for entry in ledger.entries(data)]
+    assert purposes == ["test", "test", "answer", "answer", "answer", "test"]
 
 
-# --- a file of the first version -------------------------------------------------------------------
+# --- files of earlier versions ---------------------------------------------------------------------
 
 _VERSION_1 = """
 CREATE TABLE answers (
@@ -193,13 +200,44 @@ PRAGMA user_version = 1;
 """
 
 
+_VERSION_2 = """
+ALTER TABLE answers ADD COLUMN expected_prompt_tokens INTEGER;
+ALTER TABLE answers ADD COLUMN expected_completion_tokens INTEGER;
+ALTER TABLE answers ADD COLUMN expected_usd TEXT;
+ALTER TABLE answers ADD COLUMN expected_by TEXT;
+INSERT INTO answers (at, approach, model, kind, status, completion_tokens, expected_by, cost_basis) VALUES
+    ('2026-11-22T10:00:00.000+00:00', 'paid_api', 'test', 'real', 'ok', 1, NULL, ''),
+    ('2026-11-22T10:00:01.000+00:00', 'paid_api:own', 'test', 'real', 'truncated', 1, NULL, ''),
+    ('2026-11-22T10:00:02.000+00:00', 'paid_api', 'one word', 'real', 'ok', 1, 'counted, mean answer', ''),
+    ('2026-11-22T10:00:03.000+00:00', 'paid_api', 'long', 'real', 'ok', 90, NULL, ''),
+    ('2026-11-22T10:00:04.000+00:00', 'paid_api', 'uncounted', 'real', 'ok', NULL, NULL, ''),
+    ('2026-11-22T10:00:05.000+00:00', 'paid_apix', 'another', 'real', 'ok', 1, NULL, '');
+PRAGMA user_version = 2;
+"""
+
+
 @pytest.fixture
 def old(data: Path) -> Path:
+    return _written(data, _VERSION_1)
+
+
+def _written(data: Path, script: str) -> Path:
     data.mkdir()
     with sqlite3.connect(ledger_file(data)) as connection:
-        connection.executescript(_VERSION_1)
+        connection.executescript(script)
     connection.close()
     return data
+
+
+def test_a_ledger_of_the_second_version_tells_its_tests_from_its_answers_and_stays_closed(data: Path) -> None:
+    _written(data, _VERSION_1 + _VERSION_2)
+    found = ledger.entries(data)
+    assert [entry.model for entry in found if entry.purpose == "test"] == ["test", "test"]
+    assert len(found) == 8
+    for statement in ("DELETE FROM answers", "UPDATE answers SET purpose = 'answer'"):
+        with pytest.raises(sqlite3.Error), sqlite3.connect(ledger_file(data)) as connection:
+            connection.execute(statement)
+        connection.close()
 
 
 @pytest.mark.parametrize("first", ["read", "write"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -22,3 +23,35 @@ def test_no_table_is_cut(page: Page, start_app: Callable[..., str], width: int) 
         expect(page.get_by_test_id("stTable").last).to_be_visible(timeout=60_000)
         expect(page.get_by_test_id("stTable")).to_have_count(2 if section == "From scratch" else 1)
         assert page.evaluate(_CUT) == [], section
+
+
+def test_every_section_can_be_taken_away(page: Page, start_app: Callable[..., str]) -> None:
+    address = start_app(CROSSROADS_SCRIPTED="true")
+    page.goto(address)
+    page.get_by_label("Your question").fill("hello there")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_text("Every number")).to_be_visible(timeout=60_000)
+    files = {}
+    for section, buttons in (
+        ("Per month", 2),
+        ("Per right answer", 1),
+        ("What if", 1),
+        ("From scratch", 1),
+        ("History", 2),
+    ):
+        page.goto(f"{address}/costs?costs={section.replace(' ', '+')}")
+        expect(page.get_by_test_id("stDownloadButton")).to_have_count(buttons, timeout=60_000)
+        for button in page.get_by_test_id("stDownloadButton").all():
+            with page.expect_download() as found:
+                button.get_by_role("button").click()
+            files[found.value.suggested_filename] = Path(found.value.path()).read_text(encoding="utf-8-sig")
+    assert {name: text.partition(",")[0] for name, text in files.items()} == {
+        "crossroads-break-even.csv": "kind",
+        "crossroads-costs.csv": "kind",
+        "crossroads-right-answers.csv": "kind",
+        "crossroads-what-if.csv": "kind",
+        "crossroads-from-scratch.csv": "kind",
+        "crossroads-history-by-day.csv": "day (UTC)",
+        "crossroads-history.csv": "at",
+    }
+    assert files["crossroads-history.csv"].count("scripted answers") >= 4

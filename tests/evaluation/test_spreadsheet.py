@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from decimal import Decimal
 
 import pytest
 
@@ -21,7 +22,8 @@ def test_anything_else_stays_as_it_is(text: str) -> None:
 
 
 def test_a_file_that_a_spreadsheet_opens() -> None:
-    made = csv_bytes(("name", "value"), [("=evil", 'say "a, b"'), ("two\nlines", -0.5)])
+    cells = [("=evil", 'say "a, b"'), ("two\nlines", -0.5), (None, Decimal("-0.0000001"))]
+    made = csv_bytes(("name", "value"), cells)
     assert made.startswith(b"\xef\xbb\xbf")
     rows = list(csv.reader(io.StringIO(made.decode("utf-8-sig"), newline="")))
-    assert rows == [["name", "value"], ["'=evil", 'say "a, b"'], ["two\nlines", "-0.5"]]
+    assert rows == [["name", "value"], ["'=evil", 'say "a, b"'], ["two\nlines", "-0.5"], ["", "-0.0000001"]]

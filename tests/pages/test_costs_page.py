@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -16,13 +14,13 @@ from streamlit.testing.v1.element_tree import Widget
 
 from backends import ledger
 from backends.base import Answer, Cost, Status, Timings, Usage
-from backends.ledger import Kind
+from backends.ledger import Kind, Purpose
 from backends.ledger_file import ledger_file
 from evaluation.costs import accuracies
 from evaluation.costs.monthly import monthly
 from tests.backends.played import PATIENCE_S
 from tests.evaluation.costs.made_inputs import made_inputs
-from ui.costs.monthly_table import COLUMNS, export, table
+from ui.costs.monthly_table import table
 
 HOME = Path(__file__).resolve().parents[2]
 HOSTILE = "=evil ![x](http://evil.example/x.png) $z$ **b**"
@@ -75,10 +73,11 @@ def record(
     kind: Kind = "real",
     days_ago: int = 0,
     latency_s: float = 2.0,
+    purpose: Purpose = "answer",
 ) -> None:
     cost = Cost(None if usd is None else Decimal(usd), "a basis")
     answer = Answer(approach, model, "", status, timings=Timings(latency_s=latency_s), usage=Usage(100, 50), cost=cost)
-    ledger.append(data, answer, kind, datetime.now(UTC) - timedelta(days=days_ago))
+    ledger.append(data, answer, kind, datetime.now(UTC) - timedelta(days=days_ago), purpose=purpose)
 
 
 @pytest.fixture
@@ -95,7 +94,9 @@ def markdown(at: AppTest) -> str:
 
 
 def captions(at: AppTest) -> str:
-    return "\n".join(element.value.replace("\\", "") for element in at.caption)
+    """What stands in small letters below something."""
+    small = [element for element in at.markdown if element.value.startswith(":small[")]
+    return "\n".join(element.value.replace("\\", "") for element in [*at.caption, *small])
 
 
 def cells(at: AppTest, index: int = 0) -> dict[str, dict[str, str]]:
@@ -222,25 +223,15 @@ def test_an_unknown_price_is_told_and_can_be_typed(monkeypatch: pytest.MonkeyPat
     assert cells(at)["nonesuch"]["A month"] == "\u2014"
     assert "nonesuch: no price per token is known for nonesuch at api.openai.com" in captions(at)
     assert "Whether the raw model is ever cheaper than nonesuch cannot be said" in markdown(at)
+    assert "Type its price per million tokens under nonesuch in the inputs." in markdown(at)
     run(at.number_input(key="cost:paid_api.price.input").set_value(1.0))
     run(at.number_input(key="cost:paid_api.price.output").set_value(2.0))
     assert cells(at)["nonesuch"]["A month"] == "$1.4"
 
 
-def test_the_file_has_every_part_and_every_input_and_runs_nothing() -> None:
+def test_a_column_per_approach() -> None:
     inputs = made_inputs(rented=False)
     costs = [monthly(way.approach, inputs) for way in inputs.ways]
-    hostile = made_inputs(rented=False, raw__machine_s=None)
-    broken = monthly("raw", hostile)
-    rows = list(csv.DictReader(io.StringIO(export([*costs, broken], inputs).decode("utf-8-sig"))))
-    assert tuple(rows[0]) == COLUMNS
-    assert {row["kind"] for row in rows} == {"part", "sum", "input"}
-    values = {(row["approach"], row["name"]): row["value"] for row in rows if row["kind"] != "input"}
-    assert values["fine_tuned", "training"] == "1.44"
-    assert values["paid_api", "a month"] == "1.125"
-    assert values["raw", "a month"] == "unknown"
-    (price,) = [row for row in rows if row["name"] == "paid_api.price.input"]
-    assert (price["value"], price["formula or origin"]) == ("0.4", "your assumption")
     assert list(table(costs, inputs).columns) == ["Raw model", "Fine-tuned", "gpt-4.1-mini", "RAG"]
 
 
@@ -396,10 +387,28 @@ def test_history_by_approach_and_model(data: Path) -> None:
         "Errors": "1",
         "Error rate": "33.3 %",
     }
-    assert (paid["Model"], paid["Spent"]) == (HOSTILE, "\u2014")
+    assert (paid["Model"], paid["Spent"]) == (f"'{HOSTILE}", "\u2014")  # the table can be saved
     assert list(raw)[-1] == "Model"  # a long name must not push the figures off a small screen
     run(at.button_group(key="history_days").set_value("90 days"))
     assert "$9 for 5 answers" in markdown(at)
+
+
+def test_tests_of_connections_are_in_what_was_spent_and_not_in_how_answers_did(data: Path) -> None:
+    record(data, "paid_api", "gpt", usd="0.5", latency_s=9.0, purpose="test")
+    at = opened("History")
+    assert "$0.5 for 1 test of a connection." in markdown(at)
+    record(data, "paid_api", "gpt", usd="1", latency_s=1.0)
+    record(data, "raw", usd="2")
+    at = opened("History")
+    assert "$3.5 for 2 answers and 1 test of a connection." in markdown(at)
+    paid, raw = sorted(history(at), key=lambda row: str(row["Approach"]))
+    assert [paid[of] for of in ("Answers", "Tests", "Spent", "Latency p50")] == ["1", "1", "$1.5", "1 s"]
+    assert [raw[of] for of in ("Answers", "Tests", "Spent")] == ["1", "0", "$2"]
+
+
+def test_costs_that_are_all_unknown_are_no_zero(data: Path) -> None:
+    record(data, "paid_api", "gpt", usd=None)
+    assert "The cost of 1 answer is unknown." in markdown(opened("History"))
 
 
 def test_stand_ins_and_the_script_are_shown_apart(data: Path) -> None:

@@ -148,10 +148,11 @@ def test_four_answers_side_by_side_with_their_numbers() -> None:
     answers = [f"{approach} heard: hello there" for approach in APPROACHES]
     assert texts(at) == [*answers, "A scripted passage for: hello there"]
     captions = [caption.value for caption in at.caption]
-    assert len([caption for caption in captions if caption.startswith("Latency")]) == 4
-    assert len([caption for caption in captions if caption.startswith("Cost")]) == 4
+    small = [element.value for element in at.markdown if ":small[" in element.value]
+    assert len([text for text in small if text.startswith(":small[Latency")]) == 4
+    assert len([text for text in small if text.startswith(":small[Cost")]) == 4
     assert len([caption for caption in captions if "Tokens 2 in, 4 out \\(tokenizer\\)" in caption]) == 4
-    assert len([caption for caption in captions if ":orange-badge[:material/swap_horiz: stand-in]" in caption]) == 4
+    assert len([text for text in small if ":orange-badge[:material/swap_horiz: stand-in]" in text]) == 4
     assert [element.value for element in at.markdown].count("#### \\$0\\.000004") == 4
     assert not [button for button in at.button if button.label == "Stop"]
 
@@ -164,14 +165,14 @@ def test_the_table_and_the_charts_name_every_approach() -> None:
         "Status",
         "Latency",
         "First text",
-        "Retrieval (in latency)",
-        "Queued (not in latency)",
-        "Loading (not in latency)",
-        "Speed",
+        "Cost",
+        "Tokens/s",
         "Prompt tokens",
         "Completion tokens",
         "Tokens counted by",
-        "Cost",
+        "Retrieval (in latency)",
+        "Queued (not in latency)",
+        "Loading (not in latency)",
     ]
     assert list(table.value.loc["Status"]) == ["ok"] * 4
     assert list(table.value.loc["Completion tokens"]) == ["4"] * 4
@@ -216,21 +217,21 @@ def test_the_best_of_each_row_is_marked(clock: Clock) -> None:
     table = at.dataframe[0].value
     assert list(table.loc["Latency"]) == ["4 s", "\u2605 2 s", "3 s", "0 s"]
     assert list(table.loc["First text"]) == ["\u2605 500 ms", "1 s", "1.5 s", "\u2014"]
-    assert list(table.loc["Speed"]) == ["2 tokens/s", "7 tokens/s", "\u2605 8 tokens/s", "\u2014"]
+    assert list(table.loc["Tokens/s"]) == ["2", "7", "\u2605 8", "\u2014"]
     assert list(table.loc["Cost"]) == ["$0.002", "\u2605 $0.001", "\u2014", "\u2014"]
-    captions = [caption.value for caption in at.caption]
+    small = [element.value for element in at.markdown]
     fastest, cheapest = " :green-badge[\u2605 fastest]", " :green-badge[\u2605 cheapest]"
-    assert [caption for caption in captions if caption.startswith("Latency")] == [
-        "Latency",
-        f"Latency{fastest}",
-        "Latency",
-        "Latency",
+    assert [text for text in small if text.startswith(":small[Latency")] == [
+        ":small[Latency]",
+        f":small[Latency{fastest}]",
+        ":small[Latency]",
+        ":small[Latency]",
     ]
-    assert [caption for caption in captions if re.fullmatch(r"Cost( :.*)?", caption)] == [
-        "Cost",
-        f"Cost{cheapest}",
-        "Cost",
-        "Cost",
+    assert [text for text in small if text.startswith(":small[Cost")] == [
+        ":small[Cost]",
+        f":small[Cost{cheapest}]",
+        ":small[Cost]",
+        ":small[Cost]",
     ]
     (_, bars), (_, costs) = charts(at)
     labels = dict(zip(costs["approach"], costs["label"], strict=True))
@@ -543,6 +544,7 @@ def test_without_a_key_the_paid_column_says_so_and_offers_the_stand_in(address: 
     warmed_up()
     assert len(offer(at)) == 1
     assert offer(at)[0].startswith(":material/key_off: **No API key.** Set `OPENAI_API_KEY`")
+    assert offer(at)[0].endswith("under *API key* above." if address == "paid_api" else "on the Paid API page.")
     assert buttons(at) == ["Ask", "Start the stand-in"]
 
 
@@ -589,6 +591,19 @@ def test_what_a_question_is_expected_to_cost_shows_before_it_is_asked() -> None:
     run(at)
     told = [one.value.replace("\\", "") for one in at.caption]
     assert told.count("estimate; the last answer was 1 times it") == len(APPROACHES)
+
+
+def test_an_answer_that_ended_changes_what_the_next_one_is_expected_to_cost_at_once() -> None:
+    def amounts() -> list[str]:
+        found = [one.value.replace("\\", "") for one in at.markdown if one.value.endswith("**")]
+        return [one.rpartition(": ")[2] for one in found]
+
+    at = opened("compare")
+    at.text_area(key="question:compare").input("hello there")
+    run(at)
+    assert amounts() == ["**$0.00016**"] * len(APPROACHES)  # the longest answer: 160 tokens out
+    run(at.button(key="ask:compare").click())
+    assert amounts() == ["**$0.000004**"] * len(APPROACHES)  # as long as the answer was that ended just now
 
 
 def test_an_amount_is_unknown_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:

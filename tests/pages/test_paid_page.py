@@ -77,7 +77,7 @@ def test_a_connection_is_tested_and_its_models_can_be_chosen(
     steps = [element.value.split("**")[1] for element in at.markdown if element.value.startswith(":material/check_c")]
     assert steps == ["DNS", "TCP", "models", "chat"]
     assert at.selectbox(key="setting:paid_api.model").options == ["gpt-4.1-mini", "large", "small"]
-    assert [entry.approach for entry in entries(load_settings().data)] == ["paid_api"]
+    assert [(entry.approach, entry.purpose) for entry in entries(load_settings().data)] == [("paid_api", "test")]
 
 
 def test_a_test_that_fails_says_where(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ui.text import escaped
+from ui.text import escaped, shortened
 
 JOINER = "\u2060"
 
@@ -31,3 +31,8 @@ def test_what_is_no_address_stays_as_it_is() -> None:
 
 def test_marks_of_markdown_are_escaped_and_lines_kept() -> None:
     assert escaped("![x](y) $a$ :red[b]\n# c") == "\\!\\[x\\]\\(y\\) \\$a\\$ \\:red\\[b\\]  \n\\# c"
+
+
+def test_a_long_name_is_shortened_in_its_middle() -> None:
+    assert shortened("gpt-4.1-mini", 12) == "gpt-4.1-mini"
+    assert shortened("gpt-4.1-mini-2025", 12) == "gpt-4.\u2026-2025"

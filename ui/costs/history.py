@@ -13,10 +13,13 @@ from backends import ledger
 from backends.ledger import Entry, Kind
 from backends.settings import Settings
 from evaluation.costs.history import Spend, begin_of, daily, performance, spend
+from evaluation.spreadsheet import neutral_cell
 from ui import numbers
 from ui.approaches import LOOKS, look_of
 from ui.chart_theme import ink
+from ui.costs.exports import save
 from ui.costs.history_charts import by_day_chart, model_chart, spend_chart
+from ui.costs.history_file import answers_file, by_day_file
 from ui.text import escaped
 
 _PERIODS = {"7 days": 7, "30 days": 30, "90 days": 90}
@@ -68,9 +71,22 @@ def _empty() -> None:
 
 def _charts(entries: Sequence[Entry]) -> None:
     spent, days = spend(entries), daily(entries)
-    st.markdown(f"#### {escaped(headline(spent))}")
+    with st.container(horizontal=True, vertical_alignment="top"):
+        st.markdown(f"#### {escaped(headline(spent))}", width="stretch", anchors=False)
+        save(
+            "crossroads-history-by-day.csv",
+            lambda: by_day_file(entries),
+            button="CSV by day",
+            what="What the charts show: spend, latency and errors by day, approach and model.",
+        )
+        save(
+            "crossroads-history.csv",
+            lambda: answers_file(entries),
+            button="CSV of every answer",
+            what="Tokens, seconds and cost of every answer, with the price or rate that it comes from; no text.",
+        )
     grid = st.grid(2, min_column_width=_CHART)
-    asked = {one.approach for one in days}
+    asked = {one.approach for one in spent}
     shown = [*(approach for approach in LOOKS if approach in asked), *sorted(asked - set(LOOKS))]
     colours = {look_of(approach).name: look_of(approach).hex for approach in shown}
     with grid.cell():
@@ -94,11 +110,18 @@ def _charts(entries: Sequence[Entry]) -> None:
 
 
 def headline(spent: Sequence[Spend]) -> str:
-    """The sum, and how much of it is unknown."""
+    """The sum, what it was spent on, and how much of that has an unknown cost."""
     usd = sum((one.usd for one in spent), Decimal(0))
-    answers, unknown = sum(one.answers for one in spent), sum(one.unknown for one in spent)
-    rest = f"; the cost of {unknown:,} of them is unknown" if unknown else ""
-    return f"{numbers.dollars(usd)} for {answers:,} {'answer' if answers == 1 else 'answers'}{rest}."
+    answers, tests = sum(one.answers for one in spent), sum(one.tests for one in spent)
+    unknown = sum(one.unknown for one in spent)
+    of_what = f"{answers:,} {'answer' if answers == 1 else 'answers'}" if answers or not tests else ""
+    tried = f"{tests:,} {'test of a connection' if tests == 1 else 'tests of connections'}" if tests else ""
+    what = " and ".join(filter(None, (of_what, tried)))
+    if not unknown:
+        return f"{numbers.dollars(usd)} for {what}."
+    if unknown == answers + tests:
+        return f"The cost of {what} is unknown."
+    return f"{numbers.dollars(usd)} for {what}; the cost of {unknown:,} of them is unknown."
 
 
 def percent(share: float | None) -> float | None:
@@ -107,8 +130,9 @@ def percent(share: float | None) -> float | None:
 
 
 def table(entries: Sequence[Entry]) -> pd.DataFrame:
-    """One row per approach and model over the whole period, as shown text."""
+    """One row per approach and model over the whole period, as shown text; tests of connections where there are any."""
     rows = []
+    tested = any(one.purpose == "test" for one in entries)
     for approach, model in dict.fromkeys((one.approach, one.model) for one in entries):
         found = [one for one in entries if (one.approach, one.model) == (approach, model)]
         spent = spend(found)
@@ -117,7 +141,8 @@ def table(entries: Sequence[Entry]) -> pd.DataFrame:
         rows.append(
             {
                 "Approach": look_of(approach).name,
-                "Answers": f"{len(found):,}",
+                "Answers": f"{whole.answers:,}",
+                **({"Tests": f"{len(found) - whole.answers:,}"} if tested else {}),
                 "Spent": numbers.UNKNOWN
                 if unknown == len(found)
                 else numbers.dollars(sum((one.usd for one in spent), Decimal(0))),
@@ -126,7 +151,7 @@ def table(entries: Sequence[Entry]) -> pd.DataFrame:
                 "p95": numbers.seconds(whole.latency_p95_s),
                 "Errors": f"{whole.errors:,}",
                 "Error rate": numbers.UNKNOWN if (rate := percent(whole.error_rate)) is None else f"{rate:.3g} %",
-                "Model": model,  # last: long names push nothing off a small screen
+                "Model": neutral_cell(model),  # it can be saved; last: long names push nothing off a small screen
             }
         )
     return pd.DataFrame(rows)

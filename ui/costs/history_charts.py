@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
@@ -14,10 +15,13 @@ from evaluation.costs.history import Spend
 from ui import numbers
 from ui.approaches import look_of
 from ui.chart_theme import readable
+from ui.text import shortened
 
 _HEIGHT = 260  # pixels
 _LABELLED = 9  # days whose sums have room beside each other; of more, only the dearest day's is written
-_NAME = 36  # characters of a model's name
+_LINE, _NAME = 84, 24  # characters of a bar's name, and of the model's in it at least
+_LEGEND = {12: 4, 26: 2}  # characters of the longest name -> names beside each other; of longer ones, one
+_SQUARE, _DOT = 18, 30  # pixels that a line of a legend takes, by what stands before the names
 
 
 def spend_chart(spent: Sequence[Spend], colours: Mapping[str, str], ink: str) -> alt.LayerChart:
@@ -31,6 +35,7 @@ def spend_chart(spent: Sequence[Spend], colours: Mapping[str, str], ink: str) ->
                 "usd": float(one.usd),
                 "label": numbers.dollars(one.usd),
                 "answers": one.answers,
+                "tests": one.tests,
             }
             for one in spent
         ]
@@ -51,11 +56,11 @@ def spend_chart(spent: Sequence[Spend], colours: Mapping[str, str], ink: str) ->
             x=x,
             y=alt.Y("usd:Q", title="USD", stack="zero"),
             color=_colour(colours),
-            tooltip=["day:N", "approach:N", "model:N", alt.Tooltip("label:N", title="spent"), "answers:Q"],
+            tooltip=["day:N", "approach:N", "model:N", alt.Tooltip("label:N", title="spent"), "answers:Q", "tests:Q"],
         )
     )
     labels = alt.Chart(totals).mark_text(dy=-9, fontSize=14, color=ink).encode(x=x, y="usd:Q", text="label:N")
-    return readable((bars + labels).properties(height=_HEIGHT))
+    return readable((bars + labels).properties(height=_height(colours, _SQUARE)))
 
 
 def model_chart(spent: Sequence[Spend], colours: Mapping[str, str], ink: str) -> alt.LayerChart:
@@ -63,19 +68,20 @@ def model_chart(spent: Sequence[Spend], colours: Mapping[str, str], ink: str) ->
     sums: dict[tuple[str, str], list[Spend]] = defaultdict(list)
     for one in spent:
         sums[look_of(one.approach).name, one.model].append(one)
-    rows = []
+    rows: list[dict[str, object]] = []
     for (name, model), found in sums.items():
         usd = sum((one.usd for one in found), Decimal(0))
-        answers, unknown = sum(one.answers for one in found), sum(one.unknown for one in found)
-        label = numbers.dollars(usd) if unknown < answers else "unknown"
-        short = model if len(model) <= _NAME else f"{model[: _NAME - 1]}\u2026"
-        bar = {"approach": name, "bar": f"{name} \u00b7 {short}", "model": model, "usd": float(usd)}
-        rows.append(bar | {"label": label, "answers": answers, "unknown": unknown})
+        answers, tests = sum(one.answers for one in found), sum(one.tests for one in found)
+        unknown = sum(one.unknown for one in found)
+        label = numbers.dollars(usd) if unknown < answers + tests else "unknown"
+        short = shortened(model, max(_NAME, _LINE - len(name)))
+        bar = {"row": len(rows), "approach": name, "bar": f"{name} \u00b7 {short}", "model": model, "usd": float(usd)}
+        rows.append(bar | {"label": label, "answers": answers, "tests": tests, "unknown": unknown})
     frame = pd.DataFrame(rows).sort_values("usd", ascending=False, kind="stable")
     largest = float(frame["usd"].max()) or 1.0
     x = alt.X("usd:Q", title="USD", scale=alt.Scale(domain=[0, largest * 1.25], nice=False))
-    tooltip = ["approach:N", "model:N", alt.Tooltip("label:N", title="spent"), "answers:Q", "unknown:Q"]
-    y = alt.Y("bar:N", sort=list(frame["bar"]), title=None, axis=None)
+    tooltip = ["approach:N", "model:N", alt.Tooltip("label:N", title="spent"), "answers:Q", "tests:Q", "unknown:Q"]
+    y = alt.Y("row:N", sort=list(frame["row"]), title=None, axis=None)  # names in short may be the same
     base = alt.Chart(frame).encode(y=y)
     bars = base.mark_bar(height=14, yOffset=9).encode(x=x, color=_colour(colours, legend=False), tooltip=tooltip)
     amounts = base.mark_text(align="left", dx=6, dy=9, fontSize=14, color=ink).encode(x=x, text="label:N")
@@ -109,7 +115,7 @@ def by_day_chart(
             color=_colour(colours),
             tooltip=["day:N", "approach:N", alt.Tooltip("value:Q", title=unit, format=format)],
         )
-        .properties(height=_HEIGHT)
+        .properties(height=_height(colours, _DOT))
     )
     return readable(alt.LayerChart(layer=[lines]))
 
@@ -132,5 +138,16 @@ def _colour(colours: Mapping[str, str], legend: bool = True) -> alt.Color:
     return alt.Color(
         "approach:N",
         scale=alt.Scale(domain=list(colours), range=list(colours.values())),
-        legend=alt.Legend(orient="top", title=None) if legend else None,
+        legend=alt.Legend(orient="top", title=None, columns=_beside(colours), labelLimit=0) if legend else None,
     )
+
+
+def _beside(names: Iterable[str]) -> int:
+    """How many names of a legend have room beside each other in a chart of half the page."""
+    longest = max(map(len, names), default=0)
+    return next((beside for most, beside in _LEGEND.items() if longest <= most), 1)
+
+
+def _height(names: Mapping[str, str], line: int) -> int:
+    """Of a chart whose legend has these names: what it takes is not taken from the chart."""
+    return _HEIGHT + line * (math.ceil(len(names) / _beside(names)) - 1)

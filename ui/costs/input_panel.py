@@ -61,7 +61,7 @@ _DOCUMENTS = (
 def input_panel(inputs: Inputs, current: Settings) -> None:
     """Draw every input; what is typed holds from the next run on."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.markdown("##### Inputs", width="content")
+        st.markdown("##### Inputs", width="content", anchors=False)
         st.button(
             "Reset to measured",
             key="reset_costs",
@@ -149,7 +149,7 @@ def _field(field: Field, found: Input) -> None:
         args=(field, key),
         placeholder="unknown",
     )
-    st.caption(origin_line(found))
+    st.markdown(origin_line(found))
 
 
 def _within(value: Decimal, field: Field) -> Decimal:
@@ -163,6 +163,6 @@ def _typed(field: Field, key: str) -> None:
 
 
 def origin_line(found: Input) -> str:
-    """Where a value comes from, as Markdown."""
+    """Where a value comes from, as Markdown: no caption, which would be too pale for a colour."""
     note = f" \u00b7 {escaped(found.note)}" if found.note else ""
-    return f"{_ICONS[found.origin]}{note}"
+    return f":small[{_ICONS[found.origin]}{note}]"

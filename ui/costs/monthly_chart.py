@@ -11,6 +11,7 @@ import pandas as pd
 from evaluation.costs.curve import Curve
 from ui.chart_theme import readable
 from ui.costs.words import about
+from ui.text import shortened
 
 FEWEST, MOST = 100, 10_000_000
 """The questions a month that are drawn."""
@@ -19,6 +20,7 @@ _ROOM = 10**8.7  # the axis goes on beyond the lines, for the names at their end
 HEIGHT = 430
 """Pixels."""
 
+_NAME = 22  # characters of a name
 _NAME_HEIGHT = 21  # pixels that a name takes
 _BELOW, _FAR_BELOW = 50, 115  # pixels that the name of a break-even is below it, and where it has no room beside it
 _FAR = 1_000_000  # questions from which on that is so
@@ -68,10 +70,12 @@ def monthly_chart(
     crossings: Mapping[str, int],
     questions: int,
     ink: str,
+    words: Mapping[str, str] | None = None,
 ) -> alt.LayerChart:
     """`curves` and `colours` by the name that is written at the line's end; `crossings` maps it to its break-even.
 
-    A cost of 0 has no place on a logarithmic axis: such a stretch is not drawn. `ink` is the colour of text.
+    A cost of 0 has no place on a logarithmic axis: such a stretch is not drawn. `ink` is the colour of text, `words`
+    the colours of the names where the lines' own cannot be read.
     """
     at = volumes(list(curves.values()))
     rows = [
@@ -82,6 +86,22 @@ def monthly_chart(
     ]
     frame = pd.DataFrame(rows, columns=["approach", "questions", "usd"])
     low, high = _decades(frame["usd"].min(), frame["usd"].max()) if rows else (-2, 2)
+    x, y = _axes(low, high)
+    colour = alt.Color(
+        "approach:N", scale=alt.Scale(domain=list(curves), range=[colours[name] for name in curves]), legend=None
+    )
+    lines = (
+        alt.Chart(frame)
+        .mark_line(strokeWidth=2.5, clip=True)
+        .encode(x=x, y=y, color=colour, detail="approach:N", tooltip=_tooltip())
+    )
+    names = _names(frame, x, y, words or colours, high - low)
+    points = _crossings(curves, crossings, high - low, (x, y, colour), ink)
+    return readable((lines + _volume(x, questions, ink) + names + points).properties(height=HEIGHT))
+
+
+def _axes(low: int, high: int) -> tuple[alt.X, alt.Y]:
+    """Questions and USD, both logarithmic; USD from 10^low to 10^high."""
     x = alt.X(
         "questions:Q",
         title="questions a month",
@@ -97,17 +117,7 @@ def monthly_chart(
             labelExpr="datum.value >= 1 ? format(datum.value, '$,.0f') : format(datum.value, '$.4~f')",
         ),
     )
-    colour = alt.Color(
-        "approach:N", scale=alt.Scale(domain=list(curves), range=[colours[name] for name in curves]), legend=None
-    )
-    lines = (
-        alt.Chart(frame)
-        .mark_line(strokeWidth=2.5, clip=True)
-        .encode(x=x, y=y, color=colour, detail="approach:N", tooltip=_tooltip())
-    )
-    names = _names(frame, x, y, colour, high - low)
-    points = _crossings(curves, crossings, high - low, (x, y, colour), ink)
-    return readable((lines + _volume(x, questions, ink) + names + points).properties(height=HEIGHT))
+    return x, y
 
 
 def _decades(low: float, high: float) -> tuple[int, int]:
@@ -135,15 +145,18 @@ def _volume(x: alt.X, questions: int, ink: str) -> alt.LayerChart:
     return rule + text
 
 
-def _names(frame: pd.DataFrame, x: alt.X, y: alt.Y, colour: alt.Color, decades: int) -> alt.Chart:
+def _names(frame: pd.DataFrame, x: alt.X, y: alt.Y, colours: Mapping[str, str], decades: int) -> alt.Chart:
+    """The names at the ends of the lines; long ones in short, for they take their room from the lines."""
     ends = frame.groupby("approach", sort=False).last().reset_index()
+    ends["name"] = [shortened(name, _NAME) for name in ends["approach"]]
+    ends["colour"] = [colours[name] for name in ends["approach"]]
     gap = _NAME_HEIGHT * decades / HEIGHT
     logs = [math.log10(usd) for usd in ends["usd"]]
     ends["usd"] = [10**value for value in apart(logs, gap)]
     return (
         alt.Chart(ends)
         .mark_text(align="left", dx=7, fontSize=15, fontWeight="bold")
-        .encode(x=x, y=y, color=colour, text="approach:N")
+        .encode(x=x, y=y, color=alt.Color("colour:N", scale=None), text="name:N", tooltip="approach:N")
     )
 
 
@@ -163,7 +176,7 @@ def _crossings(
     beside = [math.log10(amount) - below * pixels for amount, below in zip(usd.values(), down, strict=True)]
     placed = apart(beside, _NAME_HEIGHT * pixels)
     columns = ["approach", "questions", "usd", "label"]
-    names = [f"{name}: from {about(volume)}" for name, volume in drawn.items()]
+    names = [f"{shortened(name, _NAME)}: from {about(volume)}" for name, volume in drawn.items()]
     points = pd.DataFrame(zip(drawn, drawn.values(), usd.values(), names, strict=True), columns=columns)
     dots = alt.Chart(points).mark_point(filled=True, size=120, stroke=ink, strokeWidth=1.5, opacity=1)
     below = points.assign(usd=[10**at for at in placed])

@@ -1,7 +1,8 @@
-"""The monthly cost by part and approach: as a table, as formulas, and as a file."""
+"""The monthly cost by part and approach: as a table and as formulas."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import pandas as pd
@@ -9,15 +10,14 @@ import streamlit as st
 
 from evaluation.costs.inputs import Inputs
 from evaluation.costs.monthly import MonthlyCost
-from evaluation.spreadsheet import csv_bytes
 from ui import numbers
 from ui.approaches import look_of
+from ui.costs.exports import monthly_file, save
 from ui.costs.words import label
 from ui.text import escaped
 
-COLUMNS = ("kind", "approach", "model", "name", "value", "unit", "formula or origin", "numbers or note")
-
 SUM = "A month"
+_MOST = 5  # approaches beside each other at 800 pixels
 
 
 def table(costs: Sequence[MonthlyCost], inputs: Inputs) -> pd.DataFrame:
@@ -31,38 +31,27 @@ def table(costs: Sequence[MonthlyCost], inputs: Inputs) -> pd.DataFrame:
     return pd.DataFrame(shown, index=[*(name.capitalize() for name in names), SUM, "An answer"])
 
 
-def export(costs: Sequence[MonthlyCost], inputs: Inputs) -> bytes:
-    """Every part with its formula, every sum, and every input with its origin, amounts in full."""
-    rows: list[tuple[str, ...]] = []
-    for cost in costs:
-        head = (cost.approach, cost.model)
-        for part in cost.parts:
-            value = "unknown" if part.usd is None else f"{part.usd:f}"
-            rows.append(("part", *head, part.name, value, "USD a month", part.formula, part.why or part.numbers))
-        value = "unknown" if cost.usd is None else f"{cost.usd:f}"
-        rows.append(("sum", *head, "a month", value, "USD a month", "the sum of the parts", cost.why))
-    for name, found in inputs.values.items():
-        value = "unknown" if found.value is None else f"{found.value:f}"
-        rows.append(("input", "", "", name, value, found.unit, found.origin, found.note))
-    return csv_bytes(COLUMNS, rows)
+def beside(names: Sequence[str]) -> list[list[str]]:
+    """The columns of each table: as many as a small screen has room for, and no table much narrower than another."""
+    tables = math.ceil(len(names) / _MOST)
+    each = math.ceil(len(names) / tables)
+    return [list(names[start : start + each]) for start in range(0, len(names), each)]
 
 
 def draw_table(costs: Sequence[MonthlyCost], inputs: Inputs) -> None:
     """Table, why something is unknown, formulas, download."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.subheader(f"{costs[0].questions:,} questions a month, by part", anchor=False, width="content")
-        st.download_button(
-            "CSV",
-            lambda: export(costs, inputs),
+        save(
             "crossroads-costs.csv",
-            "text/csv",
-            key="costs_csv",
-            icon=":material/download:",
-            help="Every part with its formula and every input with its origin.",
+            lambda: monthly_file(costs, inputs),
+            button="CSV of the parts",
+            what="Every part with its formula and every input with its origin.",
         )
     shown = table(costs, inputs).map(escaped)
     shown.loc[SUM] = [f"**{cell}**" for cell in shown.loc[SUM]]
-    st.table(shown, border="horizontal")
+    for some in beside([label(cost.approach, inputs) for cost in costs]):
+        st.table(shown[some], border="horizontal")
     for cost in costs:
         if cost.usd is None:
             st.caption(escaped(f"{label(cost.approach, inputs)}: {cost.why}"))

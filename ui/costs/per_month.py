@@ -11,10 +11,11 @@ from evaluation.costs.curve import Curve
 from evaluation.costs.inputs import Inputs, Unknown
 from evaluation.costs.monthly import curve, monthly
 from ui.approaches import look_of
-from ui.chart_theme import ink
+from ui.chart_theme import ink, legible, theme
+from ui.costs.exports import break_even_file, headed
 from ui.costs.monthly_chart import HEIGHT, monthly_chart
 from ui.costs.monthly_table import draw_table
-from ui.costs.words import break_even_sentence, cheapest_sentence, label
+from ui.costs.words import break_even_sentence, cheapest_sentence, label, price_step
 from ui.text import escaped
 
 
@@ -22,17 +23,26 @@ def draw(inputs: Inputs) -> None:
     """Sentences, chart, table."""
     costs = [monthly(way.approach, inputs) for way in inputs.ways]
     found = break_evens(inputs)
-    st.markdown(f"#### {escaped(cheapest_sentence(costs, inputs))}")
+    curves = known_curves(inputs)
+    headed(
+        f"#### {escaped(cheapest_sentence(costs, inputs))}",
+        "crossroads-break-even.csv",
+        lambda: break_even_file(found, curves, inputs),
+        button="CSV of the curves",
+        what="The break-even points, the curves, and every input with its origin.",
+    )
     st.markdown("\n".join(f"- {escaped(break_even_sentence(one, inputs))}" for one in found))
+    if step := price_step(inputs):
+        st.markdown(f":material/edit: {escaped(step)}")
     if any(one.first != one.lasting for one in found):
         st.caption("Now and then: each further machine costs at once, and fills up slowly.")
-    curves = known_curves(inputs)
     if curves:
         names = {label(approach, inputs): one for approach, one in curves.items()}
         colours = {label(approach, inputs): look_of(approach).hex for approach in curves}
+        words = {name: legible(colour, theme()) for name, colour in colours.items()}
         with st.container(height=HEIGHT + 20, border=False):  # so that nothing moves when the chart arrives
             st.altair_chart(
-                monthly_chart(names, colours, marks(found, inputs), costs[0].questions, ink()),
+                monthly_chart(names, colours, marks(found, inputs), costs[0].questions, ink(), words),
                 width="stretch",
                 alt="Monthly cost of every approach over the number of questions a month, with break-even points",
             )

@@ -12,6 +12,7 @@ from evaluation.costs.right_answers import FORMULA, Accuracy, CostPerRight, cost
 from ui import numbers
 from ui.approaches import look_of
 from ui.chart_theme import ink
+from ui.costs.exports import headed, right_answers_file
 from ui.costs.right_chart import right_chart
 from ui.costs.words import label
 from ui.resources import settings
@@ -23,7 +24,7 @@ _TYPED, _RUN = "cost_accuracies", "cost_run"
 
 def draw(inputs: Inputs) -> None:
     """Accuracies to look at and change, then cost per right answer as chart and table."""
-    st.markdown("#### An answer that is wrong is not cheap.")
+    above = st.container()
     st.caption(
         f"{FORMULA}. The interval comes from the accuracy (Wilson, 95 %); the cost is that of an answer at "
         f"{int(inputs.amount('questions')):,} questions a month."
@@ -41,6 +42,13 @@ def draw(inputs: Inputs) -> None:
         approach: cost_per_right(cost.per_answer, accuracies.get(approach), cost.why or _NOBODY)
         for approach, cost in costs.items()
     }
+    with above:
+        headed(
+            "#### An answer that is wrong is not cheap.",
+            "crossroads-right-answers.csv",
+            lambda: right_answers_file(found, costs, accuracies, inputs),
+            what="What a right answer costs with its interval, how many were right, and every input with its origin.",
+        )
     names = {label(approach, inputs): one for approach, one in found.items()}
     colours = {label(approach, inputs): look_of(approach).hex for approach in found}
     if accuracies:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -12,6 +12,7 @@ import streamlit as st
 from evaluation.costs.inputs import Inputs
 from evaluation.costs.scratch import (
     FORMULA,
+    PEAK_FLOPS,
     TOKENS_PER_PARAMETER,
     USD_PER_GPU_HOUR,
     UTILISATION,
@@ -20,10 +21,44 @@ from evaluation.costs.scratch import (
     from_scratch,
 )
 from ui import numbers
+from ui.costs.exports import Row, headed, scratch_file
 from ui.text import escaped
 
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    """One assumption: what it is usually taken for, within which limits, and where that comes from."""
+
+    label: str
+    unit: str
+    usual: Decimal
+    low: float
+    high: float
+    step: float
+    origin: str
+
+
 _USD, _SHARE, _TOKENS, _SIZE = "scratch_usd", "scratch_share", "scratch_tokens", "scratch_size"
-_SIZE_USUAL = Decimal(8)  # billions of parameters
+_BOXES = {
+    _SIZE: _Box(
+        "Billions of parameters", "10⁹ parameters", Decimal(8), 0.001, 100_000.0, 1.0, "the size of your model"
+    ),
+    _USD: _Box(
+        "USD per GPU hour",
+        "USD",
+        USD_PER_GPU_HOUR,
+        0.0,
+        1000.0,
+        0.1,
+        "your assumption, November 2026: rent of an H100",
+    ),
+    _SHARE: _Box(
+        "Utilisation of the GPU (0\u20131)", "", UTILISATION, 0.01, 1.0, 0.05, "PaLM reached 0.462: arXiv:2204.02311"
+    ),
+    _TOKENS: _Box(
+        "Tokens per parameter", "tokens", TOKENS_PER_PARAMETER, 1.0, 100_000.0, 10.0, "about 20: arXiv:2203.15556"
+    ),
+}
 _SIZE_COLUMN = "Parameters"
 _EFFORT = ("Tokens", "FLOPs", "GPU hours")
 _GPU = "989 × 10¹² FLOP/s, NVIDIA H100 SXM in bfloat16, data sheet of 2023"
@@ -31,20 +66,19 @@ _GPU = "989 × 10¹² FLOP/s, NVIDIA H100 SXM in bfloat16, data sheet of 2023"
 
 def draw(inputs: Inputs) -> None:
     """Assumptions, the table, and the point it makes."""
-    chosen = st.session_state.setdefault(
-        "scratch", {_USD: USD_PER_GPU_HOUR, _SHARE: UTILISATION, _TOKENS: TOKENS_PER_PARAMETER, _SIZE: _SIZE_USUAL}
-    )
+    chosen = st.session_state.setdefault("scratch", {name: box.usual for name, box in _BOXES.items()})
     fine_tuning = fine_tuning_cost(inputs)
     size = int(chosen[_SIZE] * 10**9)
     rows = from_scratch(fine_tuning, chosen[_USD], chosen[_SHARE], chosen[_TOKENS], parameters=size)
-    st.markdown(f"#### {escaped(point(rows, fine_tuning, size))}")
+    headed(
+        f"#### {escaped(point(rows, fine_tuning, size))}",
+        "crossroads-from-scratch.csv",
+        lambda: scratch_file(rows, assumptions(chosen), inputs),
+        what="Every size in full, with what is assumed and where that comes from.",
+    )
     with st.container(horizontal=True):
-        _box("Billions of parameters", _SIZE, chosen, 0.001, 100_000.0, 1.0, "the size of your model")
-        _box("USD per GPU hour", _USD, chosen, 0.0, 1000.0, 0.1, "your assumption, November 2026: rent of an H100")
-        _box(
-            "Utilisation of the GPU (0\u20131)", _SHARE, chosen, 0.01, 1.0, 0.05, "PaLM reached 0.462: arXiv:2204.02311"
-        )
-        _box("Tokens per parameter", _TOKENS, chosen, 1.0, 100_000.0, 10.0, "about 20: arXiv:2203.15556")
+        for name, box in _BOXES.items():
+            _box(name, box, chosen)
     _tables(rows)
     st.caption(
         escaped(
@@ -110,7 +144,17 @@ def _tables(rows: Sequence[Training]) -> None:
         st.table(whole[[_SIZE_COLUMN, *columns]].map(escaped), border="horizontal", hide_index=True)
 
 
-def _box(label: str, name: str, chosen: dict[str, Any], low: float, high: float, step: float, origin: str) -> None:
+def assumptions(chosen: Mapping[str, Decimal]) -> list[Row]:
+    """What a training from scratch is reckoned with, as rows of its file; a source only where its value is used."""
+    rows: list[Row] = []
+    for name, box in _BOXES.items():
+        note = box.origin if chosen[name] == box.usual else "typed in place of the usual value"
+        rows.append(("input", "", "", box.label, chosen[name], box.unit, "your assumption", note))
+    peak = ("input", "", "", "peak of a GPU", PEAK_FLOPS, "FLOP/s", "NVIDIA", _GPU)
+    return [*rows, peak]
+
+
+def _box(name: str, box: _Box, chosen: dict[str, Decimal]) -> None:
     key = f"box:{name}"
     st.session_state[key] = float(chosen[name])
 
@@ -118,5 +162,13 @@ def _box(label: str, name: str, chosen: dict[str, Any], low: float, high: float,
         chosen[name] = Decimal(repr(st.session_state[key]))
 
     with st.container(width=200):
-        st.number_input(label, min_value=low, max_value=high, step=step, format="%g", key=key, on_change=typed)
-        st.caption(escaped(origin))
+        st.number_input(
+            box.label,
+            min_value=box.low,
+            max_value=box.high,
+            step=box.step,
+            format="%g",
+            key=key,
+            on_change=typed,
+        )
+        st.caption(escaped(box.origin))

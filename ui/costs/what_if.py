@@ -8,17 +8,19 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from evaluation.costs.break_even import BreakEven, break_even
+from evaluation.costs.break_even import BreakEven, break_even, break_evens
 from evaluation.costs.inputs import Inputs
 from evaluation.costs.monthly import MonthlyCost, monthly
 from evaluation.costs.sensitivity import Effect, sensitivity
 from ui import numbers
 from ui.approaches import look_of
 from ui.chart_theme import ink, readable
-from ui.costs.words import about, label
+from ui.costs.exports import headed, what_if_file
+from ui.costs.words import about, label, unknown_cost
 from ui.text import escaped
 
 _ROW = 34  # pixels
+_ROOM = 0.2  # of the axis, which a number takes at 800 pixels
 _CHEAPER = "Cheaper than the paid model"
 
 
@@ -34,14 +36,18 @@ def draw(inputs: Inputs) -> None:
         key="what_if",
         format_func=lambda name: label(name, inputs),
         label_visibility="collapsed",
+        wrap=True,
     )
     chosen = str(approach or names[0])
     now = monthly(chosen, inputs)
     if now.usd is None:
-        st.info(f"Its cost is unknown: {escaped(now.why)}", icon=":material/help:")
+        st.info(escaped(unknown_cost(now, inputs)), icon=":material/help:")
         return
-    st.markdown(
-        f"#### {escaped(f'{label(chosen, inputs)}: {numbers.dollars(now.usd)}')} a month now. What changes that most?"
+    headed(
+        f"#### {escaped(f'{label(chosen, inputs)}: {numbers.dollars(now.usd)}')} a month now. What changes that most?",
+        "crossroads-what-if.csv",
+        lambda: what_if_file(effects, [monthly(name, inputs) for name in names], break_evens(inputs), inputs),
+        what="Every approach after every change, and every input with its origin.",
     )
     st.altair_chart(
         tornado(effects, now, look_of(chosen).hex, ink()), width="stretch", alt="Monthly cost after each change"
@@ -73,15 +79,19 @@ def tornado(effects: Sequence[Effect], now: MonthlyCost, colour: str, ink: str) 
         x=alt.X("from:Q", title="USD a month", scale=scale), x2="to:Q", y=y
     )
     ends = base.mark_tick(thickness=3, size=22, color=colour, opacity=1).encode(x=alt.X("to:Q", scale=scale), y=y)
-    side = alt.Chart(frame.assign(at=frame[["from", "to"]].max(axis=1)))
-    text = side.mark_text(align="left", dx=6, fontSize=14, color=ink)
-    labels = text.encode(x=alt.X("at:Q", scale=scale), y=y, text="label:N")
+    before = (frame["to"] < frame["from"]) & (frame["to"] > largest * _ROOM)  # its number has room before the bar
+    after = frame[~before].assign(at=frame[["from", "to"]].max(axis=1))
+    left = alt.Chart(frame[before]).mark_text(align="right", dx=-6, fontSize=14, color=ink)
+    right = alt.Chart(after).mark_text(align="left", dx=6, fontSize=14, color=ink)
+    ends_of = ((left, alt.X("to:Q", scale=scale)), (right, alt.X("at:Q", scale=scale)))
+    labels = [text.encode(x=x, y=y, text="label:N") for text, x in ends_of]
     rule = (
         alt.Chart(pd.DataFrame([{"now": float(now.usd)}]))
         .mark_rule(color=ink, strokeDash=[4, 4])
         .encode(x=alt.X("now:Q", scale=scale))
     )
-    return readable((bars + ends + labels + rule).properties(height=_ROW * len(frame) + 60))
+    chart = alt.LayerChart(layer=[bars, ends, *labels, rule])
+    return readable(chart.properties(height=_ROW * len(frame) + 60))
 
 
 def table(effects: Sequence[Effect], now: MonthlyCost, inputs: Inputs) -> pd.DataFrame:

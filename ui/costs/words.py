@@ -52,6 +52,23 @@ def break_even_sentence(found: BreakEven, inputs: Inputs) -> str:
     return f"Whether {one} is ever cheaper than {paid} cannot be said: {found.why}."
 
 
+def price_step(inputs: Inputs) -> str:
+    """What to do where nothing can be compared, because it is not known what the paid model costs; else nothing."""
+    way = inputs.way(inputs.reference)
+    return _type_price(way.approach, inputs) if way.why_unknown else ""
+
+
+def unknown_cost(cost: MonthlyCost, inputs: Inputs) -> str:
+    """Why a cost is unknown, and what to do."""
+    paid = inputs.way(cost.approach).why_unknown and inputs.way(cost.approach).paid
+    step = _type_price(cost.approach, inputs) if paid else "Fill in what is unknown in the inputs."
+    return f"Its cost is unknown: {cost.why}. {step}"
+
+
+def _type_price(approach: str, inputs: Inputs) -> str:
+    return f"Type its price per million tokens under {label(approach, inputs)} in the inputs."
+
+
 def _never(found: BreakEven) -> str:
     """Why: what an answer costs on machines that are never idle for longer than assumed, against the paid one."""
     least, asks = numbers.dollars(found.least), numbers.dollars(found.paid)
@@ -67,14 +84,16 @@ def _from(first: int, lasting: int) -> str:
 
 
 def cheapest_sentence(costs: Sequence[MonthlyCost], inputs: Inputs) -> str:
-    """Who costs least at the chosen volume."""
+    """Who costs least at the chosen volume, all of them where the amounts read the same."""
     known = [(cost.usd, cost) for cost in costs if cost.usd is not None]
     if not known:
         return "No approach has a known cost."
     least, best = min(known, key=lambda pair: pair[0])
-    same = [cost for usd, cost in known if usd == least]
-    who = " and ".join(subject(cost.approach, inputs) for cost in same)
-    verb = "costs" if len(same) == 1 else "cost"
+    *others, last = (
+        subject(cost.approach, inputs) for usd, cost in known if numbers.dollars(usd) == numbers.dollars(least)
+    )
+    who = f"{', '.join(others)} and {last}" if others else last
+    verb = "cost" if others else "costs"
     return f"At {best.questions:,} questions a month, {who} {verb} least: {numbers.dollars(least)} a month."
 
 

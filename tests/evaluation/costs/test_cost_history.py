@@ -49,6 +49,20 @@ def test_the_95th_percentile_of_twenty_one() -> None:
     assert performance([entry(1, latency_s=7.0)]).latency_p95_s == 7.0
 
 
+def test_the_test_of_a_connection_is_paid_for_and_tells_nothing_of_answers() -> None:
+    found = [
+        entry(1, latency_s=1.0),
+        entry(1, latency_s=9.0, usd="0.01", purpose="test"),
+        entry(2, "error", None, usd=None, purpose="test"),
+    ]
+    assert spend(found) == [
+        Spend(date(2026, 11, 1), "raw", "m", Decimal("0.11"), 1, 0, 1),
+        Spend(date(2026, 11, 2), "raw", "m", Decimal(0), 0, 1, 1),
+    ]
+    assert daily(found) == [Daily(date(2026, 11, 1), "raw", Performance(1, 0, 0.0, 1.0, 1.0))]
+    assert performance(found[1:]) == Performance(0, 0, None, None, None)
+
+
 def test_all_stopped_has_no_rate() -> None:
     assert performance([entry(1, "cancelled", None)]) == Performance(1, 0, None, None, None)
 

@@ -84,6 +84,12 @@ def test_stand_ins_and_the_script_are_not_measured(tmp_path: Path) -> None:
     assert not anything_measured(measured_inputs(settings_of(tmp_path)))
 
 
+def test_the_test_of_a_connection_is_not_measured(tmp_path: Path) -> None:
+    one = Answer("paid_api", "gpt-4.1-mini", "", "ok", usage=Usage(9, 1))
+    ledger.append(tmp_path, one, "real", purpose="test")
+    assert not anything_measured(measured_inputs(settings_of(tmp_path)))
+
+
 def test_prices_are_the_lists(tmp_path: Path) -> None:
     inputs = measured_inputs(settings_of(tmp_path, paid_api__model="gpt-5.6-luna"))
     listed = rates("gpt-5.6-luna", OPENAI_URL)

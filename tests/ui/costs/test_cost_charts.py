@@ -17,6 +17,7 @@ from evaluation.costs.sensitivity import sensitivity
 from tests.evaluation.costs.made_inputs import made_inputs
 from ui.costs.history_charts import by_day_chart, model_chart, spend_chart
 from ui.costs.monthly_chart import FEWEST, MOST, apart, monthly_chart, volumes
+from ui.costs.monthly_table import beside
 from ui.costs.right_chart import right_chart
 from ui.costs.what_if import table, tornado
 
@@ -147,6 +148,52 @@ def test_spend_by_model_is_summed_over_the_days_and_unknown_stays_unknown() -> N
         ("gpt", "$0.5", 4, 2),
         ("long " * 20, "unknown", 3, 3),
     ]
+
+
+def test_models_whose_names_begin_alike_have_bars_of_their_own_with_both_ends_of_the_name() -> None:
+    """Two adapters on the same base: only the end of the name tells them apart."""
+    base = "HuggingFaceTB/SmolLM2-135M-Instruct (Q4_1 weights), a name that is long + adapter "
+    day = date(2026, 11, 12)
+    spent = [Spend(day, "fine_tuned", f"{base}{name}", Decimal(1), 1, 0) for name in ("brambleworth", "other")]
+    chart = model_chart(spent, {"Fine-tuned": "#c2700a"}, INK)
+    bars = [row["bar"] for row in rows(chart)]
+    assert [(bar.startswith("Fine-tuned \u00b7 HuggingFaceTB"), len(bar) < 100) for bar in bars] == [(True, True)] * 2
+    assert [bar.rpartition(" ")[2] for bar in bars] == ["brambleworth", "other"]
+    alike = [Spend(day, "raw", f"{'a' * 60}{name}{'b' * 60}", Decimal(1), 1, 0) for name in ("1", "2")]
+    chart = model_chart(alike, {"Raw model": "#2f6fde"}, INK)
+    assert len({row["bar"] for row in rows(chart)}) == 1
+    assert chart.to_dict()["layer"][0]["encoding"]["y"]["sort"] == [0, 1]
+
+
+def test_the_legend_of_long_names_has_its_own_room() -> None:
+    def legend_and_height(names: list[str]) -> tuple[int, int]:
+        chart = by_day_chart([(date(2026, 11, 12), names[0], 1.0)], "s", ".3f", dict.fromkeys(names, INK)).to_dict()
+        return chart["layer"][0]["encoding"]["color"]["legend"]["columns"], chart["height"]
+
+    few, low = legend_and_height(["Raw model", "Fine-tuned", "Paid API", "RAG"])
+    many, high = legend_and_height(["Raw model", "RAG", f"Paid API \u00b7 {'a' * 32}"])
+    assert (few, many, high - low) == (4, 1, 60)
+
+
+def test_a_long_name_leaves_room_for_the_lines_and_is_whole_in_its_tooltip() -> None:
+    name = "meta-llama/Llama-3.3-70B-Instruct-Turbo"
+    chart = monthly_chart({name: Curve(per_question=Fraction(1))}, {name: "#8446c9"}, {}, 100, INK, {name: "#000001"})
+    (end,) = [row for row in rows(chart) if "name" in row]
+    assert (end["name"], end["approach"], end["colour"]) == ("meta-llama/\u2026ruct-Turbo", name, "#000001")
+
+
+def test_a_cost_that_falls_has_its_number_at_its_own_end() -> None:
+    inputs = made_inputs()
+    now, effects = monthly("raw", inputs), sensitivity(inputs)
+    ends = {row["change"]: row.get("at") for row in rows(tornado(effects, now, "#2f6fde", INK)) if "change" in row}
+    assert ends["machine rate halves"] is None  # before the bar, not beside the line that stands for now
+    assert ends["machine rate doubles"] == float(now.usd or 0) * 2
+
+
+def test_many_approaches_stand_in_several_tables_of_like_width() -> None:
+    assert beside(list("abcde")) == [list("abcde")]
+    assert beside(list("abcdef")) == [list("abc"), list("def")]
+    assert beside(list("abcdefghi")) == [list("abcde"), list("fghi")]
 
 
 def test_what_changes_nothing_has_no_bar() -> None:

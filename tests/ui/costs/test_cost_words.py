@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -9,10 +10,10 @@ import pytest
 from evaluation.costs.break_even import BreakEven
 from evaluation.costs.monthly import monthly
 from evaluation.costs.scratch import from_scratch
-from tests.evaluation.costs.made_inputs import made_inputs
+from tests.evaluation.costs.made_inputs import WAYS, made_inputs
 from ui import numbers
 from ui.costs.scratch import days, point, table
-from ui.costs.words import about, break_even_sentence, cheapest_sentence
+from ui.costs.words import about, break_even_sentence, cheapest_sentence, price_step, unknown_cost
 
 LEAST, PAID = Decimal("0.0003"), Decimal("0.0001")
 
@@ -54,6 +55,26 @@ def test_a_break_even_in_a_sentence(found: BreakEven, sentence: str) -> None:
 )
 def test_a_number_of_questions_is_rounded_up(exact: int, shown: str) -> None:
     assert about(exact) == shown
+
+
+def test_amounts_that_read_the_same_cost_least_together() -> None:
+    inputs = made_inputs(training__per_month="0.001", documents__chunks="1")  # 262.8 each, and a fraction of a cent
+    costs = [monthly(approach, inputs) for approach in ("raw", "fine_tuned", "rag")]
+    assert len({cost.usd for cost in costs}) == 3
+    assert cheapest_sentence(costs, inputs) == (
+        "At 10,000 questions a month, the raw model, the fine-tuned model and RAG cost least: $263 a month."
+    )
+
+
+def test_an_unknown_cost_says_what_to_do() -> None:
+    ways = tuple(replace(way, by_token=not way.paid, why_unknown="no price") if way.paid else way for way in WAYS)
+    unpriced = made_inputs(ways=ways)
+    step = "Type its price per million tokens under gpt-4.1-mini in the inputs."
+    assert (price_step(unpriced), price_step(made_inputs())) == (step, "")
+    assert unknown_cost(monthly("paid_api", unpriced), unpriced) == f"Its cost is unknown: no price. {step}"
+    untimed = made_inputs(raw__machine_s=None)
+    told = unknown_cost(monthly("raw", untimed), untimed)
+    assert told == "Its cost is unknown: no raw.machine_s. Fill in what is unknown in the inputs."
 
 
 def test_who_is_cheapest() -> None:
