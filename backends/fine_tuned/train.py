@@ -187,6 +187,7 @@ def _end(settings: Settings, base: LocalModel, loop: Loop) -> Iterator[TrainingP
         return
     yield TrainingProgress(loop.step, run.steps, "writing the adapter")
     loop.end()
+    run = loop.run  # which now has the step of the last checkpoint
     folder = publish_adapter(settings, base, loop)
     best = loop.best.step if loop.best else loop.step
     kept = "" if best == loop.step else f" The best so far is kept, step {best}, where the held-out loss was lowest."

@@ -29,7 +29,7 @@ from backends.fine_tuned.faults import as_fault
 from backends.fine_tuned.held_out import By
 from backends.fine_tuned.method import TrainingSettings
 from backends.fine_tuned.pairs import Pair, digest
-from backends.fine_tuned.runs import Run, find_run, history, read_part, runs
+from backends.fine_tuned.runs import Run, find_run, history, read_part, runs, set_state
 from backends.fine_tuned.step import summed_loss
 from backends.fine_tuned.train import MOST_PAIRS, new_run, resume_run, train_run
 from backends.settings import Settings, load_settings
@@ -228,6 +228,14 @@ def test_stopped_keeps_the_best_so_far_and_can_go_on(settings: Settings) -> None
     assert [one.step for one in history(run) if isinstance(one, StepRecord)] == list(range(1, 9))
     assert find_run(run.id, settings.data).state == "finished"
     assert read_card(settings.data / "adapters" / "doors")["steps"] == 8
+
+
+def test_a_kill_after_a_stop_is_told_to_go_on_from_where_it_was_stopped(settings: Settings) -> None:
+    run = stopped_at(settings, new_run(settings, PAIRS, "doors", ALL), 3)
+    run = set_state(run, state="running", resumable=False)  # resumed, and killed before the next checkpoint
+    assert find_run(run.id, settings.data).reason == (
+        "It broke off at step 3. Resumed, it goes on from step 3, which was saved."
+    )
 
 
 @pytest.mark.parametrize("training", [ALL, SHORT, replace(ALL, method="last_layers", layers=1)])
