@@ -45,6 +45,8 @@ class TrainingRequest:
 
     pairs: Path
     name: str
+    if request.score:
+        read_question_set(request.score)  # a fault in it is told now, not when everything is trained
     training: TrainingSettings
     sample: int | None = None
     adapters: Path | None = None
@@ -79,8 +81,11 @@ def begin(settings: Settings, request: TrainingRequest, cancel: threading.Event,
 
 
 def pairs_of(request: TrainingRequest) -> list[Pair]:
-    """The pairs of the request's file, or the sample of them that was asked for."""
-    pairs = read_pairs(request.pairs)
+    """The pairs of the request's file, each once, or the sample of them that was asked for."""
+    each: dict[tuple[str, str], Pair] = {}
+    for pair in read_pairs(request.pairs):
+        each.setdefault((pair.question, pair.answer), pair)
+    pairs = list(each.values())
     return pairs if request.sample is None else sample_pairs(pairs, request.sample, request.training.seed)
 
 

@@ -17,7 +17,7 @@ from terminal.shared import REPORT_S, Json, Set, faults, report, say, settings_o
 
 def train(
     pairs: Annotated[Path | None, typer.Argument(help="CSV or JSONL; with --resume, the training's id.")] = None,
-    name: Annotated[str | None, typer.Option(help="The adapter's name; the file's name if left out.")] = None,
+    name: Annotated[str | None, typer.Option(help="The adapter's name; made from the file's name if left out.")] = None,
     method: Annotated[str, typer.Option(help="lora or last_layers")] = "lora",
     epochs: Annotated[int | None, typer.Option(min=1, max=1000)] = None,
     rank: Annotated[int | None, typer.Option(help="LoRA's rank.")] = None,
@@ -42,6 +42,7 @@ def train(
 
     if method not in (methods := get_args(Method)):
         raise typer.BadParameter(
+    from backends.fine_tuned.catalogue import usable_name
             f"There is no method {method!r}; there are {' and '.join(methods)}.", param_hint="--method"
         )
     if pairs is None and not resume:

@@ -92,7 +92,22 @@ def test_what_deserves_a_look_is_named_before_training(tmp_path: Path) -> None:
     (tmp_path / "twice.jsonl").write_text("\n".join([*rows, rows[2]]) + "\n")
     result = run("twice.jsonl", *SMALL, "--held-out", "0", "--epochs", "1")
     assert result.exit_code == 0, result.stderr
-    assert re.search(r"^row 19: .*row 3", result.stderr, re.MULTILINE), result.stderr
+    assert re.search(r"^row 19: The same pair as row 3; it is used once", result.stderr, re.MULTILINE), result.stderr
+    assert "training on 18 pairs," in result.stderr
+
+
+def test_a_question_set_that_is_not_there_is_told_before_anything_is_written_down(tmp_path: Path) -> None:
+    result = run("doors.jsonl", *SMALL, "--score", "nowhere.csv")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("There is no file nowhere.csv.")
+    assert runs(tmp_path / "data") == []
+
+
+def test_a_file_whose_name_can_not_be_an_adapter_s_gives_it_one_like_it(tmp_path: Path) -> None:
+    (tmp_path / "doors.jsonl").rename(tmp_path / f"our doors (new) {'x' * 80}.jsonl")
+    result = run(f"our doors (new) {'x' * 80}.jsonl", *SMALL, "--held-out", "0", "--epochs", "1", "--json")
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["name"] == ("our-doors-new-" + "x" * 80)[:48]
 
 
 def test_an_estimate_trains_nothing(tmp_path: Path) -> None:
