@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from evaluation.durations import duration
 from evaluation.judging import gradable
 from evaluation.metrics import is_right
 from evaluation.question_sets import Sample, evenly, read_question_set
+from evaluation.training_command import TrainingRequest, command
 from evaluation.training_words import fault_words, step_line
 
 Report = Callable[[str], None]
@@ -39,26 +39,14 @@ _SCORED = 40
 """Held-out questions that base and adapter answer, spread evenly: `crossroads prove` asks all of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingRequest:
-    """What `crossroads train` was asked for. `sample`: at most so many of the pairs; `score`: a question set."""
-
-    pairs: Path
-    name: str
-    if request.score:
-        read_question_set(request.score)  # a fault in it is told now, not when everything is trained
-    training: TrainingSettings
-    sample: int | None = None
-    adapters: Path | None = None
-    score: Path | None = None
-
-
 def begin(settings: Settings, request: TrainingRequest, cancel: threading.Event, report: Report) -> Run:
     """Read the pairs and write the training down.
 
     Raises `BackendError` for what can not be trained, and while another training runs; of too many pairs it tells how
     long they would take.
     """
+    if request.score:
+        read_question_set(request.score)  # a fault in it is told now, not when everything is trained
     pairs = pairs_of(request)
     refuse_second(settings)
     if len(pairs) > MOST_PAIRS:
@@ -70,8 +58,8 @@ def begin(settings: Settings, request: TrainingRequest, cancel: threading.Event,
         )
     for sentence in fault_words(request.pairs):
         report(sentence)
-    source, command = str(request.pairs), _command(request)
-    run = new_run(settings, pairs, request.name, request.training, source, request.adapters, command)
+    again = command(settings, request)
+    run = new_run(settings, pairs, request.name, request.training, str(request.pairs), request.adapters, again)
     held_out = f", {run.held_out} held out (--held-out 0 learns them too)" if run.held_out else ", none held out"
     report(f"training on {run.pairs} pairs{held_out}: {run.steps} steps")
     for note in history(run):
@@ -181,31 +169,6 @@ def _trained(steps: Iterator[TrainingProgress], report: Report) -> Trained | Non
                 said_at = time.monotonic()
                 report(step_line(step.result, step.total, (said_at - began) / max(1, step.done - (first or 0))))
     return trained
-
-
-def _command(request: TrainingRequest) -> str:
-    """The command that makes this adapter again."""
-    options: dict[str, object] = {"--name": request.name}
-    for option, field in OPTIONS.items():
-        if (value := getattr(request.training, field)) != getattr(TrainingSettings(), field):
-            options[option] = value
-    options |= {"--sample": request.sample, "--folder": request.adapters, "--score": request.score}
-    words = [str(word) for option in options.items() if option[1] is not None for word in option]
-    return shlex.join(["crossroads", "train", str(request.pairs), *words])
-
-
-OPTIONS = {
-    "--method": "method",
-    "--epochs": "epochs",
-    "--rank": "rank",
-    "--alpha": "alpha",
-    "--layers": "layers",
-    "--batch": "batch",
-    "--learning-rate": "learning_rate",
-    "--held-out": "held_out_share",
-    "--split-by": "split_by",
-}
-"""The terminal's options, and the settings of a training that they set."""
 
 
 def _score(

@@ -22,9 +22,15 @@ def train(
     epochs: Annotated[int | None, typer.Option(min=1, max=1000)] = None,
     rank: Annotated[int | None, typer.Option(help="LoRA's rank.")] = None,
     alpha: Annotated[int | None, typer.Option(help="LoRA's alpha.")] = None,
+    modules: Annotated[
+        str | None, typer.Option(metavar="NAMES", help="LoRA beside these linear layers, with commas; all if left out.")
+    ] = None,
     layers: Annotated[int | None, typer.Option(help="How many final blocks last_layers trains.")] = None,
     batch: Annotated[int | None, typer.Option(help="Pairs in one step.")] = None,
+    accumulate: Annotated[int | None, typer.Option(help="Batches whose gradients make one step.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="The method's own if left out.")] = None,
+    warmup: Annotated[float | None, typer.Option(metavar="SHARE", help="Share of steps while the rate rises.")] = None,
+    precision: Annotated[str | None, typer.Option(help="auto, float32 or bfloat16, for LoRA's base.")] = None,
     held_out: Annotated[float | None, typer.Option(metavar="SHARE", help="Share that is never trained on.")] = None,
     split_by: Annotated[str | None, typer.Option(help="Hold out by group or by phrasing.")] = None,
     sample: Annotated[int | None, typer.Option(min=2, help="Train on at most so many of the pairs.")] = None,
@@ -36,13 +42,13 @@ def train(
     json_: Json = False,
 ) -> None:
     """Train an adapter on question/answer pairs. Ctrl-C stops it and keeps the best so far."""
+    from backends.fine_tuned.catalogue import usable_name
     from backends.fine_tuned.method import Method
     from evaluation import adapter_training as job
     from evaluation.training_words import estimate_words
 
     if method not in (methods := get_args(Method)):
         raise typer.BadParameter(
-    from backends.fine_tuned.catalogue import usable_name
             f"There is no method {method!r}; there are {' and '.join(methods)}.", param_hint="--method"
         )
     if pairs is None and not resume:
@@ -53,12 +59,14 @@ def train(
             run = job.unfinished(str(pairs or ""), settings.data)
         else:
             assert pairs is not None
+            named = tuple(part.strip() for part in modules.split(",") if part.strip()) if modules else None
             options = job.training_settings(
                 settings.seed,
-                **{"method": method, "epochs": epochs, "rank": rank, "alpha": alpha, "layers": layers, "batch": batch},
-                **{"learning_rate": learning_rate, "held_out_share": held_out, "split_by": split_by},
+                **{"method": method, "epochs": epochs, "rank": rank, "alpha": alpha, "target_modules": named},
+                **{"layers": layers, "batch": batch, "accumulate": accumulate, "learning_rate": learning_rate},
+                **{"warmup": warmup, "precision": precision, "held_out_share": held_out, "split_by": split_by},
             )
-            request = job.TrainingRequest(pairs, name or pairs.stem, options, sample, folder, score)
+            request = job.TrainingRequest(pairs, name or usable_name(pairs.stem), options, sample, folder, score)
             if estimate:
                 found = job.measure(settings, request, cancel, report)
                 if json_:

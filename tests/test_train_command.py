@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -47,7 +48,7 @@ def trained(*arguments: str) -> dict[str, Any]:
     return document
 
 
-def test_the_record_of_a_training(tmp_path: Path) -> None:
+def test_the_record_of_a_training(tmp_path: Path, tiny_model: Path) -> None:  # noqa: F811
     record = trained("doors.jsonl", *SMALL, "--held-out", "0.2")
     folder = tmp_path / "data" / "adapters" / "doors"
     assert (record["name"], record["path"]) == ("doors", str(folder))
@@ -63,8 +64,19 @@ def test_the_record_of_a_training(tmp_path: Path) -> None:
     assert read_card(folder) == {name: value for name, value in record.items() if name not in shown}
     assert record["command"] == (
         "crossroads train doors.jsonl --name doors --epochs 2 --rank 4 --alpha 8 --batch 4 --learning-rate 0.01 "
-        "--held-out 0.2"
+        f"--held-out 0.2 --set raw.model={tiny_model}"
     )
+
+
+def test_the_card_s_command_makes_the_same_adapter_again(tmp_path: Path) -> None:
+    looks = ("--modules", "q_proj, v_proj", "--accumulate", "2", "--warmup", "0.5", "--precision", "float32")
+    chosen = ("--set", "seed=3", "--set", "system_prompt=Be a pirate; say 'arr'.")
+    first = trained("doors.jsonl", *SMALL, "--split-by", "phrasing", "--name", "one", *looks, *chosen)
+    assert (first["settings"]["seed"], first["settings"]["accumulate"], first["settings"]["warmup"]) == (3, 2, 0.5)
+    _, _, *arguments = shlex.split(first["command"])
+    again = trained(*[argument.replace("one", "two") for argument in arguments])
+    assert (again["name"], again["sha256"]) == ("two", first["sha256"])
+    assert again["settings"] == first["settings"]
 
 
 def test_every_option_reaches_the_training(tmp_path: Path) -> None:
