@@ -136,8 +136,9 @@ def carry_out(
     of_card = found["held_out_score"]
     if samples:
         assert score is not None
-        facts = [sample for sample in samples if "single_fact" in sample.tags] or samples
-        of_card = _score(settings, trained.folder, facts, report, score.name)
+        facts = [sample for sample in samples if "single_fact" in sample.tags]
+        name = f"the single facts of {score.name}" if 0 < len(facts) < len(samples) else score.name
+        of_card = _score(settings, trained.folder, facts or samples, report, name)
     if of_card:
         amend_card(trained.folder, {"score": of_card})
     losses = [one for one in history(run) if isinstance(one, StepRecord)]

@@ -89,6 +89,12 @@ def test_every_option_reaches_the_training(tmp_path: Path) -> None:
     assert (record["settings"]["split_by"], record["settings"]["held_out_share"]) == ("phrasing", 0.3)
     assert record["data"]["pairs"] + record["data"]["held_out"] == 15
     assert record["score"]["questions"] == 1
+    assert record["score"]["question_set"] == "asked.csv"
+    tagged = "question,key_facts,tags\nWhat is the code of door 1?,11,single_fact\nAnd of door 2?,2222,two_facts\n"
+    (tmp_path / "asked.csv").write_text(tagged)
+    record = trained("doors.jsonl", "--epochs", "1", "--held-out", "0", "--score", "asked.csv")
+    assert record["score"]["questions"] == 1
+    assert record["score"]["question_set"] == "the single facts of asked.csv"
 
 
 def test_without_json_there_are_sentences() -> None:
