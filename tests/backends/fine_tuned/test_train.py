@@ -434,7 +434,7 @@ REFUSED: dict[str, tuple[Callable[[], list[Pair]], str, str, str]] = {
     "too long": (
         lambda: [*PAIRS, Pair("How long?", "word " * 300), PAIRS[0], Pair("word " * 300, "So long.")],
         "x",
-        "2 of 21 pairs are longer than the context of 256 tokens: number 19, 21.",
+        f'2 of 21 pairs are longer than the context of 256 tokens: "How long?"; "{("word " * 12)[:60]}…".',
         "Shorten or remove them.",
     ),
 }
