@@ -174,9 +174,23 @@ def _work(settings: Settings, run: Run, cancel: threading.Event) -> Iterator[Tra
         set_state(run, state="stopped", reason=_stopped(run), resumable=True)
         return
     cut_log(run, loop.step)
-    with contextlib.suppress(Cancelled):
-        yield from loop.steps()
+    try:
+        with contextlib.suppress(Cancelled):
+            yield from loop.steps()
+    except NotFinite as fault:
+        yield TrainingProgress(loop.step, run.steps, "going back to the last good state")
+        raise _rescued(settings, base, loop, fault) from fault
     yield from _end(settings, base, loop)
+
+
+def _rescued(settings: Settings, base: LocalModel, loop: Loop, fault: NotFinite) -> NotFinite:
+    """Make an adapter of the last good state, if there is one and no adapter in its place; what is to be said then."""
+    run = loop.run
+    if fault.kept is None or ((run.adapters or run.data / "adapters") / run.name).exists():
+        return fault
+    loop.back()
+    publish_adapter(settings, base, loop)
+    return NotFinite(fault.step, fault.rate, loop.best.step if loop.best else loop.step, run.name)
 
 
 def _end(settings: Settings, base: LocalModel, loop: Loop) -> Iterator[TrainingProgress]:

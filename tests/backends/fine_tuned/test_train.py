@@ -323,12 +323,33 @@ def test_a_loss_that_is_no_number_ends_the_training_and_names_a_lower_rate(
     poison(monkeypatch, at=7)
     run = new_run(settings, PAIRS, "doors", replace(SHORT, answers_every=2))
     cause, next_step = fault(lambda: list(train_run(settings, run, NEVER)))
-    assert cause == "At step 7 the loss was no longer a number. The state at step 6 is kept in the training's folder."
+    card = read_card(settings.data / "adapters" / "doors")
+    kept = f"The state at step {card['best_step']} is kept as the adapter doors."
+    assert cause == f"At step 7 the loss was no longer a number. {kept}"
     assert next_step == "Start a new training with a lower learning rate, such as 0.002."
     run = find_run(run.id, settings.data)
     assert (run.state, run.step, run.resumable, run.reason) == ("failed", 6, False, f"{cause} {next_step}")
-    assert (run.folder / loop.BEST).is_file()
-    assert "doors" not in adapter_folders(settings.data)
+    assert (card["steps"], card["best_step"] <= 6) == (6, True)
+    assert all(bool(one.isfinite().all()) for one in weights_of(settings).values())
+
+
+@pytest.mark.parametrize(
+    ("at", "before", "said"),
+    [(7, True, "The state at step 6 is kept in the training's folder."), (2, False, "No earlier state was kept.")],
+)
+def test_a_loss_that_is_no_number_replaces_no_adapter(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, at: int, before: bool, said: str
+) -> None:
+    earlier = None
+    if before:
+        trained(settings, ALL)
+        earlier = weights_of(settings)
+    poison(monkeypatch, at=at)
+    run = new_run(settings, PAIRS, "doors", replace(SHORT, answers_every=2))
+    cause, _ = fault(lambda: list(train_run(settings, run, NEVER)))
+    assert cause.endswith(said)
+    assert ("doors" in adapter_folders(settings.data)) is before
+    assert earlier is None or equal(weights_of(settings), earlier)
 
 
 def poison(monkeypatch: pytest.MonkeyPatch, at: int) -> None:
