@@ -128,7 +128,8 @@ def carry_out(
     trained = _trained(resume_run(settings, run, cancel), report)
     run = find_run(run.id, settings.data)
     if run.state != "finished":
-        raise BackendError(run.reason, f"Go on with `crossroads train --resume {run.id}`.")
+        kept = "" if trained is None else f" The adapter so far is {trained.folder}."
+        raise BackendError(f"{run.reason}{kept}", f"Go on with `crossroads train --resume {run.id}`.")
     assert trained is not None, "a finished training has an adapter"
     held_out = [Sample(str(n), pair.question, pair.answer) for n, pair in enumerate(read_part(run, "held_out"), 1)]
     asked = evenly(gradable(held_out), _SCORED) if held_out else []

@@ -162,7 +162,8 @@ def test_ctrl_c_keeps_the_best_so_far_and_names_how_to_go_on(tmp_path: Path) -> 
     assert process.returncode == 1
     assert "stopping; what was learned so far is kept" in said
     assert "Warning" not in said, "libraries' warnings are not for the user"
-    assert f"{one.reason} Go on with `crossroads train --resume {one.id}`." in said
+    kept = f"The adapter so far is {tmp_path / 'data' / 'adapters' / 'doors'}."
+    assert f"{one.reason} {kept} Go on with `crossroads train --resume {one.id}`." in said
     assert (one.state, one.resumable) == ("stopped", True)
     assert read_card(tmp_path / "data" / "adapters" / "doors")["steps"] == one.step
     record = trained("--resume")
