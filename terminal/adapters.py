@@ -12,6 +12,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
+from backends.settings import Settings
 from terminal.shared import REPORT_S, Json, Set, faults, report, say, settings_of
 
 
@@ -101,6 +102,7 @@ def prove(
     settings = settings_of(set_)
     with faults():
         samples, name = questions_for(settings, adapter, questions, most)
+        _tell_other_prompt(settings, adapter)
         proof = _last_result(proving(settings, adapter, samples, name, threading.Event()))
     if json_:
         print(json.dumps(proof_json(proof), indent=1))
@@ -127,12 +129,22 @@ def attribute(
     chosen = adapter or settings.fine_tuned.adapter
     with faults():
         samples, name = some_of(read_question_set(questions), most, questions.name)
+        _tell_other_prompt(settings, chosen)
         steps = attributing(settings, chosen, samples, name, k or settings.rag.k, threading.Event())
         found = _last_result(steps)
     if json_:
         print(json.dumps(attribution_json(found), indent=1))
         return
     say("\n".join([*attribution_verdicts(found), seen_words(found.seen, len(found.rows))]))
+
+
+def _tell_other_prompt(settings: Settings, adapter: str) -> None:
+    from backends.fine_tuned.card import read_card
+    from backends.fine_tuned.catalogue import adapter_folder
+    from evaluation.verdicts import other_prompt_words
+
+    if words := other_prompt_words(read_card(adapter_folder(adapter, settings.data)), settings.system_prompt):
+        report(words)
 
 
 def _last_result(steps: Iterable[Any]) -> Any:

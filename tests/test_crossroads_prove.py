@@ -43,6 +43,13 @@ def test_a_proof_as_a_record() -> None:
     assert record["training"] == {"pairs": 376, "leaked": {}, "facts_taught": 0}
 
 
+def test_another_system_prompt_than_the_training_s_is_told() -> None:
+    said = "It was trained with another system prompt than the one in force"
+    for command in (("prove", "brambleworth", "--questions", "mine.csv"), ("attribute", "mine.csv")):
+        assert said in run(*command, "--set", "system_prompt=Be brief.").stderr
+        assert said not in run(*command).stderr
+
+
 def test_a_proof_in_sentences() -> None:
     result = run("prove", "brambleworth", "--questions", "mine.csv", "--most", "1")
     assert result.exit_code == 0
