@@ -35,6 +35,7 @@ from evaluation.training_words import fault_words, step_line
 Report = Callable[[str], None]
 
 _REPORT_S = 2.0
+_TWICE_S = 0.5
 _SCORED = 40
 """Held-out questions that base and adapter answer, spread evenly: `crossroads prove` asks all of them."""
 
@@ -90,14 +91,21 @@ def measure(settings: Settings, request: TrainingRequest, cancel: threading.Even
 
 @contextmanager
 def interruptible(report: Report) -> Iterator[threading.Event]:
-    """What the first Ctrl-C, or SIGTERM, sets; a second one ends the program at once. For the main thread."""
+    """What the first Ctrl-C, or SIGTERM, sets; a later one ends the program at once. For the main thread.
+
+    `timeout`, and a shell whose group is signalled, send the same one twice in a moment: that counts once.
+    """
     cancel = threading.Event()
+    asked = 0.0
 
     def stop(number: int, frame: object) -> None:
-        if cancel.is_set():
+        nonlocal asked
+        if cancel.is_set() and time.monotonic() - asked > _TWICE_S:
             raise KeyboardInterrupt
-        cancel.set()
-        report("stopping; what was learned so far is kept")
+        if not cancel.is_set():
+            cancel.set()
+            asked = time.monotonic()
+            report("stopping; what was learned so far is kept")
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -19,6 +19,7 @@ from backends.fine_tuned.card import read_card
 from backends.fine_tuned.runs import runs
 from backends.fine_tuned.training_lock import training as right_to_train
 from crossroads import app
+from evaluation import adapter_training
 from tests.backends.conftest import tiny_model  # noqa: F401 - a fixture
 from tests.backends.fine_tuned.small_training import PAIRS
 
@@ -171,6 +172,19 @@ def test_ctrl_c_keeps_the_best_so_far_and_names_how_to_go_on(tmp_path: Path) -> 
     again = run("--resume", one.id)
     assert again.exit_code == 1
     assert again.stderr.startswith("The training of doors can not be resumed. All 200 steps are done.")
+
+
+def test_a_signal_that_comes_twice_stops_once_and_a_later_one_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, said = 100.0, []
+    monkeypatch.setattr(adapter_training.time, "monotonic", lambda: now)
+    with adapter_training.interruptible(said.append) as cancel:
+        for _ in range(2):
+            signal.raise_signal(signal.SIGINT)
+        assert cancel.is_set()
+        assert said == ["stopping; what was learned so far is kept"]
+        now += 2
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
 
 
 def test_nothing_to_resume() -> None:
