@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,25 +29,15 @@ from evaluation.durations import duration
 from evaluation.judging import gradable
 from evaluation.metrics import is_right
 from evaluation.question_sets import Sample, evenly, read_question_set
+from evaluation.training_command import TrainingRequest, command
 from evaluation.training_words import fault_words, step_line
 
 Report = Callable[[str], None]
 
 _REPORT_S = 2.0
+_TWICE_S = 0.5
 _SCORED = 40
 """Held-out questions that base and adapter answer, spread evenly: `crossroads prove` asks all of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingRequest:
-    """What `crossroads train` was asked for. `sample`: at most so many of the pairs; `score`: a question set."""
-
-    pairs: Path
-    name: str
-    training: TrainingSettings
-    sample: int | None = None
-    adapters: Path | None = None
-    score: Path | None = None
 
 
 def begin(settings: Settings, request: TrainingRequest, cancel: threading.Event, report: Report) -> Run:
@@ -57,6 +46,8 @@ def begin(settings: Settings, request: TrainingRequest, cancel: threading.Event,
     Raises `BackendError` for what can not be trained, and while another training runs; of too many pairs it tells how
     long they would take.
     """
+    if request.score:
+        read_question_set(request.score)  # a fault in it is told now, not when everything is trained
     pairs = pairs_of(request)
     refuse_second(settings)
     if len(pairs) > MOST_PAIRS:
@@ -68,8 +59,8 @@ def begin(settings: Settings, request: TrainingRequest, cancel: threading.Event,
         )
     for sentence in fault_words(request.pairs):
         report(sentence)
-    source, command = str(request.pairs), _command(request)
-    run = new_run(settings, pairs, request.name, request.training, source, request.adapters, command)
+    again = command(settings, request)
+    run = new_run(settings, pairs, request.name, request.training, str(request.pairs), request.adapters, again)
     held_out = f", {run.held_out} held out (--held-out 0 learns them too)" if run.held_out else ", none held out"
     report(f"training on {run.pairs} pairs{held_out}: {run.steps} steps")
     for note in history(run):
@@ -79,8 +70,11 @@ def begin(settings: Settings, request: TrainingRequest, cancel: threading.Event,
 
 
 def pairs_of(request: TrainingRequest) -> list[Pair]:
-    """The pairs of the request's file, or the sample of them that was asked for."""
-    pairs = read_pairs(request.pairs)
+    """The pairs of the request's file, each once, or the sample of them that was asked for."""
+    each: dict[tuple[str, str], Pair] = {}
+    for pair in read_pairs(request.pairs):
+        each.setdefault((pair.question, pair.answer), pair)
+    pairs = list(each.values())
     return pairs if request.sample is None else sample_pairs(pairs, request.sample, request.training.seed)
 
 
@@ -97,14 +91,21 @@ def measure(settings: Settings, request: TrainingRequest, cancel: threading.Even
 
 @contextmanager
 def interruptible(report: Report) -> Iterator[threading.Event]:
-    """What the first Ctrl-C, or SIGTERM, sets; a second one ends the program at once. For the main thread."""
+    """What the first Ctrl-C, or SIGTERM, sets; a later one ends the program at once. For the main thread.
+
+    `timeout`, and a shell whose group is signalled, send the same one twice in a moment: that counts once.
+    """
     cancel = threading.Event()
+    asked = 0.0
 
     def stop(number: int, frame: object) -> None:
-        if cancel.is_set():
+        nonlocal asked
+        if cancel.is_set() and time.monotonic() - asked > _TWICE_S:
             raise KeyboardInterrupt
-        cancel.set()
-        report("stopping; what was learned so far is kept")
+        if not cancel.is_set():
+            cancel.set()
+            asked = time.monotonic()
+            report("stopping; what was learned so far is kept")
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -135,7 +136,8 @@ def carry_out(
     trained = _trained(resume_run(settings, run, cancel), report)
     run = find_run(run.id, settings.data)
     if run.state != "finished":
-        raise BackendError(run.reason, f"Go on with `crossroads train --resume {run.id}`.")
+        kept = "" if trained is None else f" The adapter so far is {trained.folder}."
+        raise BackendError(f"{run.reason}{kept}", f"Go on with `crossroads train --resume {run.id}`.")
     assert trained is not None, "a finished training has an adapter"
     held_out = [Sample(str(n), pair.question, pair.answer) for n, pair in enumerate(read_part(run, "held_out"), 1)]
     asked = evenly(gradable(held_out), _SCORED) if held_out else []
@@ -143,8 +145,9 @@ def carry_out(
     of_card = found["held_out_score"]
     if samples:
         assert score is not None
-        facts = [sample for sample in samples if "single_fact" in sample.tags] or samples
-        of_card = _score(settings, trained.folder, facts, report, score.name)
+        facts = [sample for sample in samples if "single_fact" in sample.tags]
+        name = f"the single facts of {score.name}" if 0 < len(facts) < len(samples) else score.name
+        of_card = _score(settings, trained.folder, facts or samples, report, name)
     if of_card:
         amend_card(trained.folder, {"score": of_card})
     losses = [one for one in history(run) if isinstance(one, StepRecord)]
@@ -176,31 +179,6 @@ def _trained(steps: Iterator[TrainingProgress], report: Report) -> Trained | Non
                 said_at = time.monotonic()
                 report(step_line(step.result, step.total, (said_at - began) / max(1, step.done - (first or 0))))
     return trained
-
-
-def _command(request: TrainingRequest) -> str:
-    """The command that makes this adapter again."""
-    options: dict[str, object] = {"--name": request.name}
-    for option, field in OPTIONS.items():
-        if (value := getattr(request.training, field)) != getattr(TrainingSettings(), field):
-            options[option] = value
-    options |= {"--sample": request.sample, "--folder": request.adapters, "--score": request.score}
-    words = [str(word) for option in options.items() if option[1] is not None for word in option]
-    return shlex.join(["crossroads", "train", str(request.pairs), *words])
-
-
-OPTIONS = {
-    "--method": "method",
-    "--epochs": "epochs",
-    "--rank": "rank",
-    "--alpha": "alpha",
-    "--layers": "layers",
-    "--batch": "batch",
-    "--learning-rate": "learning_rate",
-    "--held-out": "held_out_share",
-    "--split-by": "split_by",
-}
-"""The terminal's options, and the settings of a training that they set."""
 
 
 def _score(

@@ -45,13 +45,32 @@ def wilson(successes: int, trials: int, z: float = Z_95) -> tuple[float, float]:
     centre = share + z * z / (2 * trials)
     half = z * sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
     scale = 1 + z * z / trials
-    return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
+    low = 0.0 if successes == 0 else (centre - half) / scale  # exactly, where rounding would leave 5e-17
+    return low, 1.0 if successes == trials else (centre + half) / scale
 
 
 def share_text(successes: int, trials: int) -> str:
     """`73 % (62 of 85; 95 % interval 63–81)`."""
     low, high = wilson(successes, trials)
     return f"{100 * successes / trials:.0f} % ({successes} of {trials}; 95 % interval {100 * low:.0f}–{100 * high:.0f})"
+
+
+def paired(differences: Sequence[float], most: float = 1.0, z: float = Z_95) -> Estimate:
+    """The mean of differences, question by question, with its adjusted Wald interval. `most`: the largest possible one.
+
+    Two questions are added, one with +`most` and one with -`most`, and the normal interval is taken of all, cut at
+    the ends. Source: D. G. Bonett and R. M. Price, "Adjusted Wald confidence interval for a difference of binomial
+    proportions based on paired data", Journal of Educational and Behavioral Statistics 37 (2012), 479-488. A bootstrap
+    would call the difference on three questions of which none changed exactly 0, from 0 to 0. Raises `ValueError`
+    without differences.
+    """
+    if not differences:
+        raise ValueError("There is nothing to take the mean of.")
+    added = [*differences, most, -most]
+    centre = sum(added) / len(added)
+    half = z * sqrt((sum(value * value for value in added) / len(added) - centre * centre) / len(added))
+    mean = sum(differences) / len(differences)
+    return Estimate(mean, max(-most, min(mean, centre - half)), min(most, max(mean, centre + half)))
 
 
 def bootstrap(values: Sequence[float], draws: int = DRAWS, seed: int = 0) -> Estimate:

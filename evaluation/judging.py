@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from backends.base import BackendError
 from evaluation.asking import ArmAnswer
-from evaluation.intervals import Estimate, bootstrap, share_text, wilson
+from evaluation.intervals import Estimate, bootstrap, paired, share_text, wilson
 from evaluation.metrics import NOT_ANSWERED, is_right
 from evaluation.question_sets import Sample
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 DRAWS = 10_000
-"""Resamples of a paired bootstrap over the questions."""
+"""Resamples of a bootstrap over the questions."""
 
 FEWEST_CHANGED = 6
-"""With fewer questions that an arm changed, chance can not be excluded, whatever the bootstrap says: even if all of
+"""With fewer questions that an arm changed, chance can not be excluded, whatever the interval says: even if all of
 them went the same way, a sign test gives p = 2 / 2^5 = 0.06 (W. J. Conover, "Practical Nonparametric Statistics")."""
 
 
@@ -53,7 +53,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """A paired difference of shares (-1 to 1), with its bootstrap interval; `changed`: questions that differ."""
+    """A paired difference of shares (-1 to 1), with its interval; `changed`: questions that differ."""
 
     estimate: Estimate
     changed: int
@@ -144,11 +144,10 @@ def share(rows: Sequence[Judged], arm: str) -> Share:
 def gain(rows: Sequence[Judged], weights: Mapping[str, int]) -> Gain:
     """The weighted sum of the arms' rights, question by question: `{"adapter": 1, "base": -1}` is a difference.
 
-    The interval is the percentile bootstrap over questions (Efron and Tibshirani 1993, chapter 13), `DRAWS` resamples
-    with a fixed seed; the pairing takes out that some questions are hard for everybody.
+    The interval is `intervals.paired`; the pairing takes out that some questions are hard for everybody.
     """
     values = [float(sum(weight * row.right[arm] for arm, weight in weights.items())) for row in rows]
-    return Gain(bootstrap(values, DRAWS), sum(value != 0 for value in values))
+    return Gain(paired(values, sum(map(abs, weights.values())) / 2), sum(value != 0 for value in values))
 
 
 def semantic(rows: Sequence[Judged], weights: Mapping[str, int]) -> Estimate | None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from evaluation.attribution_record import ADAPTER, BASE, BOTH, RAG, Attribution
 from evaluation.judging import Gain
 from evaluation.proof_record import AdapterProof
@@ -70,6 +73,19 @@ def seen_words(seen: Seen | None, questions: int) -> str:
     return (
         f"Leak: {len(seen.asked)} of {questions} questions are asked in the same or nearly the same words in {pairs} "
         f"({kinds}), so the adapter's figures flatter it. {facts}"
+    )
+
+
+def other_prompt_words(card: Mapping[str, Any], system_prompt: str) -> str:
+    """That an adapter was trained with another system prompt than the one in force; "" if not, or if unknown."""
+    settings = card.get("settings")
+    trained = settings.get("system_prompt") if isinstance(settings, dict) else None
+    if not isinstance(trained, str) or trained == system_prompt:
+        return ""
+    own = f'"{trained[:200]}"' if trained else "an empty one"
+    return (
+        f"It was trained with another system prompt than the one in force, so it may answer worse than it could. "
+        f"Its own is {own}: give it as system_prompt to ask it as it was trained."
     )
 
 

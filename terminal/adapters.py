@@ -12,19 +12,26 @@ from typing import Annotated, Any, get_args
 
 import typer
 
+from backends.settings import Settings
 from terminal.shared import REPORT_S, Json, Set, faults, report, say, settings_of
 
 
 def train(
     pairs: Annotated[Path | None, typer.Argument(help="CSV or JSONL; with --resume, the training's id.")] = None,
-    name: Annotated[str | None, typer.Option(help="The adapter's name; the file's name if left out.")] = None,
+    name: Annotated[str | None, typer.Option(help="The adapter's name; made from the file's name if left out.")] = None,
     method: Annotated[str, typer.Option(help="lora or last_layers")] = "lora",
     epochs: Annotated[int | None, typer.Option(min=1, max=1000)] = None,
     rank: Annotated[int | None, typer.Option(help="LoRA's rank.")] = None,
     alpha: Annotated[int | None, typer.Option(help="LoRA's alpha.")] = None,
+    modules: Annotated[
+        str | None, typer.Option(metavar="NAMES", help="LoRA beside these linear layers, with commas; all if left out.")
+    ] = None,
     layers: Annotated[int | None, typer.Option(help="How many final blocks last_layers trains.")] = None,
     batch: Annotated[int | None, typer.Option(help="Pairs in one step.")] = None,
+    accumulate: Annotated[int | None, typer.Option(help="Batches whose gradients make one step.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="The method's own if left out.")] = None,
+    warmup: Annotated[float | None, typer.Option(metavar="SHARE", help="Share of steps while the rate rises.")] = None,
+    precision: Annotated[str | None, typer.Option(help="auto, float32 or bfloat16, for LoRA's base.")] = None,
     held_out: Annotated[float | None, typer.Option(metavar="SHARE", help="Share that is never trained on.")] = None,
     split_by: Annotated[str | None, typer.Option(help="Hold out by group or by phrasing.")] = None,
     sample: Annotated[int | None, typer.Option(min=2, help="Train on at most so many of the pairs.")] = None,
@@ -36,6 +43,7 @@ def train(
     json_: Json = False,
 ) -> None:
     """Train an adapter on question/answer pairs. Ctrl-C stops it and keeps the best so far."""
+    from backends.fine_tuned.catalogue import usable_name
     from backends.fine_tuned.method import Method
     from evaluation import adapter_training as job
     from evaluation.training_words import estimate_words
@@ -52,12 +60,14 @@ def train(
             run = job.unfinished(str(pairs or ""), settings.data)
         else:
             assert pairs is not None
+            named = tuple(part.strip() for part in modules.split(",") if part.strip()) if modules else None
             options = job.training_settings(
                 settings.seed,
-                **{"method": method, "epochs": epochs, "rank": rank, "alpha": alpha, "layers": layers, "batch": batch},
-                **{"learning_rate": learning_rate, "held_out_share": held_out, "split_by": split_by},
+                **{"method": method, "epochs": epochs, "rank": rank, "alpha": alpha, "target_modules": named},
+                **{"layers": layers, "batch": batch, "accumulate": accumulate, "learning_rate": learning_rate},
+                **{"warmup": warmup, "precision": precision, "held_out_share": held_out, "split_by": split_by},
             )
-            request = job.TrainingRequest(pairs, name or pairs.stem, options, sample, folder, score)
+            request = job.TrainingRequest(pairs, name or usable_name(pairs.stem), options, sample, folder, score)
             if estimate:
                 found = job.measure(settings, request, cancel, report)
                 if json_:
@@ -92,6 +102,7 @@ def prove(
     settings = settings_of(set_)
     with faults():
         samples, name = questions_for(settings, adapter, questions, most)
+        _tell_other_prompt(settings, adapter)
         proof = _last_result(proving(settings, adapter, samples, name, threading.Event()))
     if json_:
         print(json.dumps(proof_json(proof), indent=1))
@@ -118,12 +129,22 @@ def attribute(
     chosen = adapter or settings.fine_tuned.adapter
     with faults():
         samples, name = some_of(read_question_set(questions), most, questions.name)
+        _tell_other_prompt(settings, chosen)
         steps = attributing(settings, chosen, samples, name, k or settings.rag.k, threading.Event())
         found = _last_result(steps)
     if json_:
         print(json.dumps(attribution_json(found), indent=1))
         return
     say("\n".join([*attribution_verdicts(found), seen_words(found.seen, len(found.rows))]))
+
+
+def _tell_other_prompt(settings: Settings, adapter: str) -> None:
+    from backends.fine_tuned.card import read_card
+    from backends.fine_tuned.catalogue import adapter_folder
+    from evaluation.verdicts import other_prompt_words
+
+    if words := other_prompt_words(read_card(adapter_folder(adapter, settings.data)), settings.system_prompt):
+        report(words)
 
 
 def _last_result(steps: Iterable[Any]) -> Any:

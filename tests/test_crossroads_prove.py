@@ -43,6 +43,13 @@ def test_a_proof_as_a_record() -> None:
     assert record["training"] == {"pairs": 376, "leaked": {}, "facts_taught": 0}
 
 
+def test_another_system_prompt_than_the_training_s_is_told() -> None:
+    said = "It was trained with another system prompt than the one in force"
+    for command in (("prove", "brambleworth", "--questions", "mine.csv"), ("attribute", "mine.csv")):
+        assert said in run(*command, "--set", "system_prompt=Be brief.").stderr
+        assert said not in run(*command).stderr
+
+
 def test_a_proof_in_sentences() -> None:
     result = run("prove", "brambleworth", "--questions", "mine.csv", "--most", "1")
     assert result.exit_code == 0
@@ -69,8 +76,8 @@ def test_an_attribution_as_a_record() -> None:
     assert [arm["right"]["right"] for arm in record["arms"].values()] == [1, 1, 1, 1]
     assert record["techniques"]["rag"] | {"extra_s": 0} == {
         "value": 0.0,
-        "low": 0.0,
-        "high": 0.0,
+        "low": pytest.approx(-0.693, abs=1e-3),
+        "high": pytest.approx(0.693, abs=1e-3),
         "changed": 0,
         "clear": False,
         "extra_s": 0,
@@ -83,7 +90,7 @@ def test_an_attribution_in_sentences() -> None:
     assert result.exit_code == 0
     first, rag, *_ = result.stdout.splitlines()
     assert first == "Right answers on 2 questions: Base 50 %, Base + RAG 50 %, Adapter 50 %, Adapter + RAG 50 %."
-    assert rag == "RAG alone made no difference that could not be chance: 0 points (95 % interval 0 to 0)."
+    assert rag == "RAG alone made no difference that could not be chance: 0 points (95 % interval −69 to +69)."
 
 
 def test_questions_that_are_not_there() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from backends.fine_tuned.card import read_card
 from backends.fine_tuned.runs import runs
 from backends.fine_tuned.training_lock import training as right_to_train
 from crossroads import app
+from evaluation import adapter_training
 from tests.backends.conftest import tiny_model  # noqa: F401 - a fixture
 from tests.backends.fine_tuned.small_training import PAIRS
 
@@ -47,7 +49,7 @@ def trained(*arguments: str) -> dict[str, Any]:
     return document
 
 
-def test_the_record_of_a_training(tmp_path: Path) -> None:
+def test_the_record_of_a_training(tmp_path: Path, tiny_model: Path) -> None:  # noqa: F811
     record = trained("doors.jsonl", *SMALL, "--held-out", "0.2")
     folder = tmp_path / "data" / "adapters" / "doors"
     assert (record["name"], record["path"]) == ("doors", str(folder))
@@ -63,8 +65,19 @@ def test_the_record_of_a_training(tmp_path: Path) -> None:
     assert read_card(folder) == {name: value for name, value in record.items() if name not in shown}
     assert record["command"] == (
         "crossroads train doors.jsonl --name doors --epochs 2 --rank 4 --alpha 8 --batch 4 --learning-rate 0.01 "
-        "--held-out 0.2"
+        f"--held-out 0.2 --set raw.model={tiny_model}"
     )
+
+
+def test_the_card_s_command_makes_the_same_adapter_again(tmp_path: Path) -> None:
+    looks = ("--modules", "q_proj, v_proj", "--accumulate", "2", "--warmup", "0.5", "--precision", "float32")
+    chosen = ("--set", "seed=3", "--set", "system_prompt=Be a pirate; say 'arr'.")
+    first = trained("doors.jsonl", *SMALL, "--split-by", "phrasing", "--name", "one", *looks, *chosen)
+    assert (first["settings"]["seed"], first["settings"]["accumulate"], first["settings"]["warmup"]) == (3, 2, 0.5)
+    _, _, *arguments = shlex.split(first["command"])
+    again = trained(*[argument.replace("one", "two") for argument in arguments])
+    assert (again["name"], again["sha256"]) == ("two", first["sha256"])
+    assert again["settings"] == first["settings"]
 
 
 def test_every_option_reaches_the_training(tmp_path: Path) -> None:
@@ -77,6 +90,12 @@ def test_every_option_reaches_the_training(tmp_path: Path) -> None:
     assert (record["settings"]["split_by"], record["settings"]["held_out_share"]) == ("phrasing", 0.3)
     assert record["data"]["pairs"] + record["data"]["held_out"] == 15
     assert record["score"]["questions"] == 1
+    assert record["score"]["question_set"] == "asked.csv"
+    tagged = "question,key_facts,tags\nWhat is the code of door 1?,11,single_fact\nAnd of door 2?,2222,two_facts\n"
+    (tmp_path / "asked.csv").write_text(tagged)
+    record = trained("doors.jsonl", "--epochs", "1", "--held-out", "0", "--score", "asked.csv")
+    assert record["score"]["questions"] == 1
+    assert record["score"]["question_set"] == "the single facts of asked.csv"
 
 
 def test_without_json_there_are_sentences() -> None:
@@ -92,7 +111,22 @@ def test_what_deserves_a_look_is_named_before_training(tmp_path: Path) -> None:
     (tmp_path / "twice.jsonl").write_text("\n".join([*rows, rows[2]]) + "\n")
     result = run("twice.jsonl", *SMALL, "--held-out", "0", "--epochs", "1")
     assert result.exit_code == 0, result.stderr
-    assert re.search(r"^row 19: .*row 3", result.stderr, re.MULTILINE), result.stderr
+    assert re.search(r"^row 19: The same pair as row 3; it is used once", result.stderr, re.MULTILINE), result.stderr
+    assert "training on 18 pairs," in result.stderr
+
+
+def test_a_question_set_that_is_not_there_is_told_before_anything_is_written_down(tmp_path: Path) -> None:
+    result = run("doors.jsonl", *SMALL, "--score", "nowhere.csv")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("There is no file nowhere.csv.")
+    assert runs(tmp_path / "data") == []
+
+
+def test_a_file_whose_name_can_not_be_an_adapter_s_gives_it_one_like_it(tmp_path: Path) -> None:
+    (tmp_path / "doors.jsonl").rename(tmp_path / f"our doors (new) {'x' * 80}.jsonl")
+    result = run(f"our doors (new) {'x' * 80}.jsonl", *SMALL, "--held-out", "0", "--epochs", "1", "--json")
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["name"] == ("our-doors-new-" + "x" * 80)[:48]
 
 
 def test_an_estimate_trains_nothing(tmp_path: Path) -> None:
@@ -129,7 +163,8 @@ def test_ctrl_c_keeps_the_best_so_far_and_names_how_to_go_on(tmp_path: Path) -> 
     assert process.returncode == 1
     assert "stopping; what was learned so far is kept" in said
     assert "Warning" not in said, "libraries' warnings are not for the user"
-    assert f"{one.reason} Go on with `crossroads train --resume {one.id}`." in said
+    kept = f"The adapter so far is {tmp_path / 'data' / 'adapters' / 'doors'}."
+    assert f"{one.reason} {kept} Go on with `crossroads train --resume {one.id}`." in said
     assert (one.state, one.resumable) == ("stopped", True)
     assert read_card(tmp_path / "data" / "adapters" / "doors")["steps"] == one.step
     record = trained("--resume")
@@ -137,6 +172,19 @@ def test_ctrl_c_keeps_the_best_so_far_and_names_how_to_go_on(tmp_path: Path) -> 
     again = run("--resume", one.id)
     assert again.exit_code == 1
     assert again.stderr.startswith("The training of doors can not be resumed. All 200 steps are done.")
+
+
+def test_a_signal_that_comes_twice_stops_once_and_a_later_one_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, said = 100.0, []
+    monkeypatch.setattr(adapter_training.time, "monotonic", lambda: now)
+    with adapter_training.interruptible(said.append) as cancel:
+        for _ in range(2):
+            signal.raise_signal(signal.SIGINT)
+        assert cancel.is_set()
+        assert said == ["stopping; what was learned so far is kept"]
+        now += 2
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
 
 
 def test_nothing_to_resume() -> None:

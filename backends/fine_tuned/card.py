@@ -133,12 +133,15 @@ def _rows(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         revision = f", revision {card['base_revision']}" if card.get("base_revision") else ""
         yield "base", f"{card['base_model']}{revision}"
     if card.get("method"):
-        yield "method", ", ".join([str(card["method"]), *(f"{key} {value}" for key, value in settings.items())])
+        told = (f"{key} {value}" for key, value in settings.items() if value not in (None, "", [], ()))
+        yield "method", ", ".join([str(card["method"]), *told])
     if data:
         yield "data", ", ".join(f"{key} {value}" for key, value in data.items())
     found = score(card)
     if found:
-        yield "right answers", f"{found.adapter} of {found.questions}; the base {found.base}"
+        asked = _object(card, "score").get("question_set")
+        on = f", on {asked}" if asked else ""
+        yield "right answers", f"{found.adapter} of {found.questions}; the base {found.base}{on}"
     if near := _object(card, "semantic"):
         yield "nearness in meaning", ", ".join(f"{key} {value}" for key, value in near.items())
     if forgetting := _object(card, "forgetting"):

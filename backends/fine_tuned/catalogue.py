@@ -96,10 +96,22 @@ def check_name(name: str) -> str:
 
 def free_name(wanted: str, data: Path) -> str:
     """A name like `wanted` that no adapter has: other characters become hyphens, and a number is added if need be."""
-    cleaned = re.sub(r"[^A-Za-z0-9._-]+", "-", wanted).strip("-._")[:48] or "adapter"
-    taken = adapter_folders(data)
+    cleaned, taken = _cleaned(wanted), adapter_folders(data)
     candidates = [cleaned, *(f"{cleaned}-{number}" for number in range(2, len(taken) + 3))]
     return check_name(next(name for name in candidates if name not in taken and not name.endswith(_UNFINISHED)))
+
+
+def usable_name(wanted: str) -> str:
+    """`wanted` if it can be an adapter's name, else one like it."""
+    try:
+        return check_name(wanted)
+    except BackendError:
+        cleaned = _cleaned(wanted)
+        return f"{cleaned}-2" if cleaned.endswith(_UNFINISHED) else cleaned
+
+
+def _cleaned(wanted: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", wanted)[:48].strip("-._") or "adapter"
 
 
 def is_complete(folder: Path) -> bool:

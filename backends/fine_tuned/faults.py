@@ -11,10 +11,12 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class NotFinite(BackendError):
-    """The loss or its gradient is no longer a number."""
+    """The loss or its gradient is no longer a number. `adapter`: the name of what was made of the state at `kept`."""
 
-    def __init__(self, step: int, rate: float, kept: int | None) -> None:
-        state = f"The state at step {kept} is kept in the training's folder." if kept else "No earlier state was kept."
+    def __init__(self, step: int, rate: float, kept: int | None, adapter: str = "") -> None:
+        self.step, self.rate, self.kept = step, rate, kept
+        where = f"as the adapter {adapter}" if adapter else "in the training's folder"
+        state = f"The state at step {kept} is kept {where}." if kept else "No earlier state was kept."
         super().__init__(
             f"At step {step} the loss was no longer a number. {state}",
             f"Start a new training with a lower learning rate, such as {rate / 5:.1g}.",

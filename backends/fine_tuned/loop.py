@@ -109,6 +109,13 @@ class Loop:
             self.best = checkpoint.state_of(self.run.folder / BEST)
         self.run = set_state(self.run, step=self.step)
 
+    def back(self) -> None:
+        """Return to the checkpoint, also while somebody asks to stop. The work done since then still counts as work."""
+        spent = self.seconds, self.step_seconds, self.tokens
+        self._cancel = threading.Event()
+        self.resume()
+        self.seconds, self.step_seconds, self.tokens = spent
+
     def steps(self) -> Iterator[TrainingProgress]:
         """Do what is left. `Cancelled` leaves the state as it was after the last whole step."""
         settings = self.run.settings

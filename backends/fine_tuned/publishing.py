@@ -61,7 +61,7 @@ def _replace(whole: Path, folder: Path) -> Path:
 def _card(settings: Settings, base: LocalModel, loop: Loop) -> dict[str, Any]:
     run = loop.run
     train = read_part(run, "train")
-    losses = [one.loss for one in history(run) if isinstance(one, StepRecord)]
+    losses = [one.loss for one in history(run) if isinstance(one, StepRecord) and one.step <= loop.step]
     cost = machine_cost(loop.seconds, settings.machine_usd_per_hour)
     best = loop.best or loop.state
     held_out = {} if best.held_out_loss is None else {"held_out_loss": round(best.held_out_loss, 6)}

@@ -28,7 +28,7 @@ from backends.fine_tuned.pairs import Pair, check_enough
 from backends.fine_tuned.publishing import publish_adapter
 from backends.fine_tuned.runs import Run, cut_log, find_run, log, new_id, set_state, write_run
 from backends.fine_tuned.sampling import sample_pairs
-from backends.fine_tuned.token_counts import template_tokens, token_counter
+from backends.fine_tuned.token_counts import check_lengths
 from backends.fine_tuned.training_lock import training as right_to_train
 from backends.lane import Cancelled, turns
 from backends.raw import RawBackend
@@ -75,7 +75,7 @@ def new_run(
     raw = RawBackend(settings)
     for _ in raw.load(threading.Event()):
         pass
-    _check_lengths(raw.base, pairs, settings.system_prompt)
+    check_lengths(raw.base, pairs, settings.system_prompt)
     parts = held_out.split(pairs, training.held_out_share, training.split_by, training.seed)
     id = new_id()
     run = Run(
@@ -174,9 +174,23 @@ def _work(settings: Settings, run: Run, cancel: threading.Event) -> Iterator[Tra
         set_state(run, state="stopped", reason=_stopped(run), resumable=True)
         return
     cut_log(run, loop.step)
-    with contextlib.suppress(Cancelled):
-        yield from loop.steps()
+    try:
+        with contextlib.suppress(Cancelled):
+            yield from loop.steps()
+    except NotFinite as fault:
+        yield TrainingProgress(loop.step, run.steps, "going back to the last good state")
+        raise _rescued(settings, base, loop, fault) from fault
     yield from _end(settings, base, loop)
+
+
+def _rescued(settings: Settings, base: LocalModel, loop: Loop, fault: NotFinite) -> NotFinite:
+    """Make an adapter of the last good state, if there is one and no adapter in its place; what is to be said then."""
+    run = loop.run
+    if fault.kept is None or ((run.adapters or run.data / "adapters") / run.name).exists():
+        return fault
+    loop.back()
+    publish_adapter(settings, base, loop)
+    return NotFinite(fault.step, fault.rate, loop.best.step if loop.best else loop.step, run.name)
 
 
 def _end(settings: Settings, base: LocalModel, loop: Loop) -> Iterator[TrainingProgress]:
@@ -187,6 +201,7 @@ def _end(settings: Settings, base: LocalModel, loop: Loop) -> Iterator[TrainingP
         return
     yield TrainingProgress(loop.step, run.steps, "writing the adapter")
     loop.end()
+    run = loop.run  # which now has the step of the last checkpoint
     folder = publish_adapter(settings, base, loop)
     best = loop.best.step if loop.best else loop.step
     kept = "" if best == loop.step else f" The best so far is kept, step {best}, where the held-out loss was lowest."
@@ -209,19 +224,6 @@ def _check_base(run: Run, base: LocalModel) -> None:
             f"The training was begun on {run.base_model} at {run.base_revision}; "
             f"the base is now {base.weights.model_id} at {base.weights.revision}.",
             "Set raw.model and raw.revision to that base, or start a new training.",
-        )
-
-
-def _check_lengths(base: LocalModel, pairs: Sequence[Pair], system_prompt: str) -> None:
-    window = base.context_tokens
-    count, around = token_counter(base), template_tokens(base, system_prompt)
-    lengths = [count(pair.question) + count(pair.answer) + around for pair in pairs]
-    long = [row for row, tokens in enumerate(lengths, 1) if window and tokens > window]
-    if long:
-        which = ", ".join(map(str, long[:10])) + (f" and {len(long) - 10:,} more" if len(long) > 10 else "")
-        raise BackendError(
-            f"{len(long):,} of {len(pairs):,} pairs are longer than the context of {window:,} tokens: number {which}.",
-            "Shorten or remove them.",
         )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from weakref import WeakKeyDictionary
 
 from backends import jobs
 from backends.base import BackendError
@@ -21,6 +22,8 @@ from backends.jobs import Job
 from backends.settings import Settings
 
 KEY = "training"
+
+_runs: WeakKeyDictionary[Job, str] = WeakKeyDictionary()
 
 
 def start(settings: Settings, run: Run) -> Job:
@@ -37,7 +40,14 @@ def start(settings: Settings, run: Run) -> Job:
     def steps(cancel: threading.Event) -> Iterator[TrainingProgress]:
         return resume_run(settings, run, cancel)
 
-    return jobs.start(KEY, f"Training {run.name}", steps)
+    job = jobs.start(KEY, f"Training {run.name}", steps)
+    _runs[job] = run.id
+    return job
+
+
+def run_id(job: Job) -> str | None:
+    """The id of the training that a job carries out, whose name others may have too; None if it is no training's."""
+    return _runs.get(job)
 
 
 def running() -> Job | None:

@@ -18,7 +18,7 @@ from backends.settings import Settings
 from evaluation import adapter_proof
 from evaluation.adapter_proof import GENERAL_QUESTIONS, ProofStep, prove, questions_for, start_proof
 from evaluation.asking import AnswerLog, ask, greedy
-from evaluation.intervals import Estimate, wilson
+from evaluation.intervals import Estimate, paired, wilson
 from evaluation.judging import Share
 from evaluation.metrics import is_right
 from evaluation.proof_record import ADAPTER, BASE, AdapterProof, read_proof, stored_proofs
@@ -52,7 +52,7 @@ def test_what_was_learned(proving: Settings):
     found = proved(proving, arms())
     assert (found.base, found.tuned) == (Share(0, 8), Share(8, 8))
     assert found.tuned.interval == wilson(8, 8)
-    assert found.difference.estimate == Estimate(1.0, 1.0, 1.0)
+    assert found.difference.estimate == paired([1.0] * 8)
     assert (found.difference.changed, found.difference.clear) == (8, True)
     assert [row.sample.id for row in found.to_right] == [sample.id for sample in SAMPLES]
     assert found.to_wrong == ()

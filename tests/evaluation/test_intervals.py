@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from math import factorial
+
 import pytest
 
-from evaluation.intervals import Estimate, bootstrap, share_text, wilson
+from evaluation.intervals import Estimate, bootstrap, paired, share_text, wilson
 
 
 # Newcombe, "Two-sided confidence intervals for the single proportion", Statistics in Medicine 17 (1998), table I.
@@ -25,6 +27,29 @@ def test_wilson_mirrors_and_stays_within_0_and_1():
 def test_wilson_refuses_what_is_no_share(successes, trials):
     with pytest.raises(ValueError, match="not a share"):
         wilson(successes, trials)
+
+
+def test_wilson_ends_are_exactly_0_and_1_where_nothing_or_all_succeeded():
+    assert (wilson(0, 3)[0], wilson(3, 3)[1]) == (0.0, 1.0)
+
+
+def test_the_adjusted_interval_of_pairs_is_the_formula_s():
+    """Of 20 pairs 8 to right and 2 to wrong: shares 9/22 and 3/22, ± 1.96 sqrt((12/22 - (6/22)²) / 22)."""
+    found = paired([1.0] * 8 + [-1.0] * 2 + [0.0] * 10)
+    assert found.value == pytest.approx(0.3)
+    assert (found.low, found.high) == pytest.approx((6 / 22 - 0.28680, 6 / 22 + 0.28680), abs=5e-5)
+
+
+def test_the_adjusted_interval_holds_the_truth_as_often_as_it_says():
+    """Exactly, for every outcome of ten questions of which each changes to right with 0.3 and to wrong with 0.02."""
+    held = 0.0
+    for right in range(11):
+        for wrong in range(11 - right):
+            same = 10 - right - wrong
+            ways = factorial(10) / (factorial(right) * factorial(wrong) * factorial(same))
+            found = paired([1.0] * right + [-1.0] * wrong + [0.0] * same)
+            held += ways * 0.3**right * 0.02**wrong * 0.68**same * (found.low <= 0.28 <= found.high)
+    assert held > 0.94
 
 
 def test_the_bootstrap_of_equal_values_has_no_width():

@@ -52,17 +52,38 @@ def rows(both: int, only_base: int, only_adapter: int, neither: int) -> list[Jud
 
 
 def test_a_difference_is_paired_by_question():
-    found = gain(rows(2, 1, 6, 1), {"adapter": 1, "base": -1})
-    assert found.estimate.value == pytest.approx(0.5)
-    assert found.changed == 7
-    assert found.estimate.low == pytest.approx(0.1, abs=0.1)
+    found = gain(rows(2, 1, 8, 1), {"adapter": 1, "base": -1})
+    assert found.estimate.value == pytest.approx(7 / 12)
+    assert found.changed == 9
+    assert found.estimate.low == pytest.approx(0.1, abs=0.05)
     assert found.clear
-    assert share(rows(2, 1, 6, 1), "base") == Share(3, 10)
+    assert share(rows(2, 1, 8, 1), "base") == Share(3, 12)
 
 
-def test_the_pairing_ignores_what_both_do_alike():
-    """The interval of the difference has no width where every question went the same way."""
-    assert gain(rows(0, 0, 8, 0), {"adapter": 1, "base": -1}).estimate == Estimate(1.0, 1.0, 1.0)
+def test_six_to_right_and_one_to_wrong_may_be_chance():
+    """A sign test gives p = 2 * 8 / 2^7 = 0.125."""
+    assert not gain(rows(2, 1, 6, 1), {"adapter": 1, "base": -1}).clear
+
+
+@pytest.mark.parametrize("alike", [{"both": 3, "neither": 0}, {"both": 0, "neither": 3}])
+def test_three_questions_that_did_not_change_leave_the_difference_open(alike):
+    estimate = gain(rows(only_base=0, only_adapter=0, **alike), {"adapter": 1, "base": -1}).estimate
+    assert (estimate.value, estimate.low) == (0, -estimate.high)
+    assert estimate.high > 0.5
+
+
+def test_where_every_question_went_the_same_way_the_interval_still_has_a_width():
+    estimate = gain(rows(0, 0, 8, 0), {"adapter": 1, "base": -1}).estimate
+    assert (estimate.value, estimate.high) == (1, 1)
+    assert 0.3 < estimate.low < 0.6
+
+
+def test_an_interaction_may_be_two_points_a_question():
+    weights = {"both": 1, "rag": -1, "adapter": -1, "base": 1}
+    found = gain(
+        [Judged(Sample("1", "?"), {}, {"both": True, "base": True, "rag": False, "adapter": False}, {})], weights
+    )
+    assert (found.estimate.value, found.estimate.high) == (2, 2)
 
 
 @pytest.mark.parametrize(("changed", "clear"), [(5, False), (6, True)])

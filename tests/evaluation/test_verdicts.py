@@ -12,7 +12,15 @@ from evaluation.intervals import Estimate
 from evaluation.judging import Gain, Judged
 from evaluation.question_sets import Sample
 from evaluation.training_data import Seen
-from evaluation.verdicts import attribution_verdicts, bought, forgetting_verdict, points, proof_verdict, seen_words
+from evaluation.verdicts import (
+    attribution_verdicts,
+    bought,
+    forgetting_verdict,
+    other_prompt_words,
+    points,
+    proof_verdict,
+    seen_words,
+)
 from tests.evaluation import test_adapter_proof as proofs
 from tests.evaluation import test_attribution as attributions
 from tests.evaluation.answering import answered
@@ -49,7 +57,7 @@ def test_a_narrow_interval_of_few_changes_is_still_open():
 def test_the_sentences_of_a_proof(proving: Settings):
     found = proofs.proved(proving, proofs.arms())
     assert proof_verdict(found) == (
-        "doors answers more right than its base: +100 points (95 % interval +100 to +100), on 8 questions."
+        "doors answers more right than its base: +100 points (95 % interval +43 to +100), on 8 questions."
     )
     assert forgetting_verdict(found) == (
         "Forgotten: of 33 general questions that the base answers right, the adapter gets 33 wrong. "
@@ -60,6 +68,14 @@ def test_the_sentences_of_a_proof(proving: Settings):
     same = replace(found, difference=Gain(Estimate(0.0, -0.2, 0.2), 4), forgetting=None)
     assert proof_verdict(same) == "On 8 questions the difference may be chance: 0 points (95 % interval −20 to +20)."
     assert forgetting_verdict(same).startswith("Forgetting: unknown")
+
+
+def test_an_adapter_asked_with_another_system_prompt():
+    card = {"settings": {"system_prompt": "Be a pirate."}}
+    assert 'Its own is "Be a pirate."' in other_prompt_words(card, "Be brief.")
+    assert other_prompt_words(card, "Be a pirate.") == ""
+    assert "Its own is an empty one" in other_prompt_words({"settings": {"system_prompt": ""}}, "Be brief.")
+    assert other_prompt_words({}, "Be brief.") == other_prompt_words({"settings": "odd"}, "Be brief.") == ""
 
 
 def test_nothing_forgotten(proving: Settings):
@@ -85,7 +101,7 @@ def test_the_sentences_of_an_attribution(proving: Settings):
     found = attributions.found(proving, attributions.arms())
     first, rag, adapter, rag_too, adapter_too, both = attribution_verdicts(found)
     assert first == "Right answers on 20 questions: Base 10 %, Base + RAG 50 %, Adapter 60 %, Adapter + RAG 70 %."
-    assert rag.startswith("RAG alone bought +40 points (95 % interval +2")
+    assert rag.startswith("RAG alone bought +40 points (95 % interval +")
     assert adapter.startswith("The adapter alone bought +50 points")
     assert rag_too.startswith(
         "RAG, where the adapter is there already, made no difference that could not be chance: +10 points"

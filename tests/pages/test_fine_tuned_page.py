@@ -609,7 +609,7 @@ def test_without_adapters_of_ones_own_training_is_one_click_away(data: Path) -> 
 
 def test_an_adapter_is_chosen_renamed_deleted_and_restored(doors: Path, tiny: Path) -> None:
     at = select(opened("Adapters"), "doors")
-    assert shows(at, "Held-out questions answered right: **9 of 10 (base 1)**")
+    assert shows(at, "Right answers: **9 of 10 (base 1)**")
     click(at, "use_adapter")
     assert at.session_state["setting_overrides"]["fine_tuned.adapter"] == "doors"
     assert "doors \u2605 answers" in list(at.dataframe[0].value["Adapter"])

@@ -14,7 +14,7 @@ from backends.fine_tuned.card import read_card
 from backends.fine_tuned.catalogue import Adapter
 from backends.fine_tuned.export import Exported
 from backends.settings import Settings
-from ui.fine_tuned.adapter_table import card_rows, score_words
+from ui.fine_tuned.adapter_table import card_rows
 from ui.job_view import job_view
 from ui.rag.file_table import size
 from ui.rag.opened import keep_fault
@@ -139,7 +139,7 @@ def _card(one: Adapter) -> None:
         st.error(escaped(str(fault)), icon=":material/error:")
         return
     if one.score is not None:
-        st.markdown(f"Held-out questions answered right: **{escaped(score_words(one.score))}**")
+        st.markdown(f"Right answers: **{escaped(rows['Right answers'])}**")
     if rows:
         with st.expander("What its card says", icon=":material/badge:", expanded=True):
             st.table({name: escaped(value) for name, value in rows.items()})

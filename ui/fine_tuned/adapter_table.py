@@ -21,7 +21,7 @@ def table(listed: Sequence[Adapter], in_force: str | None) -> pd.DataFrame:
         {
             "Adapter": [one.name + (" \u2605 answers" if one.name == in_force else "") for one in listed],
             "Fits the base": [fits(one) for one in listed],
-            "Held-out score": [score_words(one.score) for one in listed],
+            "Right answers": [score_words(one.score) for one in listed],
             "Method": [one.method.replace("_", " ") or numbers.UNKNOWN for one in listed],
             "Origin": [one.origin for one in listed],
             "Size": [size(one.size_bytes) if one.size_bytes else numbers.UNKNOWN for one in listed],
@@ -40,6 +40,13 @@ def score_words(score: Score | None) -> str:
     return numbers.UNKNOWN if score is None else f"{score.adapter} of {score.questions} (base {score.base})"
 
 
+def asked_of(card: Mapping[str, Any]) -> str:
+    """On which questions the score was reached: `, on questions.csv`; "" where the card does not say it."""
+    score = card.get("score")
+    name = score.get("question_set") if isinstance(score, dict) else None
+    return f", on {name}" if isinstance(name, str) and name else ""
+
+
 def fitting(listed: Sequence[Adapter]) -> list[str]:
     """The names of those that can answer."""
     return [one.name for one in listed if one.fit.fits]
@@ -49,7 +56,7 @@ def card_rows(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What a card says, in the order in which one asks. A card may come from anywhere: what is odd is left out."""
     data, settings, versions = (card.get(name) for name in ("data", "settings", "versions"))
     if (found := score(card)) is not None:
-        yield "Right answers", score_words(found)
+        yield "Right answers", score_words(found) + asked_of(card)
     for key, words in (("semantic", "Nearness in meaning"), ("forgetting", "General questions")):
         if isinstance(part := card.get(key), dict) and part:
             yield words, _listed(part)

@@ -67,6 +67,7 @@ def _table(current: Settings, listed: list[Adapter]) -> Adapter | None:
         height=_ROW * (min(len(listed), _MOST_ROWS) + 1) + 3,
         column_config={
             "Adapter": st.column_config.TextColumn(pinned=True, width=200),
+            "Right answers": st.column_config.TextColumn(help="Each on the questions that its card names."),
             "Fits the base": st.column_config.TextColumn(width=230),
             "Created": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
         },

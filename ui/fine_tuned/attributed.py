@@ -152,6 +152,7 @@ def method_words(found: Attribution) -> str:
     return (
         f"Questions: {found.question_set}. Adapter {found.adapter} (sha256 {found.sha256[:12]}), collection "
         f"{found.collection}, {found.passages} passages, greedy, at most {found.max_tokens} tokens. Shares have Wilson "
-        f"intervals; differences paired bootstrap intervals over questions, 10,000 resamples. Dollars are seconds at "
+        f"intervals; their differences adjusted Wald intervals of pairs (Bonett and Price 2012); seconds and nearness "
+        f"bootstrap intervals over questions, 10,000 resamples. Dollars are seconds at "
         f"{found.machine_usd_per_hour} USD per hour, your assumption. {training}{left}"
     )

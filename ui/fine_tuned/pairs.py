@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from backends.base import BackendError
-from backends.fine_tuned.held_out import Split
+from backends.fine_tuned.held_out import Split, leak_words
 from backends.fine_tuned.pair_check import PairReport
 from backends.settings import Settings
 from ui import numbers
@@ -228,11 +228,7 @@ def _held_out(current: Settings, report: PairReport) -> Split | None:
             return split
         st.markdown(split_words(split))
         if split.leaks:
-            st.warning(
-                f"{len(split.leaks):,} held-out questions are seen in training all the same, in nearly these words. "
-                "The column at the right names them.",
-                icon=":material/warning:",
-            )
+            st.warning(f"{leak_words(len(split.leaks))} The column at the right names them.", icon=":material/warning:")
         with st.expander("The held-out pairs"):
             st.dataframe(
                 held_out_table(split),

@@ -74,7 +74,8 @@ def _prepare(current: Settings, busy: bool) -> None:
     if now is None or report is None or not report.pairs:
         _no_pairs()
         return
-    title = f":material/model_training: Train on {len(report.pairs):,} pairs: {escaped(now.source[:120])}"
+    count = "1 pair" if len(report.pairs) == 1 else f"{len(report.pairs):,} pairs"
+    title = f":material/model_training: Train on {count}: {escaped(now.source[:120])}"
     with st.expander("Prepare the next one") if busy else st.container(border=True):
         st.markdown(f"##### {title}")
         name, training = training_form(current, now.source)
@@ -145,8 +146,8 @@ def _start(current: Settings, pairs: Sequence[Pair], name: str, training: Traini
 
 def _past(job: Job, found: Sequence[Run]) -> Sequence[TrainingResult]:
     """The log of the training that a job carries out, which may have begun in an earlier one."""
-    run = next((run for run in found if job.state.what == f"Training {run.name}"), None)
-    return history(run) if run else ()
+    run = next((run for run in found if run.id == training_job.run_id(job)), None)
+    return history(run) if run is not None else ()
 
 
 def _ended(job: Job, current: Settings, past: Sequence[TrainingResult]) -> None:

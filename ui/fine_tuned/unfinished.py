@@ -50,7 +50,7 @@ def _run(current: Settings, run: Run, busy: bool) -> None:
             on_click=_resume,
             args=(current, run),
             disabled=busy or not run.resumable,
-            help=None if run.resumable else "There is no state from which it could go on.",
+            help=None if run.resumable else "It would fail again in the same way. Start a new one.",
         )
         with st.popover("Discard", icon=":material/delete:"):
             st.markdown("Its pairs, log and state are removed. An adapter that came of it stays.")

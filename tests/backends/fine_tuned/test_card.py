@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
 
 from backends.fine_tuned.card import Score, amend_card, read_card, readme, score, training_seconds, write_card
 from backends.fine_tuned.catalogue import SAMPLE_ADAPTERS
+from backends.fine_tuned.held_out import split
+from backends.fine_tuned.method import TrainingSettings
+from backends.fine_tuned.pairs import digest, read_pairs
 from tests.backends.engines.made_adapters import fault
 
 
@@ -30,9 +34,22 @@ def test_the_samples_card_reads_well() -> None:
     card = json.loads((SAMPLE_ADAPTERS / "brambleworth" / "card.json").read_text())
     text = readme("brambleworth", card)
     assert "| base | HuggingFaceTB/SmolLM2-135M-Instruct, revision b179c9523d0e |" in text
-    assert "| right answers | 79 of 88; the base 0 |" in text
+    assert "| right answers | 79 of 88; the base 0, on the single facts of questions.csv |" in text
     assert "| seconds | 411.8 |" in text
     assert f"| sha256 | {card['sha256']} |" in text
+
+
+def test_the_sample_card_s_command_trains_on_what_the_card_says() -> None:
+    card = json.loads((SAMPLE_ADAPTERS / "brambleworth" / "card.json").read_text())
+    words = shlex.split(card["command"])
+    share = float(words[words.index("--held-out") + 1]) if "--held-out" in words else TrainingSettings().held_out_share
+    pairs = read_pairs(SAMPLE_ADAPTERS.parents[1] / words[2])
+    assert digest(split(pairs, share).train) == card["data"]["sha256"]
+
+
+def test_what_was_left_open_is_not_in_the_readme() -> None:
+    text = readme("doors", {"method": "lora", "settings": {"rank": 4, "target_modules": [], "layers": None}})
+    assert "\n| method | lora, rank 4 |\n" in text
 
 
 def test_a_card_cannot_put_markup_into_the_readme() -> None:

@@ -29,7 +29,7 @@ from backends.fine_tuned.faults import as_fault
 from backends.fine_tuned.held_out import By
 from backends.fine_tuned.method import TrainingSettings
 from backends.fine_tuned.pairs import Pair, digest
-from backends.fine_tuned.runs import Run, find_run, history, read_part, runs
+from backends.fine_tuned.runs import Run, find_run, history, read_part, runs, set_state
 from backends.fine_tuned.step import summed_loss
 from backends.fine_tuned.train import MOST_PAIRS, new_run, resume_run, train_run
 from backends.settings import Settings, load_settings
@@ -230,6 +230,14 @@ def test_stopped_keeps_the_best_so_far_and_can_go_on(settings: Settings) -> None
     assert read_card(settings.data / "adapters" / "doors")["steps"] == 8
 
 
+def test_a_kill_after_a_stop_is_told_to_go_on_from_where_it_was_stopped(settings: Settings) -> None:
+    run = stopped_at(settings, new_run(settings, PAIRS, "doors", ALL), 3)
+    run = set_state(run, state="running", resumable=False)  # resumed, and killed before the next checkpoint
+    assert find_run(run.id, settings.data).reason == (
+        "It broke off at step 3. Resumed, it goes on from step 3, which was saved."
+    )
+
+
 @pytest.mark.parametrize("training", [ALL, SHORT, replace(ALL, method="last_layers", layers=1)])
 def test_a_resumed_training_gives_the_weights_of_one_that_was_never_stopped(
     settings: Settings, training: TrainingSettings
@@ -315,12 +323,33 @@ def test_a_loss_that_is_no_number_ends_the_training_and_names_a_lower_rate(
     poison(monkeypatch, at=7)
     run = new_run(settings, PAIRS, "doors", replace(SHORT, answers_every=2))
     cause, next_step = fault(lambda: list(train_run(settings, run, NEVER)))
-    assert cause == "At step 7 the loss was no longer a number. The state at step 6 is kept in the training's folder."
+    card = read_card(settings.data / "adapters" / "doors")
+    kept = f"The state at step {card['best_step']} is kept as the adapter doors."
+    assert cause == f"At step 7 the loss was no longer a number. {kept}"
     assert next_step == "Start a new training with a lower learning rate, such as 0.002."
     run = find_run(run.id, settings.data)
     assert (run.state, run.step, run.resumable, run.reason) == ("failed", 6, False, f"{cause} {next_step}")
-    assert (run.folder / loop.BEST).is_file()
-    assert "doors" not in adapter_folders(settings.data)
+    assert (card["steps"], card["best_step"] <= 6) == (6, True)
+    assert all(bool(one.isfinite().all()) for one in weights_of(settings).values())
+
+
+@pytest.mark.parametrize(
+    ("at", "before", "said"),
+    [(7, True, "The state at step 6 is kept in the training's folder."), (2, False, "No earlier state was kept.")],
+)
+def test_a_loss_that_is_no_number_replaces_no_adapter(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, at: int, before: bool, said: str
+) -> None:
+    earlier = None
+    if before:
+        trained(settings, ALL)
+        earlier = weights_of(settings)
+    poison(monkeypatch, at=at)
+    run = new_run(settings, PAIRS, "doors", replace(SHORT, answers_every=2))
+    cause, _ = fault(lambda: list(train_run(settings, run, NEVER)))
+    assert cause.endswith(said)
+    assert ("doors" in adapter_folders(settings.data)) is before
+    assert earlier is None or equal(weights_of(settings), earlier)
 
 
 def poison(monkeypatch: pytest.MonkeyPatch, at: int) -> None:
@@ -426,7 +455,7 @@ REFUSED: dict[str, tuple[Callable[[], list[Pair]], str, str, str]] = {
     "too long": (
         lambda: [*PAIRS, Pair("How long?", "word " * 300), PAIRS[0], Pair("word " * 300, "So long.")],
         "x",
-        "2 of 21 pairs are longer than the context of 256 tokens: number 19, 21.",
+        f'2 of 21 pairs are longer than the context of 256 tokens: "How long?"; "{("word " * 12)[:60]}…".',
         "Shorten or remove them.",
     ),
 }

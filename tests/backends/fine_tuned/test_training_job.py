@@ -138,7 +138,9 @@ def test_stopped_and_started_again(settings: Settings) -> None:
     assert isinstance(trained, Trained)
     (run,) = [find_run(file.parent.name, settings.data) for file in settings.data.glob("trainings/*/run.json")]
     assert (run.state, run.step, run.resumable) == ("stopped", trained.steps, True)
+    new_run(settings, PAIRS, run.name, ALL)  # newer, and of the same name
     again = training_job.start(settings, run)
+    assert training_job.run_id(again) == run.id
     while again.state.done <= trained.steps and not again.wait(0.01):
         pass
     records = [one.step for one in ended(again).state.results if isinstance(one, StepRecord)]

@@ -35,7 +35,7 @@ def test_every_adapter_says_what_is_known_and_which_one_answers() -> None:
         "It was trained for x, not for y.",
         "yes; It was trained on revision 1.",
     ]
-    assert list(shown["Held-out score"]) == ["9 of 10 (base 1)", "\u2014", "\u2014"]
+    assert list(shown["Right answers"]) == ["9 of 10 (base 1)", "\u2014", "\u2014"]
     assert list(shown["Method"]) == ["last layers", "\u2014", "\u2014"]
     assert list(shown["Size"]) == ["4.94 MB", "\u2014", "\u2014"]
     assert shown["Created"].isna().tolist() == [False, True, True]
@@ -45,7 +45,7 @@ def test_every_adapter_says_what_is_known_and_which_one_answers() -> None:
 def test_a_card_is_read_in_words() -> None:
     card = {
         "data": {"pairs": 376, "sha256": "c" * 64, "held_out": 56},
-        "score": {"questions": 10, "base": 1, "adapter": 9},
+        "score": {"questions": 10, "base": 1, "adapter": 9, "question_set": "asked.csv"},
         "semantic": {"base": 0.31, "adapter": 0.86, "embedder": "mini"},
         "forgetting": {"known_by_base": 33, "kept": 4},
         "precision": "float32",
@@ -62,7 +62,7 @@ def test_a_card_is_read_in_words() -> None:
         "sha256": "d" * 64,
     }
     assert dict(card_rows(card)) == {
-        "Right answers": "9 of 10 (base 1)",
+        "Right answers": "9 of 10 (base 1), on asked.csv",
         "Nearness in meaning": "base 0.31, adapter 0.86, embedder mini",
         "General questions": "known by base 33, kept 4",
         "Precision": "float32, as it was set",

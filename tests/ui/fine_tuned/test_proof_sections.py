@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from backends import jobs
 from backends.base import Backend, BackendError
+from backends.fine_tuned.card import amend_card
 from backends.rag import approach
 from backends.settings import DEFAULT_EMBEDDER, Settings
 from evaluation import adapter_proof, attribution
@@ -104,6 +105,15 @@ def test_an_adapter_without_a_run_is_asked_the_sample_questions(current: Setting
     (current.data / "trainings" / "run-1" / "held_out.jsonl").unlink()
     at = opened("proof")
     assert at.button_group(key="proof_set:doors").options == ["Sample questions", "A file of yours"]
+
+
+def test_another_system_prompt_than_the_training_s_is_told(current: Settings) -> None:
+    said = "It was trained with another system prompt than the one in force"
+    amend_card(current.data / "adapters" / "doors", {"settings": {"system_prompt": current.system_prompt}})
+    assert said not in seen(opened("proof"))
+    amend_card(current.data / "adapters" / "doors", {"settings": {"system_prompt": HOSTILE}})
+    for section in ("proof", "attribution"):
+        assert said in seen(opened(section))
 
 
 def test_the_held_out_part_is_proved(current: Settings) -> None:
