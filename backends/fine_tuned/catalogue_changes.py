@@ -1,7 +1,7 @@
 """What is done to adapters of one's own: put in place, renamed, deleted and restored.
 
-What is deleted or replaced waits in `adapters/.trash/ID/NAME` for 30 days. Every step is one rename, so a process
-that is killed leaves an adapter either where it was or where it was to go.
+What is deleted or replaced waits in `adapters/.trash/ID/NAME` for 30 days. On one disk, every step is one rename, so a
+process that is killed leaves an adapter either where it was or where it was to go.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def publish(aside: Path, name: str, data: Path) -> Path:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         if folder.exists():
-            _to_trash(folder, data)
+            to_trash(folder, data)
         aside.rename(folder)
     except OSError as error:
         raise _failed("put in its place", name, error) from None
@@ -69,7 +69,7 @@ def delete(name: str, data: Path) -> Deleted:
     """Put an adapter of one's own into the trash. Raises `BackendError` for a sample, or one that is gone."""
     folder = _own(name, data)
     try:
-        return _to_trash(folder, data)
+        return to_trash(folder, data)
     except OSError as error:
         raise _failed("deleted", name, error) from None
 
@@ -102,13 +102,14 @@ def empty_trash(data: Path) -> int:
     return size
 
 
-def _to_trash(folder: Path, data: Path) -> Deleted:
+def to_trash(folder: Path, data: Path) -> Deleted:
+    """Put a folder into the trash, from another disk too. Raises `OSError` if that is not possible."""
     one = Deleted(f"{time.time_ns()}-{uuid.uuid4().hex[:8]}", folder.name, datetime.now(UTC))
     for old in _trash(data):
         if (one.at - old.at).days >= KEPT_DAYS:
             shutil.rmtree(_place(old, data).parent, ignore_errors=True)
     _place(one, data).parent.mkdir(parents=True)
-    folder.rename(_place(one, data))
+    shutil.move(folder, _place(one, data))
     return one
 
 

@@ -11,12 +11,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from backends.engines import inference
 from backends.engines.adapter_files import WEIGHTS
 from backends.engines.local_model import LocalModel
 from backends.fine_tuned import checkpoint
 from backends.fine_tuned.card import write_card
-from backends.fine_tuned.catalogue_changes import publish
+from backends.fine_tuned.catalogue_changes import publish, to_trash
 from backends.fine_tuned.events import StepRecord
 from backends.fine_tuned.loop import BEST, Loop
 from backends.fine_tuned.method import Trainable
@@ -34,6 +36,7 @@ def publish_adapter(settings: Settings, base: LocalModel, loop: Loop) -> Path:
     """
     run = loop.run
     root = run.adapters or run.data / "adapters"
+    _clear(root, run.name)
     aside = root / f"{run.name}.{os.getpid()}.part"
     whole = aside / run.name  # its README carries the folder's name
     try:
@@ -41,7 +44,9 @@ def publish_adapter(settings: Settings, base: LocalModel, loop: Loop) -> Path:
         tensors = checkpoint.parameters_in(run.folder / BEST) if loop.best else loop.learner.trainable.parameters
         inference.run(_write, loop.learner.trainable, whole, tensors)
         write_card(whole, _card(settings, base, loop) | {"sha256": sha256(whole / WEIGHTS)})
-        return publish(whole, run.name, run.data) if run.adapters is None else _replace(whole, root / run.name)
+        if run.adapters is None:
+            return publish(whole, run.name, run.data)
+        return _replace(whole, root / run.name, run.data)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
@@ -50,12 +55,20 @@ def _write(trainable: Trainable, folder: Path, tensors: Mapping[str, Any]) -> No
     trainable.write(folder, tensors)
 
 
-def _replace(whole: Path, folder: Path) -> Path:
-    """Put the adapter where somebody wants it, in the place of an earlier one."""
+def _replace(whole: Path, folder: Path, data: Path) -> Path:
+    """Put the adapter where somebody wants it, in the place of an earlier one, which goes to the trash."""
     if folder.exists():
-        folder.rename(whole.with_name(f"{folder.name}.old"))
+        to_trash(folder, data)
     whole.rename(folder)
     return folder
+
+
+def _clear(root: Path, name: str) -> None:
+    """Remove what killed processes left behind of an adapter that they were writing."""
+    for left in root.glob(f"{name}.*.part"):
+        pid = left.name.removeprefix(f"{name}.").removesuffix(".part")
+        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _card(settings: Settings, base: LocalModel, loop: Loop) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from pathlib import Path
 from backends.base import BackendError
 from backends.engines.local_model import LocalModel
 from backends.fine_tuned import held_out
+from backends.fine_tuned.before import MOST_PAIRS, check_number, check_place, check_room
 from backends.fine_tuned.catalogue import check_name
 from backends.fine_tuned.events import (
     LiveAnswer,
@@ -23,10 +23,10 @@ from backends.fine_tuned.events import (
 )
 from backends.fine_tuned.faults import NotFinite, as_fault
 from backends.fine_tuned.loop import Loop, steps_of
-from backends.fine_tuned.method import TrainingSettings, check, trained_bytes
-from backends.fine_tuned.pairs import Pair, check_enough
+from backends.fine_tuned.method import TrainingSettings, check
+from backends.fine_tuned.pairs import Pair
 from backends.fine_tuned.publishing import publish_adapter
-from backends.fine_tuned.runs import Run, cut_log, find_run, log, new_id, set_state, write_run
+from backends.fine_tuned.runs import Run, cut_log, find_run, history, log, new_id, set_state, write_run
 from backends.fine_tuned.sampling import sample_pairs
 from backends.fine_tuned.token_counts import check_lengths
 from backends.fine_tuned.training_lock import training as right_to_train
@@ -49,11 +49,6 @@ __all__ = [
     "train_run",
 ]
 
-MOST_PAIRS = 10_000
-"""More take hours: a hundred short pairs took about 20 seconds an epoch on one core (November 2026)."""
-
-_SPARE_BYTES = 50_000_000
-
 
 def new_run(
     settings: Settings,
@@ -70,6 +65,7 @@ def new_run(
     setting, fewer than 2 pairs, more than `MOST_PAIRS`, pairs longer than the context, too little room on disk.
     """
     check_name(name)
+    check_place(adapters, name)
     check(training)
     check_number(len(pairs))
     raw = RawBackend(settings)
@@ -99,23 +95,13 @@ def new_run(
         command=command,
     )
     with _disk_faults(run):
-        _check_room(raw.base, run)
+        check_room(raw.base, run)
         write_run(run, parts.train, parts.held_out)
         if parts.reason and training.held_out_share:
             log(run, TrainingNote(0, parts.reason))
         if parts.leaks:
             log(run, TrainingNote(0, held_out.leak_words(len(parts.leaks))))
     return run
-
-
-def check_number(pairs: int) -> None:
-    """Raises `BackendError` for too few or too many pairs."""
-    check_enough(pairs)
-    if pairs > MOST_PAIRS:
-        raise BackendError(
-            f"{pairs:,} pairs are more than the {MOST_PAIRS:,} that are trained on at once.",
-            f"Train on a sample of {MOST_PAIRS:,} or fewer.",
-        )
 
 
 def train_run(settings: Settings, run: Run, cancel: threading.Event) -> Iterator[TrainingProgress]:
@@ -201,6 +187,9 @@ def _end(settings: Settings, base: LocalModel, loop: Loop) -> Iterator[TrainingP
         return
     yield TrainingProgress(loop.step, run.steps, "writing the adapter")
     loop.end()
+    if doubt := _diverged(run):
+        log(run, doubt)
+        yield TrainingProgress(loop.step, run.steps, "writing the adapter", doubt)
     run = loop.run  # which now has the step of the last checkpoint
     folder = publish_adapter(settings, base, loop)
     best = loop.best.step if loop.best else loop.step
@@ -214,6 +203,19 @@ def _end(settings: Settings, base: LocalModel, loop: Loop) -> Iterator[TrainingP
     yield TrainingProgress(loop.step, run.steps, "done" if finished else "stopped", trained)
 
 
+def _diverged(run: Run) -> TrainingNote | None:
+    """What to say if the loss is higher in the last tenth of the steps than in the first step."""
+    losses = [one.loss for one in history(run) if isinstance(one, StepRecord)]
+    last = losses[-max(1, len(losses) // 10) :]
+    if len(losses) < 2 or min(last) <= losses[0]:
+        return None
+    return TrainingNote(
+        len(losses),
+        f"The loss ended at {losses[-1]:.3g} and had begun at {losses[0]:.3g}: nothing was learned. Train again with a "
+        f"lower learning rate, such as {run.settings.top_rate / 5:.1g}.",
+    )
+
+
 def _stopped(run: Run) -> str:
     return f"Stopped at step {run.step} of {run.steps}." if run.step else "Stopped before the first step."
 
@@ -224,18 +226,6 @@ def _check_base(run: Run, base: LocalModel) -> None:
             f"The training was begun on {run.base_model} at {run.base_revision}; "
             f"the base is now {base.weights.model_id} at {base.weights.revision}.",
             "Set raw.model and raw.revision to that base, or start a new training.",
-        )
-
-
-def _check_room(base: LocalModel, run: Run) -> None:
-    """Parameters and two moments in float32, twice while a checkpoint is replaced; the best state; the adapter."""
-    needed = 8 * trained_bytes(base, run.settings) + _SPARE_BYTES
-    place = next(folder for folder in run.folder.absolute().parents if folder.is_dir())
-    free = shutil.disk_usage(place).free
-    if free < needed:
-        raise BackendError(
-            f"The training takes up to {needed / 1e6:,.0f} MB on disk; {free / 1e6:,.0f} MB are free at {place}.",
-            "Make room, or train fewer layers or a lower rank.",
         )
 
 

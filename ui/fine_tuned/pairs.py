@@ -98,6 +98,7 @@ def _header(now: ChosenPairs) -> None:
             icon=":material/arrow_forward:",
             on_click=open_section,
             args=("Train",),
+            disabled=not now.pairs,
         )
         _download(now, "JSONL", jsonl, "application/jsonl", "Every character as it is.")
         _download(now, "CSV", csv_file, "text/csv", "For spreadsheets: an apostrophe goes before formulas.")

@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,9 +21,10 @@ import pytest
 from backends.base import BackendError
 from backends.engines import inference
 from backends.engines.adapter_view import load_adapter
-from backends.fine_tuned import learner, loop
+from backends.fine_tuned import before, learner, loop
 from backends.fine_tuned.card import read_card
 from backends.fine_tuned.catalogue import adapter_folders, adapters
+from backends.fine_tuned.catalogue_changes import deleted
 from backends.fine_tuned.events import LiveAnswers, StepRecord, Trained, TrainingNote
 from backends.fine_tuned.examples import encode
 from backends.fine_tuned.faults import as_fault
@@ -212,6 +214,41 @@ def test_another_folder_for_the_adapter(settings: Settings, tmp_path: Path) -> N
     assert last.folder == tmp_path / "mine" / "doors"
     assert [folder.name for folder in (tmp_path / "mine").iterdir()] == ["doors"]
     assert "doors" not in adapter_folders(settings.data)
+    assert [one.name for one in deleted(settings.data)] == ["doors"], "the earlier one can be restored"
+
+
+def test_what_is_no_adapter_does_not_give_way_to_one(settings: Settings, tmp_path: Path) -> None:
+    mine = tmp_path / "doors"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("ten years")
+    cause, next_step = fault(lambda: new_run(settings, PAIRS, "doors", ALL, adapters=tmp_path))
+    assert (cause, next_step) == (f"{mine} is there already and is no adapter.", "Choose another name or folder.")
+    assert runs(settings.data) == []
+
+
+def test_what_a_killed_process_left_half_written_is_removed(settings: Settings) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    root = settings.data / "adapters"
+    left, others, written = (root / f"doors.{name}.part" for name in (gone.pid, "ab12cd34", os.getppid()))
+    for folder in (left, others, written):
+        (folder / "doors").mkdir(parents=True)
+    trained(settings, ALL)
+    assert sorted(folder.name for folder in root.iterdir()) == sorted(["doors", others.name, written.name])
+
+
+def test_a_training_that_drifted_away_is_not_praised(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    learn = learner.Learner.learn
+    monkeypatch.setattr(learner.Learner, "learn", lambda self, *given: learn(self, *given) + 40 * worse.pop(0))
+    worse = list(range(100))
+    _, found = trained(settings, ALL)
+    (note,) = [one for one in found if isinstance(one, TrainingNote)]
+    assert note.step == 10
+    assert re.fullmatch(
+        r"The loss ended at [\d.]+ and had begun at [\d.]+: nothing was learned\. "
+        r"Train again with a lower learning rate, such as 0\.002\.",
+        note.sentence,
+    )
 
 
 # --- stopped, resumed, killed -------------------------------------------------------------------
@@ -483,9 +520,7 @@ def test_why_nothing_is_held_out_is_said(settings: Settings) -> None:
 
 
 def test_too_little_room_on_the_disk(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    from backends.fine_tuned import train
-
-    monkeypatch.setattr(train, "_SPARE_BYTES", 1 << 60)
+    monkeypatch.setattr(before, "_SPARE_BYTES", 1 << 60)
     with pytest.raises(BackendError, match=r"^The training takes up to [\d,]+ MB on disk; [\d,]+ MB are free at "):
         new_run(settings, PAIRS, "doors", SHORT)
 
