@@ -16,7 +16,8 @@ from ui.stand_in_offer import stand_in_offer
 from ui.text import escaped
 
 PAGE = "compare"
-COLUMN_WIDTH = 302  # pixels: four fit beside each other at 1440, two at 800
+MOST_COLUMNS = 4  # beside each other
+COLUMN_WIDTH = 300  # pixels at least: four beside each other at 1440, two at 800
 
 open_page("Crossroads", "One question, four ways to use a language model: answers, latency and cost side by side.")
 APPROACHES = approaches(settings())
@@ -26,10 +27,10 @@ comparison = live(PAGE)
 intro = st.empty()  # what is left empty here clears at once; Streamlit would let old elements fade until the end
 if comparison is None:
     chosen = st.session_state.get(f"chosen:{PAGE}") or list(APPROACHES)
-    with intro.container(), st.container(horizontal=True):
+    with intro.container(), st.grid(min(len(chosen), MOST_COLUMNS), min_column_width=COLUMN_WIDTH):
         for approach in chosen:
             look = look_of(approach)
-            with st.container(border=True, width=COLUMN_WIDTH):
+            with st.container(border=True, height="stretch"):
                 st.markdown(f"#### {look.title}", anchors=False)
                 st.caption(look.what)
                 if approach == "paid_api":
@@ -40,9 +41,9 @@ with st.container(horizontal=True, vertical_alignment="center"):
     st.subheader(escaped(comparison.question.text[:500]), anchor=False, width="stretch")
     stop = stop_button(PAGE)
 columns, below = {}, {}
-with st.container(horizontal=True):
+with st.grid(min(len(comparison.columns), MOST_COLUMNS), min_column_width=COLUMN_WIDTH):
     for column in comparison.columns:
-        area = st.container(border=True, width=COLUMN_WIDTH)
+        area = st.container(border=True, height="stretch")
         columns[column.approach] = AnswerColumn(area, column.approach)
         columns[column.approach].draw(column)
         below[column.approach] = area.empty()

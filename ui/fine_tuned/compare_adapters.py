@@ -19,7 +19,7 @@ from ui.text import escaped
 _PAGE = "adapters"
 _WHO, _QUESTION = "compared_adapters", "adapters_question"
 _MOST = 4
-_COLUMN_WIDTH = 290  # pixels: four fit beside each other at 1440, two at 800
+_COLUMN_WIDTH = 290  # pixels at least: four beside each other at 1440, two at 800
 
 
 def compare_adapters(current: Settings, names: Sequence[str]) -> None:
@@ -72,9 +72,9 @@ def _answers() -> None:
         st.markdown(f"**{escaped(comparison.question.text[:500])}**", width="stretch")
         stop = stop_button(_PAGE)
     columns = {}
-    with st.container(horizontal=True):
+    with st.grid(len(comparison.columns), min_column_width=_COLUMN_WIDTH):
         for column in comparison.columns:
-            area = st.container(border=True, width=_COLUMN_WIDTH)
+            area = st.container(border=True, height="stretch")
             title = f":orange[:material/model_training:] **{escaped(column.approach.removeprefix('adapter '))}**"
             columns[column.approach] = AnswerColumn(area, column.approach, title=title, text_height=160)
             columns[column.approach].draw(column)
