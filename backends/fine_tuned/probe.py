@@ -18,7 +18,7 @@ from backends.fine_tuned.examples import Example, encode, epoch_steps, prompt_id
 from backends.fine_tuned.held_out import split
 from backends.fine_tuned.learner import Learner
 from backends.fine_tuned.loop import HELD_OUT_MOST, LIVE_QUESTIONS, LIVE_TOKENS, look_every, steps_of
-from backends.fine_tuned.method import TrainingSettings, check
+from backends.fine_tuned.method import TrainingSettings, check, trained_bytes
 from backends.fine_tuned.pairs import Pair, check_enough
 from backends.fine_tuned.peak_memory import PeakMemory, free_bytes
 from backends.fine_tuned.precision import Choice, Taken
@@ -204,14 +204,16 @@ class _Probe:
         tokens = sum(len(one.ids) for one in self._train) * self._scale * training.epochs
         cost = machine_cost(seconds, settings.machine_usd_per_hour)
         note = best.note
-        if best.peak_bytes > free:
+        least = 4 * trained_bytes(self._base, training)  # parameters, gradients, two moments: reused heap hides them
+        peak_bytes = max(best.peak_bytes, least)
+        if peak_bytes > free:
             note += " " * bool(note) + (
-                f"The training needs about {best.peak_bytes / 1e9:.1f} GB of memory; {free / 1e9:.1f} GB are free. "
+                f"The training needs about {peak_bytes / 1e9:.1f} GB of memory; {free / 1e9:.1f} GB are free. "
                 "Lower the batch, the rank or the layers."
             )
         return Estimate(
             seconds,
-            best.peak_bytes,
+            peak_bytes,
             free,
             cost.usd,
             f"estimate: {cost.basis}",

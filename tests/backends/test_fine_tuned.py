@@ -384,7 +384,7 @@ def test_the_sample_adapter_is_small_and_made_from_the_sample_pairs() -> None:
     assert (card["data"]["pairs"], card["data"]["sha256"]) == (len(pairs), digest(pairs))
     assert card["sha256"] == sha256(SAMPLE / "adapter_model.safetensors")
     assert card["command"].startswith("crossroads train sample_docs/train.jsonl --name brambleworth ")
-    assert set(card["score"]) == {"questions", "base", "adapter"}
+    assert set(card["score"]) == {"question_set", "questions", "base", "adapter"}
     assert card["score"]["questions"] >= card["score"]["adapter"] > card["score"]["base"] >= 0
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from backends.base import BackendError
 from backends.fine_tuned.examples import Example
+from backends.fine_tuned.method import trained_bytes
 from backends.fine_tuned.pairs import Pair
 from backends.fine_tuned.peak_memory import PeakMemory
 from backends.fine_tuned.probe import Estimate, computed_tokens, estimate
@@ -17,7 +18,7 @@ from backends.fine_tuned.runs import runs
 from backends.fine_tuned.train import MOST_PAIRS
 from backends.settings import Settings
 from tests.backends.engines.made_adapters import fault
-from tests.backends.fine_tuned.small_training import ALL, PAIRS, SHORT, tiny_settings, trained
+from tests.backends.fine_tuned.small_training import ALL, PAIRS, SHORT, base_of, tiny_settings, trained
 
 NEVER = threading.Event()
 
@@ -45,7 +46,7 @@ def test_an_estimate(settings: Settings) -> None:
     assert run.precision_reason == found.precision_reason
     assert found.seconds > 0
     assert found.tokens_per_s > 0
-    assert 0 < found.peak_bytes < found.free_bytes
+    assert 4 * trained_bytes(base_of(settings), auto) <= found.peak_bytes < found.free_bytes
     assert found.cost_basis.startswith("estimate: ")
     assert float(found.cost_usd or 0) == pytest.approx(found.seconds / 36_000, rel=1e-4)
     assert found.note == ""
