@@ -127,13 +127,19 @@ class PaidApiBackend(Backend):
         return counted(self.chosen.model, question, self.settings.data)
 
     def fits(self, question: Question) -> bool | None:
-        """By the context window in the list of prices, with no more tokens than the prompt can have at most."""
+        """By the context window in the list of prices.
+
+        Tokens are counted only where the most that there can be do not fit, because this is asked while an answer is
+        timed, and the tokenizer's vocabulary may not be in memory yet.
+        """
         window = context_window(self.chosen.model, connections.price_url(self.settings, self.name))
         if window is None or self.stand_in:
             return None
+        room = window - question.max_tokens
+        if most_prompt_tokens(_messages(question)) <= room:
+            return True
         known = self.prompt_tokens(question)
-        prompt = known.tokens if known and known.exact else most_prompt_tokens(_messages(question))
-        return prompt + question.max_tokens <= window
+        return known is not None and known.exact and known.tokens <= room
 
     def check_address(self) -> None:
         """Raise `BackendError` if there is nobody to ask: no address, or neither a key nor a stand-in for OpenAI's."""

@@ -164,6 +164,11 @@ def test_a_listed_models_window_says_what_fits(monkeypatch: pytest.MonkeyPatch, 
     assert paid.fits(Question("Hi", "Be brief.", max_tokens=8193 - counted.tokens)) is False
 
 
+def test_no_vocabulary_is_read_for_a_prompt_that_fits_anyhow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PaidApiBackend, "prompt_tokens", lambda *_: pytest.fail("counted while an answer is timed"))
+    assert PaidApiBackend(settings(monkeypatch, model="gpt-4.1-mini")).fits(Question("a" * 100_000)) is True
+
+
 def test_where_tokens_are_guessed_no_prompt_is_taken_for_shorter_than_it_may_be(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
