@@ -94,7 +94,9 @@ def load_model(model_id: str, revision: str | None, device: str, data: Path) -> 
             try:
                 _models[model_id, revision, device] = inference.run(_read, weights, device)
             except (RuntimeError, MemoryError) as error:
-                raise (too_little_memory(weights.label) if is_out_of_memory(error) else error) from None
+                if is_out_of_memory(error):
+                    raise too_little_memory(weights.label) from error
+                raise
 
 
 def _read(weights: Weights, wanted: str) -> LocalModel:
