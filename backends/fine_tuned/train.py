@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import fmean
 
 from backends.base import BackendError
 from backends.engines.local_model import LocalModel
@@ -187,7 +188,7 @@ def _end(settings: Settings, base: LocalModel, loop: Loop) -> Iterator[TrainingP
         return
     yield TrainingProgress(loop.step, run.steps, "writing the adapter")
     loop.end()
-    if doubt := _diverged(run):
+    if finished and (doubt := _diverged(run)):
         log(run, doubt)
         yield TrainingProgress(loop.step, run.steps, "writing the adapter", doubt)
     run = loop.run  # which now has the step of the last checkpoint
@@ -204,15 +205,21 @@ def _end(settings: Settings, base: LocalModel, loop: Loop) -> Iterator[TrainingP
 
 
 def _diverged(run: Run) -> TrainingNote | None:
-    """What to say if the loss is higher in the last tenth of the steps than in the first step."""
+    """What to say if the mean loss of the last fifth of the steps is above that of the first fifth.
+
+    Of fewer than ten steps nothing is said: their batches differ too much.
+    """
     losses = [one.loss for one in history(run) if isinstance(one, StepRecord)]
-    last = losses[-max(1, len(losses) // 10) :]
-    if len(losses) < 2 or min(last) <= losses[0]:
+    if len(losses) < 10:
+        return None
+    fifth = len(losses) // 5
+    began, ended = fmean(losses[:fifth]), fmean(losses[-fifth:])
+    if ended <= began:
         return None
     return TrainingNote(
         len(losses),
-        f"The loss ended at {losses[-1]:.3g} and had begun at {losses[0]:.3g}: nothing was learned. Train again with a "
-        f"lower learning rate, such as {run.settings.top_rate / 5:.1g}.",
+        f"The loss ended at {ended:.3g} and had begun at {began:.3g}: little or nothing was learned. Train again with "
+        f"a lower learning rate, such as {run.settings.top_rate / 5:.1g}.",
     )
 
 

@@ -237,6 +237,15 @@ def test_what_a_killed_process_left_half_written_is_removed(settings: Settings) 
     assert sorted(folder.name for folder in root.iterdir()) == sorted(["doors", others.name, written.name])
 
 
+def test_a_few_steps_do_not_tell_that_nothing_was_learned(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    learn = learner.Learner.learn
+    monkeypatch.setattr(learner.Learner, "learn", lambda self, *given: learn(self, *given) + 40 * worse.pop(0))
+    worse = list(range(100))
+    run = stopped_at(settings, new_run(settings, PAIRS, "doors", ALL), 3)
+    _, found = trained(settings, replace(ALL, epochs=1))
+    assert not [one for one in (*found, *history(run)) if isinstance(one, TrainingNote)]
+
+
 def test_a_training_that_drifted_away_is_not_praised(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     learn = learner.Learner.learn
     monkeypatch.setattr(learner.Learner, "learn", lambda self, *given: learn(self, *given) + 40 * worse.pop(0))
@@ -245,7 +254,7 @@ def test_a_training_that_drifted_away_is_not_praised(settings: Settings, monkeyp
     (note,) = [one for one in found if isinstance(one, TrainingNote)]
     assert note.step == 10
     assert re.fullmatch(
-        r"The loss ended at [\d.]+ and had begun at [\d.]+: nothing was learned\. "
+        r"The loss ended at [\d.]+ and had begun at [\d.]+: little or nothing was learned\. "
         r"Train again with a lower learning rate, such as 0\.002\.",
         note.sentence,
     )
