@@ -47,11 +47,13 @@ def train_plainly(
     for step, batch in enumerate(batches[:most_steps]):
         for group in optimizer.param_groups:
             group["lr"] = rate_at(settings, step, len(batches))
-        model(**_collate(batch)).loss.backward()
+        model(**_collate(batch, model.device)).loss.backward()
         torch.nn.utils.clip_grad_norm_(learning, 1.0)
         optimizer.step()
         optimizer.zero_grad()
         tokens += sum(len(one.ids) for one in batch)
+    if model.device.type == "cuda":
+        torch.cuda.synchronize()
     return Trained(time.monotonic() - began, tokens, model.eval())
 
 
@@ -65,7 +67,7 @@ def _batches(examples: Sequence[Example], settings: TrainingSettings) -> list[li
     return batches
 
 
-def _collate(batch: Sequence[Example]) -> dict[str, Any]:
+def _collate(batch: Sequence[Example], device: Any) -> dict[str, Any]:
     import torch
 
     longest = max(len(one.ids) for one in batch)
@@ -75,4 +77,4 @@ def _collate(batch: Sequence[Example]) -> dict[str, Any]:
         tensors["input_ids"][row, : len(one.ids)] = torch.tensor(one.ids)
         tensors["attention_mask"][row, : len(one.ids)] = 1
         tensors["labels"][row, one.prompt : len(one.ids)] = torch.tensor(one.ids[one.prompt :])
-    return tensors
+    return {name: one.to(device) for name, one in tensors.items()}

@@ -15,6 +15,7 @@ from backends.engines.local_model import LocalModel, shared_copy
 from backends.engines.peft_library import peft_library
 from backends.fine_tuned.held_out import By
 from backends.fine_tuned.last_layers import last_layers, save_last_layers
+from backends.fine_tuned.lora_product import use_one_product
 
 Method = Literal["lora", "last_layers"]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -165,6 +166,7 @@ def _lora(base: LocalModel, settings: TrainingSettings, precision: str) -> Train
             f"The base has no modules called {', '.join(settings.target_modules)} that LoRA can train.",
             "Leave them out for every linear layer, or name modules of the base such as q_proj.",
         ) from error
+    use_one_product(whole)
     parameters = {name.replace(".default.", "."): one for name, one in whole.named_parameters() if one.requires_grad}
 
     def write(folder: Path, tensors: Mapping[str, Any]) -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from backends.engines.local_model import LocalModel
+from backends.engines.steady import steady_s
 from backends.fine_tuned.examples import Example
 from backends.fine_tuned.learner import Learner
 from backends.fine_tuned.method import TrainingSettings
@@ -125,12 +126,16 @@ def _lighter(base: LocalModel) -> Taken:
 def _tokens_per_s(base: LocalModel, training: TrainingSettings, name: Taken, batch: Sequence[Example]) -> float:
     learner = Learner(base, replace(training, precision=name), batch)
     answers = sum(one.answer for one in batch)
-    for _ in range(2):  # the first one warms up
+
+    def step_s() -> float:
         began = time.perf_counter()
         learner.learn(batch, answers)
         spent = time.perf_counter() - began
         learner.forget()
-    return sum(len(one.ids) for one in batch) / spent
+        return spent
+
+    step_s()  # warms up
+    return sum(len(one.ids) for one in batch) / steady_s(base.device, step_s)
 
 
 # --- what is remembered -------------------------------------------------------------------------

@@ -13,8 +13,9 @@ from typing import TypeVar, get_args
 from backends.base import BackendError
 from backends.engines import inference
 from backends.engines.local_model import LocalModel
+from backends.engines.steady import steady_s
 from backends.fine_tuned import precision
-from backends.fine_tuned.examples import Example, encode, epoch_steps, prompt_ids, shared_prefix
+from backends.fine_tuned.examples import Example, encode, epoch_steps, prompt_ids
 from backends.fine_tuned.held_out import split
 from backends.fine_tuned.learner import Learner
 from backends.fine_tuned.loop import HELD_OUT_MOST, LIVE_QUESTIONS, LIVE_TOKENS, look_every, steps_of
@@ -22,6 +23,7 @@ from backends.fine_tuned.method import TrainingSettings, check, trained_bytes
 from backends.fine_tuned.pairs import Pair, check_enough
 from backends.fine_tuned.peak_memory import PeakMemory, free_bytes
 from backends.fine_tuned.precision import Choice, Taken
+from backends.fine_tuned.step import computed_tokens
 from backends.lane import Cancelled, turns
 from backends.pricing import machine_cost
 from backends.raw import RawBackend
@@ -175,15 +177,15 @@ class _Probe:
             yield "a step to warm up"
             self._timed(lambda: _step(learner, middle))
             yield "the longest step"
-            longest_s = self._timed(lambda: _step(learner, longest))[1]
+            longest_s = self._steady(lambda: _step(learner, longest))
             yield "a usual step"
-            seconds = longest_s + self._timed(lambda: _step(learner, middle))[1]
+            seconds = longest_s + self._steady(lambda: _step(learner, middle))
             yield "a look at the loss"
-            loss_s = self._timed(lambda: learner.loss(middle))[1] / computed_tokens(middle)
+            loss_s = self._steady(lambda: learner.loss(middle)) / computed_tokens(middle)
             yield "the live answers"
             answers_s = 0.0
             if self._training.answers_every != 0:
-                answers_s = self._timed(lambda: learner.answers(self._prompts, LIVE_TOKENS))[1]
+                answers_s = self._steady(lambda: learner.answers(self._prompts, LIVE_TOKENS))
         train_s = seconds / (computed_tokens(longest) + computed_tokens(middle))
         tokens = sum(len(one.ids) for one in (*longest, *middle))
         self.measured[name] = _Measured(
@@ -224,18 +226,15 @@ class _Probe:
             choice.reason,
         )
 
+    def _steady(self, function: Callable[[], object]) -> float:
+        return steady_s(self._base.device, lambda: self._timed(function)[1])
+
     def _timed(self, function: Callable[[], _T]) -> tuple[_T, float]:
         if self._cancel.is_set():
             raise Cancelled
         with self._turn():
             began = time.monotonic()
             return inference.run(function), time.monotonic() - began
-
-
-def computed_tokens(batch: Sequence[Example]) -> int:
-    """Tokens that go through the model for a batch: the shared beginning once, the rest padded to the longest."""
-    prefix = shared_prefix(batch)
-    return prefix + len(batch) * (max(len(one.ids) for one in batch) - prefix)
 
 
 def _step(learner: Learner, batch: Sequence[Example]) -> None:

@@ -100,7 +100,8 @@ class ExtractProcess:
     def _start(self) -> subprocess.Popen[str]:
         """A child that has no keys in its environment and finds this package wherever it was started from."""
         environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
-        environment |= {"PYTHONPATH": str(_ROOT), "PYTHONUTF8": "1", "PYTHONWARNINGS": "ignore", "OMP_NUM_THREADS": "1"}
+        found = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
+        environment |= {"PYTHONPATH": found, "PYTHONUTF8": "1", "PYTHONWARNINGS": "ignore", "OMP_NUM_THREADS": "1"}
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "backends.rag.extract"],
             stdin=subprocess.PIPE,

@@ -84,13 +84,17 @@ class Embedder:
         from transformers.utils import logging
 
         logging.disable_progress_bar()  # type: ignore[no-untyped-call,unused-ignore]
-        return SentenceTransformer(
+        model = SentenceTransformer(
             str(self._folder),
             device=self.device,
             local_files_only=True,
             trust_remote_code=False,
             model_kwargs={"use_safetensors": True},
         )
+        if model.device.type != "cpu":  # loading a GPU's kernels is part of loading, and not of the first search
+            for text in ("a", "a question of a few words", "a longer one " * 20):
+                model.encode_query(text, show_progress_bar=False)
+        return model
 
     def _load_passes(self) -> Passes:
         model = self.load()

@@ -68,6 +68,13 @@ def test_it_learns_what_the_processor_learns(settings: Settings, tiny_model: Pat
     assert losses(found)[-1] < losses(found)[0]
 
 
+def test_attention_needs_no_plan_for_each_length(settings: Settings) -> None:
+    import torch
+
+    base_of(settings)
+    assert not torch.backends.cuda.cudnn_sdp_enabled()
+
+
 def test_auto_measures_and_the_estimate_says_what_the_gpu_needs(settings: Settings) -> None:
     auto = replace(SHORT, precision="auto")
     *_, last = estimate(settings, PAIRS, auto, NEVER)

@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 from backends.base import BackendError
-from backends.fine_tuned.examples import Example
 from backends.fine_tuned.method import trained_bytes
 from backends.fine_tuned.pairs import Pair
 from backends.fine_tuned.peak_memory import PeakMemory
-from backends.fine_tuned.probe import Estimate, computed_tokens, estimate
+from backends.fine_tuned.probe import Estimate, estimate
 from backends.fine_tuned.runs import runs
 from backends.fine_tuned.train import MOST_PAIRS
 from backends.settings import Settings
@@ -80,11 +79,6 @@ def test_stopped_and_refused(settings: Settings) -> None:
     assert fault(lambda: list(estimate(settings, PAIRS[:1], SHORT, NEVER)))[0] == "1 pair is too few to learn from."
     with pytest.raises(BackendError, match="rank can not be 0"):
         list(estimate(settings, PAIRS, replace(SHORT, rank=0), NEVER))
-
-
-def test_computed_tokens_count_the_shared_beginning_once() -> None:
-    batch = [Example((1, 2, 3, 4, 9), 1), Example((1, 2, 3, 5, 6, 9), 1)]
-    assert computed_tokens(batch) == 3 + 2 * 3
 
 
 def test_the_peak_of_memory_is_seen() -> None:

@@ -14,11 +14,11 @@ from backends.fine_tuned import step
 from backends.fine_tuned.examples import Example, encode, shared_prefix
 from backends.fine_tuned.learner import Learner
 from backends.fine_tuned.method import TrainingSettings, prepare
-from backends.fine_tuned.step import fast_way_works, summed_loss
+from backends.fine_tuned.step import computed_tokens, fast_way_works, pack, summed_loss
 from tests.backends.engines.made_adapters import in_float32
 from tests.backends.fine_tuned.small_training import PAIRS, SHORT, base_of, tiny_settings
 
-_WHOLE = step._fast_loss
+_WHOLE = step._packed_loss
 
 
 @pytest.fixture
@@ -51,8 +51,11 @@ def stirred(made: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize("training", [SHORT, TrainingSettings(method="last_layers", layers=1)])
-@pytest.mark.parametrize("size", [1, 5])
-def test_the_fast_way_gives_the_same_gradient(base: LocalModel, training: TrainingSettings, size: int) -> None:
+@pytest.mark.parametrize(("size", "row_tokens"), [(1, 512), (5, 512), (5, 50), (8, 70)])
+def test_the_fast_way_gives_the_same_gradient(
+    base: LocalModel, training: TrainingSettings, size: int, row_tokens: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(step, "ROW_TOKENS", row_tokens)
     made = inference.run(prepare, base, training)
     parameters, batch = stirred(made), encode(base, PAIRS, "Be brief.")[:size]
     assert shared_prefix(batch) > 10
@@ -62,6 +65,28 @@ def test_the_fast_way_gives_the_same_gradient(base: LocalModel, training: Traini
     for one, other in zip(plain, fast, strict=True):
         assert float((one - other).norm()) <= 1e-4 * float(one.norm())
         assert float(one.norm()) > 0
+
+
+def pair(rest: int, first: int = 100) -> Example:
+    """A pair of a beginning of three tokens, and so many after it."""
+    return Example((1, 2, 3, *range(first, first + rest)), 1)
+
+
+def test_pairs_share_a_row_with_the_beginning_written_once() -> None:
+    batch = [Example((1, 2, 3, 4, 9), 1), Example((1, 2, 3, 5, 6, 9), 1)]
+    assert pack(batch).rows == ((batch[1], batch[0]),)
+    assert computed_tokens(batch) == 3 + 3 + 2
+
+
+def test_rows_are_filled_alike_and_no_longer_than_they_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(step, "ROW_TOKENS", 20)
+    batch = [pair(rest, 100 * rest) for rest in (4, 7, 5, 8, 6)]
+    layout = pack(batch)
+    assert sorted(one.ids for row in layout.rows for one in row) == sorted(one.ids for one in batch)
+    assert (layout.prefix, len(layout.rows), layout.width) == (3, 2, 3 + 17)
+    assert computed_tokens([pair(40), pair(30, 500)]) == 2 * 43, "one longer than a row has a row of its own"
+    monkeypatch.setattr(step, "ROW_TOKENS", 30)
+    assert computed_tokens([pair(12, 100 * n) for n in range(1, 6)]) == 5 * 15, "less than three rows of two each"
 
 
 def test_the_loss_is_summed_over_the_answers_tokens(base: LocalModel) -> None:
@@ -133,4 +158,4 @@ def little_memory(monkeypatch: pytest.MonkeyPatch, pairs: int) -> None:
             torch.empty(1 << 60, dtype=torch.uint8)
         return _WHOLE(model, batch)
 
-    monkeypatch.setattr(step, "_fast_loss", loss)
+    monkeypatch.setattr(step, "_packed_loss", loss)
