@@ -130,14 +130,16 @@ def test_cancelling_ends_a_read_in_progress(endless: Path) -> None:
 
 
 @linux
-def test_the_child_sees_no_keys(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_child_sees_no_keys_and_finds_what_we_find(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", "/opt/ours")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
     monkeypatch.setenv("CROSSROADS_PAID_API__API_KEY", "sk-secret")
     with ExtractProcess(limit_s=60) as child:
         child.extract(good, "text", NEVER)
         assert child._process
         environment = Path(f"/proc/{child._process.pid}/environ").read_bytes()
-    assert b"PYTHONPATH=" in environment
+    (path,) = (one for one in environment.split(b"\0") if one.startswith(b"PYTHONPATH="))
+    assert path == f"PYTHONPATH={Path(__file__).parents[3]}:/opt/ours".encode()
     assert b"sk-secret" not in environment
 
 
