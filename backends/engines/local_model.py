@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from backends.weights import Weights, pending, resolve
 
 _models: dict[tuple[str, str | None, str], LocalModel] = {}
 _lock = threading.RLock()
+
+_log = logging.getLogger(__name__)
 
 _IMPORTS_S, _BYTES_PER_S = 3.0, 150e6  # what importing torch and reading weights took on two cores, November 2026
 
@@ -106,9 +109,9 @@ def load_model(model_id: str, revision: str | None, device: str, data: Path) -> 
 
 def _read(weights: Weights, wanted: str) -> LocalModel:
     from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging
+    from transformers.utils import logging as transformers_logging
 
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call,unused-ignore]
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call,unused-ignore]
     device = choose_device(wanted)
     try:
         tokenizer = AutoTokenizer.from_pretrained(weights.folder, local_files_only=True, trust_remote_code=False)
@@ -154,12 +157,17 @@ def _get_going(model: Any, device: str) -> None:
     # For each new length, cuDNN's attention plans anew: 55 ms for a token that otherwise takes 20 (the same H100).
     torch.backends.cuda.enable_cudnn_sdp(False)
     window = getattr(model.config, "max_position_embeddings", None) or _LONG_PROMPT
-    for tokens in (_SHORT_PROMPT, min(_LONG_PROMPT, window // 2)):
-        ids = torch.ones((1, tokens), dtype=torch.long, device=model.device)
-        steady_s(device, partial(_answer_s, model, ids))
+    for tokens in (min(_SHORT_PROMPT, window // 4), min(_LONG_PROMPT, window // 2)):
+        ids = torch.ones((1, max(1, tokens)), dtype=torch.long, device=model.device)
+        try:
+            steady_s(device, partial(_answer_s, model, ids, min(_ANSWERED, window // 4)))
+        except Exception as error:  # the model may still learn, or answer what it is asked
+            if is_out_of_memory(error):
+                raise
+            _log.warning("getting %s going on %s failed", model.config.model_type, device, exc_info=True)
 
 
-def _answer_s(model: Any, ids: Any) -> float:
+def _answer_s(model: Any, ids: Any, tokens: int) -> float:
     import torch
 
     began = time.perf_counter()
@@ -171,8 +179,8 @@ def _answer_s(model: Any, ids: Any) -> float:
         temperature=None,
         top_p=None,
         top_k=None,
-        min_new_tokens=_ANSWERED,
-        max_new_tokens=_ANSWERED,
+        min_new_tokens=tokens,
+        max_new_tokens=tokens,
     )
     made.tolist()  # which waits for a GPU
     return time.perf_counter() - began

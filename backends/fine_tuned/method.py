@@ -189,7 +189,8 @@ def _last_layers(base: LocalModel, settings: TrainingSettings) -> Trainable:
     every = dict(model.named_parameters(remove_duplicate=False))
     parameters = {name: every[name].requires_grad_(True) for name in changed}
     if base.model.dtype != torch.float32:
-        _into_float32(model.get_submodule(layers.blocks[0]))
+        for name in layers.blocks:
+            _into_float32(model.get_submodule(name))
 
     def write(folder: Path, tensors: Mapping[str, Any]) -> None:
         kept = {name: one.detach().cpu().to(base.model.dtype) for name, one in tensors.items()}
@@ -199,7 +200,7 @@ def _last_layers(base: LocalModel, settings: TrainingSettings) -> Trainable:
 
 
 def _into_float32(block: Any) -> None:
-    """From this block on, everything is float32: what the frozen blocks hand over is converted."""
+    """The block computes in float32: what the frozen blocks, and the mask that all share, hand over is converted."""
     import torch
 
     def raised(value: Any) -> Any:

@@ -1,9 +1,8 @@
 """The loss of one batch and its gradient, with the prompt's shared beginning computed once.
 
 Every pair begins with the same chat format and system prompt. The fast way writes this beginning once and the rest of
-all pairs after it, in one row without padding; a mask hides the pairs from each other, and only the head's outputs at
-answer tokens are computed. The gradients are those of the plain way (tested to 1e-5 in float32), in about half of the
-time.
+the pairs after it, in one row or a few; a mask hides the pairs from each other, and only the head's outputs at answer
+tokens are computed. The gradients are those of the plain way (tested to 1e-5 in float32), in about half of the time.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from backends.unforeseen import is_out_of_memory
 
 _IGNORED = -100  # the label that torch's cross entropy leaves out
 ROW_TOKENS = 512
-"""Tokens in one row at most: in longer ones, attention to hidden tokens costs more than the shared beginning saves."""
+"""About how long a row gets: in longer ones, attention to hidden tokens costs more than the shared beginning saves."""
 
 _ROWS_TRIED = 8
 """How many numbers of rows are tried; a few more than the fewest can be filled more evenly."""
@@ -30,11 +29,11 @@ _SAME = 0.05
 
 def summed_loss(model: Any, batch: Sequence[Example], fast: bool) -> Any:
     """Cross entropy in nats, summed over the batch's answer tokens: a tensor of shape ()."""
-    return _packed_loss(model, batch) if fast else _plain_loss(model, batch)
+    return _packed_loss(model, pack(batch)) if fast else _plain_loss(model, batch)
 
 
 def fast_way_works(model: Any, batch: Sequence[Example], parameters: Sequence[Any]) -> bool:
-    """Whether this model computes the same gradient the fast way, tried on two pairs of the batch.
+    """Whether this model computes the same gradient the fast way, tried on two pairs of the batch in one row.
 
     Not so where tokens see each other in another way (sliding windows, state space models) or where something is
     done to the head's output. Leaves no gradients behind. Lack of memory tells nothing of that, so it is raised.
@@ -44,7 +43,8 @@ def fast_way_works(model: Any, batch: Sequence[Example], parameters: Sequence[An
     pairs = batch[:2]
     try:
         plain = torch.autograd.grad(_plain_loss(model, pairs), parameters, allow_unused=True)
-        fast = torch.autograd.grad(_packed_loss(model, pairs), parameters, allow_unused=True)
+        one_row = _spread(pairs, shared_prefix(pairs), 1)
+        fast = torch.autograd.grad(_packed_loss(model, one_row), parameters, allow_unused=True)
     except (AttributeError, TypeError, ValueError, IndexError, NotImplementedError, RuntimeError) as error:
         if is_out_of_memory(error):
             raise
@@ -61,8 +61,8 @@ def _difference(one: Sequence[Any], other: Sequence[Any]) -> float:
         if a is None and b is None:
             continue
         a = torch.zeros_like(b) if a is None else a
-        apart += float((a - (0 if b is None else b)).double().square().sum())
-        size += float(a.double().square().sum())
+        apart += float((a - (0 if b is None else b)).float().square().sum())
+        size += float(a.float().square().sum())
     return float((apart / size) ** 0.5) if size else float(apart > 0)
 
 
@@ -75,11 +75,10 @@ def _plain_loss(model: Any, batch: Sequence[Example]) -> Any:
     return torch.nn.functional.cross_entropy(flat, labels[:, 1:].reshape(-1), ignore_index=_IGNORED, reduction="sum")
 
 
-def _packed_loss(model: Any, batch: Sequence[Example]) -> Any:
+def _packed_loss(model: Any, layout: Packed) -> Any:
     import torch
 
-    _check_attention(model.config.get_text_config())
-    layout = pack(batch)
+    _check_packable(model)
     ids, positions, mask = _rows_of(layout, model.device, model.dtype)
     hidden = model.base_model(
         input_ids=ids, position_ids=positions, attention_mask=mask, use_cache=False
@@ -89,11 +88,18 @@ def _packed_loss(model: Any, batch: Sequence[Example]) -> Any:
     return head_loss(model.get_output_embeddings(), counted, torch.tensor(wanted, device=model.device))
 
 
-def _check_attention(config: Any) -> None:
-    """Raises `NotImplementedError` where a layer does not attend to all that comes before it: such models mask more."""
+def _check_packable(model: Any) -> None:
+    """Raises `NotImplementedError` where a short trial could not tell that longer rows come out differently.
+
+    Packed are models whose attention is transformers' own, with its masks and positions; in which every layer attends
+    to all that comes before; and that leave the head's outputs as they are, which a cap changes little at first.
+    """
+    config = model.config.get_text_config()
     kinds = set(getattr(config, "layer_types", None) or ())
-    if kinds - {"full_attention"} or (not kinds and getattr(config, "sliding_window", None)):
-        raise NotImplementedError("a sliding window, or no attention at all, can not be packed")
+    windows = kinds - {"full_attention"} if kinds else getattr(config, "sliding_window", None)
+    capped = getattr(config, "final_logit_softcapping", None)
+    if windows or capped or not getattr(model, "_supports_attention_backend", False):
+        raise NotImplementedError("this architecture can not be packed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +115,14 @@ class Packed:
 
 
 def pack(batch: Sequence[Example]) -> Packed:
-    """The batch in about as few rows as `ROW_TOKENS` allow, or its longest pair, so that little is computed in vain."""
+    """The batch in about as few rows as `ROW_TOKENS` allow; one pair in a row where that is less, or one is longer."""
     prefix = shared_prefix(batch)
     lengths = [len(one.ids) - prefix for one in batch]
-    room = max(ROW_TOKENS - prefix, *lengths)
-    fewest = -(-sum(lengths) // room)
-    counts = [*range(fewest, min(fewest + _ROWS_TRIED, len(batch))), len(batch)]
+    room = ROW_TOKENS - prefix
+    counts = [len(batch)]
+    if max(lengths) < room:
+        fewest = -(-sum(lengths) // room)
+        counts = [*range(fewest, min(fewest + _ROWS_TRIED, len(batch))), len(batch)]
     return min((_spread(batch, prefix, count) for count in counts), key=_tokens)
 
 
@@ -141,7 +149,8 @@ def computed_tokens(batch: Sequence[Example]) -> int:
 def _rows_of(layout: Packed, device: Any, dtype: Any) -> tuple[Any, Any, Any]:
     """Ids and positions, each of shape (rows, width), and what is added to the scores: (rows, 1, width, width).
 
-    A token sees the shared beginning and what comes before it in its own pair.
+    A token sees the shared beginning and what comes before it in its own pair. Where each row is one pair, the mask
+    only tells tokens from padding, (rows, width), as models take it: long pairs need no matrix of their length squared.
     """
     import torch
 
@@ -158,6 +167,9 @@ def _rows_of(layout: Packed, device: Any, dtype: Any) -> tuple[Any, Any, Any]:
         positions.append(places + [0] * missing)
         pairs.append(owners + [-1] * missing)
     owner = torch.tensor(pairs)
+    mask: Any = (owner >= 0).long()
+    if all(len(row) == 1 for row in layout.rows):
+        return torch.tensor(ids, device=device), torch.tensor(positions, device=device), mask.to(device)
     seen = (owner[:, :, None] == owner[:, None, :]) | (owner[:, None, :] == 0)
     seen &= torch.ones(width, width, dtype=torch.bool).tril()
     mask = torch.zeros(seen.shape, dtype=dtype).masked_fill_(~seen, torch.finfo(dtype).min)[:, None]

@@ -50,3 +50,20 @@ def test_on_a_gpu_a_short_and_a_longer_prompt_are_answered_until_steady(
     assert all(spent > 0 for spent in steady)
     assert len(steady) == 2
     assert not torch.backends.cuda.cudnn_sdp_enabled()
+
+
+@pytest.mark.usefixtures("cudnn_as_it_was")
+def test_a_model_that_can_not_be_asked_in_advance_is_still_loaded(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = base_of(tiny_settings(tiny_model, tmp_path / "data")).model
+    faults: list[Exception] = [ValueError("it needs a tokenizer"), ValueError("so does this"), MemoryError()]
+
+    def generate(self: Any, **given: Any) -> Any:
+        raise faults.pop(0)
+
+    monkeypatch.setattr(type(model), "generate", generate)
+    inference.run(local_model._get_going, model, "cuda")
+    assert "getting llama going on cuda failed" in caplog.text
+    with pytest.raises(MemoryError):
+        inference.run(local_model._get_going, model, "cuda")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,14 @@ from tests.backends.engines.made_adapters import in_float32
 from tests.backends.fine_tuned.small_training import PAIRS, SHORT, base_of, tiny_settings
 
 _WHOLE = step._packed_loss
+
+SIZES = {
+    "vocab_size": 49152,
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+}
 
 
 @pytest.fixture
@@ -51,7 +60,7 @@ def stirred(made: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize("training", [SHORT, TrainingSettings(method="last_layers", layers=1)])
-@pytest.mark.parametrize(("size", "row_tokens"), [(1, 512), (5, 512), (5, 50), (8, 70)])
+@pytest.mark.parametrize(("size", "row_tokens"), [(1, 512), (5, 512), (5, 50), (8, 70), (5, 20)])
 def test_the_fast_way_gives_the_same_gradient(
     base: LocalModel, training: TrainingSettings, size: int, row_tokens: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,6 +96,8 @@ def test_rows_are_filled_alike_and_no_longer_than_they_may_be(monkeypatch: pytes
     assert computed_tokens([pair(40), pair(30, 500)]) == 2 * 43, "one longer than a row has a row of its own"
     monkeypatch.setattr(step, "ROW_TOKENS", 30)
     assert computed_tokens([pair(12, 100 * n) for n in range(1, 6)]) == 5 * 15, "less than three rows of two each"
+    long = pack([pair(5), pair(28, 500), pair(6, 900)])
+    assert (len(long.rows), long.width) == (3, 31), "beside a pair longer than a row, every pair has its own"
 
 
 def test_the_loss_is_summed_over_the_answers_tokens(base: LocalModel) -> None:
@@ -101,27 +112,61 @@ def test_the_loss_is_summed_over_the_answers_tokens(base: LocalModel) -> None:
     assert summed == pytest.approx(wanted, rel=1e-5)
 
 
-def test_the_fast_way_is_found_to_work_and_leaves_no_gradient(base: LocalModel) -> None:
-    made = inference.run(prepare, base, SHORT)
+@pytest.mark.parametrize("training", [SHORT, TrainingSettings(method="last_layers", layers=2)])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_fast_way_is_found_to_work_and_leaves_no_gradient(
+    base: LocalModel, training: TrainingSettings, dtype: str
+) -> None:
+    import torch
+
+    other = replace(base, model=inference.run(copy.deepcopy(base.model).to, getattr(torch, dtype)), dtype=dtype)
+    made = inference.run(prepare, other, training)
     parameters = stirred(made)
     assert inference.run(fast_way_works, made.model, encode(base, PAIRS, ""), parameters)
     assert all(one.grad is None for one in parameters)
 
 
-@pytest.mark.parametrize("odd", ["sliding", "scaled"])
-def test_an_architecture_that_differs_is_trained_the_plain_way(base: LocalModel, odd: str) -> None:
+def test_a_model_that_changes_a_layers_result_in_place_learns(base: LocalModel) -> None:
     import torch
-    from transformers import CohereConfig, CohereForCausalLM, MistralConfig, MistralForCausalLM
-
-    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    from transformers import OlmoConfig, OlmoForCausalLM
 
     def build() -> Any:
         torch.manual_seed(0)
-        more = {"vocab_size": 49152, "pad_token_id": 2, "bos_token_id": 1, "eos_token_id": 2}
-        if odd == "sliding":
-            config = MistralConfig(**sizes, **more, num_key_value_heads=2, sliding_window=8)
-            return MistralForCausalLM(config)
-        return CohereForCausalLM(CohereConfig(**sizes, **more, logit_scale=0.5))  # it scales what the head gives
+        more = {"pad_token_id": 2, "bos_token_id": 1, "eos_token_id": 2, "clip_qkv": 0.5}
+        return OlmoForCausalLM(OlmoConfig(**SIZES, **more, num_key_value_heads=2))
+
+    made = inference.run(prepare, replace(base, model=inference.run(build)), SHORT)
+    parameters, batch = stirred(made), encode(base, PAIRS, "Be brief.")[:5]
+    assert inference.run(fast_way_works, made.model, batch, parameters)
+    plain, fast = (gradients(made.model, batch, parameters, way)[1] for way in (False, True))
+    for one, other in zip(plain, fast, strict=True):
+        assert float((one - other).norm()) <= 1e-4 * float(one.norm())
+
+
+@pytest.mark.parametrize("odd", ["sliding", "scaled", "capped", "local"])
+def test_an_architecture_that_differs_is_trained_the_plain_way(base: LocalModel, odd: str) -> None:
+    import torch
+    from transformers import (
+        CohereConfig,
+        CohereForCausalLM,
+        GPTNeoConfig,
+        GPTNeoForCausalLM,
+        MistralConfig,
+        MistralForCausalLM,
+    )
+
+    def build() -> Any:
+        torch.manual_seed(0)
+        more = {"pad_token_id": 2, "bos_token_id": 1, "eos_token_id": 2}
+        if odd in ("sliding", "capped"):
+            window = 8 if odd == "sliding" else None
+            model = MistralForCausalLM(MistralConfig(**SIZES, **more, num_key_value_heads=2, sliding_window=window))
+            model.config.final_logit_softcapping = 30.0 if odd == "capped" else None
+            return model
+        if odd == "local":  # every second layer has a window, by the place in the row
+            sizes = {"hidden_size": 32, "num_layers": 2, "num_heads": 2, "vocab_size": 49152}
+            return GPTNeoForCausalLM(GPTNeoConfig(**sizes, **more, attention_types=[[["global", "local"], 1]]))
+        return CohereForCausalLM(CohereConfig(**SIZES, **more, logit_scale=0.5))  # it scales what the head gives
 
     other = replace(base, model=inference.run(build))
     made = inference.run(prepare, other, SHORT)
@@ -151,11 +196,11 @@ def test_too_little_memory_for_the_trial_is_tried_on_one_pair_and_then_said(
 def little_memory(monkeypatch: pytest.MonkeyPatch, pairs: int) -> None:
     """The fast way asks torch for more memory than any machine has, if there are more pairs."""
 
-    def loss(model: Any, batch: Any) -> Any:
+    def loss(model: Any, layout: step.Packed) -> Any:
         import torch
 
-        if len(batch) > pairs:
+        if sum(map(len, layout.rows)) > pairs:
             torch.empty(1 << 60, dtype=torch.uint8)
-        return _WHOLE(model, batch)
+        return _WHOLE(model, layout)
 
     monkeypatch.setattr(step, "_packed_loss", loss)
