@@ -362,7 +362,9 @@ def test_this_folder_has_a_name_too(copied: Path, tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize("name", ["../x", "./nowhere", "/no/such/folder", "~nobody-of-that-name/model"])
-def test_a_folder_that_does_not_exist(tmp_path: Path, name: str) -> None:
+def test_a_folder_that_does_not_exist(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
     assert fault(lambda: resolve(name, tmp_path)) == (
         f"There is no folder {name.removeprefix('./')}.",
         "Give a Hub id such as owner/name, or an existing folder.",
