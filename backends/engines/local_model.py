@@ -25,6 +25,9 @@ _log = logging.getLogger(__name__)
 
 _IMPORTS_S, _BYTES_PER_S = 3.0, 150e6  # what importing torch and reading weights took on two cores, November 2026
 
+GREEDY: dict[str, Any] = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
+"""For `generate`: the likeliest token each time, whatever the model's own configuration samples."""
+
 _SHORT_PROMPT, _LONG_PROMPT, _ANSWERED = 32, 512, 16  # tokens
 
 
@@ -175,12 +178,9 @@ def _answer_s(model: Any, ids: Any, tokens: int) -> float:
         input_ids=ids,
         attention_mask=torch.ones_like(ids),
         pad_token_id=0,
-        do_sample=False,
-        temperature=None,
-        top_p=None,
-        top_k=None,
         min_new_tokens=tokens,
         max_new_tokens=tokens,
+        **GREEDY,
     )
     made.tolist()  # which waits for a GPU
     return time.perf_counter() - began

@@ -12,7 +12,7 @@ from typing import Any
 
 from backends.base import BackendError, BackendEvent, Finished, Note, Question, TextDelta, Trace, Usage
 from backends.engines import inference
-from backends.engines.local_model import LocalModel
+from backends.engines.local_model import GREEDY, LocalModel
 
 _MARKS = re.compile(r"<[^<>\s{}'\"]{1,60}>|<</?[A-Z]+>>|\[/?[A-Z_]{2,40}\]")
 """What looks like a mark between turns in a chat template: `<|im_end|>`, `<tool_call>`, `[/INST]`."""
@@ -126,7 +126,7 @@ def _run(
         sampling: dict[str, Any] = (
             {"do_sample": True, "temperature": question.temperature, "top_p": 1.0, "top_k": 0}
             if question.temperature > 0
-            else {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
+            else GREEDY
         )
         model.generate(
             input_ids=prompt.ids.to(base.device),

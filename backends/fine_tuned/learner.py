@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from backends.engines.local_model import LocalModel
+from backends.engines.local_model import GREEDY, LocalModel
 from backends.fine_tuned.examples import Example
 from backends.fine_tuned.method import Trainable, TrainingSettings, prepare
 from backends.fine_tuned.step import fast_way_works, summed_loss
@@ -95,9 +95,6 @@ def greedy_answers(model: Any, tokenizer: Any, prompts: Sequence[Sequence[int]],
         attention_mask=mask,
         max_new_tokens=max_tokens,
         pad_token_id=pad,
-        do_sample=False,
-        temperature=None,
-        top_p=None,
-        top_k=None,
+        **GREEDY,
     )
     return [str(tokenizer.decode(row[longest:], skip_special_tokens=True)).strip() for row in made]
