@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Mapping
 from functools import lru_cache
@@ -9,6 +10,9 @@ from typing import Any
 
 from backends.base import BackendError
 from backends.engines.remote_address import AddressRule, is_loopback_host
+
+_CONFIGURE = tuple(f"{kind}_PROXY" for kind in ("HTTP", "HTTPS", "ALL", "NO"))
+_CONFIGURE += tuple(name.lower() for name in _CONFIGURE)
 
 
 def checked_transport(library: Any, rule: AddressRule, **options: Any) -> Any:
@@ -26,6 +30,12 @@ def proxy_for(url: str) -> str | None:
 
     Nothing comes between this machine and itself.
     """
+    return _proxy_for(url, tuple(map(os.environ.get, _CONFIGURE)))
+
+
+@lru_cache(256)
+def _proxy_for(url: str, environment: tuple[str | None, ...]) -> str | None:
+    """Kept for each state of the `environment`: it takes longer than all else that is done before a request."""
     import httpx2
     from httpx2._utils import URLPattern, get_environment_proxies
 
@@ -60,7 +70,7 @@ def _transport_class(library: Any) -> Any:
 
         def handle_request(self, request: Any) -> Any:
             where = request.url.netloc.decode("ascii")
-            proxy = proxy_for(str(request.url))
+            proxy = proxy_for(f"{request.url.scheme}://{where}")
             self._rule.check(where, request.url.raw_host.decode("ascii"))
             rule = self._rule if proxy is None else self._rule.of_proxy()
             further = request.extensions.get("trace")
