@@ -13,19 +13,11 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from backends.base import Answer, BackendError, Question
-from backends.engines.remote_connection import (
-    Connection,
-    check,
-    forbidden,
-    is_forbidden,
-    is_loopback,
-    is_private,
-    private,
-)
+from backends.engines.remote_connection import Connection, check
 from backends.engines.remote_faults import fault_of
+from backends.engines.remote_transport import proxy_for
 from backends.paid_api import PaidApiBackend
 from backends.timing import measured
 
@@ -55,8 +47,7 @@ def run_steps(backend: PaidApiBackend, cancel: threading.Event) -> Iterator[Step
     try:
         backend.check_address()
         check(connection)
-        proxy = _proxy(connection)
-        if proxy:
+        if proxy_for(connection.address):
             yield Step("DNS", True, f"A proxy stands between: {connection.where} is reached through it.")
         else:
             yield from _to_the_server(connection)
@@ -77,17 +68,8 @@ class _StepFailed(Exception):
         self.name, self.cause, self.next_step = name, fault.cause, fault.next_step
 
 
-def _proxy(connection: Connection) -> bool:
-    """Whether the environment sends this connection through a proxy."""
-    parts = urlsplit(connection.base_url)
-    if is_loopback(connection.base_url):
-        return False
-    found = getproxies()
-    return bool((parts.scheme in found or "all" in found) and not proxy_bypass(parts.hostname or ""))
-
-
 def _to_the_server(connection: Connection) -> Iterator[Step]:
-    parts = urlsplit(connection.base_url)
+    parts = urlsplit(connection.address)
     host, secure = parts.hostname or "", parts.scheme == "https"
     port = parts.port or (443 if secure else 80)
     try:
@@ -109,10 +91,10 @@ def _to_the_server(connection: Connection) -> Iterator[Step]:
         ) from None
     with closing(line):
         reached = str(line.getpeername()[0])
-        if is_forbidden(reached):
-            raise _StepFailed("TCP", forbidden(connection.where))
-        if is_private(reached) and not connection.allow_private:
-            raise _StepFailed("TCP", private(connection))
+        try:
+            connection.rule.check(connection.where, reached)
+        except BackendError as refused:
+            raise _StepFailed("TCP", refused) from None
         yield Step("TCP", True, f"{reached}, port {port}, accepts connections.")
         if secure:
             yield _tls(connection, line, host)

@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
 
 from backends.base import BackendError
-from backends.engines.remote_connection import Connection, header_fault, is_loopback
+from backends.engines.remote_address import host_of, is_loopback
+from backends.engines.remote_connection import Connection, header_fault
 from backends.providers import OPENAI_URL, PROVIDERS, Provider
 
 if TYPE_CHECKING:
@@ -264,6 +265,7 @@ def _spelled(url: str) -> tuple[str, str, int | None, str]:
     try:
         parts = urlsplit(url.strip())
         default = {"http": 80, "https": 443}.get(parts.scheme)
-        return parts.scheme, (parts.hostname or "").rstrip("."), parts.port or default, parts.path.rstrip("/")
+        host = host_of(url.strip()) or parts.hostname or ""
+        return parts.scheme, host, parts.port or default, parts.path.rstrip("/")
     except ValueError:
         return url, "", None, ""

@@ -1,6 +1,7 @@
 """Models from the Hugging Face Hub: found in a cache, or downloaded once and then used offline.
 
-`HF_HOME`, `HF_ENDPOINT` and `HF_TOKEN` are respected; without `HF_HOME` the cache lies in the data folder.
+`HF_HOME`, `HF_ENDPOINT` and `HF_TOKEN` are respected; without `HF_HOME` the cache lies in the data folder. A Hub in a
+private network is called only with `CROSSROADS_HUB_ALLOW_PRIVATE=true`, a variable because `HF_ENDPOINT` is one.
 """
 
 from __future__ import annotations
@@ -10,12 +11,16 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backends.base import BackendError
+from backends.engines.remote_address import AddressRule
+from backends.engines.remote_transport import checked_transport
 
 if TYPE_CHECKING:
+    import httpx2
     from huggingface_hub.errors import HfHubHTTPError
 
 _WANTED = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "1_Pooling/*"]
@@ -25,6 +30,10 @@ _ADAPTER_TEXTS = ["card.json", "README.md", "LICENSE"]
 
 MAX_ADAPTER_BYTES = 2_000_000_000
 """What an adapter's weights may take; a LoRA of a 7B model at rank 64 takes about 320 MB in bfloat16."""
+
+
+ALLOW_PRIVATE = "CROSSROADS_HUB_ALLOW_PRIVATE"
+"""The variable that lets a Hub, and what it redirects to, have addresses of a private network."""
 
 
 def _hub_folder(data: Path) -> Path | None:
@@ -86,7 +95,7 @@ def download(model_id: str, data: Path, revision: str | None) -> Path:
     """Fetch what is needed of a repository. The snapshot's folder is named by its commit."""
     from huggingface_hub import HfApi, snapshot_download
 
-    endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or None
+    endpoint = _endpoint()
     with _hub_faults(model_id, revision):
         info = HfApi(endpoint=endpoint).model_info(model_id, revision=revision or None, timeout=20)
         if not any(file.rfilename.endswith(".safetensors") for file in info.siblings or ()):
@@ -121,7 +130,7 @@ def download_adapter(repository: str, data: Path, revision: str | None = None) -
         validate_repo_id(repository)
     except HFValidationError:
         raise BackendError(f"{repository[:100]!r} is not a Hub id.", "Hub ids look like owner/name.") from None
-    endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or None
+    endpoint = _endpoint()
     with _hub_faults(repository, revision):
         info = HfApi(endpoint=endpoint).model_info(
             repository, revision=revision or None, timeout=20, files_metadata=True
@@ -137,6 +146,42 @@ def download_adapter(repository: str, data: Path, revision: str | None = None) -
                 allow_patterns=[_ADAPTER_CONFIG, _ADAPTER_WEIGHTS, *_ADAPTER_TEXTS],
             )
         )
+
+
+def _endpoint() -> str | None:
+    """The Hub to ask, None for the usual one. From here on, the library's requests obey the rule for addresses."""
+    _check_addresses(os.environ.get(ALLOW_PRIVATE, "").strip().lower() in ("1", "true", "yes", "on"))
+    return os.environ.get("HF_ENDPOINT", "").rstrip("/") or None
+
+
+@lru_cache(1)
+def _check_addresses(allow_private: bool) -> None:
+    """Give the library a client that judges every request, redirects to a file's store included.
+
+    Xet, its second way to fetch a file, connects by itself to addresses that the Hub names, so it is turned off.
+    """
+    from huggingface_hub import constants, set_client_factory
+
+    rule = AddressRule(
+        allow_private,
+        "Check HF_ENDPOINT, and where the server there redirects to.",
+        f"If you trust the Hub at HF_ENDPOINT and where it redirects to, set the variable {ALLOW_PRIVATE}=true.",
+    )
+    constants.HF_HUB_DISABLE_XET = True
+    set_client_factory(lambda: _client(rule))
+
+
+def _client(rule: AddressRule) -> httpx2.Client:
+    """As the library's own `default_client_factory` makes it, with a transport of ours."""
+    import httpx2
+    from huggingface_hub.utils._http import hf_request_event_hook
+
+    return httpx2.Client(
+        transport=checked_transport(httpx2, rule),
+        event_hooks={"request": [hf_request_event_hook]},
+        follow_redirects=True,
+        timeout=None,
+    )
 
 
 def _check_adapter(repository: str, sizes: dict[str, int | None]) -> None:

@@ -111,6 +111,9 @@ class RagSettings(_Section):
     overlap_tokens: int = Field(default=32, ge=0, le=500)
     max_file_mb: float = Field(default=25, gt=0)
     chroma_url: str | None = None
+    chroma_allow_private: bool = Field(
+        default=False, description="that Chroma server may have an address of a private network"
+    )
 
     @field_validator("generator")
     @classmethod
@@ -177,12 +180,14 @@ def load_settings(overrides: Mapping[str, object] | None = None) -> Settings:
 
 
 def _unbind_keys(settings: Settings, overrides: Mapping[str, object]) -> Settings:
-    """A key from the environment was configured for the address there, so a new address comes without it."""
+    """What the environment allows an address (a key, a private network) was meant for it, not for a new address."""
     before, given = Settings(), settings.fine_tuned
     if given.base_url != before.fine_tuned.base_url:
         bound = {"api_key": None, "allow_private": False, "price": None}
         kept = {f: value for f, value in bound.items() if not any(n.startswith(f"fine_tuned.{f}") for n in overrides)}
         settings = settings.model_copy(update={"fine_tuned": given.model_copy(update=kept)})
+    if settings.rag.chroma_url != before.rag.chroma_url and "rag.chroma_allow_private" not in overrides:
+        settings = settings.model_copy(update={"rag": settings.rag.model_copy(update={"chroma_allow_private": False})})
     return connections.unbound(before, settings, overrides)
 
 

@@ -40,7 +40,8 @@ class Hub:
     """One repository: its files, what is refused, and every request so far.
 
     `info` answers requests about the repository, `resolve` those for a file; None lets them through. `cut` is the
-    name of a file whose download breaks off in the middle, and is refused from then on until `cut` is None.
+    name of a file whose download breaks off in the middle, and is refused from then on until `cut` is None. Files are
+    sent with `more_headers`.
     """
 
     model_id: str
@@ -50,6 +51,7 @@ class Hub:
     resolve: Refusal | None = None
     cut: str | None = None
     html: bool = False
+    more_headers: dict[str, str] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     url: str = ""
     _breaks: int = 0
@@ -91,6 +93,7 @@ class Hub:
             return _refuse(handler, (404, {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": COMMIT}))
         content = self.files[name]
         head = {"ETag": f'"{_etag(content)}"', "X-Repo-Commit": COMMIT, "X-Linked-Size": str(len(content))}
+        head |= self.more_headers
         if name == self.cut and handler.command == "GET":
             self._breaks += 1
             if self._breaks > 1:  # the client asks again for the rest by itself

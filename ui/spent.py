@@ -8,7 +8,7 @@ import streamlit as st
 
 from backends import budget
 from backends.connections import name_in
-from backends.engines.remote_connection import is_loopback
+from backends.engines.remote_address import is_loopback
 from backends.settings import Settings
 from ui.text import escaped
 

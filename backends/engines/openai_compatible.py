@@ -86,7 +86,7 @@ class OpenAICompatibleEngine:
         with self._lock:
             if self._loaded:
                 return
-            client_of(self.connection.base_url)
+            client_of(self.connection)
             self._loaded = True
 
     def stream(

@@ -13,7 +13,9 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
-from backends.engines.remote_connection import NO_KEY, is_loopback
+from backends.engines.remote_address import AddressRule
+from backends.engines.remote_connection import NO_KEY, Connection
+from backends.engines.remote_transport import checked_transport
 
 if TYPE_CHECKING:
     import ssl
@@ -26,7 +28,7 @@ LARGEST_ANSWER_MB = 10
 
 _MOST_CLIENTS = 64
 # What httpx reads when a client is made: a change of these makes another client.
-_READ_ONCE = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_READ_ONCE = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _sending = threading.local()
 _making = threading.Lock()
 
@@ -52,27 +54,30 @@ def sending(sender: Sender) -> Iterator[None]:
         del _sending.sender
 
 
-def client_of(base_url: str) -> OpenAI:
+def client_of(connection: Connection) -> OpenAI:
     """The client for a server. Use it inside `sending`; its own retries are off, redirects are not followed."""
     environment = tuple(os.environ.get(name) or os.environ.get(name.lower()) for name in _READ_ONCE)
     with _making:
-        return _client(base_url, environment)
+        return _client(connection.address, connection.rule, environment)
 
 
 @lru_cache(_MOST_CLIENTS)
-def _client(base_url: str, environment: tuple[str | None, ...]) -> OpenAI:
+def _client(address: str, rule: AddressRule, environment: tuple[str | None, ...]) -> OpenAI:
     import httpx2
     from openai import OpenAI
 
     http = httpx2.Client(
-        verify=_certificates(environment[-2:]),
-        trust_env=not is_loopback(base_url),
+        transport=checked_transport(
+            httpx2,
+            rule,
+            verify=_certificates(environment),
+            # An answer whose connection was open already would seem faster than one that had to open it.
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=0),
+        ),
         follow_redirects=False,
-        # An answer whose connection was open already would seem faster than one that had to open it.
-        limits=httpx2.Limits(max_connections=None, max_keepalive_connections=0),
         event_hooks={"request": [_prepare], "response": [_limit]},
     )
-    client = OpenAI(api_key=NO_KEY, base_url=base_url, max_retries=0, http_client=http)
+    client = OpenAI(api_key=NO_KEY, base_url=address, max_retries=0, http_client=http)
     _ = client.chat.completions, client.default_headers  # what the SDK does on first use only
     return client
 

@@ -1,23 +1,19 @@
-"""Where a remote model is and with which key; which addresses may be called at all."""
+"""Where a remote model is and with which key."""
 
 from __future__ import annotations
 
-import ipaddress
 import re
-import socket
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import SecretStr
 
 from backends.base import BackendError
+from backends.engines.remote_address import AddressRule, host_of, normalised
 
 NO_KEY = "no-key"
 """Sent where a server needs no key: the openai SDK refuses an empty one."""
 
-_METADATA_NAMES = {"metadata", "metadata.google.internal", "metadata.azure.internal", "instance-data"}
-# The metadata services of AWS (IPv6) and Alibaba Cloud, which are not link-local.
-_METADATA_ADDRESSES = {ipaddress.ip_address("fd00:ec2::254"), ipaddress.ip_address("100.100.100.200")}
 # A shorter "key" is a placeholder, and replacing it would garble words.
 _SHORTEST_SECRET = 4
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
@@ -61,6 +57,17 @@ class Connection:
         """Host and port for messages: never credentials, never a query."""
         return _netloc(self.base_url) or "the server"
 
+    @property
+    def address(self) -> str:
+        """`base_url` with its host as it is looked up, which is what requests go to. `check` refuses what has none."""
+        return normalised(self.base_url)
+
+    @property
+    def rule(self) -> AddressRule:
+        """Which addresses the server may have."""
+        permit = f"If you trust this server with the question and the key, set {self.section}.allow_private=true."
+        return AddressRule(self.allow_private, "Give the address of the model's server.", permit)
+
     def redact(self, text: str) -> str:
         """`text` without the values of this key and of the headers, and without anything that looks like a key."""
         for secret in (self.key, *(value.get_secret_value() for _, value in self.headers)):
@@ -74,7 +81,7 @@ def check(connection: Connection) -> None:
     url = connection.base_url
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
+        host, port = host_of(url), parts.port
     except ValueError:
         host, port, parts = "", 0, urlsplit("")
     if parts.scheme not in ("http", "https") or not host or port == 0 or re.search(r"[\s\\\x00-\x1f]", url):
@@ -87,10 +94,7 @@ def check(connection: Connection) -> None:
         )
     if parts.query or parts.fragment:
         raise BackendError("The base URL contains ? or #.", "Give the address only, for example https://host/v1.")
-    if is_forbidden(host):
-        raise forbidden(connection.where)
-    if is_private(host) and not connection.allow_private:
-        raise private(connection)
+    connection.rule.check(connection.where, host)
     if not re.fullmatch(r"[\x21-\x7e]*", connection.key):
         raise BackendError(
             f"The key in {connection.key_variable} contains a blank or a character that cannot be sent.",
@@ -107,37 +111,6 @@ def without_secrets(base_url: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
-def forbidden(where: str) -> BackendError:
-    """The refusal of an address of the machine's own cloud metadata or link."""
-    return BackendError(
-        f"{where} is a link-local or metadata address, which is never called.",
-        "Give the address of the model's server.",
-    )
-
-
-def is_forbidden(host: str) -> bool:
-    """Whether a host name or address (in any spelling that a resolver accepts) is link-local or a metadata service."""
-    name = host.lower().rstrip(".")
-    if name in _METADATA_NAMES:
-        return True
-    address = _address(name)
-    return address is not None and (address.is_link_local or address in _METADATA_ADDRESSES)
-
-
-def private(connection: Connection) -> BackendError:
-    """The refusal of an address of a private network that the settings do not allow."""
-    return BackendError(
-        f"{connection.where} is at an address of a private network, and those are only called where it is allowed.",
-        f"If you trust this server with the question and the key, set {connection.section}.allow_private=true.",
-    )
-
-
-def is_private(host: str) -> bool:
-    """Whether a host spells out an address of a private network (RFC 1918, 4193, 6598 and the like), not loopback."""
-    address = _address(host.lower().rstrip("."))
-    return address is not None and not (address.is_global or address.is_loopback or address.is_unspecified)
-
-
 def header_fault(name: str, value: str) -> str:
     """Why a header cannot be sent with requests, or nothing. Never its value."""
     if not _HEADER_NAME.fullmatch(name):
@@ -147,33 +120,6 @@ def header_fault(name: str, value: str) -> str:
     if not re.fullmatch(r"[\x20-\x7e]*", value):
         return f"the header {name} holds a character that cannot be sent"
     return ""
-
-
-def is_loopback(base_url: str) -> bool:
-    """Whether the server is this machine: then no proxy may come between."""
-    try:
-        name = (urlsplit(base_url).hostname or "").lower().rstrip(".")
-    except ValueError:
-        return False
-    address = _address(name)
-    if address is not None:
-        return address.is_loopback or address.is_unspecified
-    return name == "localhost" or name.endswith(".localhost")
-
-
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The IP address that a host spells out, the short and numeric IPv4 spellings of inet_aton included."""
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        if not re.fullmatch(r"(0x[0-9a-f]+|\d+)(\.(0x[0-9a-f]+|\d+)){0,3}", host):
-            return None
-        try:
-            return ipaddress.IPv4Address(socket.inet_aton(host))
-        except OSError:
-            return None
-    mapped = getattr(address, "ipv4_mapped", None)
-    return mapped if isinstance(mapped, ipaddress.IPv4Address) else address
 
 
 def _netloc(base_url: str) -> str:

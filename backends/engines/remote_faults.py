@@ -15,6 +15,7 @@ from backends.base import BackendError
 from backends.engines.remote_client import LARGEST_ANSWER_MB, TooLarge
 from backends.engines.remote_connection import Connection
 from backends.engines.remote_stream import NotAStream
+from backends.engines.remote_transport import refusal_in
 from backends.questions import visible
 
 WAIT_AND_RETRY = {408, 429, 500, 502, 503, 504, 529}
@@ -49,9 +50,9 @@ def fault_of(error: BaseException, connection: Connection, began: bool, now: flo
     """What `error` means. `began`: text had already arrived; `now`: wall-clock seconds, for a dated Retry-After."""
     import openai
 
-    for link in _chain(error):  # the SDK wraps what is raised while it connects or reads
-        if isinstance(link, BackendError):
-            return Fault("the address was refused", link.cause, link.next_step, sent=False)
+    if refused := refusal_in(error):  # the SDK wraps what is raised while it connects or reads
+        return Fault("the address was refused", refused.cause, refused.next_step, sent=False)
+    for link in _chain(error):
         if isinstance(link, TooLarge):
             return Fault(
                 "too large an answer",

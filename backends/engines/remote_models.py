@@ -15,7 +15,7 @@ class _Listing(Attempt):
     """GET /models, on a connection of its own."""
 
     def _read(self) -> None:
-        for model in client_of(self._connection.base_url).models.list(timeout=self._timeout()):
+        for model in client_of(self._connection).models.list(timeout=self._timeout()):
             self._items.put(Chunk(getattr(model, "id", None), time.monotonic()))
 
 

@@ -6,9 +6,9 @@ import re
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from backends.base import Question
+from backends.engines.remote_address import host_of
 from backends.engines.remote_connection import Connection
 
 OPENAI_HOST = "api.openai.com"
@@ -56,7 +56,7 @@ def request_body(
     refused: Mapping[str, str | None],
 ) -> dict[str, Any]:
     """The JSON body of a streamed chat completion, without what the server is known to refuse."""
-    at_openai = urlsplit(connection.base_url).hostname == OPENAI_HOST
+    at_openai = host_of(connection.base_url) == OPENAI_HOST
     body: dict[str, Any] = {
         "model": connection.model,
         "messages": [dict(message) for message in messages],

@@ -15,18 +15,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from backends.base import BackendError
+from backends.engines.remote_address import host_of
 from backends.engines.remote_client import client_of, sending
-from backends.engines.remote_connection import (
-    NO_KEY,
-    Connection,
-    forbidden,
-    is_forbidden,
-    is_private,
-    private,
-)
+from backends.engines.remote_connection import NO_KEY, Connection
 from backends.engines.remote_readers import read
 from backends.engines.remote_request import OPENAI_HOST
 
@@ -92,7 +84,6 @@ class Attempt:
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
         self._closed = False
-        self._direct = True
 
     def start(self) -> None:
         """Send the request; returns at once."""
@@ -135,7 +126,7 @@ class Attempt:
         """
         from openai import Stream
 
-        stream = client_of(self._connection.base_url).post(
+        stream = client_of(self._connection).post(
             "/chat/completions",
             body=self._body,
             cast_to=object,
@@ -160,7 +151,7 @@ class Attempt:
     def prepare(self, request: httpx2.Request) -> None:
         """Watch the connection being made; keep OPENAI_ORG_ID and the like from servers that are not OpenAI's."""
         request.extensions["trace"] = self._trace
-        if urlsplit(self._connection.base_url).hostname != OPENAI_HOST:
+        if host_of(self._connection.base_url) != OPENAI_HOST:
             for name in [name for name in request.headers if name.lower() not in _HEADERS_FOR_ALL]:
                 del request.headers[name]
         request.headers["Accept-Encoding"] = "identity"
@@ -169,29 +160,14 @@ class Attempt:
         request.headers["Authorization"] = f"Bearer {self._connection.key or NO_KEY}"
 
     def _trace(self, event: str, info: Mapping[str, Any]) -> None:
-        if event == "connection.connect_tcp.started":
-            host = urlsplit(self._connection.base_url).hostname or ""
-            self._direct = str(info.get("host", host)).strip("[]").lower() == host.lower()
         if event != "connection.connect_tcp.complete":
             return
         connected: socket.socket = info["return_value"].get_extra_info("socket")
-        try:
-            self._check_address(str(connected.getpeername()[0]))
-        except BackendError:
-            connected.close()
-            raise
         with self._lock:
             # A duplicate stays valid when TLS wraps the socket, and shutting it down ends the connection itself.
             self._sockets.append(connected.dup())
             if self._closed:
                 self._sockets[-1].shutdown(socket.SHUT_RDWR)
-
-    def _check_address(self, address: str) -> None:
-        """What a name turned out to be. A proxy may well have a private address: it then looks the name up itself."""
-        if is_forbidden(address):
-            raise forbidden(self._connection.where)
-        if self._direct and is_private(address) and not self._connection.allow_private:
-            raise private(self._connection)
 
 
 def _check_is_stream(stream: Any) -> None:

@@ -16,7 +16,8 @@ from typing import Any
 from backends.base import Backend, BackendError, BackendEvent, Cost, Loading, Question, Timings, Trace, Usage
 from backends.engines.adapter_files import AdapterFiles, read
 from backends.engines.openai_compatible import OpenAICompatibleEngine
-from backends.engines.remote_connection import Connection, is_loopback
+from backends.engines.remote_address import is_loopback
+from backends.engines.remote_connection import Connection
 from backends.fine_tuned.approach import answer_cost
 from backends.fine_tuned.catalogue import adapter_folder
 from backends.fine_tuned.export import manifest

@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from backends.base import BackendError
+from backends.engines.remote_address import AddressRule, normalised
+from backends.engines.remote_transport import checked_transport, refusal_in
 
 if TYPE_CHECKING:
     from chromadb.api import ClientAPI
@@ -17,6 +20,14 @@ if TYPE_CHECKING:
 
 _REQUEST_S = 60.0
 """How long a server may take for one request. Chroma itself would wait for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChromaServer:
+    """A Chroma server by its URL; `allow_private` says that it may have an address of a private network."""
+
+    url: str
+    allow_private: bool = False
 
 
 class StoreFault(BackendError):
@@ -45,54 +56,87 @@ def open_folder(folder: Path) -> ClientAPI:
         raise
 
 
-def connect_to_server(url: str) -> ClientAPI:
-    """The Chroma server at a URL. Raises `BackendError` if it cannot be reached."""
-    import chromadb
+def connect_to_server(server: ChromaServer) -> ClientAPI:
+    """A client for a Chroma server. Raises `BackendError` if it cannot be reached or its address is refused."""
+    import httpx
+    from chromadb.api.client import Client
     from chromadb.config import Settings
 
-    host, port, secure = _address(url)
+    address, where, host = _address(server.url)
+    rule = AddressRule(
+        server.allow_private,
+        "Give the address of a Chroma server as rag.chroma_url.",
+        "If you trust this server with your documents and questions, set rag.chroma_allow_private=true.",
+    )
+    rule.check(where, host)
+
+    def check_addresses(holder: Any) -> None:
+        for one in _servers(holder):
+            made_by_chroma = one._session
+            one._session = httpx.Client(
+                transport=checked_transport(httpx, rule, limits=one.http_limits),
+                headers=made_by_chroma.headers,
+                timeout=_REQUEST_S,
+            )
+            made_by_chroma.close()
+
+    class CheckedClient(Client):
+        """Sends its first requests, from here, with clients that obey the rule for addresses."""
+
+        def get_user_identity(self) -> Any:
+            check_addresses(self)
+            return super().get_user_identity()
+
+        def _validate_tenant_database(self, tenant: str, database: str) -> None:
+            check_addresses(self)  # by now the admin client has been made, with a session of its own
+            super()._validate_tenant_database(tenant, database)
+
     try:
-        client = chromadb.HttpClient(
-            host,
-            port,
-            secure,
-            settings=Settings(anonymized_telemetry=False),
+        return CheckedClient(
+            settings=Settings(
+                anonymized_telemetry=False,
+                chroma_api_impl="chromadb.api.fastapi.FastAPI",
+                chroma_server_host=address,
+                chroma_server_http_port=urlsplit(address).port,
+            )
         )
     except (ValueError, OSError) as error:
+        if refused := refusal_in(error):
+            raise refused from None
         raise BackendError(
-            f"The Chroma server at {host}:{port} cannot be reached.", "Start it, or correct rag.chroma_url."
+            f"The Chroma server at {where} cannot be reached.", "Start it, or correct rag.chroma_url."
         ) from error
-    for session in _sessions(client):
-        session.timeout = _REQUEST_S
-    return client
 
 
-def _address(url: str) -> tuple[str, int, bool]:
-    """Host, port and whether it is encrypted. Raises `BackendError` for what is no such address."""
+def _address(url: str) -> tuple[str, str, str]:
+    """The server's address, the same as it is shown (host and port), and its host.
+
+    Raises `BackendError` for what is no such address.
+    """
     try:
-        parts = urlsplit(url)
-        port = parts.port
+        parts = urlsplit(normalised(url))
+        port = parts.port or (443 if parts.scheme == "https" else 8000)
     except ValueError:
-        parts, port = urlsplit(""), None
+        parts, port = urlsplit(""), 0
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise BackendError(
             "The setting rag.chroma_url is not the address of a server.", "Write it as http://host:8000."
         )
-    secure = parts.scheme == "https"
-    return parts.hostname, port or (443 if secure else 8000), secure
+    where = f"{parts.netloc.removesuffix(f':{port}')}:{port}"
+    return f"{parts.scheme}://{where}", where, parts.hostname
 
 
 def close_client(client: ClientAPI) -> None:
     """Let go of a folder, or of the connections to a server, which Chroma itself leaves open."""
     client.close()  # type: ignore[attr-defined]
-    for session in _sessions(client):
-        session.close()
+    for server in _servers(client):
+        server._session.close()
 
 
-def _sessions(client: ClientAPI) -> list[Any]:
-    """The HTTP clients inside: its own, and that of the admin client with which it looks the database up."""
+def _servers(client: Any) -> list[Any]:
+    """What sends requests: the client's own part for that, and the one with which it looks the database up."""
     servers = [getattr(one, "_server", None) for one in (client, getattr(client, "_admin_client", None))]
-    return [server._session for server in servers if server is not None and hasattr(server, "_session")]
+    return [server for server in servers if hasattr(server, "_session")]
 
 
 @contextlib.contextmanager

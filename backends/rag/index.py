@@ -13,6 +13,7 @@ from backends.base import BackendError
 from backends.lane import Cancelled
 from backends.rag.batches import Turn
 from backends.rag.builds import RebuildProgress, rebuild
+from backends.rag.chroma import ChromaServer
 from backends.rag.chunk_sizes import check_chunk_settings, check_chunk_size, chunk_settings
 from backends.rag.database import LibraryFault, open_database
 from backends.rag.dense import nearest
@@ -63,7 +64,8 @@ class Index:
         self._settings = settings
         self._database = open_database(data)
         self._library = Library(self._database, self.collection)
-        self._writer = Writer(data, settings.chroma_url, self._library, self.collection)
+        server = ChromaServer(settings.chroma_url, settings.chroma_allow_private) if settings.chroma_url else None
+        self._writer = Writer(data, server, self._library, self.collection)
 
     # --- what there is ------------------------------------------------------------------------------
 

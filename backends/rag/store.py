@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from backends.rag import vector_files
-from backends.rag.chroma import StoreFault, chroma_faults, close_client, connect_to_server, open_folder
+from backends.rag.chroma import ChromaServer, StoreFault, chroma_faults, close_client, connect_to_server, open_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,13 +27,13 @@ BATCH = 250
 _READ = 5_000
 """Ids per call that looks ids up."""
 
-_stores: dict[tuple[Path, str | None, str], Store] = {}
+_stores: dict[tuple[Path, ChromaServer | None, str], Store] = {}
 _stores_lock = threading.Lock()
 
 
-def open_store(data: Path, url: str | None, name: str) -> Store:
-    """The one `Store` of this process for a data folder (and a Chroma server, if `url` is given) and a name."""
-    key = (Path(data).resolve() / "index", url, name)
+def open_store(data: Path, server: ChromaServer | None, name: str) -> Store:
+    """The one `Store` of this process for a data folder (and a Chroma server, if one is given) and a name."""
+    key = (Path(data).resolve() / "index", server, name)
     with _stores_lock:
         if key not in _stores:
             _stores[key] = Store(*key)
@@ -72,10 +72,10 @@ class Store:
     Raises `StoreFault` for what is missing or damaged, `BackendError` for the rest.
     """
 
-    def __init__(self, index: Path, url: str | None, name: str) -> None:
+    def __init__(self, index: Path, server: ChromaServer | None, name: str) -> None:
         self.name = name
         self.folder = index / name
-        self._url = url
+        self._server = server
         self._lock = threading.RLock()
         self._client: ClientAPI | None = None
         self._collection: Collection | None = None
@@ -147,14 +147,14 @@ class Store:
 
     def sizes(self) -> dict[str, int]:
         """Sizes in bytes of the vector files; nothing for a server, which has its own."""
-        return {} if self._url else vector_files.sizes(self.folder)
+        return {} if self._server else vector_files.sizes(self.folder)
 
     def remove(self) -> None:
         """Delete the store, whatever state it is in."""
         from chromadb.errors import NotFoundError
 
         with self._lock:
-            if self._url:
+            if self._server:
                 with chroma_faults(), contextlib.suppress(NotFoundError):
                     self._connect("", {})
                     assert self._client is not None
@@ -172,7 +172,7 @@ class Store:
     def _open(self, known: Known) -> Collection:
         from chromadb.errors import NotFoundError
 
-        if not self._url:
+        if not self._server:
             if not (self.folder / "chroma.sqlite3").exists():
                 self.close()
                 raise StoreFault("missing")
@@ -189,12 +189,12 @@ class Store:
 
     def _connect(self, version: str, sizes: Mapping[str, int]) -> None:
         """Open the client, as of this version."""
-        if self._client is not None and (self._url or version in self._fresh):
+        if self._client is not None and (self._server or version in self._fresh):
             return
         self.close()
-        if not self._url and not vector_files.whole(self.folder, sizes):
+        if not self._server and not vector_files.whole(self.folder, sizes):
             raise StoreFault("damaged")
-        self._client = connect_to_server(self._url) if self._url else open_folder(self.folder)
+        self._client = connect_to_server(self._server) if self._server else open_folder(self.folder)
         self._fresh = {version}
 
 

@@ -27,6 +27,7 @@ from backends.rag.changes import (
     reserve,
     unmark_stale,
 )
+from backends.rag.chroma import ChromaServer
 from backends.rag.library import Library, Serving, no_document, unblobbed
 from backends.rag.store import BATCH, Store, new_name, open_store, sweep
 
@@ -34,16 +35,16 @@ from backends.rag.store import BATCH, Store, new_name, open_store, sweep
 class Writer:
     """Changes one collection. The caller holds the right to write (`writing`)."""
 
-    def __init__(self, data: Path, url: str | None, library: Library, name: str) -> None:
+    def __init__(self, data: Path, server: ChromaServer | None, library: Library, name: str) -> None:
         self.library = library
         self.database = library.database
         self._data = data
-        self._url = url
+        self._server = server
         self._name = name
 
     def store(self, name: str) -> Store:
         """A store by its name."""
-        return open_store(self._data, self._url, name)
+        return open_store(self._data, self._server, name)
 
     def serving(self) -> Serving:
         """What serves the collection, which exists."""

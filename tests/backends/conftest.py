@@ -10,6 +10,7 @@ import pytest
 
 from backends.engines import inference
 from tests.hub_server import Hub, files_of, serve
+from tests.network import Network
 
 TINY = "acme/tiny"
 
@@ -61,3 +62,9 @@ def hub(tiny_model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> It
         monkeypatch.setenv("HF_ENDPOINT", server.url)
         yield server
     close_session()
+
+
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> Network:
+    """Hosts elsewhere, as the test plays them."""
+    return Network(monkeypatch)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from decimal import Decimal
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from pytest_httpserver import HTTPServer
@@ -16,13 +14,14 @@ from backends import connections
 from backends.base import Answer, BackendError, Question, Timings, Usage
 from backends.compare import compare
 from backends.connections import ManualPrice, base_url_of, key_of
-from backends.engines.remote_connection import Connection, check, is_private
-from backends.engines.remote_stream import Attempt
+from backends.engines.remote_address import is_private
+from backends.engines.remote_connection import Connection, check
 from backends.lane import THIS_MACHINE
 from backends.paid_api import PaidApiBackend
 from backends.providers import PROVIDERS
 from backends.settings import OPENAI_URL, Settings, load_settings
 from tests.backends.openai_server import PATH, paris
+from tests.network import Network
 
 KEY, OTHER_KEY = "first-key-0123456789", "second-key-0123456789"
 A, B = "https://a.example/v1", "https://b.example/v1"
@@ -260,30 +259,22 @@ def test_other_addresses_are_not_private(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "allowed", "sent"), [("", False, False), ("", True, True), ("proxy.example", 0, True)]
+    ("proxied", "allowed", "sent"), [(False, False, False), (False, True, True), (True, False, True)]
 )
-def test_a_name_is_judged_by_the_address_that_is_connected_to(asked: str, allowed: bool, sent: bool) -> None:
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        peer = SimpleNamespace(close=ours.close, dup=ours.dup, getpeername=lambda: ("192.168.1.5", 80))
-        stream = SimpleNamespace(get_extra_info=lambda name: peer)
-        attempt = Attempt(Connection("http://models.example/v1", None, "m", 5, 0, allow_private=bool(allowed)), {}, 5)
-        attempt._trace("connection.connect_tcp.started", {"host": asked or "models.example"})
-        if sent:
-            attempt._trace("connection.connect_tcp.complete", {"return_value": stream})
-            attempt.close()
-            attempt._sockets.pop().close()
-        else:
-            with pytest.raises(BackendError, match="at an address of a private network"):
-                attempt._trace("connection.connect_tcp.complete", {"return_value": stream})
-
-
-def test_a_private_address_behind_a_name_is_told_through_the_sdk(
-    httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+def test_a_name_is_judged_by_the_address_that_is_connected_to(
+    httpserver: HTTPServer, network: Network, monkeypatch: pytest.MonkeyPatch, proxied: bool, allowed: bool, sent: bool
 ) -> None:
-    monkeypatch.setattr("backends.engines.remote_stream.is_private", lambda address: address == "127.0.0.1")
-    settings = load_settings({"connections.one.base_url": httpserver.url_for("/v1"), "connections.one.model": "m"})
-    backend = backends.make("paid_api:one", settings)
-    with pytest.raises(BackendError, match="at an address of a private network"):
-        list(backend.stream(Question("Hello"), threading.Event()))
-    assert httpserver.log == []
+    httpserver.expect_request(PATH).respond_with_handler(lambda _: paris())
+    network.play("models.example", "192.168.1.5", httpserver.port)
+    network.play("proxy.example", "192.168.1.5", httpserver.port)
+    if proxied:
+        monkeypatch.setenv("HTTP_PROXY", "http://proxy.example")
+    given = {"base_url": "http://models.example/v1", "model": "m", "allow_private": allowed}
+    settings = load_settings({f"connections.one.{field}": content for field, content in given.items()})
+    answer = backends.make("paid_api:one", settings).stream(Question("Hello"), threading.Event())
+    if sent:
+        assert list(answer)
+    else:
+        with pytest.raises(BackendError, match="at an address of a private network"):
+            list(answer)
+    assert len(httpserver.log) == sent

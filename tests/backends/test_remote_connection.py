@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import socket
-from types import SimpleNamespace
-
 import pytest
 from pydantic import SecretStr
 
 from backends.base import BackendError
-from backends.engines.remote_connection import Connection, check, is_loopback
-from backends.engines.remote_stream import Attempt
+from backends.engines.remote_address import is_loopback
+from backends.engines.remote_connection import Connection, check
+from tests.backends.openai_server import RawServer, ask
+from tests.network import Network
 
 KEY = "secret-key-0123456789"
 
@@ -69,24 +68,12 @@ def test_other_addresses_are_refused_without_showing_secrets(url: str, cause: st
     assert KEY not in str(raised.value)
 
 
-def test_a_name_that_resolves_to_a_metadata_address_is_not_sent_anything() -> None:
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        stream = SimpleNamespace(get_extra_info=lambda name: _Peer(ours))
-        attempt = Attempt(connection("http://looks-harmless.example/v1"), {}, 5)
+def test_a_name_that_resolves_to_a_metadata_address_is_not_sent_anything(network: Network) -> None:
+    with RawServer(RawServer.wait_until_client_is_gone).run() as server:
+        network.play("looks-harmless.example", "169.254.169.254", int(server.url.split(":")[2].split("/")[0]))
         with pytest.raises(BackendError, match="link-local or metadata address"):
-            attempt._trace("connection.connect_tcp.complete", {"return_value": stream})
-        assert theirs.recv(1) == b""
-
-
-class _Peer:
-    """A socket that says it is connected to a cloud's metadata service."""
-
-    def __init__(self, real: socket.socket) -> None:
-        self.close = real.close
-
-    def getpeername(self) -> tuple[str, int]:
-        return "169.254.169.254", 80
+            ask("http://looks-harmless.example/v1")
+    assert server.requests == []
 
 
 @pytest.mark.parametrize("key", ["two words", "line\nbreak", "smart“quote”", "tab\there"])
