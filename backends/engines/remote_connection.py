@@ -5,12 +5,14 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import SecretStr
 
 from backends.base import BackendError
+from backends.engines.redaction import Redaction
 
 NO_KEY = "no-key"
 """Sent where a server needs no key: the openai SDK refuses an empty one."""
@@ -18,14 +20,11 @@ NO_KEY = "no-key"
 _METADATA_NAMES = {"metadata", "metadata.google.internal", "metadata.azure.internal", "instance-data"}
 # The metadata services of AWS (IPv6) and Alibaba Cloud, which are not link-local.
 _METADATA_ADDRESSES = {ipaddress.ip_address("fd00:ec2::254"), ipaddress.ip_address("100.100.100.200")}
-# A shorter "key" is a placeholder, and replacing it would garble words.
-_SHORTEST_SECRET = 4
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 _OWN_HEADERS = {
     *("accept", "accept-encoding", "authorization", "connection", "content-length", "content-type", "host"),
     *("proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade", "user-agent"),
 }
-_KEY_LIKE = re.compile(r"\b(?:sk|pk|rk)-[\w*.\-]{6,}")
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Connection:
     `deadline_s` is the wall-clock limit of one answer with its retries, `max_retries` counts further attempts
     after the first; `key_variable` and `section` name, for error messages, where the key and the rest are set.
     `headers` go with every request and are kept as secret as the key. `max_at_once` requests may be under way to this
-    server with this key.
+    server with this key. `withheld` says which secrets it goes without because they belong to another address.
     """
 
     base_url: str
@@ -50,6 +49,7 @@ class Connection:
     headers: tuple[tuple[str, SecretStr], ...] = ()
     allow_private: bool = False
     max_at_once: int = 8
+    withheld: str = ""
 
     @property
     def key(self) -> str:
@@ -61,12 +61,10 @@ class Connection:
         """Host and port for messages: never credentials, never a query."""
         return _netloc(self.base_url) or "the server"
 
-    def redact(self, text: str) -> str:
-        """`text` without the values of this key and of the headers, and without anything that looks like a key."""
-        for secret in (self.key, *(value.get_secret_value() for _, value in self.headers)):
-            if len(secret) >= _SHORTEST_SECRET:
-                text = text.replace(secret, "[key]")
-        return _KEY_LIKE.sub("[key]", text)
+    @property
+    def redaction(self) -> Redaction:
+        """What takes this key and the values of the headers out of texts."""
+        return Redaction((self.key, *(value.get_secret_value().strip() for _, value in self.headers)))
 
 
 def check(connection: Connection) -> None:
@@ -99,12 +97,17 @@ def check(connection: Connection) -> None:
 
 
 def without_secrets(base_url: str) -> str:
-    """An address without user name, password, query and fragment, which may hold a key. `check` refuses such ones."""
-    try:
-        parts = urlsplit(base_url)
-    except ValueError:
-        return "no web address"
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    """An address as it is shown: without user name, password, query and fragment, which may hold a key.
+
+    `check` refuses such ones. In what is no address, everything up to the last @ may be a password.
+    """
+    bare, rest = re.match(r"([^?#]*)(.*)", base_url, re.DOTALL).groups()  # type: ignore[union-attr]
+    shown = ""
+    with suppress(ValueError):
+        parts = urlsplit(bare)
+        if parts.hostname and parts.port != 0 and "@" not in rest:
+            shown = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    return Redaction(()).text(shown or re.split("[?#]", base_url.rpartition("@")[2])[0])
 
 
 def forbidden(where: str) -> BackendError:
