@@ -100,7 +100,7 @@ def _own_secrets(
 
 def _is_own(source: Source, section: str, whole: Values) -> bool:
     """Whether the source, read by itself, has the address that is in force."""
-    return same(_url(source.values, section), _url(whole, section))
+    return _same(section, _url(source.values, section), _url(whole, section))
 
 
 def _is_exported(variable: str, settings: type[BaseSettings]) -> bool:
@@ -119,7 +119,7 @@ def _with_own_terms(sources: Sequence[Source], section: str, whole: Values) -> l
         seen = _over(kept[: givers[-1] + 1])
         model = _fields(seen, section).get("model")
         other_model = term == "price" and model is not None and model != _fields(whole, section).get("model")
-        if other_model or not same(_url(seen, section), _url(whole, section)):
+        if other_model or not _same(section, _url(seen, section), _url(whole, section)):
             for i in givers:
                 fields = {name: value for name, value in _fields(kept[i].values, section).items() if name != term}
                 kept[i] = _replaced(kept[i], section, fields)
@@ -162,6 +162,11 @@ def _url(values: Values, section: str) -> str:
     if section == FINE_TUNED:
         return base_url
     return own_url(provider, base_url, name) or ("" if name or provider else _openai(values))
+
+
+def _same(section: str, one: str, other: str) -> bool:
+    """Whether two addresses are one; for a served adapter only if they are spelled alike."""
+    return one == other if section == FINE_TUNED else same(one, other)
 
 
 def _openai(values: Values) -> str:
