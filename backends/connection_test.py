@@ -42,6 +42,11 @@ class Step:
 
 def run_steps(backend: PaidApiBackend, cancel: threading.Event) -> Iterator[Step]:
     """The steps as they are done, up to the first that failed. The chat is paid for: its step has the answer."""
+    redaction = backend.connection.redaction
+    return map(redaction.whole, _steps(backend, cancel))
+
+
+def _steps(backend: PaidApiBackend, cancel: threading.Event) -> Iterator[Step]:
     connection = backend.connection
     connection = replace(connection, deadline_s=min(connection.deadline_s, PATIENCE_S), max_retries=0)
     try:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
@@ -20,6 +19,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, f
 from backends.base import BackendError
 from backends.engines.remote_address import host_of, is_loopback
 from backends.engines.remote_connection import Connection, header_fault
+from backends.env_file import env_file_values
 from backends.providers import OPENAI_URL, PROVIDERS, Provider
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ DEFAULT = ""
 PAID_API = "paid_api"
 _NAME = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)*")
 _LONGEST_NAME = 32
-_BOUND: dict[str, object] = {"api_key": None, "key_variable": None, "headers": {}, "allow_private": False}
-"""What was configured for an address and does not go with another one."""
 
 
 def _parsed(value: object) -> object:
@@ -59,7 +57,8 @@ class ManualPrice(BaseModel):
 class ConnectionSettings(BaseModel):
     """One model on one OpenAI-compatible server.
 
-    `api_key`, `headers` and what `key_variable` names belong to `base_url` and are never sent anywhere else.
+    `api_key`, `headers` and what `key_variable` names belong to the address that the same source configures, and are
+    never sent anywhere else (`backends.setting_sources`).
     `provider` names one of `backends.providers`; the connection's own name is tried if it is left out.
     """
 
@@ -148,13 +147,14 @@ def base_url_of(settings: Settings, name: str) -> str:
     The default connection without either goes to `OPENAI_BASE_URL`, else to OpenAI.
     """
     chosen = of(settings, name)
-    return _own_url(chosen, name) or ("" if name or chosen.provider else settings.openai_base_url or OPENAI_URL)
+    own = own_url(chosen.provider, chosen.base_url, name)
+    return own or ("" if name or chosen.provider else settings.openai_base_url or OPENAI_URL)
 
 
-def _own_url(chosen: ConnectionSettings, name: str) -> str:
-    """The address that the connection's own settings name, or empty."""
-    found = PROVIDERS.get(chosen.provider or name)
-    return chosen.base_url or (found and found.base_url) or ""
+def own_url(provider: str | None, base_url: str | None, name: str) -> str:
+    """The address that the own settings of the connection `name` come to, or empty."""
+    found = PROVIDERS.get(provider or name)
+    return base_url or (found and found.base_url) or ""
 
 
 def computes_here(settings: Settings, name: str) -> bool:
@@ -184,7 +184,7 @@ def key_of(settings: Settings, name: str) -> tuple[SecretStr | None, str]:
     """
     chosen, url = of(settings, name), base_url_of(settings, name)
     own_variable = f"CROSSROADS_{section_of(name).upper().replace('.', '__')}__API_KEY"
-    if same(url, _own_url(chosen, name) or OPENAI_URL):
+    if same(url, own_url(chosen.provider, chosen.base_url, name) or OPENAI_URL):
         if key := given(chosen.api_key):
             return key, own_variable
         if chosen.key_variable:
@@ -213,31 +213,8 @@ def resolved(settings: Settings, name: str) -> Connection:
         headers=tuple(chosen.headers.items()),
         allow_private=chosen.allow_private,
         max_at_once=chosen.max_at_once,
+        withheld=settings.withheld(section_of(name)),
     )
-
-
-def unbound(before: Settings, after: Settings, overrides: Mapping[str, object]) -> Settings:
-    """`after` without the keys, headers and permission that were configured for an address that is overridden.
-
-    A price was entered for one model at one address, so it goes with either.
-    """
-    for name in (DEFAULT, *after.connections):
-        section, chosen = section_of(name), of(after, name)
-        if name and name not in before.connections:
-            continue
-        there = same(base_url_of(after, name), base_url_of(before, name))
-        kept = (
-            {} if there else {field: value for field, value in _BOUND.items() if f"{section}.{field}" not in overrides}
-        )
-        priced = of(before, name)
-        if not there or ("model" in priced.model_fields_set and chosen.model != priced.model):
-            kept |= {} if any(entry.startswith(f"{section}.price") for entry in overrides) else {"price": None}
-        if not kept:
-            continue
-        chosen = chosen.model_copy(update=kept)
-        update = {"connections": {**after.connections, name: chosen}} if name else {PAID_API: chosen}
-        after = after.model_copy(update=update)
-    return after
 
 
 def given(key: SecretStr | None) -> SecretStr | None:
@@ -248,11 +225,8 @@ def given(key: SecretStr | None) -> SecretStr | None:
 def _variable(settings: Settings, name: str) -> SecretStr | None:
     """A variable of the environment, else of `.env`."""
     value = os.environ.get(name)
-    file = settings.model_config.get("env_file")
-    if value is None and isinstance(file, str):
-        from dotenv import dotenv_values
-
-        value = dotenv_values(file).get(name)
+    if value is None:
+        value = env_file_values(settings.model_config.get("env_file")).get(name)
     return None if value is None else given(SecretStr(value))
 
 

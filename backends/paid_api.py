@@ -50,7 +50,9 @@ class PaidApiBackend(Backend):
         self.stand_in = answering is not None
         self.lane = THIS_MACHINE if self.stand_in or connections.computes_here(settings, name) else None
         if answering:
-            configured = replace(configured, base_url=answering.url, model=answering.model, api_key=None, headers=())
+            configured = replace(
+                configured, base_url=answering.url, model=answering.model, api_key=None, headers=(), withheld=""
+            )
         self._engine = OpenAICompatibleEngine(configured)
 
     @property
@@ -146,7 +148,8 @@ class PaidApiBackend(Backend):
         if self.needs_key:
             raise BackendError(
                 f"There is no API key for {OPENAI_URL}.",
-                "Set OPENAI_API_KEY in the environment or in .env, or start the stand-in: `crossroads stand-in`.",
+                self.connection.withheld
+                or "Set OPENAI_API_KEY in the environment or in .env, or start the stand-in: `crossroads stand-in`.",
             )
         if not self.base_url:
             raise BackendError(

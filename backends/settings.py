@@ -1,28 +1,51 @@
 """Every setting, from defaults, `.env`, the environment and `--set KEY=VALUE`, in that order.
 
 Environment names are `CROSSROADS_` plus the dotted name with `__` for the dot:
-`raw.model` is `CROSSROADS_RAW__MODEL`.
+`raw.model` is `CROSSROADS_RAW__MODEL`. Which address a key goes to says `backends.setting_sources`.
 """
 
 from __future__ import annotations
 
 import difflib
+import json
+import os
 import uuid
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from backends import connections
 from backends.base import BackendError, Question
 from backends.connections import ConnectionSettings, ManualPrice
 from backends.providers import OPENAI_URL as OPENAI_URL
+from backends.setting_sources import merged, sources_of
 
 DEFAULT_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 DEFAULT_EMBEDDER = "sentence-transformers/all-MiniLM-L6-v2"
+
+STARTED_WITH = "CROSSROADS_OVERRIDES"
+"""The variable through which `crossroads demo` hands its `--set` to the browser app, as JSON. Overrides stay overrides:
+as variables of the environment, an address among them would get the key that was configured there for another one.
+"""
 
 RetrievalMode = Literal["dense", "keyword", "fused", "reranked"]
 """How passages are found and put in order."""
@@ -145,50 +168,66 @@ class Settings(BaseSettings):
     budget: BudgetSettings = BudgetSettings()
     openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
     openai_base_url: str | None = Field(default=None, validation_alias="OPENAI_BASE_URL")
+    _withheld: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is given: `load_settings` has read the other sources, one by one."""
+        return (init_settings,)
+
+    def withheld(self, section: str) -> str:
+        """In a sentence, which secrets a section goes without because they belong to another address; or nothing."""
+        return self._withheld.get(section, "")
 
     def question(self, text: str) -> Question:
         """The question with this call's generation settings, as a run of its own."""
         return Question(text, self.system_prompt, self.max_tokens, self.temperature, self.seed, uuid.uuid4().hex)
 
 
-def load_settings(overrides: Mapping[str, object] | None = None) -> Settings:
-    """The settings in force, with dotted names replaced (`{"rag.k": "3"}`).
+def load_settings(
+    overrides: Mapping[str, object] | None = None, session: Mapping[str, object] | None = None
+) -> Settings:
+    """The settings in force, with dotted names replaced (`{"rag.k": "3"}`): first those of `--set`, then a session's.
 
     Raises `BackendError` naming the setting that does not exist or was refused.
     """
-    nested: dict[str, Any] = {}
-    for name, value in (overrides or {}).items():
-        _check_name(name)
-        *parents, leaf = name.split(".")
-        node = nested
-        for parent in parents:
-            node = node.setdefault(parent, {})
-        node[leaf] = value
+    given = {"--set": overrides or {}, "this browser session": session or {}}
+    for names in given.values():
+        for name in names:
+            _check_name(name)
     try:
-        settings = Settings(**nested)
+        values, withheld = merged(sources_of(Settings, given), Settings)
+        settings = Settings(**values)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = ".".join(str(part) for part in first["loc"])
         raise BackendError(f"The setting {name} was refused: {first['msg']}.", "Give it another value.") from None
     except SettingsError as error:
         raise BackendError(f"The environment or .env is not usable: {error}.", "Give it as NAME__KEY=VALUE.") from None
+    settings._withheld.update(withheld)
     for name in settings.connections:
         connections.check_name(name)
     if writer := connections.name_in(settings.rag.generator):
         connections.of(settings, writer)
-    return _unbind_keys(settings, overrides or {})
+    return settings
 
 
-def _unbind_keys(settings: Settings, overrides: Mapping[str, object]) -> Settings:
-    """What the environment allows an address (a key, a private network) was meant for it, not for a new address."""
-    before, given = Settings(), settings.fine_tuned
-    if given.base_url != before.fine_tuned.base_url:
-        bound = {"api_key": None, "allow_private": False, "price": None}
-        kept = {f: value for f, value in bound.items() if not any(n.startswith(f"fine_tuned.{f}") for n in overrides)}
-        settings = settings.model_copy(update={"fine_tuned": given.model_copy(update=kept)})
-    if settings.rag.chroma_url != before.rag.chroma_url and "rag.chroma_allow_private" not in overrides:
-        settings = settings.model_copy(update={"rag": settings.rag.model_copy(update={"chroma_allow_private": False})})
-    return connections.unbound(before, settings, overrides)
+def started_with() -> dict[str, object]:
+    """What `--set` was given when the browser app was started; raises `BackendError` if it cannot be read."""
+    try:
+        given = json.loads(os.environ.get(STARTED_WITH, "{}"))
+    except json.JSONDecodeError:
+        given = None
+    if not isinstance(given, dict):
+        raise BackendError(f"The variable {STARTED_WITH} is not JSON of settings.", "Unset it; `--set` writes it.")
+    return given
 
 
 def setting_names() -> tuple[str, ...]:

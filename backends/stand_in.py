@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from backends.base import BackendError
+from backends.child_environment import child_environment
 
 HOST = "127.0.0.1"
 READY_LIMIT_S = 180.0
@@ -28,7 +29,6 @@ READY_LIMIT_S = 180.0
 _POLL_S = 0.2
 _STOP_LIMIT_S = 10.0
 _LOG_TAIL_LINES = 3
-_SECRETS = ("KEY", "TOKEN", "SECRET", "PASSWORD")
 
 # The child ends when its standard input does, so it cannot outlive the parent, however that one dies. (Linux's
 # parent-death signal would come when the *thread* that started the child ends, which in the app is at once.)
@@ -125,8 +125,7 @@ def _launch(folder: str, data: Path, port: int, log: Path) -> subprocess.Popen[b
     cache = data.resolve() / "stand_in_hub_cache"  # /v1/models fails without a Hub cache folder
     cache.mkdir(exist_ok=True)
     # A server has no use for anyone's keys, and looks for nothing outside this machine.
-    environment = {name: value for name, value in os.environ.items() if not name.upper().endswith(_SECRETS)}
-    environment |= {
+    more = {
         "HF_HUB_CACHE": str(cache),
         "HF_HOME": str(cache),
         "HF_HUB_OFFLINE": "1",
@@ -136,7 +135,7 @@ def _launch(folder: str, data: Path, port: int, log: Path) -> subprocess.Popen[b
     command = [sys.executable, "-c", _CHILD, "serve", folder, "--host", HOST, "--port", str(port), "--device", "cpu"]
     with log.open("wb") as output:
         child = subprocess.Popen(
-            command, env=environment, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT
+            command, env=child_environment(more), stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT
         )
     _children[child.pid] = child
     return child

@@ -26,6 +26,7 @@ def connection_record(settings: Settings, name: str) -> dict[str, Any]:
         "model": chosen.model,
         "key_variable": variable,
         "has_key": key is not None,
+        "withheld": settings.withheld(connections.section_of(name)) or None,
         "on_this_machine": connections.computes_here(settings, name),
         "price": None if chosen.price is None else chosen.price.model_dump(mode="json"),
     }

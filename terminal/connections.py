@@ -35,6 +35,8 @@ def connections_command(
         for record in found:
             key = "with a key" if record["has_key"] else f"no key in {record['key_variable']}"
             say(f"{record['approach']}: {record['model'] or 'no model'} at {record['base_url'] or 'no address'}, {key}")
+            if record["withheld"]:
+                say(f"  {record['withheld']}")
             for step in record.get("steps", ()):
                 say(f"  {'ok' if step['passed'] else 'FAILED'} {step['step']}: {step['says']}")
     if failed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import subprocess
@@ -11,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from terminal.shared import Set, faults, report, settings_of
+from terminal.shared import Set, faults, overrides_of, report, settings_of
 
 
 def stand_in(
@@ -42,12 +43,12 @@ def demo(
     set_: Set = None,
 ) -> None:
     """Open the browser app."""
+    from backends.settings import STARTED_WITH
+
     home = Path(__file__).resolve().parents[1]
     settings = settings_of(set_)
-    environment = os.environ | {"CROSSROADS_DATA": str(settings.data.resolve())}
-    for pair in set_ or ():
-        name, _, value = pair.partition("=")
-        environment["CROSSROADS_" + name.upper().replace(".", "__")] = value
+    given = overrides_of(set_) | {"data": str(settings.data.resolve())}
+    environment = os.environ | {STARTED_WITH: json.dumps(given)}
     command = [sys.executable, "-m", "streamlit", "run", str(home / "streamlit_app.py"), "--server.port", str(port)]
     command += ["--server.maxUploadSize", str(max(25, math.ceil(settings.rag.max_file_mb)))]
     if headless:

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from backends.base import BackendError
 from backends.questions import visible
-from backends.settings import Settings, load_settings
+from backends.settings import Settings, load_settings, setting_names
 
 progress = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 _out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
@@ -50,12 +50,19 @@ def faults() -> Iterator[None]:
 def settings_of(pairs: list[str] | None, **more: str | int | list[str] | None) -> Settings:
     """Settings with `--set` applied. A malformed or unknown one is wrong usage: exit status 2."""
     overrides: dict[str, object] = {name.replace("__", "."): value for name, value in more.items() if value is not None}
-    for pair in pairs or ():
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise typer.BadParameter(f"{pair!r} is not KEY=VALUE.", param_hint="--set")
-        overrides[name.strip()] = value
     try:
-        return load_settings(overrides)
+        return load_settings(overrides | overrides_of(pairs))
     except BackendError as fault:
         raise typer.BadParameter(f"{fault.cause} {fault.next_step}", param_hint="--set") from None
+
+
+def overrides_of(pairs: list[str] | None) -> dict[str, object]:
+    """What `--set` names and gives. A malformed one is wrong usage, and is repeated only where it can hold no key."""
+    overrides: dict[str, object] = {}
+    for number, pair in enumerate(pairs or (), 1):
+        name, equals, value = pair.partition("=")
+        if not equals:
+            shown = repr(pair) if pair in setting_names() else f"Number {number}"
+            raise typer.BadParameter(f"{shown} is not KEY=VALUE.", param_hint="--set")
+        overrides[name.strip()] = value
+    return overrides

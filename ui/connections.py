@@ -7,6 +7,7 @@ import streamlit as st
 from backends import connections, pricing
 from backends.base import BackendError
 from backends.connections import DEFAULT
+from backends.engines.remote_connection import without_secrets
 from backends.providers import CHECKED, PROVIDERS
 from backends.settings import Settings
 from ui.connection_check import listed_models, test_section
@@ -86,8 +87,8 @@ def connection_panel(current: Settings, name: str) -> None:
     _model(current, name)
     st.text_input(
         "Base URL",
-        chosen.base_url or "",
-        placeholder=connections.base_url_of(current, name),
+        without_secrets(chosen.base_url or ""),
+        placeholder=without_secrets(connections.base_url_of(current, name)),
         help="Any OpenAI-compatible server. A key is only ever sent to the address it was entered for.",
         **bound(f"{section}.base_url"),
     )
@@ -101,6 +102,8 @@ def connection_panel(current: Settings, name: str) -> None:
         help=f"Kept in memory for this browser session alone. Or set {variable} in the environment or .env.",
         **bound(f"{section}.api_key"),
     )
+    if withheld := current.withheld(section):
+        st.warning(escaped(withheld), icon=":material/key_off:")
     st.toggle(
         "The server computes on this machine",
         connections.computes_here(current, name),

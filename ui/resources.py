@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 import backends
-from backends import stand_in
+from backends import connections, stand_in
 from backends.base import Answer, Backend, BackendError
 from backends.expected import Expected, expected
 from backends.ledger import recorder
 from backends.live import LiveComparison
-from backends.settings import Settings, load_settings
+from backends.settings import Settings, load_settings, started_with
 from backends.stand_in_start import StandInStart
 from backends.warm_up import WarmUp
 from ui.text import escaped
@@ -34,7 +34,7 @@ def overrides() -> dict[str, Any]:
 def settings() -> Settings:
     """The settings in force for this browser session. Stops the page with a sentence if they are unusable."""
     try:
-        return load_settings(overrides())
+        return load_settings(started_with(), overrides())
     except BackendError as fault:
         st.error(escaped(f"{fault.cause} {fault.next_step}"), icon=":material/error:")
         if st.button("Back to the defaults", key="reset_settings"):
@@ -61,6 +61,17 @@ def override(name: str, value: Any) -> None:
         overrides().pop(name, None)
     else:
         overrides()[name] = value
+        if field == "api_key":
+            _bind_key(section)
+
+
+def _bind_key(section: str) -> None:
+    """A key that is entered on a page is for the address that the page shows, wherever that was set."""
+    current = settings()
+    if current.withheld(section):
+        name = section.partition(".")[2]
+        shown = current.fine_tuned.base_url if section == "fine_tuned" else connections.base_url_of(current, name)
+        overrides()[f"{section}.base_url"] = shown
 
 
 def paid_api(current: Settings) -> PaidApiBackend:
@@ -111,7 +122,7 @@ def ask_backends(page: str, made: Sequence[Backend], text: str, on_answer: Calla
 @st.cache_resource(show_spinner=False)
 def warm_up() -> WarmUp:
     """The one warm-up of this process: local approaches with the settings the app was started with."""
-    current = load_settings()
+    current = load_settings(started_with())
     return WarmUp([backends.make(approach, current) for approach in ("raw", "fine_tuned", "rag")]).start()
 
 

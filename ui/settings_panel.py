@@ -7,9 +7,11 @@ from typing import Any
 import streamlit as st
 
 from backends.connections import DEFAULT, approach_of
+from backends.engines.remote_connection import without_secrets
 from backends.settings import Settings
 from ui.approaches import look_of
 from ui.resources import override, overrides
+from ui.text import escaped
 
 SEARCH_MODES = {
     "dense": "Dense: by meaning",
@@ -92,7 +94,7 @@ def _served(current: Settings, names: list[str]) -> None:
     chosen = current.fine_tuned
     st.text_input(
         "Base URL",
-        chosen.base_url or "",
+        without_secrets(chosen.base_url or ""),
         placeholder="http://127.0.0.1:8000/v1",
         help="Any OpenAI-compatible server with the exported model. Empty: the adapter above answers on this machine.",
         **bound("fine_tuned.base_url"),
@@ -120,6 +122,8 @@ def _served(current: Settings, names: list[str]) -> None:
         help="Only ever sent to the address it was entered for. Kept in memory for this browser session alone.",
         **bound("fine_tuned.api_key"),
     )
+    if withheld := current.withheld("fine_tuned"):
+        st.warning(escaped(withheld), icon=":material/key_off:")
 
 
 def rag(current: Settings) -> None:

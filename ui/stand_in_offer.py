@@ -25,6 +25,8 @@ def stand_in_offer(current: Settings, question: str | None, key: str) -> None:
             ":material/key_off: **No API key.** Set `OPENAI_API_KEY` in the environment or `.env`, or enter one "
             f"{'under *API key* above' if key == PAID_API else 'on the Paid API page'}."
         )
+        if backend.connection.withheld:
+            st.caption(escaped(backend.connection.withheld))
         if question:
             expected = expectations([backend], question)[backend.approach].cost
             st.markdown(f"This question would cost about **{escaped(numbers.dollars(expected.usd))}** (estimate).")

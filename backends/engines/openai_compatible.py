@@ -70,6 +70,7 @@ class OpenAICompatibleEngine:
     def __init__(self, connection: Connection, pacing: Pacing | None = None) -> None:
         self.connection = connection
         self._pacing = pacing or Pacing()
+        self._redaction = connection.redaction
         self._loaded = False
         self._lock = threading.Lock()
 
@@ -92,11 +93,16 @@ class OpenAICompatibleEngine:
     def stream(
         self, messages: Sequence[Mapping[str, str]], question: Question, cancel: threading.Event
     ) -> Iterator[BackendEvent]:
-        """Answer `messages` with `question`'s generation settings; ends with one `Finished`.
+        """Answer `messages` with `question`'s generation settings; ends with one `Finished`. No event shows a secret.
 
         `Finished.finish_reason` is `cancelled` if `cancel` was set. Raises `BackendError` for every other fault, also
         after text has been yielded: what arrived stays valid.
         """
+        yield from self._redaction.events(self._stream(messages, question, cancel))
+
+    def _stream(
+        self, messages: Sequence[Mapping[str, str]], question: Question, cancel: threading.Event
+    ) -> Generator[BackendEvent]:
         self.load()
         progress = _Progress(self._pacing.clock() + self.connection.deadline_s, REFUSED.of(self.connection))
         if ignored := [name for name in ("temperature", "seed") if name in progress.refused]:
@@ -251,14 +257,15 @@ class OpenAICompatibleEngine:
     def _reported(self, progress: _Progress) -> tuple[Usage, tuple[str, ...]]:
         """What the server said the last request used, in which service tier, and what cannot be true of it."""
         usage, notes = reported_usage(progress.usage)
-        return replace(usage, service_tier=reported_tier(progress.tier, self.connection.redact)), notes
+        return replace(usage, service_tier=reported_tier(progress.tier, self._redaction.text)), notes
 
     def _end(self, progress: _Progress) -> Iterator[BackendEvent]:
         usage, notes = self._reported(progress)
         if progress.reasoning:
             yield Trace("reasoning", "".join(progress.reasoning))
-        for note in notes:
-            yield Note(note)
+        for note in (*notes, self.connection.withheld):
+            if note:
+                yield Note(note)
         if progress.finish_reason == "length" and not progress.began and usage.reasoning_tokens:
             yield Note(
                 f"The token limit was used up by {usage.reasoning_tokens} tokens of reasoning before any text. "
@@ -278,7 +285,7 @@ class OpenAICompatibleEngine:
 
     def _shown(self, body: Mapping[str, Any]) -> str:
         url = self.connection.base_url.rstrip("/") + "/chat/completions"
-        return self.connection.redact(json.dumps({"POST": url, "body": body}, indent=2, ensure_ascii=False))
+        return json.dumps({"POST": url, "body": body}, indent=2, ensure_ascii=False)
 
 
 class _Cancelled(Exception):

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import SecretStr
 
 from backends.base import BackendError
+from backends.engines.redaction import Redaction
 from backends.engines.remote_address import AddressRule, host_of, normalised
 
 NO_KEY = "no-key"
 """Sent where a server needs no key: the openai SDK refuses an empty one."""
 
-# A shorter "key" is a placeholder, and replacing it would garble words.
-_SHORTEST_SECRET = 4
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 _OWN_HEADERS = {
     *("accept", "accept-encoding", "authorization", "connection", "content-length", "content-type", "host"),
     *("proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade", "user-agent"),
 }
-_KEY_LIKE = re.compile(r"\b(?:sk|pk|rk)-[\w*.\-]{6,}")
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Connection:
     `deadline_s` is the wall-clock limit of one answer with its retries, `max_retries` counts further attempts
     after the first; `key_variable` and `section` name, for error messages, where the key and the rest are set.
     `headers` go with every request and are kept as secret as the key. `max_at_once` requests may be under way to this
-    server with this key.
+    server with this key. `withheld` says which secrets it goes without because they belong to another address.
     """
 
     base_url: str
@@ -46,6 +45,7 @@ class Connection:
     headers: tuple[tuple[str, SecretStr], ...] = ()
     allow_private: bool = False
     max_at_once: int = 8
+    withheld: str = ""
 
     @property
     def key(self) -> str:
@@ -68,12 +68,10 @@ class Connection:
         permit = f"If you trust this server with the question and the key, set {self.section}.allow_private=true."
         return AddressRule(self.allow_private, "Give the address of the model's server.", permit)
 
-    def redact(self, text: str) -> str:
-        """`text` without the values of this key and of the headers, and without anything that looks like a key."""
-        for secret in (self.key, *(value.get_secret_value() for _, value in self.headers)):
-            if len(secret) >= _SHORTEST_SECRET:
-                text = text.replace(secret, "[key]")
-        return _KEY_LIKE.sub("[key]", text)
+    @property
+    def redaction(self) -> Redaction:
+        """What takes this key and the values of the headers out of texts."""
+        return Redaction((self.key, *(value.get_secret_value().strip() for _, value in self.headers)))
 
 
 def check(connection: Connection) -> None:
@@ -103,12 +101,17 @@ def check(connection: Connection) -> None:
 
 
 def without_secrets(base_url: str) -> str:
-    """An address without user name, password, query and fragment, which may hold a key. `check` refuses such ones."""
-    try:
-        parts = urlsplit(base_url)
-    except ValueError:
-        return "no web address"
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    """An address as it is shown: without user name, password, query and fragment, which may hold a key.
+
+    `check` refuses such ones. In what is no address, everything up to the last @ may be a password.
+    """
+    bare, rest = re.match(r"([^?#]*)(.*)", base_url, re.DOTALL).groups()  # type: ignore[union-attr]
+    shown = ""
+    with suppress(ValueError):
+        parts = urlsplit(bare)
+        if parts.hostname and parts.port != 0 and "@" not in rest:
+            shown = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    return Redaction(()).text(shown or re.split("[?#]", base_url.rpartition("@")[2])[0])
 
 
 def header_fault(name: str, value: str) -> str:

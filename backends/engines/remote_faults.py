@@ -22,6 +22,7 @@ WAIT_AND_RETRY = {408, 429, 500, 502, 503, 504, 529}
 """Status codes that may go away by themselves. 529 is what Anthropic's servers say when they are overloaded."""
 
 _MESSAGE_CHARACTERS = 300
+_READ_CHARACTERS = 100_000
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,10 @@ class Fault:
 
 
 def fault_of(error: BaseException, connection: Connection, began: bool, now: float) -> Fault:
-    """What `error` means. `began`: text had already arrived; `now`: wall-clock seconds, for a dated Retry-After."""
+    """What `error` means. `began`: text had already arrived; `now`: wall-clock seconds, for a dated Retry-After.
+
+    Whoever shows it takes the secrets out (`Connection.redaction`): a server may send them back in any place.
+    """
     import openai
 
     if refused := refusal_in(error):  # the SDK wraps what is raised while it connects or reads
@@ -141,7 +145,8 @@ def _sentences(
             "Set the base URL to the final address.",
         )
     if code == 401 and not connection.key:
-        return f"{where} wants an API key and none is configured for it (401).", f"Set {variable}."
+        cause = f"{where} wants an API key and none is configured for it (401)."
+        return cause, connection.withheld or f"Set {variable}."
     if code == 429 and reason == "insufficient_quota":
         return f"The account at {where} has no quota left (429){said}.", "Add credit to the account or use another key."
     if code == 429:
@@ -183,7 +188,7 @@ def _network(error: BaseException, connection: Connection, began: bool) -> Fault
             reason = getattr(link, "verify_message", "") or getattr(link, "reason", None) or "handshake failed"
             return Fault(
                 "no secure connection",
-                f"No secure connection to {where} could be made ({connection.redact(str(reason))}).",
+                f"No secure connection to {where} could be made ({reason}).",
                 "Check that the address wants https, and the server's certificate.",
                 sent=False,
             )
@@ -229,8 +234,11 @@ def _not_a_stream(error: NotAStream, connection: Connection) -> Fault:
 
 
 def _said(connection: Connection, body: object) -> str:
-    """The server's own words for a sentence, cut short, without the key and without markup; or nothing."""
-    text = " ".join(visible(connection.redact(_text(body))).split())
+    """The server's own words for a sentence, cut short, and without markup; or nothing.
+
+    Secrets go before it is cut: what is cut off in the middle would not be known for one.
+    """
+    text = " ".join(visible(connection.redaction.text(_text(body)[:_READ_CHARACTERS])).split())
     if not text or text.startswith("<"):
         return ""
     if len(text) > _MESSAGE_CHARACTERS:

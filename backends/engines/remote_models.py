@@ -35,7 +35,7 @@ def listed_models(connection: Connection, limit_s: float) -> list[str]:
             if not isinstance(item, Chunk):
                 break
             if isinstance(item.value, str) and item.value:
-                names.add(item.value)
+                names.add(connection.redaction.text(item.value))
     finally:
         listing.close()
     return sorted(names)

@@ -54,6 +54,7 @@ class ServedFineTunedBackend(Backend):
                 section="fine_tuned",
                 model_setting="fine_tuned.served_model",
                 allow_private=chosen.allow_private,
+                withheld=settings.withheld("fine_tuned"),
             )
         )
 

@@ -15,9 +15,9 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from backends.base import BackendError
+from backends.child_environment import child_environment
 
 _ROOT = Path(__file__).resolve().parents[2]
-_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "VIRTUAL_ENV")
 _POLL_S = 0.1
 _MAX_ANSWER = 260_000_000
 """Characters of one answer: `extract.MAX_CHARACTERS`, each of which may be escaped as twelve."""
@@ -99,15 +99,14 @@ class ExtractProcess:
 
     def _start(self) -> subprocess.Popen[str]:
         """A child that has no keys in its environment and finds this package wherever it was started from."""
-        environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
         found = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
-        environment |= {"PYTHONPATH": found, "PYTHONUTF8": "1", "PYTHONWARNINGS": "ignore", "OMP_NUM_THREADS": "1"}
+        more = {"PYTHONPATH": found, "PYTHONUTF8": "1", "PYTHONWARNINGS": "ignore", "OMP_NUM_THREADS": "1"}
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "backends.rag.extract"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=environment,
+            env=child_environment(more),
             encoding="ascii",
         )
         self._process, self._lines = process, queue.Queue()

@@ -91,7 +91,7 @@ def test_blanks_around_a_key_are_taken_off() -> None:
 def test_the_key_is_never_shown() -> None:
     shown = connection("https://host/v1")
     assert KEY not in repr(shown) + str(shown)
-    assert shown.redact(f"Bearer {KEY} and sk-proj-abcdef123") == "Bearer [key] and [key]"
+    assert shown.redaction.text(f"Bearer {KEY} and sk-proj-abcdef123") == "Bearer [key] and [key]"
     assert connection(f"https://user:{KEY}@host:8000/v1").where == "host:8000"
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from backends import connections
 from backends.base import BackendError, Question
-from backends.settings import RagSettings, Settings, load_settings, setting_names
+from backends.providers import OPENAI_URL
+from backends.settings import RagSettings, Settings, load_settings, setting_names, started_with
 
 KEY = "key-0123456789-secret"
 
@@ -182,6 +186,163 @@ def test_keys_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BackendError) as refused:
         load_settings({"paid_api.api_key": KEY, "paid_api.max_retries": KEY})
     assert KEY not in str(refused.value)
+
+
+OTHER_KEY = "key-of-the-file-9876"
+A, X = "https://a.example/v1", "https://x.example/v1"
+
+
+@pytest.fixture
+def env_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
+    """Writes the `.env` of the current folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(Settings.model_config, "env_file", ".env")
+
+    def write(**values: str) -> None:
+        lines = (f"{name}={value}" for name, value in values.items())
+        (tmp_path / ".env").write_text("\n".join(lines), encoding="utf-8")
+
+    return write
+
+
+def sent(settings: Settings, name: str = "") -> tuple[str, str]:
+    """Where a connection goes and with which key."""
+    found = connections.resolved(settings, name)
+    return found.base_url, found.key
+
+
+def test_an_address_in_an_env_file_does_not_get_the_exported_key(
+    monkeypatch: pytest.MonkeyPatch, env_file: Callable[..., None]
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    assert sent(load_settings()) == (OPENAI_URL, KEY)
+    env_file(OPENAI_BASE_URL=X)
+    settings = load_settings()
+    assert sent(settings) == (X, "")
+    assert settings.withheld("paid_api") == (
+        "The key in the environment is not sent to https://x.example/v1, the address in the .env file: what is secret "
+        "only goes to the address that the same source configures. Give both in the same place."
+    )
+    assert KEY not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("file", "exported", "overrides", "expected"),
+    [
+        ({}, {"OPENAI_API_KEY": KEY}, {}, (OPENAI_URL, KEY)),
+        ({"OPENAI_API_KEY": KEY}, {}, {}, (OPENAI_URL, KEY)),
+        ({"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": A}, {}, {}, (A, KEY)),
+        ({}, {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": A}, {}, (A, KEY)),
+        ({"OPENAI_API_KEY": OTHER_KEY}, {"OPENAI_API_KEY": KEY}, {}, (OPENAI_URL, KEY)),
+        ({"OPENAI_API_KEY": OTHER_KEY, "OPENAI_BASE_URL": X}, {"OPENAI_API_KEY": KEY}, {}, (X, OTHER_KEY)),
+        ({"OPENAI_API_KEY": OTHER_KEY}, {"OPENAI_BASE_URL": A}, {}, (A, "")),
+        ({"OPENAI_BASE_URL": A}, {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": A}, {}, (A, KEY)),
+        ({"CROSSROADS_PAID_API__BASE_URL": X}, {"OPENAI_API_KEY": KEY}, {}, (X, "")),
+        ({"CROSSROADS_PAID_API__BASE_URL": X}, {"CROSSROADS_PAID_API__API_KEY": KEY}, {}, (X, "")),
+        ({"CROSSROADS_PAID_API__BASE_URL": X}, {}, {"paid_api.api_key": KEY}, (X, "")),
+        ({"OPENAI_BASE_URL": X}, {}, {"paid_api.api_key": KEY}, (X, "")),
+        ({}, {"OPENAI_BASE_URL": A}, {"paid_api.api_key": KEY}, (A, "")),
+        ({}, {}, {"paid_api.api_key": KEY}, (OPENAI_URL, KEY)),
+        ({}, {"OPENAI_API_KEY": KEY}, {"paid_api.base_url": X}, (X, "")),
+        (
+            {},
+            {"CROSSROADS_PAID_API__PROVIDER": "groq"},
+            {"paid_api.api_key": KEY},
+            ("https://api.groq.com/openai/v1", ""),
+        ),
+    ],
+)
+def test_a_key_only_goes_to_the_address_of_its_own_source(
+    monkeypatch: pytest.MonkeyPatch,
+    env_file: Callable[..., None],
+    file: dict[str, str],
+    exported: dict[str, str],
+    overrides: dict[str, str],
+    expected: tuple[str, str],
+) -> None:
+    env_file(**file)
+    for name, value in exported.items():
+        monkeypatch.setenv(name, value)
+    assert sent(load_settings(overrides)) == expected
+
+
+def test_a_named_connection_of_an_env_file_gets_nothing_secret_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, env_file: Callable[..., None]
+) -> None:
+    one = "CROSSROADS_CONNECTIONS__ONE__"
+    env_file(**{f"{one}BASE_URL": X, f"{one}MODEL": "m", f"{one}KEY_VARIABLE": "OPENAI_API_KEY"})
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    assert sent(load_settings(), "one") == (X, "")
+    assert load_settings().withheld("connections.one").startswith("The key in the environment is not sent to")
+    monkeypatch.setenv(f"{one}API_KEY", KEY)
+    monkeypatch.setenv(f"{one}HEADERS", json.dumps({"X-Token": KEY}))
+    settings = load_settings()
+    assert sent(settings, "one") == (X, "")
+    assert settings.connections["one"].headers == {}
+    assert settings.withheld("connections.one").startswith("The key and headers in the environment are not sent to")
+    monkeypatch.setenv(f"{one}BASE_URL", A)
+    assert sent(load_settings(), "one") == (A, KEY)
+    assert load_settings().withheld("connections.one") == ""
+    assert "X-Token" in load_settings().connections["one"].headers
+
+
+def test_a_variable_of_the_env_file_belongs_to_the_file_and_to_what_is_stronger(
+    monkeypatch: pytest.MonkeyPatch, env_file: Callable[..., None]
+) -> None:
+    one = "CROSSROADS_CONNECTIONS__ONE__"
+    env_file(**{f"{one}BASE_URL": X, f"{one}KEY_VARIABLE": "TEAM_KEY", "TEAM_KEY": OTHER_KEY})
+    monkeypatch.delenv("TEAM_KEY", raising=False)
+    assert sent(load_settings(), "one") == (X, OTHER_KEY)
+    named = {"connections.two.base_url": A, "connections.two.key_variable": "TEAM_KEY"}
+    assert sent(load_settings(named), "two") == (A, OTHER_KEY)
+    monkeypatch.setenv("TEAM_KEY", KEY)
+    assert sent(load_settings(), "one") == (X, "")
+    assert sent(load_settings(named), "two") == (A, KEY)
+
+
+def test_a_served_adapter_of_an_env_file_gets_no_exported_key(
+    monkeypatch: pytest.MonkeyPatch, env_file: Callable[..., None]
+) -> None:
+    env_file(CROSSROADS_FINE_TUNED__BASE_URL=X)
+    monkeypatch.setenv("CROSSROADS_FINE_TUNED__API_KEY", KEY)
+    settings = load_settings()
+    assert (settings.fine_tuned.base_url, settings.fine_tuned.api_key) == (X, None)
+    assert "https://x.example/v1" in settings.withheld("fine_tuned")
+
+
+def test_an_env_file_cannot_copy_variables_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, env_file: Callable[..., None]
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    env_file(OPENAI_BASE_URL="https://x.example/${OPENAI_API_KEY}/v1")
+    with pytest.raises(BackendError, match=r"^OPENAI_BASE_URL in \.env refers to another variable") as refused:
+        load_settings()
+    assert KEY not in str(refused.value)
+    one = "CROSSROADS_CONNECTIONS__ONE__"
+    env_file(**{f"{one}BASE_URL": X, f"{one}KEY_VARIABLE": "MINE", "MINE": "${OPENAI_API_KEY}", "OTHER": "a${B}c"})
+    assert sent(load_settings(), "one") == (X, "")
+
+
+def test_a_session_is_a_source_of_its_own() -> None:
+    started = {"paid_api.base_url": A, "paid_api.api_key": KEY}
+    assert sent(load_settings(started, {"max_tokens": 9})) == (A, KEY)
+    assert sent(load_settings(started, {"paid_api.base_url": X})) == (X, "")
+    assert sent(load_settings(started, {"paid_api.base_url": X, "paid_api.api_key": OTHER_KEY})) == (X, OTHER_KEY)
+
+
+def test_a_permission_holds_for_the_address_that_it_was_given_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROSSROADS_FINE_TUNED__BASE_URL", "http://10.0.0.1/v1")
+    assert load_settings({"fine_tuned.allow_private": "true"}).fine_tuned.allow_private
+    monkeypatch.setenv("CROSSROADS_FINE_TUNED__ALLOW_PRIVATE", "true")
+    assert load_settings().fine_tuned.allow_private
+    assert not load_settings({"fine_tuned.base_url": "http://10.0.0.2/v1"}).fine_tuned.allow_private
+
+
+@pytest.mark.parametrize("written", ["{", "[]", "1"])
+def test_what_the_app_was_started_with_must_be_readable(monkeypatch: pytest.MonkeyPatch, written: str) -> None:
+    monkeypatch.setenv("CROSSROADS_OVERRIDES", written)
+    with pytest.raises(BackendError, match="is not JSON of settings"):
+        started_with()
 
 
 @pytest.mark.parametrize("writer", ["raw", "fine_tuned", "paid_api", "paid_api:own"])

@@ -90,6 +90,32 @@ def test_a_server_that_is_too_slow_is_ended(tmp_path: Path) -> None:
     assert not [child for child in left if child.status() != psutil.STATUS_ZOMBIE]
 
 
+KEY = "key-of-somebody-0123"
+
+
+def test_no_key_reaches_its_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server's first lines, with what it sees in place of the server."""
+    (tmp_path / "config.json").write_text("{}")
+    settings = {"ONE": {"base_url": "http://127.0.0.1:9/v1", "api_key": KEY}}
+    given = {
+        "CROSSROADS_CONNECTIONS": json.dumps(settings),
+        "CROSSROADS_CONNECTIONS__ONE__HEADERS": json.dumps({"X-Token": KEY}),
+        "CROSSROADS_OVERRIDES": json.dumps({"paid_api.api_key": KEY}),
+        "CROSSROADS_PAID_API__BASE_URL": f"http://me:{KEY}@127.0.0.1:9/v1",
+        **dict.fromkeys(("OPENAI_API_KEY", "MY_LOGIN", "HF_TOKEN", "GROQ", "HTTPS_PROXY"), KEY),
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(stand_in, "_CHILD", "import os; print(dict(os.environ))")
+    with pytest.raises(BackendError, match="ended before it was ready") as raised:
+        stand_in.start(tmp_path, tmp_path)
+    seen = (tmp_path / "stand_in.log").read_text()
+    assert "'HF_HUB_OFFLINE': '1'" in seen
+    assert KEY not in seen
+    assert KEY not in str(raised.value)
+    assert "CROSSROADS" not in seen
+
+
 def record(data: Path, **changes: object) -> None:
     process = psutil.Process()
     fields = {"pid": process.pid, "url": "http://127.0.0.1:5/v1", "model": "m", "created": process.create_time()}

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -44,12 +44,12 @@ def screenshots() -> Path:
 
 
 @contextmanager
-def _running(data: Path, environment: dict[str, str]) -> Iterator[str]:
+def _running(data: Path, arguments: Sequence[str], environment: dict[str, str]) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "CROSSROADS_"))}
-    command = [sys.executable, "-m", "crossroads", "demo", "--headless", "--port", str(port)]
+    command = [sys.executable, "-m", "crossroads", "demo", "--headless", "--port", str(port), *arguments]
     with (data / "app.log").open("wb") as log:
         app = subprocess.Popen(
             command,
@@ -85,8 +85,10 @@ def _wait_until_healthy(port: int, app: subprocess.Popen[bytes]) -> None:
 
 @pytest.fixture
 def start_app(tmp_path: Path) -> Iterator[Callable[..., str]]:
-    """Start the app with a data folder and extra environment; returns its address."""
+    """Start the app with a data folder, arguments and extra environment; returns its address."""
     from contextlib import ExitStack
 
     with ExitStack() as stack:
-        yield lambda data=tmp_path, **environment: stack.enter_context(_running(data, environment))
+        yield lambda data=tmp_path, arguments=(), **environment: stack.enter_context(
+            _running(data, arguments, environment)
+        )

@@ -16,3 +16,9 @@ def opened(page: str) -> AppTest:
     at = AppTest.from_file(str(HOME / "pages" / f"{page}.py"), default_timeout=PATIENCE_S).run()
     assert not at.exception, at.exception
     return at
+
+
+def everything(at: AppTest) -> str:
+    """All that a page sends to the browser, values of fields and their placeholders included, without backslashes."""
+    nodes = (*at.main, *at.sidebar)
+    return "\n".join(str(getattr(node, "proto", "")) for node in nodes).replace("\\", "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from pytest_httpserver import HTTPServer
@@ -10,9 +11,10 @@ from streamlit.testing.v1 import AppTest
 from werkzeug import Response
 
 from backends.ledger import entries
-from backends.settings import load_settings
+from backends.settings import Settings, load_settings
 from tests.backends.openai_server import KEY, PATH, error, paris
-from tests.pages.opening import opened
+from tests.backends.played import PATIENCE_S
+from tests.pages.opening import HOME, everything, opened
 
 pytestmark = pytest.mark.usefixtures("no_local_models")
 
@@ -157,3 +159,63 @@ def test_what_was_spent_today_stands_beside_the_ask_button(
     assert line() == [r"Spent today \(UTC\)\: \$0\.015 of \$5\.00"]
     at = opened("raw")
     assert line() == []
+
+
+PASSWORD = "pass-word-0123"
+
+
+@pytest.mark.parametrize("variable", ["OPENAI_BASE_URL", "CROSSROADS_PAID_API__BASE_URL"])
+@pytest.mark.parametrize("address", ["http://me:{}@127.0.0.1:9/v1", "http://127.0.0.1:9/v1?key={}", "me:{}@host/v1"])
+def test_a_password_in_an_address_is_not_shown(monkeypatch: pytest.MonkeyPatch, variable: str, address: str) -> None:
+    monkeypatch.setenv(variable, address.format(PASSWORD))
+    at = opened("paid_api")
+    assert PASSWORD not in everything(at)
+    at.button(key="test_connection:").click().run()
+    at.text_area(key="question:paid_api").input("Hello")
+    at.button(key="ask:paid_api").click().run()
+    assert not at.exception
+    assert PASSWORD not in everything(at)
+    field = at.text_input(key="setting:paid_api.base_url")
+    assert (field.value or field.placeholder) in ("http://127.0.0.1:9/v1", "host/v1")
+
+
+def test_a_password_in_the_address_of_a_served_adapter_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROSSROADS_FINE_TUNED__BASE_URL", f"http://me:{PASSWORD}@127.0.0.1:9/v1")
+    monkeypatch.setenv("CROSSROADS_FINE_TUNED__SERVED_MODEL", "merged")
+    for section in ("Ask", "Adapters"):
+        at = AppTest.from_file(str(HOME / "pages" / "fine_tuned.py"), default_timeout=PATIENCE_S)
+        at.query_params["section"] = section
+        at.run()
+        assert not at.exception
+        assert "127.0.0.1" in everything(at)
+        assert PASSWORD not in everything(at)
+
+
+def test_a_key_that_is_entered_goes_to_the_address_that_the_page_shows(
+    httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    httpserver.expect_request(PATH).respond_with_handler(lambda _: paris())
+    monkeypatch.setenv("OPENAI_BASE_URL", httpserver.url_for("/v1"))
+    at = opened("paid_api")
+    at.text_input(key="setting:paid_api.api_key").input(KEY).run()
+    at.text_area(key="question:paid_api").input("Capital of France?")
+    at.button(key="ask:paid_api").click().run()
+    assert not at.exception
+    assert httpserver.log[0][0].headers["Authorization"] == f"Bearer {KEY}"
+    assert KEY not in everything(at)
+    at.text_input(key="setting:paid_api.base_url").input("https://b.example/v1").run()
+    assert "paid_api.api_key" not in at.session_state["setting_overrides"]
+
+
+def test_a_key_that_is_not_sent_is_told(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    httpserver.expect_request(PATH).respond_with_response(error(401, "no key"))
+    Path(".env").write_text(f"OPENAI_BASE_URL={httpserver.url_for('/v1')}\n", encoding="utf-8")
+    monkeypatch.setitem(Settings.model_config, "env_file", ".env")
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    at = opened("paid_api")
+    at.text_area(key="question:paid_api").input("Capital of France?")
+    at.button(key="ask:paid_api").click().run()
+    assert not at.exception
+    said = everything(at)
+    assert said.count("The key in the environment is not sent to") >= 2  # beside the field, and in the answer
+    assert httpserver.log[0][0].headers["Authorization"] == "Bearer no-key"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from backends.base import BackendError
+from backends.engines.remote_connection import without_secrets
 from backends.fine_tuned.catalogue import Adapter, adapters
 from backends.fine_tuned.catalogue_changes import KEPT_DAYS, Deleted, deleted, empty_trash, restore
 from backends.settings import Settings
@@ -40,8 +41,9 @@ def draw(current: Settings) -> None:
 def _in_force(current: Settings, listed: list[Adapter]) -> None:
     fine_tuned = current.fine_tuned
     if fine_tuned.base_url:
+        address = without_secrets(fine_tuned.base_url)
         st.info(
-            escaped(f"A server answers: {fine_tuned.served_model or 'its model is not set'} at {fine_tuned.base_url}. ")
+            escaped(f"A server answers: {fine_tuned.served_model or 'its model is not set'} at {address}. ")
             + "The adapters below are used once the address is cleared, in the section Ask.",
             icon=":material/dns:",
         )
