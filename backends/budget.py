@@ -24,6 +24,7 @@ from typing import Any, Literal
 import psutil
 
 from backends.base import BackendError, CapReached, NotSent
+from backends.data_folder import not_written
 from backends.ledger_file import ledger_file
 from backends.ledger_writes import reading, write
 from backends.settings import BudgetSettings
@@ -129,8 +130,12 @@ def settle(data: Path, reservation: Reservation, usd: Decimal, state: State) -> 
 def spent_today(data: Path) -> Spent:
     """What this installation has spent since midnight UTC. Raises `BackendError` if the ledger cannot be read."""
     file = ledger_file(data)
-    if not file.exists():
+    try:
+        file.stat()
+    except FileNotFoundError:
         return Spent(Decimal(0), Decimal(0), 0)
+    except OSError as error:  # not nothing: charges could not be kept there
+        raise not_written("The ledger of answers", error, "read") from error
     now = datetime.now(UTC)
     with reading(file) as connection:
         return _spent(connection, now, day=_day(now))
@@ -144,7 +149,10 @@ def uncounted(data: Path) -> list[Uncounted]:
     now = datetime.now(UTC)
     with reading(file) as connection:
         rows = [row for row in connection.execute(f"{_OPEN} ORDER BY at, id") if _ended(row, now)]
-    return [Uncounted(row[0], datetime.fromisoformat(row[1]), *row[2:4], Decimal(row[4]) / _PICO) for row in rows]
+    return [
+        Uncounted(number, datetime.fromisoformat(at), approach, model, Decimal(pico) / _PICO)
+        for number, at, approach, model, pico, *_ in rows
+    ]
 
 
 def count(data: Path, number: int, usd: Decimal) -> None:

@@ -24,7 +24,7 @@ def stand_in(
     from backends.weights import pending, resolve
 
     settings = settings_of(set_)
-    with faults():
+    with faults(settings.data):
         if waiting := pending(DEFAULT_MODEL, settings.data):
             report(waiting.what)
         report("starting the stand-in, about 10 s")
@@ -44,6 +44,8 @@ def demo(
     """Open the browser app."""
     home = Path(__file__).resolve().parents[1]
     settings = settings_of(set_)
+    with faults(settings.data):
+        pass
     environment = os.environ | {"CROSSROADS_DATA": str(settings.data.resolve())}
     for pair in set_ or ():
         name, _, value = pair.partition("=")
