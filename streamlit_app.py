@@ -1,5 +1,14 @@
-"""The browser face: configuration and navigation, nothing else."""
+"""The browser face: what is served, and navigation, nothing else.
+
+`streamlit run` imports this file and serves `app`; the server then runs the file as a script for every visit.
+"""
+
+import streamlit as st
 
 from ui.navigation import navigate
+from ui.server import GUARD, browser_opened, say_fault
 
-navigate().run()
+if __name__ == "__main__":
+    navigate().run()
+else:
+    app = st.App(__file__, middleware=[GUARD], lifespan=browser_opened, on_script_error=say_fault)

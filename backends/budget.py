@@ -3,6 +3,9 @@
 Before a question goes to a priced server, its worst case is reserved; afterwards the reservation becomes what was
 charged. Both are rows of the table `charges` in the ledger's file, and a cap is checked and reserved in one
 transaction, so that two processes can never share the same last cent.
+
+A reservation whose process ended before it was settled (a kill, a power cut) stays: the provider may charge that
+answer in full. It counts at its worst case, apart from the others, until somebody says what was charged.
 """
 
 from __future__ import annotations
@@ -11,15 +14,17 @@ import logging
 import os
 import socket
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import psutil
 
 from backends.base import BackendError, CapReached, NotSent
+from backends.data_folder import not_written
 from backends.ledger_file import ledger_file
 from backends.ledger_writes import reading, write
 from backends.settings import BudgetSettings
@@ -28,20 +33,39 @@ State = Literal["charged", "at most", "unknown"]
 """How sure an amount is: reported by the server; the worst case, because the server did not say; not priced at all."""
 
 _PICO = Decimal(10) ** 12  # amounts are stored as whole 10^-12 USD, rounded up, so that SQLite adds them up exactly
-_FORGOTTEN_AFTER = timedelta(days=1)
+_GIVEN_UP_AFTER = timedelta(days=1)
 _log = logging.getLogger(__name__)
-_OPEN = "state = 'reserved'"
+_OPEN = "SELECT id, at, approach, model, pico_usd, host, pid, began FROM charges WHERE state = 'reserved'"
 _FIELDS = ("at", "run", "approach", "model", "state", "pico_usd", "host", "pid", "began")
 _INSERT = f"INSERT INTO charges ({', '.join(_FIELDS)}) VALUES ({', '.join('?' * len(_FIELDS))})"  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """USD of one day or run: what was charged, what is reserved for questions under way, and how many are unpriced."""
+    """USD of one day or run: what was charged, what is reserved for questions under way, how many are unpriced, and
+    the worst case of answers whose process ended before they were counted.
+    """
 
     usd: Decimal
     in_flight_usd: Decimal
     unknown: int
+    uncounted_usd: Decimal = Decimal(0)
+
+    @property
+    def counted_usd(self) -> Decimal:
+        """What a cap counts."""
+        return self.usd + self.in_flight_usd + self.uncounted_usd
+
+
+@dataclass(frozen=True, slots=True)
+class Uncounted:
+    """A question whose process ended before its answer was counted: when it was asked (UTC), and its worst case."""
+
+    number: int
+    at: datetime
+    approach: str
+    model: str
+    worst_usd: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +96,20 @@ def reserve(
     now = datetime.now(UTC)
 
     def set_aside(connection: sqlite3.Connection) -> int | None:
-        _release_dead(connection, now)
-        day, whole_run = _spent(connection, day=_day(now)), _spent(connection, run=run)
+        day, whole_run = _spent(connection, now, day=_day(now)), _spent(connection, now, run=run)
         _check("day", "per_day_usd", caps.per_day_usd, day, worst)
         _check("run", "per_run_usd", caps.per_run_usd, whole_run, worst)
-        row = (_stamp(now), run, approach, model, "reserved", _pico(worst), *_this_process())
+        state = "unknown" if worst_usd is None else "reserved"
+        row = (_stamp(now), run, approach, model, state, _pico(worst), *_this_process())
         return connection.execute(_INSERT, row).lastrowid
 
     return Reservation(run, approach, model, write(ledger_file(data), set_aside))
 
 
 def settle(data: Path, reservation: Reservation, usd: Decimal, state: State) -> None:
-    """Turn the reservation into what was charged. Never breaks an answer: a fault is logged, the reservation stays."""
+    """Turn the reservation into what was charged. Never breaks an answer: a fault is said in the log, and the
+    reservation stays, to count at its worst case.
+    """
 
     def charge(connection: sqlite3.Connection) -> None:
         if reservation.number is None:
@@ -95,6 +121,8 @@ def settle(data: Path, reservation: Reservation, usd: Decimal, state: State) -> 
 
     try:
         write(ledger_file(data), charge)
+    except BackendError as fault:
+        _log.warning("a charge was not recorded: %s", fault)
     except Exception:
         _log.exception("a charge was not recorded")
 
@@ -102,10 +130,44 @@ def settle(data: Path, reservation: Reservation, usd: Decimal, state: State) -> 
 def spent_today(data: Path) -> Spent:
     """What this installation has spent since midnight UTC. Raises `BackendError` if the ledger cannot be read."""
     file = ledger_file(data)
-    if not file.exists():
+    try:
+        file.stat()
+    except FileNotFoundError:
         return Spent(Decimal(0), Decimal(0), 0)
+    except OSError as error:  # not nothing: charges could not be kept there
+        raise not_written("The ledger of answers", error, "read") from error
+    now = datetime.now(UTC)
     with reading(file) as connection:
-        return _spent(connection, day=_day(datetime.now(UTC)))
+        return _spent(connection, now, day=_day(now))
+
+
+def uncounted(data: Path) -> list[Uncounted]:
+    """The answers of all days whose process ended before they were counted, oldest first. Raises `BackendError`."""
+    file = ledger_file(data)
+    if not file.exists():
+        return []
+    now = datetime.now(UTC)
+    with reading(file) as connection:
+        rows = [row for row in connection.execute(f"{_OPEN} ORDER BY at, id") if _ended(row, now)]
+    return [
+        Uncounted(number, datetime.fromisoformat(at), approach, model, Decimal(pico) / _PICO)
+        for number, at, approach, model, pico, *_ in rows
+    ]
+
+
+def count(data: Path, number: int, usd: Decimal) -> None:
+    """Say what the provider charged for an uncounted answer. Nothing changes if it was counted in the meantime.
+
+    Raises `BackendError` if it cannot be written.
+    """
+
+    def charge(connection: sqlite3.Connection) -> None:
+        connection.execute(
+            "UPDATE charges SET state = 'charged', pico_usd = ? WHERE id = ? AND state = 'reserved'",
+            (_pico(usd), number),
+        )
+
+    write(ledger_file(data), charge)
 
 
 def today_in_words(data: Path, caps: BudgetSettings) -> str:
@@ -118,9 +180,16 @@ def today_in_words(data: Path, caps: BudgetSettings) -> str:
     parts = [f"Spent today (UTC): {dollars(spent.usd)}" + (f" of {dollars(cap)}" if cap is not None else "")]
     if spent.in_flight_usd:
         parts.append(f"{dollars(spent.in_flight_usd)} set aside for questions under way")
+    if spent.uncounted_usd:
+        parts.append(uncounted_in_words(spent.uncounted_usd))
     if spent.unknown:
         parts.append(f"{spent.unknown:,} of unknown cost")
     return " · ".join(parts)
+
+
+def uncounted_in_words(usd: Decimal) -> str:
+    """The worst case of the answers that nobody counted."""
+    return f"{dollars(usd)} of answers whose process ended before they were counted"
 
 
 def dollars(usd: Decimal) -> str:
@@ -130,20 +199,29 @@ def dollars(usd: Decimal) -> str:
 
 
 def _check(what: str, setting: str, cap: Decimal | None, spent: Spent, worst: Decimal) -> None:
-    if cap is None or spent.usd + spent.in_flight_usd + worst <= cap:
+    needed = spent.counted_usd + worst
+    if cap is None or needed <= cap:
         return
-    flying = f", {dollars(spent.in_flight_usd)} set aside for questions under way" if spent.in_flight_usd else ""
+    parts = [f"{dollars(spent.usd)} spent"]
+    step = f"Raise budget.{setting}, or lower max_tokens."
+    if spent.in_flight_usd:
+        parts.append(f"{dollars(spent.in_flight_usd)} set aside for questions under way")
+    if spent.uncounted_usd:
+        parts.append(uncounted_in_words(spent.uncounted_usd))
+        step = (
+            f"Enter what those were charged on the Costs page (History), raise budget.{setting}, or lower max_tokens."
+        )
     raise CapReached(
-        f"The {what}'s budget of {dollars(cap)} does not cover this question: {dollars(spent.usd)} spent{flying}, "
+        f"The {what}'s budget of {dollars(cap)} does not cover this question: {', '.join(parts)}, "
         f"it could cost {dollars(worst)}.",
-        f"Raise budget.{setting}, or lower max_tokens.",
+        step,
         f"budget.{setting}",
-        spent.usd + spent.in_flight_usd + worst,
+        needed,
         worst,
     )
 
 
-def _spent(connection: sqlite3.Connection, *, day: str | None = None, run: str | None = None) -> Spent:
+def _spent(connection: sqlite3.Connection, now: datetime, *, day: str | None = None, run: str | None = None) -> Spent:
     where, value = ("at >= ?", day) if day is not None else ("run = ?", run)
     rows = connection.execute(
         f"SELECT state, sum(pico_usd), count(*) FROM charges WHERE {where} GROUP BY state",  # noqa: S608
@@ -152,20 +230,20 @@ def _spent(connection: sqlite3.Connection, *, day: str | None = None, run: str |
     found = {state: (Decimal(pico) / _PICO, count) for state, pico, count in rows}
     nothing = (Decimal(0), 0)
     usd = found.get("charged", nothing)[0] + found.get("at most", nothing)[0]
-    return Spent(usd, found.get("reserved", nothing)[0], found.get("unknown", nothing)[1])
+    reserved, ended = found.get("reserved", nothing)[0], Decimal(0)
+    if reserved:
+        still_open = connection.execute(f"{_OPEN} AND {where}", (value,))
+        ended = Decimal(sum(row[4] for row in still_open if _ended(row, now))) / _PICO
+    return Spent(usd, reserved - ended, found.get("unknown", nothing)[1], ended)
 
 
-def _release_dead(connection: sqlite3.Connection, now: datetime) -> None:
-    """Free what processes reserved that are no more; of other machines, what is a day old."""
-    host, pid, began = _this_process()
-    rows = connection.execute(f"SELECT id, at, host, pid, began FROM charges WHERE {_OPEN}").fetchall()  # noqa: S608
-    for number, at, of_host, of_pid, of_began in rows:
-        if of_host == host:
-            dead = (of_pid, of_began) != (pid, began) and not _runs(of_pid, of_began)
-        else:
-            dead = datetime.fromisoformat(at) < now - _FORGOTTEN_AFTER
-        if dead:
-            connection.execute("UPDATE charges SET state = 'released', pico_usd = 0 WHERE id = ?", (number,))
+def _ended(row: Sequence[Any], now: datetime) -> bool:
+    """Whether the process of this row of `_OPEN` is no more; one of another machine is given up after a day."""
+    _, at, _, _, _, of_host, pid, began = row
+    host, *this = _this_process()
+    if of_host != host:
+        return datetime.fromisoformat(at) < now - _GIVEN_UP_AFTER
+    return [pid, began] != this and not _runs(pid, began)
 
 
 def _this_process() -> tuple[str, int, float]:

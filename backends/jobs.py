@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from backends.base import BackendError
+from backends.data_folder import disk_fault
 from backends.unforeseen import unforeseen
 
 _log = logging.getLogger(__name__)
@@ -97,7 +98,7 @@ class Job:
         except BackendError as error:
             fault = error
         except Exception as error:
-            _log.exception("%s failed", self._state.what)
+            _log.error("%s failed", self._state.what, exc_info=disk_fault(error) is None)
             fault = unforeseen(self._state.what, error)
         with self._lock:
             self._state = replace(self._state, finished=time.monotonic(), fault=fault)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from backends.base import BackendError
+from backends.data_folder import not_written
 
 VERSION = 3
 """Of the tables, kept in the file as `user_version`."""
@@ -90,7 +91,7 @@ class LedgerDamaged(BackendError):
 
 def ledger_file(data: Path) -> Path:
     """Where the ledger of a data folder is."""
-    return Path(data).resolve() / "ledger.sqlite"
+    return Path(os.path.realpath(data)) / "ledger.sqlite"  # Path.resolve raises where links lead in a circle
 
 
 @contextlib.contextmanager
@@ -125,11 +126,11 @@ def _turn(file: Path) -> Iterator[None]:
     except Timeout:
         raise BackendError("The ledger is in use by another program.", "Try again in a moment.") from None
     except OSError as error:
-        raise _no_permission() from error
+        raise not_written("The ledger of answers", error) from error
     try:
         yield
     except OSError as error:
-        raise _no_permission() from error
+        raise not_written("The ledger of answers", error) from error
     finally:
         lock.release()
 

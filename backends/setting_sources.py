@@ -8,8 +8,8 @@ names none it is the provider's usual one. So no source can send another one's k
 with a folder gets no key that the shell exported. The same holds for headers. A `key_variable` names a key of its own
 source or of a weaker one.
 
-A permission (`allow_private`, `rag.chroma_allow_private`) and a price are no secrets. They hold for the address that was
-in force where they were set, as the weaker sources have it, and a price also for the model.
+A permission (`allow_private`, `rag.chroma_allow_private`) and a price are no secrets. They hold for the address that
+was in force where they were set, as the weaker sources have it, and a price also for the model.
 """
 
 from __future__ import annotations

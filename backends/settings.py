@@ -209,6 +209,9 @@ def load_settings(
         first = error.errors(include_url=False, include_input=False)[0]
         name = ".".join(str(part) for part in first["loc"])
         raise BackendError(f"The setting {name} was refused: {first['msg']}.", "Give it another value.") from None
+    except (OSError, UnicodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise BackendError(f"The file .env cannot be read: {why}.", "Correct, rename or remove it.") from None
     except SettingsError as error:
         raise BackendError(f"The environment or .env is not usable: {error}.", "Give it as NAME__KEY=VALUE.") from None
     settings._withheld.update(withheld)

@@ -21,6 +21,7 @@ import psutil
 
 from backends.base import BackendError
 from backends.child_environment import child_environment
+from backends.data_folder import disk_faults, prepared
 
 HOST = "127.0.0.1"
 READY_LIMIT_S = 180.0
@@ -66,8 +67,8 @@ def start(
     """Start the stand-in and wait until it answers; the one that already runs is returned as it is.
 
     `port` 0 takes a free one. `progress` is called with the seconds waited so far, several times a second. The child
-    ends with this process at the latest. Raises `BackendError` if the folder holds no model, if the port is taken, or
-    if the server ends or does not answer within `limit_s`.
+    ends with this process at the latest. Raises `BackendError` if the folder holds no model, if the port is taken, if
+    the data folder cannot be written, or if the server ends or does not answer within `limit_s`.
     """
     with _start_lock:
         existing = running(data)
@@ -79,13 +80,14 @@ def start(
             )
         folder = str(weights_folder.resolve())
         port = _free_port(port)
-        data.mkdir(parents=True, exist_ok=True)
-        log = data / "stand_in.log"
-        child = _launch(folder, data, port, log)
+        log = prepared(data) / "stand_in.log"
+        with disk_faults("The stand-in's log"):
+            child = _launch(folder, data, port, log)
         try:
             _wait(child, port, log, limit_s, progress or (lambda waited_s: None))
             stand_in = StandIn(f"http://{HOST}:{port}/v1", folder, child.pid)
-            _write(stand_in, data)
+            with disk_faults("What is known of the stand-in"):
+                _write(stand_in, data)
         except BaseException:
             _end(child.pid)
             raise
@@ -100,11 +102,12 @@ def running(data: Path) -> StandIn | None:
         stand_in = StandIn(str(known["url"]), str(known["model"]), int(known["pid"]))
         if urlsplit(stand_in.url).hostname == HOST and _is_alive(stand_in.pid, float(known["created"])):
             return stand_in
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError):
         pass
-    record.unlink(missing_ok=True)
+    with suppress(OSError):  # a record that stays is stale the next time too
+        record.unlink(missing_ok=True)
     return None
 
 
@@ -112,7 +115,8 @@ def stop(stand_in: StandIn, data: Path) -> None:
     """End the stand-in, if it is the one that `data` knows of, and forget it. Does nothing if it is gone."""
     if running(data) == stand_in:
         _end(stand_in.pid)
-        (data / "stand_in.json").unlink(missing_ok=True)
+        with suppress(OSError):
+            (data / "stand_in.json").unlink(missing_ok=True)
 
 
 def wait(stand_in: StandIn) -> None:

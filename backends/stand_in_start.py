@@ -5,6 +5,7 @@ The start takes a turn on this machine: it keeps a core busy for some seconds, w
 
 from __future__ import annotations
 
+import logging
 import threading
 from pathlib import Path
 
@@ -12,7 +13,10 @@ from backends import stand_in
 from backends.base import BackendError
 from backends.lane import turns
 from backends.settings import DEFAULT_MODEL
+from backends.unforeseen import unforeseen
 from backends.weights import resolve
+
+_log = logging.getLogger(__name__)
 
 TURN = "starting the stand-in"
 """The start's name in the line, as those who wait behind it see it."""
@@ -47,6 +51,9 @@ class StandInStart:
                 stand_in.start(resolve(DEFAULT_MODEL, data).folder, data, progress=self._progress)
         except BackendError as fault:
             self.fault = f"{fault.cause} {fault.next_step}"
+        except Exception as fault:
+            _log.exception("the stand-in could not be started")
+            self.fault = str(unforeseen("Starting the stand-in", fault))
 
     def _progress(self, waited_s: float) -> None:
         self.waited_s = waited_s

@@ -29,6 +29,7 @@ from backends.base import (
     Timings,
     Usage,
 )
+from backends.data_folder import disk_fault
 from backends.lane import Cancelled, lane
 from backends.measurement import Measurement
 from backends.unforeseen import unforeseen
@@ -58,7 +59,7 @@ def measured(
         stopped_by = fault if isinstance(fault, CapReached) else None
         run.not_sent = isinstance(fault, NotSent)
     except Exception as fault:
-        _log.exception("%s failed", backend.approach)
+        _log.error("%s failed", backend.approach, exc_info=disk_fault(fault) is None)
         status = "error"
         error = str(unforeseen(backend.approach, fault, "ask again"))
     run.ended_at = run.ended_at or time.monotonic()

@@ -1,8 +1,9 @@
-"""Faults that no code expects: told to the user in a sentence, lack of memory apart from everything else."""
+"""Faults that no code expects, told to the user in a sentence; lack of memory and a refusing disk are told apart."""
 
 from __future__ import annotations
 
 from backends.base import BackendError
+from backends.data_folder import disk_fault
 
 _NO_MEMORY = ("defaultcpuallocator", "can't allocate memory", "out of memory", "not enough memory")
 _MAKE_ROOM = "Close other programs, or choose a smaller model."
@@ -24,5 +25,7 @@ def unforeseen(what: str, error: Exception, again: str = "try again") -> Backend
     """What a user reads of an error that ended `what`; the log has the rest."""
     if is_out_of_memory(error):
         return BackendError(f"{what} failed: there was not enough memory.", _MAKE_ROOM)
+    if (fault := disk_fault(error)) is not None:
+        return BackendError(f"{what} failed. {fault.cause}", fault.next_step)
     cause = f"{what} failed unexpectedly ({type(error).__name__})."
     return BackendError(cause, f"The log has the details; {again}.")

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from backends.base import Backend, BackendError
+from backends.data_folder import disk_fault
 from backends.lane import lane
 
 TURN = "loading the models"
@@ -59,8 +60,9 @@ class WarmUp:
             except BackendError as fault:
                 faults.append((backend.approach, f"{fault.cause} {fault.next_step}"))
             except Exception as fault:
-                _log.exception("loading %s in advance failed", backend.approach)
-                faults.append((backend.approach, f"It could not be loaded ({type(fault).__name__})."))
+                known = disk_fault(fault)
+                _log.error("loading %s in advance failed", backend.approach, exc_info=known is None)
+                faults.append((backend.approach, str(known or f"It could not be loaded ({type(fault).__name__}).")))
             self.state = WarmUpState("ready", time.monotonic(), None, done, len(self._backends), tuple(faults))
 
     def _load(self, backend: Backend, done: int, faults: tuple[tuple[str, str], ...]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from backends.base import Answer, Backend, Question, Status
+from backends.data_folder import disk_faults
 from backends.lane import Cancelled, lane, turns
 from backends.questions import clean
 from backends.settings import Settings
@@ -67,10 +68,11 @@ class AnswerLog:
     def add(self, answer: ArmAnswer) -> None:
         """Keep an answer; it is in the file when this returns."""
         self._answers[answer.arm, answer.position] = answer
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        whole = not self._file.is_file() or self._file.read_bytes()[-1:] in (b"", b"\n")
-        with self._file.open("a", encoding="utf-8") as lines:
-            lines.write(("" if whole else "\n") + _ANSWER.dump_json(answer).decode() + "\n")
+        with disk_faults("The answer"):
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            whole = not self._file.is_file() or self._file.read_bytes()[-1:] in (b"", b"\n")
+            with self._file.open("a", encoding="utf-8") as lines:
+                lines.write(("" if whole else "\n") + _ANSWER.dump_json(answer).decode() + "\n")
 
 
 def greedy(settings: Settings) -> Settings:

@@ -55,7 +55,7 @@ def train(
     if pairs is None and not resume:
         raise typer.BadParameter("Missing argument: a file of pairs.", param_hint="PAIRS")
     settings = settings_of(set_)
-    with faults(), job.interruptible(report) as cancel:
+    with faults(settings.data), job.interruptible(report) as cancel:
         if resume:
             run = job.unfinished(str(pairs or ""), settings.data)
         else:
@@ -100,7 +100,7 @@ def prove(
     from evaluation.verdicts import forgetting_verdict, proof_verdict, seen_words
 
     settings = settings_of(set_)
-    with faults():
+    with faults(settings.data):
         samples, name = questions_for(settings, adapter, questions, most)
         _tell_other_prompt(settings, adapter)
         proof = _last_result(proving(settings, adapter, samples, name, threading.Event()))
@@ -127,7 +127,7 @@ def attribute(
 
     settings = settings_of(set_)
     chosen = adapter or settings.fine_tuned.adapter
-    with faults():
+    with faults(settings.data):
         samples, name = some_of(read_question_set(questions), most, questions.name)
         _tell_other_prompt(settings, chosen)
         steps = attributing(settings, chosen, samples, name, k or settings.rag.k, threading.Event())

@@ -43,7 +43,7 @@ def index(
         raise typer.BadParameter("Missing argument: files or folders.", param_hint="PATHS")
     settings = settings_of(set_, rag__collection=collection)
     never = threading.Event()
-    with faults():
+    with faults(settings.data):
         store = open_index(settings)
         if rebuild:
             store.drop()
@@ -127,7 +127,7 @@ def search(
         raise typer.BadParameter(f"There is no mode {mode!r}; there are {', '.join(modes)}.", param_hint="--mode")
     narrowed = {"rag__documents": document, "rag__formats": format_, "rag__languages": language}
     settings = settings_of(set_, rag__collection=collection, rag__mode=mode, **narrowed)
-    with faults():
+    with faults(settings.data):
         asked = [question] if question is not None else _lines(queries)
         open_index(settings).check()
         searcher = open_searcher(settings)

@@ -25,7 +25,7 @@ def stand_in(
     from backends.weights import pending, resolve
 
     settings = settings_of(set_)
-    with faults():
+    with faults(settings.data):
         if waiting := pending(DEFAULT_MODEL, settings.data):
             report(waiting.what)
         report("starting the stand-in, about 10 s")
@@ -47,6 +47,8 @@ def demo(
 
     home = Path(__file__).resolve().parents[1]
     settings = settings_of(set_)
+    with faults(settings.data):
+        pass
     given = overrides_of(set_) | {"data": str(settings.data.resolve())}
     environment = os.environ | {STARTED_WITH: json.dumps(given)}
     command = [sys.executable, "-m", "streamlit", "run", str(home / "streamlit_app.py"), "--server.port", str(port)]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from backends.base import BackendError
+from backends.data_folder import disk_fault, prepared
 from backends.questions import visible
 from backends.settings import Settings, load_settings, setting_names
 
@@ -35,12 +37,19 @@ def report(text: str) -> None:
 
 
 @contextmanager
-def faults() -> Iterator[None]:
-    """A fault becomes one sentence on standard error and exit status 1."""
+def faults(data: Path | None = None) -> Iterator[None]:
+    """A fault becomes one sentence on standard error and exit status 1; so does a `data` folder that takes nothing."""
     try:
+        if data is not None:
+            prepared(data)
         yield
     except BackendError as fault:
         report(f"{fault.cause} {fault.next_step}")
+        raise typer.Exit(1) from None
+    except BrokenPipeError:
+        raise  # who reads the results has gone; Typer ends the command
+    except OSError as error:
+        report(str(disk_fault(error) or f"The command failed: {error.strerror or error}. Try again."))
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         report("Stopped.")
@@ -53,7 +62,7 @@ def settings_of(pairs: list[str] | None, **more: str | int | list[str] | None) -
     try:
         return load_settings(overrides | overrides_of(pairs))
     except BackendError as fault:
-        raise typer.BadParameter(f"{fault.cause} {fault.next_step}", param_hint="--set") from None
+        raise typer.BadParameter(str(fault), param_hint="--set" if pairs or more else None) from None
 
 
 def overrides_of(pairs: list[str] | None) -> dict[str, object]:

@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from ui.approaches import look_of
+from ui.costs.ledger_fault import unrecorded_once
 from ui.expected_cost import expected_costs, show_expected
 from ui.resources import ask, live, settings
 from ui.spent import spent_today
@@ -48,12 +49,13 @@ def ask_box(page: str, approaches: Sequence[str], *, choose: bool = False) -> Ca
 
     It is no form, so that what is typed is known when the box is left, and its expected cost shows before it is asked.
     Call what is returned once answers are there: it draws anew what they changed, which is what was spent today and
-    what the question is expected to cost.
+    what the question is expected to cost, and says if they were not recorded.
     """
 
     def draw_costs() -> None:
         _draw_spent(spent, page, approaches)
         show_expected(before, expected_costs(_chosen(page, approaches), typed or ""))
+        unrecorded_once(settings())
 
     training_notice(settings())
     with st.container(border=True):

@@ -6,6 +6,9 @@ import time
 
 import streamlit as st
 
+from backends.base import BackendError
+from backends.data_folder import prepared
+from backends.settings import Settings
 from ui import settings_panel
 from ui.costs.ledger_fault import unrecorded_once
 from ui.navigation import ensure_frame
@@ -27,7 +30,16 @@ def open_page(title: str, caption: str) -> None:
         st.info("Answers come from a script, not from models.", icon=":material/theater_comedy:")
     else:
         _readiness()
+    _say_if_nothing_is_kept(current)
     unrecorded_once(current)
+
+
+def _say_if_nothing_is_kept(current: Settings) -> None:
+    """Answers go on without a data folder; what has to be kept or read cannot."""
+    try:
+        prepared(current.data, "The data folder")
+    except BackendError as fault:
+        st.error(escaped(f"{fault.cause} Nothing is kept. {fault.next_step}"), icon=":material/folder_off:")
 
 
 def _readiness() -> None:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from backends.base import BackendError
+from backends.data_folder import disk_faults
 from backends.fine_tuned.events import LiveAnswer, LiveAnswers, StepRecord, Trained, TrainingNote, TrainingResult
 from backends.fine_tuned.method import TrainingSettings
 from backends.fine_tuned.pairs import Pair
@@ -110,28 +111,33 @@ def write_run(run: Run, train: Sequence[Pair], held_out: Sequence[Pair]) -> None
     """Write a new training down; its folder appears whole or not at all."""
     aside = run.folder.with_name(f"{run.id}.{os.getpid()}.part")
     try:
-        aside.mkdir(parents=True)
-        for name, pairs in (("train", train), ("held_out", held_out)):
-            lines = (json.dumps(asdict(pair), ensure_ascii=False) + "\n" for pair in pairs)
-            (aside / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
-        told = {
-            "name": run.name,
-            "settings": asdict(run.settings),
-            "system_prompt": run.system_prompt,
-            "source": run.source,
-            "base_model": run.base_model,
-            "base_revision": run.base_revision,
-            "created": run.created.isoformat(),
-            "pairs": run.pairs,
-            "held_out": run.held_out,
-            "command": run.command,
-            "adapters": None if run.adapters is None else str(run.adapters),
-        }
-        (aside / "run.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-        _put(aside / "state.json", _state_of(run))
-        aside.rename(run.folder)
+        with disk_faults("The training"):
+            _write_aside(aside, run, train, held_out)
+            aside.rename(run.folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _write_aside(aside: Path, run: Run, train: Sequence[Pair], held_out: Sequence[Pair]) -> None:
+    aside.mkdir(parents=True)
+    for name, pairs in (("train", train), ("held_out", held_out)):
+        lines = (json.dumps(asdict(pair), ensure_ascii=False) + "\n" for pair in pairs)
+        (aside / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
+    told = {
+        "name": run.name,
+        "settings": asdict(run.settings),
+        "system_prompt": run.system_prompt,
+        "source": run.source,
+        "base_model": run.base_model,
+        "base_revision": run.base_revision,
+        "created": run.created.isoformat(),
+        "pairs": run.pairs,
+        "held_out": run.held_out,
+        "command": run.command,
+        "adapters": None if run.adapters is None else str(run.adapters),
+    }
+    (aside / "run.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    _put(aside / "state.json", _state_of(run))
 
 
 def set_state(run: Run, **changes: Any) -> Run:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from backends.base import BackendError
+from backends.data_folder import disk_faults
 
 _PATIENCE_S = 1.0  # whoever only looks holds the lock for a moment
 
@@ -78,5 +79,6 @@ def _lock(data: Path) -> Any:
     from filelock import FileLock
 
     folder = data / "trainings"
-    folder.mkdir(parents=True, exist_ok=True)
+    with disk_faults("The training"):
+        folder.mkdir(parents=True, exist_ok=True)
     return FileLock(folder / "running.lock", thread_local=False)

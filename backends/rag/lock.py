@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from backends.base import BackendError
+from backends.data_folder import not_written
 
 
 class Busy(BackendError):
@@ -26,7 +27,7 @@ def writing(data: Path) -> Iterator[None]:
     except Timeout:
         raise Busy("Documents are being indexed already.", "Wait until that has finished.") from None
     except OSError as error:
-        raise BackendError("The index cannot be written.", "Check the permissions of the data folder.") from error
+        raise not_written("The index", error) from error
     try:
         yield
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -22,7 +23,7 @@ from backends.ledger_file import ledger_file, opened
 from backends.meter import Meter, most_prompt_tokens, worst_case
 from backends.pricing import Rates
 from backends.settings import BudgetSettings, Settings, load_settings
-from tests.backends.openai_server import PATH, error, paris, sse, text_chunk
+from tests.backends.openai_server import PATH, SSE_HEAD, RawServer, error, event, paris, sse, text_chunk
 from tests.backends.played import PATIENCE_S
 
 HOME = Path(__file__).resolve().parents[2]
@@ -104,14 +105,47 @@ def test_amounts_add_up_exactly_and_are_rounded_up(tmp_path: Path) -> None:
     assert spent_today(tmp_path).usd == Decimal("1.000000000001")
 
 
-def test_what_a_dead_process_reserved_is_released_and_a_living_ones_is_not(tmp_path: Path) -> None:
-    spend(tmp_path, caps("0.02"))
+def test_what_a_dead_process_reserved_counts_at_its_worst_case_and_is_said_so(tmp_path: Path) -> None:
     spend(tmp_path, caps("0.02"))
     with opened(ledger_file(tmp_path), create=True) as connection:
-        connection.execute("UPDATE charges SET began = began - 100 WHERE id = 1")  # its number went to another process
-    assert spend(tmp_path, caps("0.02")).number == 3
-    with pytest.raises(BackendError):
+        connection.execute("UPDATE charges SET began = began - 100")  # its number went to another process
+    assert spent_today(tmp_path) == Spent(Decimal(0), Decimal(0), 0, CENT)
+    spend(tmp_path, caps("0.02"))
+    assert spent_today(tmp_path) == Spent(Decimal(0), CENT, 0, CENT)
+    with pytest.raises(CapReached) as refused:
         spend(tmp_path, caps("0.02"))
+    assert refused.value.cause == (
+        "The day's budget of $0.02 does not cover this question: $0.00 spent, $0.01 set aside for questions under "
+        "way, $0.01 of answers whose process ended before they were counted, it could cost $0.01."
+    )
+    assert refused.value.next_step.startswith("Enter what those were charged on the Costs page (History), raise ")
+    assert refused.value.needed_usd == Decimal("0.03")
+    assert budget.today_in_words(tmp_path, caps("0.02")).endswith(
+        " · $0.01 set aside for questions under way · $0.01 of answers whose process ended before they were counted"
+    )
+
+
+def test_what_nobody_counted_is_counted_once_somebody_says_what_was_charged(tmp_path: Path) -> None:
+    held = spend(tmp_path, caps("0.02"))
+    assert budget.uncounted(tmp_path) == []  # it is under way
+    with opened(ledger_file(tmp_path), create=True) as connection:
+        connection.execute("UPDATE charges SET began = began - 100, at = '2026-01-01T23:59:59.999+00:00'")
+    (one,) = budget.uncounted(tmp_path)  # of whatever day
+    assert (one.number, one.approach, one.model, one.worst_usd) == (held.number, "paid_api", "some-model", CENT)
+    assert (one.at.year, one.at.tzinfo is not None) == (2026, True)
+    budget.count(tmp_path, one.number, Decimal("0.004"))
+    budget.count(tmp_path, one.number, Decimal("5"))  # a second click says nothing new
+    assert budget.uncounted(tmp_path) == []
+    with opened(ledger_file(tmp_path), create=False) as connection:
+        assert connection.execute("SELECT state, pico_usd FROM charges").fetchall() == [("charged", 4 * 10**9)]
+
+
+def test_an_answer_of_unknown_price_whose_process_died_stays_one_of_unknown_cost(tmp_path: Path) -> None:
+    allowed = BudgetSettings(per_day_usd=Decimal(1), allow_unknown=True)
+    spend(tmp_path, allowed, None)
+    with opened(ledger_file(tmp_path), create=True) as connection:
+        connection.execute("UPDATE charges SET began = began - 100")
+    assert spent_today(tmp_path) == Spent(Decimal(0), Decimal(0), 1)
 
 
 def test_another_machines_reservation_stays_for_a_day(tmp_path: Path) -> None:
@@ -121,6 +155,9 @@ def test_another_machines_reservation_stays_for_a_day(tmp_path: Path) -> None:
     with pytest.raises(BackendError):
         spend(tmp_path, caps("0.01"))
     assert not budget._runs(os.getpid(), psutil.Process().create_time() - 50)
+    with opened(ledger_file(tmp_path), create=True) as connection:
+        connection.execute("UPDATE charges SET at = '2026-01-01T23:59:59.999+00:00'")
+    assert [one.worst_usd for one in budget.uncounted(tmp_path)] == [CENT]  # and then its process is given up
 
 
 _RACER = """
@@ -178,7 +215,7 @@ def configured(url: str, **more: object) -> Settings:
 def asked(settings: Settings, *approaches: str) -> list[Answer]:
     made = [backends.make(approach, settings) for approach in approaches or ("paid_api",)]
     events = compare(made, settings.question("Paris?"), threading.Event())
-    return [event for _, event in events if isinstance(event, Answer)]
+    return [one for _, one in events if isinstance(one, Answer)]
 
 
 def test_the_worst_case_is_reserved_and_what_was_charged_remains(httpserver: HTTPServer) -> None:
@@ -242,6 +279,36 @@ def test_an_unknown_price_is_refused_before_anything_is_sent(httpserver: HTTPSer
     assert httpserver.log == []
 
 
+def test_killed_in_mid_stream_an_answer_counts_at_its_worst_case(tmp_path: Path) -> None:
+    """Whoever kills the process again and again must not get past the cap."""
+
+    def hangs(server: RawServer, client: socket.socket) -> None:
+        client.sendall(SSE_HEAD + event(text_chunk("Par")))
+        server.wait_until_client_is_gone(client)
+
+    with RawServer(hangs).run() as server:
+        settings = configured(server.url, budget__per_day_usd="0.05", data=str(tmp_path))
+        given = {"base_url": server.url, "model": "m", "max_retries": 0}
+        given |= {f"price.{field}": value for field, value in PRICE.items()}
+        given = {f"paid_api.{name}": value for name, value in given.items()}
+        given |= {"max_tokens": 3, "system_prompt": "", "budget.per_day_usd": "0.05", "data": tmp_path}
+        command = [sys.executable, "-m", "crossroads", "ask", "Paris?", "--approach", "paid_api"]
+        command += [part for name, value in given.items() for part in ("--set", f"{name}={value}")]
+        asking = subprocess.Popen(command, cwd=HOME, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        assert server.reached.wait(PATIENCE_S)
+        assert spent_today(tmp_path) == Spent(Decimal(0), Decimal("0.029"), 0)
+        asking.kill()
+        asking.wait(PATIENCE_S)
+        assert spent_today(tmp_path) == Spent(Decimal(0), Decimal(0), 0, Decimal("0.029"))
+        (refused,) = asked(settings)
+        assert refused.error == (
+            "The day's budget of $0.05 does not cover this question: $0.00 spent, $0.029 of answers whose process "
+            "ended before they were counted, it could cost $0.029. Enter what those were charged on the Costs page "
+            "(History), raise budget.per_day_usd, or lower max_tokens."
+        )
+        assert len(server.requests) == 1
+
+
 # --- worst case and meter -----------------------------------------------------------------------
 
 
@@ -254,8 +321,8 @@ def test_the_worst_case_is_more_than_any_tokenizer_makes() -> None:
 
 def test_the_meter_counts_each_attempt_once() -> None:
     meter = Meter(lambda usage: Cost(CENT, ""), lambda: Decimal(1))
-    for event in (AttemptStarted(), AttemptEnded("503", 503), AttemptStarted(), AttemptEnded("no line", sent=False)):
-        meter.take(event)
+    for one in (AttemptStarted(), AttemptEnded("503", 503), AttemptStarted(), AttemptEnded("no line", sent=False)):
+        meter.take(one)
     assert (meter.usd, meter.state) == (0, "charged")
     for more in (AttemptStarted(), TextDelta("a"), AttemptEnded(usage=Usage(1, 1))):
         meter.take(more)

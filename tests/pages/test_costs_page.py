@@ -12,10 +12,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Widget
 
-from backends import ledger
+from backends import budget, ledger
 from backends.base import Answer, Cost, Status, Timings, Usage
 from backends.ledger import Kind, Purpose
 from backends.ledger_file import ledger_file
+from backends.ledger_file import opened as ledger_opened
+from backends.settings import BudgetSettings
 from evaluation.costs import accuracies
 from evaluation.costs.monthly import monthly
 from tests.backends.played import PATIENCE_S
@@ -359,6 +361,22 @@ def test_without_answers_the_history_says_what_it_is_for() -> None:
     at = opened("History")
     assert at.info[1].value.startswith("Every answer of every session is recorded from now on")
     assert at.button(key="ask_first_history").label == "Ask something on Compare"
+
+
+def test_an_answer_whose_process_died_is_shown_and_counted_as_the_bill_says(data: Path) -> None:
+    caps = BudgetSettings(per_day_usd=Decimal(1))
+    budget.reserve(data, caps, "run", "paid_api:one", HOSTILE, Decimal("0.811"))
+    assert "process ended" not in markdown(opened("History"))  # it is under way
+    with ledger_opened(ledger_file(data), create=True) as connection:
+        connection.execute("UPDATE charges SET began = began - 100")
+    at = opened("History")
+    assert "**$0.811 of answers whose process ended before they were counted**" in markdown(at)
+    assert "http://" not in markdown(at)  # a link that is shown as text has a joiner in it
+    assert at.number_input(key="uncounted:1:usd").value == 0.811
+    at.number_input(key="uncounted:1:usd").set_value(0.25)
+    run(at.button(key="FormSubmitter:uncounted:1-Count it").click())
+    assert "process ended" not in markdown(at)
+    assert budget.spent_today(data) == budget.Spent(Decimal("0.25"), Decimal(0), 0)
 
 
 def history(at: AppTest) -> list[dict[str, Any]]:

@@ -613,3 +613,24 @@ def test_an_amount_is_unknown_with_its_reason(monkeypatch: pytest.MonkeyPatch) -
     at.text_area(key="question:raw").input("hello")
     run(at)
     assert any(one.value.replace("\\", "").startswith("unknown: no answer of it") for one in at.caption)
+
+
+@pytest.mark.parametrize("address", ["compare", "raw", "fine_tuned", "paid_api", "rag", "costs"])
+@pytest.mark.usefixtures("scripted")
+def test_without_a_usable_data_folder_each_page_says_so_and_works(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("CROSSROADS_DATA", str(tmp_path / "file" / "data"))
+    at = opened(address)
+    assert [error.value for error in at.error if "data folder" in error.value] == [
+        escaped(
+            "The data folder cannot be used: there is a file where a folder should be. Nothing is kept. "
+            "Choose another data folder with CROSSROADS_DATA."
+        )
+    ]
+    if address != "costs":
+        at.text_area(key=f"question:{address}").input("Paris?").run()
+        at.button(key=f"ask:{address}").click().run()
+        assert not at.exception
+        assert [warning.value for warning in at.warning if "ledger of answers cannot be written" in warning.value]

@@ -17,6 +17,7 @@ from evaluation.spreadsheet import neutral_cell
 from ui import numbers
 from ui.approaches import LOOKS, look_of
 from ui.chart_theme import ink
+from ui.costs import uncounted
 from ui.costs.exports import save
 from ui.costs.history_charts import by_day_chart, model_chart, spend_chart
 from ui.costs.history_file import answers_file, by_day_file
@@ -28,7 +29,8 @@ _CHART = 440  # pixels at least: two beside each other at 1440, below each other
 
 
 def draw(current: Settings) -> None:
-    """Choose period and kind of answers; charts and the table. Raises `BackendError` for an unreadable ledger."""
+    """What nobody counted, then charts and the table. Raises `BackendError` for an unreadable ledger."""
+    uncounted.draw(current)
     with st.container(horizontal=True, vertical_alignment="center"):
         period = st.segmented_control(
             "Period", _PERIODS, default="30 days", required=True, key="history_days", label_visibility="collapsed"

@@ -1,0 +1,64 @@
+"""Answers whose process ended before they were counted: what they count as, and a place to say what was charged."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import streamlit as st
+
+from backends import budget
+from backends.base import BackendError
+from backends.budget import Uncounted
+from backends.settings import Settings
+from ui.text import escaped
+
+_MOST = 10  # rows at once: the next ones come up when these are settled
+_DEAREST_USD = 1e6  # more than any answer costs, and less than what the ledger can hold
+_FAULT = "uncounted_fault"
+
+
+def draw(current: Settings) -> None:
+    """One row per answer; nothing where every answer was counted. Raises `BackendError` for an unreadable ledger."""
+    found = budget.uncounted(current.data)
+    if not found:
+        return
+    with st.container(border=True):
+        total = budget.uncounted_in_words(sum((one.worst_usd for one in found), Decimal(0)))
+        st.markdown(f":material/power_off: **{escaped(total)}**")
+        st.caption(
+            "The provider may have charged them, so each counts in its day's and its run's budget at its worst case "
+            "until you enter what the provider's bill says."
+        )
+        if fault := st.session_state.pop(_FAULT, None):
+            st.error(escaped(fault), icon=":material/error:")
+        for one in found[:_MOST]:
+            _row(current, one)
+        if len(found) > _MOST:
+            st.caption(f"{len(found) - _MOST:,} more come up when these are settled.")
+
+
+def _row(current: Settings, one: Uncounted) -> None:
+    key = f"uncounted:{one.number}"
+    with st.form(key, border=False), st.container(horizontal=True, vertical_alignment="bottom"):
+        asked = f"{one.at:%d %b %Y, %H:%M} UTC · {one.approach} · {one.model} · at most {budget.dollars(one.worst_usd)}"
+        st.markdown(escaped(asked), width="stretch")
+        st.number_input(
+            "Charged (USD)",
+            min_value=0.0,
+            max_value=max(_DEAREST_USD, float(one.worst_usd)),
+            value=float(one.worst_usd),
+            step=0.001,
+            format="%.6f",
+            key=f"{key}:usd",
+            width=180,
+        )
+        st.form_submit_button(
+            "Count it", icon=":material/receipt_long:", on_click=_count, args=(current, one.number, f"{key}:usd")
+        )
+
+
+def _count(current: Settings, number: int, key: str) -> None:
+    try:
+        budget.count(current.data, number, Decimal(repr(st.session_state[key])))
+    except BackendError as fault:
+        st.session_state[_FAULT] = f"{fault.cause} {fault.next_step}"
