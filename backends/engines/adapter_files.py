@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from backends.base import BackendError
+from backends.engines.adapter_modules import PREFIX, with_plain_names
 from backends.weights import sha256
 
 CONFIG, WEIGHTS, CARD = "adapter_config.json", "adapter_model.safetensors", "card.json"
 ORIGIN = "origin.json"
 """Beside an imported adapter: `kind` (Hub, zip file or folder), `source` in words, `imported` (ISO 8601), `sha256`."""
-PREFIX = "base_model.model."
-"""What peft writes before the name that a tensor or module has in the base."""
-
 WHOLE = ".ln_tuning_layers."
 """What peft puts into the name of a tensor that takes the place of the base's (its method LN_TUNING)."""
 
@@ -32,9 +29,6 @@ Shape = tuple[int, ...]
 _KINDS = ("LORA", "LN_TUNING", "IA3", "LOHA", "LOKR")
 # The other ways to begin (pissa, olora, corda, loftq, lora_ga) take something away from the base's own weights.
 _STARTS_THAT_LEAVE_THE_BASE = ("gaussian", "eva", "orthogonal")
-# A repeated group with a repetition in it, or four repetitions: what a backtracking matcher may never finish.
-_SLOW_PATTERN = re.compile(r"\([^()]*[*+{][^()]*\)[*+{]|(?:[*+{].*){4}", re.DOTALL)
-_PATTERN_LIMIT = 500
 _HEADER_LIMIT_BYTES = 20_000_000
 _SETTLED_NS = 1_000_000_000  # a file that changed less than this ago may change again within its clock's tick
 
@@ -61,7 +55,10 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class AdapterFiles:
-    """What an adapter's folder holds. `shapes` by tensor name as in the file; `card` is empty if there is none."""
+    """What an adapter's folder holds. `shapes` by tensor name as in the file; `card` is empty if there is none.
+
+    `config` is peft's, with plain names where the file has patterns.
+    """
 
     folder: Path
     config: dict[str, Any]
@@ -104,7 +101,9 @@ def read(folder: Path) -> AdapterFiles:
                 "Restore the file, or train the adapter again.",
             )
     _check_kind(config, folder.name)
-    return AdapterFiles(folder, config, card, _shapes(weights), digest, weights.stat().st_size)
+    shapes = _shapes(weights)
+    config = with_plain_names(config, shapes, folder.name)
+    return AdapterFiles(folder, config, card, shapes, digest, weights.stat().st_size)
 
 
 def fit(files: AdapterFiles, base: Base) -> Fit:
@@ -165,21 +164,6 @@ def _check_kind(config: dict[str, Any], name: str) -> None:
     for field in ("layer_replication", "megatron_config"):
         if config.get(field):
             raise BackendError(f"The adapter {name} changes the base's structure ({field}).", "Choose a LoRA adapter.")
-    if any(len(one) > _PATTERN_LIMIT or _SLOW_PATTERN.search(one) for one in _patterns(config)):
-        raise BackendError(
-            f"The adapter {name} chooses its modules by a pattern that may take forever to match.",
-            "List the modules' names in target_modules.",
-        )
-
-
-def _patterns(config: dict[str, Any]) -> Iterator[str]:
-    """What peft takes for regular expressions over the names of modules."""
-    for field in ("target_modules", "exclude_modules", "layers_pattern", "rank_pattern", "alpha_pattern"):
-        value = config.get(field)
-        if isinstance(value, str):
-            yield value
-        elif isinstance(value, dict) or (isinstance(value, list) and field == "layers_pattern"):
-            yield from map(str, value)
 
 
 def _shapes(file: Path) -> dict[str, Shape]:
