@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from backends.base import BackendError
+from backends.leftovers import clear_leftovers
 from backends.questions import visible
 from backends.settings import Settings, load_settings
 
@@ -56,6 +57,8 @@ def settings_of(pairs: list[str] | None, **more: str | int | list[str] | None) -
             raise typer.BadParameter(f"{pair!r} is not KEY=VALUE.", param_hint="--set")
         overrides[name.strip()] = value
     try:
-        return load_settings(overrides)
+        settings = load_settings(overrides)
     except BackendError as fault:
         raise typer.BadParameter(f"{fault.cause} {fault.next_step}", param_hint="--set") from None
+    clear_leftovers(settings.data)
+    return settings

@@ -1,7 +1,7 @@
 """Which adapters there are and what is known of each: trained here, imported, or the sample one in the repository.
 
 An adapter of one's own is a folder under the data folder's `adapters/`. Folders appear there whole, by a rename, so
-one that is still being written (`NAME.PID.part`) or replaced (`NAME.PID.old`) is never listed.
+one that is still being written (`NAME.ID.part`) or replaced (`NAME.PID.old`) is never listed.
 """
 
 from __future__ import annotations

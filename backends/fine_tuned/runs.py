@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from backends.aside import aside
 from backends.base import BackendError
 from backends.fine_tuned.events import LiveAnswer, LiveAnswers, StepRecord, Trained, TrainingNote, TrainingResult
 from backends.fine_tuned.method import TrainingSettings
@@ -108,12 +109,11 @@ def discard(id: str, data: Path) -> None:
 
 def write_run(run: Run, train: Sequence[Pair], held_out: Sequence[Pair]) -> None:
     """Write a new training down; its folder appears whole or not at all."""
-    aside = run.folder.with_name(f"{run.id}.{os.getpid()}.part")
-    try:
-        aside.mkdir(parents=True)
+    with aside(run.folder) as part:
+        part.mkdir()
         for name, pairs in (("train", train), ("held_out", held_out)):
             lines = (json.dumps(asdict(pair), ensure_ascii=False) + "\n" for pair in pairs)
-            (aside / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
+            (part / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
         told = {
             "name": run.name,
             "settings": asdict(run.settings),
@@ -127,11 +127,9 @@ def write_run(run: Run, train: Sequence[Pair], held_out: Sequence[Pair]) -> None
             "command": run.command,
             "adapters": None if run.adapters is None else str(run.adapters),
         }
-        (aside / "run.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-        _put(aside / "state.json", _state_of(run))
-        aside.rename(run.folder)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        (part / "run.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        _put(part / "state.json", _state_of(run))
+        part.rename(run.folder)
 
 
 def set_state(run: Run, **changes: Any) -> Run:
