@@ -19,6 +19,7 @@ from backends import hub
 from backends.aside import aside
 from backends.base import BackendError, Loading
 from backends.engines import inference
+from backends.model_files import check_model_files
 from backends.settings import DEFAULT_EMBEDDER, DEFAULT_MODEL
 from backends.unforeseen import disk_refusal
 
@@ -128,6 +129,7 @@ def _require_safetensors(folder: Path) -> None:
         unsafe = [f.name for f in folder.iterdir() if f.suffix in {".bin", ".pt", ".pth", ".ckpt"}]
         cause = f"{folder.name} holds no safetensors weights" + (f", only {unsafe[0]}." if unsafe else ".")
         raise BackendError(cause, "Only safetensors are loaded; convert the model or choose another.")
+    check_model_files(folder)
 
 
 # --- weights inside a package -------------------------------------------------------------------

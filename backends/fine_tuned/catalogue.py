@@ -125,8 +125,9 @@ def _entry(folder: Path, base: Base) -> Adapter:
     origin, source = _origin(folder)
     try:
         files = read(folder)
-    except BackendError as fault:
-        return Adapter(folder.name, folder, origin, source, Fit(False, f"{fault.cause} {fault.next_step}"))
+    except (BackendError, OSError) as fault:
+        why = f"{fault.cause} {fault.next_step}" if isinstance(fault, BackendError) else f"It cannot be read: {fault}."
+        return Adapter(folder.name, folder, origin, source, Fit(False, why))
     method = files.card.get("method")
     return Adapter(
         files.name,

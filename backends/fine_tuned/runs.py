@@ -22,9 +22,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import TypeAdapter
+
+from backends import strict_json
 from backends.aside import aside
 from backends.base import BackendError
-from backends.fine_tuned.events import LiveAnswer, LiveAnswers, StepRecord, Trained, TrainingNote, TrainingResult
+from backends.engines.adapter_card import usable_date
+from backends.fine_tuned.events import LiveAnswers, StepRecord, Trained, TrainingNote, TrainingResult
 from backends.fine_tuned.method import TrainingSettings
 from backends.fine_tuned.pairs import Pair
 from backends.fine_tuned.training_lock import holder
@@ -186,22 +190,14 @@ def _logged(run: Run) -> list[tuple[str, TrainingResult]]:
 
 
 def _result(told: dict[str, Any]) -> TrainingResult:
-    made = _KINDS[told.pop("kind")]
-    if made is LiveAnswers:
-        told["answers"] = tuple(LiveAnswer(**answer) for answer in told["answers"])
-    if made is Trained:
-        told["folder"] = Path(told["folder"])
-    return made(**told)
+    return TypeAdapter(_KINDS[told.pop("kind")]).validate_python(told)
 
 
 def _read(folder: Path, runs_now: bool) -> Run:
-    told = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-    settings = told.pop("settings")
-    settings["target_modules"] = tuple(settings["target_modules"])
-    told["created"] = datetime.fromisoformat(told["created"])
-    told["adapters"] = None if told["adapters"] is None else Path(told["adapters"])
-    run = Run(id=folder.name, folder=folder, settings=TrainingSettings(**settings), **told, **state)
+    told, state = (strict_json.loads((folder / f"{name}.json").read_bytes()) for name in ("run", "state"))
+    run = TypeAdapter(Run).validate_python({**told, **state, "id": folder.name, "folder": folder})
+    if usable_date(run.created.isoformat()) is None or run.created.tzinfo is None:
+        raise ValueError("the date is no date")
     if runs_now:
         return replace(run, state="running", resumable=False)
     if run.state == "running":
