@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+
 from backends.base import BackendError
 from backends.data_folder import disk_fault
 
@@ -14,6 +17,17 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in _NO_MEMORY)
+
+
+def disk_refusal(error: BaseException) -> str | None:
+    """What the disk said, such as `No space left on device`, or None if the error is of another kind.
+
+    Libraries that are written in Rust have exceptions of their own and tell the number in words.
+    """
+    if isinstance(error, OSError):
+        return error.strerror or str(error) or type(error).__name__
+    found = re.search(r"\(os error (\d{1,4})\)", str(error)[:10_000])
+    return os.strerror(int(found[1])) if found else None
 
 
 def too_little_memory(what_for: str) -> BackendError:

@@ -16,9 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backends import hub
+from backends.aside import aside
 from backends.base import BackendError, Loading
 from backends.engines import inference
+from backends.model_files import check_model_files
 from backends.settings import DEFAULT_EMBEDDER, DEFAULT_MODEL
+from backends.unforeseen import disk_refusal
 
 CONVERSION_S = 20.0
 """How long converting the default weights took on two cores in November 2026."""
@@ -126,6 +129,7 @@ def _require_safetensors(folder: Path) -> None:
         unsafe = [f.name for f in folder.iterdir() if f.suffix in {".bin", ".pt", ".pth", ".ckpt"}]
         cause = f"{folder.name} holds no safetensors weights" + (f", only {unsafe[0]}." if unsafe else ".")
         raise BackendError(cause, "Only safetensors are loaded; convert the model or choose another.")
+    check_model_files(folder)
 
 
 # --- weights inside a package -------------------------------------------------------------------
@@ -162,36 +166,36 @@ def _convert(gguf: Path, folder: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-    aside = folder.with_name(f"{folder.name}.{os.getpid()}.part")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
-        model = AutoModelForCausalLM.from_pretrained(
-            gguf.parent,
-            gguf_file=gguf.name,
-            quantization_config=GgufConfig(dequantize=True),
-            dtype=torch.bfloat16,
-        )
-        model.save_pretrained(aside)
-        tokenizer.save_pretrained(aside)
-        digest = sha256(aside / "model.safetensors")
-        (aside / _MANIFEST).write_text(json.dumps({"source": gguf.name, "model.safetensors": digest}))
-        _move_into_place(aside, folder)
-    except OSError as error:
+        with aside(folder) as part:
+            part.mkdir()
+            tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+            model = AutoModelForCausalLM.from_pretrained(
+                gguf.parent,
+                gguf_file=gguf.name,
+                quantization_config=GgufConfig(dequantize=True),
+                dtype=torch.bfloat16,
+            )
+            model.save_pretrained(part)
+            tokenizer.save_pretrained(part)
+            digest = sha256(part / "model.safetensors")
+            (part / _MANIFEST).write_text(json.dumps({"source": gguf.name, "model.safetensors": digest}))
+            _move_into_place(part, folder)
+    except Exception as error:  # safetensors and tokenizers tell of the disk in exceptions of their own
+        if (why := disk_refusal(error)) is None:
+            raise
         raise BackendError(
-            f"The default weights could not be written: {error.strerror or error}.", "Free space and ask again."
+            f"The default weights could not be written to {folder.parent}: {why}.",
+            "Make 300 MB of room there, or set CROSSROADS_DATA to a folder that can be written, and ask again.",
         ) from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
-def _move_into_place(aside: Path, folder: Path) -> None:
-    """Make `aside` the folder; one without a manifest goes, a complete one by another process stays."""
+def _move_into_place(part: Path, folder: Path) -> None:
+    """Make `part` the folder; one without a manifest goes, a complete one by another process stays."""
     if not (folder / _MANIFEST).is_file():
         shutil.rmtree(folder, ignore_errors=True)
     try:
-        aside.rename(folder)
+        part.rename(folder)
     except OSError:
         if not (folder / _MANIFEST).is_file():
             raise

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from backends.base import BackendError
 from backends.data_folder import disk_fault, prepared
+from backends.leftovers import clear_leftovers
 from backends.questions import visible
 from backends.settings import Settings, load_settings, setting_names
 
@@ -60,9 +61,11 @@ def settings_of(pairs: list[str] | None, **more: str | int | list[str] | None) -
     """Settings with `--set` applied. A malformed or unknown one is wrong usage: exit status 2."""
     overrides: dict[str, object] = {name.replace("__", "."): value for name, value in more.items() if value is not None}
     try:
-        return load_settings(overrides | overrides_of(pairs))
+        settings = load_settings(overrides | overrides_of(pairs))
     except BackendError as fault:
         raise typer.BadParameter(str(fault), param_hint="--set" if pairs or more else None) from None
+    clear_leftovers(settings.data)
+    return settings
 
 
 def overrides_of(pairs: list[str] | None) -> dict[str, object]:

@@ -13,6 +13,7 @@ from backends import connections, stand_in
 from backends.base import Answer, Backend, BackendError
 from backends.expected import Expected, expected
 from backends.ledger import recorder
+from backends.leftovers import clear_leftovers
 from backends.live import LiveComparison
 from backends.settings import Settings, load_settings, started_with
 from backends.stand_in_start import StandInStart
@@ -123,6 +124,7 @@ def ask_backends(page: str, made: Sequence[Backend], text: str, on_answer: Calla
 def warm_up() -> WarmUp:
     """The one warm-up of this process: local approaches with the settings the app was started with."""
     current = load_settings(started_with())
+    clear_leftovers(current.data)
     return WarmUp([backends.make(approach, current) for approach in ("raw", "fine_tuned", "rag")]).start()
 
 

@@ -6,24 +6,23 @@ them if it has one. Only headers are read, without torch or peft, so that a list
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
-import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
+from backends import strict_json
 from backends.base import BackendError
+from backends.engines.adapter_card import impossible
+from backends.engines.adapter_modules import PREFIX, with_plain_names
 from backends.weights import sha256
 
 CONFIG, WEIGHTS, CARD = "adapter_config.json", "adapter_model.safetensors", "card.json"
 ORIGIN = "origin.json"
 """Beside an imported adapter: `kind` (Hub, zip file or folder), `source` in words, `imported` (ISO 8601), `sha256`."""
-PREFIX = "base_model.model."
-"""What peft writes before the name that a tensor or module has in the base."""
-
 WHOLE = ".ln_tuning_layers."
 """What peft puts into the name of a tensor that takes the place of the base's (its method LN_TUNING)."""
 
@@ -32,10 +31,8 @@ Shape = tuple[int, ...]
 _KINDS = ("LORA", "LN_TUNING", "IA3", "LOHA", "LOKR")
 # The other ways to begin (pissa, olora, corda, loftq, lora_ga) take something away from the base's own weights.
 _STARTS_THAT_LEAVE_THE_BASE = ("gaussian", "eva", "orthogonal")
-# A repeated group with a repetition in it, or four repetitions: what a backtracking matcher may never finish.
-_SLOW_PATTERN = re.compile(r"\([^()]*[*+{][^()]*\)[*+{]|(?:[*+{].*){4}", re.DOTALL)
-_PATTERN_LIMIT = 500
 _HEADER_LIMIT_BYTES = 20_000_000
+_TEXT_LIMIT_BYTES = 2_000_000
 _SETTLED_NS = 1_000_000_000  # a file that changed less than this ago may change again within its clock's tick
 
 _digests: dict[tuple[int, ...], str] = {}
@@ -61,7 +58,10 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class AdapterFiles:
-    """What an adapter's folder holds. `shapes` by tensor name as in the file; `card` is empty if there is none."""
+    """What an adapter's folder holds. `shapes` by tensor name as in the file; `card` is empty if there is none.
+
+    `config` is peft's, with plain names where the file has patterns.
+    """
 
     folder: Path
     config: dict[str, Any]
@@ -94,7 +94,8 @@ def read(folder: Path) -> AdapterFiles:
     weights = folder / WEIGHTS
     if not weights.is_file() or not (folder / CONFIG).is_file():
         raise BackendError(f"There is no adapter in {folder}.", _without_adapter(folder))
-    card, origin = (json_object(folder / name) if (folder / name).is_file() else {} for name in (CARD, ORIGIN))
+    card = card_of(folder)
+    origin = json_object(folder / ORIGIN) if (folder / ORIGIN).is_file() else {}
     config = json_object(folder / CONFIG)
     digest = file_digest(weights)
     for told in (card, origin):
@@ -104,7 +105,9 @@ def read(folder: Path) -> AdapterFiles:
                 "Restore the file, or train the adapter again.",
             )
     _check_kind(config, folder.name)
-    return AdapterFiles(folder, config, card, _shapes(weights), digest, weights.stat().st_size)
+    shapes = _shapes(weights)
+    config = with_plain_names(config, shapes, folder.name)
+    return AdapterFiles(folder, config, card, shapes, digest, weights.stat().st_size)
 
 
 def fit(files: AdapterFiles, base: Base) -> Fit:
@@ -133,12 +136,27 @@ def file_digest(file: Path) -> str:
     return _digests[key]
 
 
+def card_of(folder: Path) -> dict[str, Any]:
+    """The card of an adapter, empty if it has none. Raises `BackendError` if it is damaged or says the impossible."""
+    if not (folder / CARD).is_file():
+        return {}
+    card = json_object(folder / CARD)
+    if (field := impossible(card)) is not None:
+        raise BackendError(
+            f"{CARD} of the adapter {folder.name} says the impossible under {field}.",
+            "Correct the card, or delete the adapter.",
+        )
+    return card
+
+
 def json_object(file: Path) -> dict[str, Any]:
     """The JSON object in a file of an adapter. Raises `BackendError` if there is none."""
-    try:
-        value = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError):
-        value = None
+    value = None
+    with contextlib.suppress(OSError, ValueError):
+        with file.open("rb") as stream:
+            text = stream.read(_TEXT_LIMIT_BYTES + 1)
+        if len(text) <= _TEXT_LIMIT_BYTES:
+            value = strict_json.loads(text)
     if not isinstance(value, dict):
         raise BackendError(f"{file.name} of the adapter {file.parent.name} is damaged.", "Restore the adapter.")
     return value
@@ -159,27 +177,12 @@ def _check_kind(config: dict[str, Any], name: str) -> None:
     start = config.get("init_lora_weights", True)
     if not isinstance(start, bool | None) and start not in _STARTS_THAT_LEAVE_THE_BASE:
         raise BackendError(
-            f"The adapter {name} needs a base whose weights were changed first ({start}).",
+            f"The adapter {name} needs a base whose weights were changed first ({str(start)[:40]}).",
             "Convert it to a plain LoRA with peft (path_initial_model_for_weight_conversion), or choose another.",
         )
     for field in ("layer_replication", "megatron_config"):
         if config.get(field):
             raise BackendError(f"The adapter {name} changes the base's structure ({field}).", "Choose a LoRA adapter.")
-    if any(len(one) > _PATTERN_LIMIT or _SLOW_PATTERN.search(one) for one in _patterns(config)):
-        raise BackendError(
-            f"The adapter {name} chooses its modules by a pattern that may take forever to match.",
-            "List the modules' names in target_modules.",
-        )
-
-
-def _patterns(config: dict[str, Any]) -> Iterator[str]:
-    """What peft takes for regular expressions over the names of modules."""
-    for field in ("target_modules", "exclude_modules", "layers_pattern", "rank_pattern", "alpha_pattern"):
-        value = config.get(field)
-        if isinstance(value, str):
-            yield value
-        elif isinstance(value, dict) or (isinstance(value, list) and field == "layers_pattern"):
-            yield from map(str, value)
 
 
 def _shapes(file: Path) -> dict[str, Shape]:
@@ -194,11 +197,11 @@ def _shapes(file: Path) -> dict[str, Shape]:
             length = int.from_bytes(stream.read(8), "little")
             if length > _HEADER_LIMIT_BYTES:
                 raise damaged
-            header = json.loads(stream.read(length))
+            header = strict_json.loads(stream.read(length))
         tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
         end = max((int(entry["data_offsets"][1]) for entry in tensors.values()), default=0)
         shapes = {name: tuple(int(size) for size in entry["shape"]) for name, entry in tensors.items()}
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError):
         raise damaged from None
     if not tensors or os.path.getsize(file) != 8 + length + end:
         raise damaged

@@ -15,7 +15,8 @@ from itertools import accumulate
 from typing import Any
 
 from backends.base import BackendError
-from backends.engines.adapter_files import PREFIX, WEIGHTS, WHOLE, AdapterFiles, parameter_of
+from backends.engines.adapter_files import WEIGHTS, WHOLE, AdapterFiles, parameter_of
+from backends.engines.adapter_modules import PREFIX
 from backends.engines.local_model import LocalModel, first_line, shared_copy
 from backends.engines.peft_library import peft_library
 from backends.unforeseen import is_out_of_memory, too_little_memory
@@ -73,8 +74,14 @@ def attached(base: LocalModel, files: AdapterFiles, full_precision: bool = False
     """
     peft = peft_library()
     try:
+        # The configuration as it was checked; from the folder, peft would read it again, patterns and all.
+        config = peft.PeftConfig.from_peft_type(**files.config)
         model = peft.PeftModel.from_pretrained(
-            shared_copy(base.model), files.folder, autocast_adapter_dtype=full_precision, torch_device=base.device
+            shared_copy(base.model),
+            files.folder,
+            config=config,
+            autocast_adapter_dtype=full_precision,
+            torch_device=base.device,
         )
     except Exception as error:  # peft raises several types for shapes, modules and files that do not fit
         raise _fault(files, base, error) from error

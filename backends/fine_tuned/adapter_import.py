@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import json
 import shutil
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path, PureWindowsPath
 
 from backends import hub
+from backends.aside import aside
 from backends.base import BackendError
 from backends.engines.adapter_files import ORIGIN, read
 from backends.fine_tuned.adapter_zip import is_wanted, unpack
 from backends.fine_tuned.catalogue import Origin, adapter_folders, check_name, free_name
 from backends.fine_tuned.catalogue_changes import publish
+from backends.unforeseen import disk_refusal
 
 _SOURCE_CHARACTERS = 200
 
@@ -30,17 +31,17 @@ def import_zip(source: bytes | Path, filename: str, data: Path, name: str | None
     safetensors, is damaged, too large, or of a kind that cannot be used; and for a name that is taken.
     """
     displayed = PureWindowsPath(filename)  # which takes / and \\ alike
-    with _aside(name, displayed.stem, data) as (aside, chosen):
-        unpack(source, aside)
-        return _admit(aside, chosen, "zip file", displayed.name, data)
+    with _aside(name, displayed.stem, data) as (part, chosen):
+        unpack(source, part)
+        return _admit(part, chosen, "zip file", displayed.name, data)
 
 
 def import_folder(folder: Path, data: Path, name: str | None = None) -> Path:
     """Copy an adapter from a folder into the catalogue. Returns its folder there. Raises as `import_zip` does."""
     read(folder)
-    with _aside(name, folder.resolve().name, data) as (aside, chosen):
-        _copy(folder, aside)
-        return _admit(aside, chosen, "folder", str(folder.resolve()), data)
+    with _aside(name, folder.resolve().name, data) as (part, chosen):
+        _copy(folder, part)
+        return _admit(part, chosen, "folder", str(folder.resolve()), data)
 
 
 def import_from_hub(repository: str, data: Path, revision: str | None = None, name: str | None = None) -> Path:
@@ -49,9 +50,9 @@ def import_from_hub(repository: str, data: Path, revision: str | None = None, na
     Raises as `import_zip` does, and for what the Hub refuses.
     """
     snapshot = hub.download_adapter(repository, data, revision)
-    with _aside(name, repository.rpartition("/")[2], data) as (aside, chosen):
-        _copy(snapshot, aside)
-        return _admit(aside, chosen, "Hub", f"{repository} at {snapshot.name}", data)
+    with _aside(name, repository.rpartition("/")[2], data) as (part, chosen):
+        _copy(snapshot, part)
+        return _admit(part, chosen, "Hub", f"{repository} at {snapshot.name}", data)
 
 
 @contextmanager
@@ -60,36 +61,33 @@ def _aside(name: str | None, wanted: str, data: Path) -> Iterator[tuple[Path, st
     if name is not None and check_name(name) in adapter_folders(data):
         raise BackendError(f"There is an adapter called {name} already.", "Choose another name.")
     chosen = name or free_name(wanted, data)
-    aside = data / "adapters" / f"{chosen}.{uuid.uuid4().hex[:8]}.part"
     try:
-        aside.parent.mkdir(parents=True, exist_ok=True)
-        yield aside, chosen
+        with aside(data / "adapters" / chosen) as part:
+            yield part, chosen
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise BackendError(f"The adapter could not be stored: {reason}.", "Make room for it and try again.") from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        why = disk_refusal(error)
+        raise BackendError(f"The adapter could not be stored: {why}.", "Make room for it and try again.") from error
 
 
-def _copy(folder: Path, aside: Path) -> None:
-    aside.mkdir()
+def _copy(folder: Path, part: Path) -> None:
+    part.mkdir()
     for file in folder.iterdir():
         if file.is_file() and is_wanted(file.name):
-            shutil.copyfile(file, aside / file.name)
+            shutil.copyfile(file, part / file.name)
 
 
-def _admit(aside: Path, name: str, kind: Origin, source: str, data: Path) -> Path:
+def _admit(part: Path, name: str, kind: Origin, source: str, data: Path) -> Path:
     """Check what has been put aside and let it appear. Whoever made it does not say where it came from."""
-    (aside / ORIGIN).unlink(missing_ok=True)
+    (part / ORIGIN).unlink(missing_ok=True)
     try:
-        files = read(aside)
+        files = read(part)
     except BackendError as fault:
-        raise BackendError(fault.cause.replace(aside.name, name), fault.next_step) from None
+        raise BackendError(fault.cause.replace(part.name, name), fault.next_step) from None
     told = {
         "kind": kind,
         "source": source[:_SOURCE_CHARACTERS],
         "imported": datetime.now(UTC).isoformat("T", "seconds"),
         "sha256": files.sha256,
     }
-    (aside / ORIGIN).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-    return publish(aside, name, data)
+    (part / ORIGIN).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    return publish(part, name, data)

@@ -24,6 +24,12 @@ MAX_ZIP_BYTES = 1_000_000_000
 MAX_TEXT_BYTES = 20_000_000
 """For each file that is no weights; a large tokenizer.json takes 17 MB."""
 
+MAX_RATIO = 20
+"""A zip may unpack to so many times its size: weights hardly get smaller, a tokenizer to a fifth."""
+
+SMALL_BYTES = 20_000_000
+"""So much may come out of any zip, whatever its ratio."""
+
 _MAX_ENTRIES = 200
 _TEXTS = (".json", ".jsonl", ".csv", ".md", ".txt", ".jinja")
 _UNSAFE = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
@@ -75,9 +81,11 @@ def unpack(source: bytes | Path, target: Path) -> None:
             with zipfile.ZipFile(stream) as archive:
                 entries = _entries(archive)
                 target.mkdir(parents=True)
+                size = stream.seek(0, io.SEEK_END)
+                left = min(MAX_ZIP_BYTES, max(SMALL_BYTES, MAX_RATIO * size))
                 for name, entry in entries.items():
                     limit = MAX_ZIP_BYTES if name == WEIGHTS else MAX_TEXT_BYTES
-                    _copy(archive, entry, target / name, limit)
+                    left -= _copy(archive, entry, target / name, limit, left)
         except _DAMAGE as error:
             raise BackendError("The zip file is damaged.", "Download or make it again.") from error
 
@@ -141,15 +149,22 @@ def _check_entry(entry: zipfile.ZipInfo) -> None:
         raise BackendError("The zip file is packed in an unusual way.", "Make an ordinary zip file.")
 
 
-def _copy(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, limit: int) -> None:
-    """Unpack one file, counting what really comes out."""
-    left = limit
+def _copy(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, limit: int, left: int) -> int:
+    """Unpack one file, counting what really comes out; returns that. `limit` is the file's own, `left` the zip's."""
+    out = 0
     with archive.open(entry) as source, target.open("xb") as sink:
         while block := source.read(_BLOCK):
-            left -= len(block)
-            if left < 0:
+            out += len(block)
+            if out > limit:
                 raise BackendError(
                     f"{target.name} in the zip file unpacks to more than {limit // 1_000_000} MB.",
                     "Zip the adapter's folder alone.",
                 )
+            if out > left:
+                raise BackendError(
+                    f"The zip file unpacks to more than {MAX_ZIP_BYTES // 1_000_000} MB, "
+                    f"or to more than {MAX_RATIO} times its size, as no adapter does.",
+                    "If you trust it, unpack it yourself and import the folder.",
+                )
             sink.write(block)
+    return out

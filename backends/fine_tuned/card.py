@@ -34,7 +34,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from backends.engines.adapter_files import CARD, WEIGHTS, AdapterFiles, json_object
+from backends.engines.adapter_card import FIRST, LAST, usable_date
+from backends.engines.adapter_files import CARD, WEIGHTS, AdapterFiles, card_of
 
 README = "README.md"
 
@@ -60,8 +61,8 @@ class Score:
 
 
 def read_card(folder: Path) -> dict[str, Any]:
-    """The card of an adapter, empty if it has none. Raises `BackendError` if it is damaged."""
-    return json_object(folder / CARD) if (folder / CARD).is_file() else {}
+    """The card of an adapter, empty if it has none. Raises `BackendError` if it is damaged or says the impossible."""
+    return card_of(folder)
 
 
 def write_card(folder: Path, card: Mapping[str, Any]) -> None:
@@ -97,10 +98,9 @@ def score(card: Mapping[str, Any]) -> Score | None:
 
 def created(files: AdapterFiles) -> datetime:
     """When training ended, in UTC; without a date in the card, when the file of the weights was written."""
-    try:
-        return datetime.fromisoformat(str(files.card.get("created"))).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return datetime.fromtimestamp((files.folder / WEIGHTS).stat().st_mtime, UTC)
+    told = files.card.get("created")
+    written = min(max(FIRST.timestamp(), (files.folder / WEIGHTS).stat().st_mtime), LAST.timestamp() - 1)
+    return (usable_date(told) if isinstance(told, str) else None) or datetime.fromtimestamp(written, UTC)
 
 
 def readme(name: str, card: Mapping[str, Any], merged: bool = False) -> str:

@@ -1,7 +1,7 @@
 """Which adapters there are and what is known of each: trained here, imported, or the sample one in the repository.
 
 An adapter of one's own is a folder under the data folder's `adapters/`. Folders appear there whole, by a rename, so
-one that is still being written (`NAME.PID.part`) or replaced (`NAME.PID.old`) is never listed.
+one that is still being written (`NAME.ID.part`) or replaced (`NAME.PID.old`) is never listed.
 """
 
 from __future__ import annotations
@@ -125,8 +125,9 @@ def _entry(folder: Path, base: Base) -> Adapter:
     origin, source = _origin(folder)
     try:
         files = read(folder)
-    except BackendError as fault:
-        return Adapter(folder.name, folder, origin, source, Fit(False, f"{fault.cause} {fault.next_step}"))
+    except (BackendError, OSError) as fault:
+        why = f"{fault.cause} {fault.next_step}" if isinstance(fault, BackendError) else f"It cannot be read: {fault}."
+        return Adapter(folder.name, folder, origin, source, Fit(False, why))
     method = files.card.get("method")
     return Adapter(
         files.name,

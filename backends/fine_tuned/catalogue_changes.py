@@ -36,7 +36,7 @@ class Deleted:
 def publish(aside: Path, name: str, data: Path) -> Path:
     """Move a complete adapter from `aside` into the catalogue as `name`. An adapter of that name goes to the trash.
 
-    `aside` has to be on the same disk, best beside the adapters as `NAME.PID.part`. Raises `BackendError` for a name
+    `aside` has to be on the same disk, best beside the adapters as `NAME.ID.part`. Raises `BackendError` for a name
     that cannot be one, or a fault of the disk.
     """
     folder = data / "adapters" / check_name(name)

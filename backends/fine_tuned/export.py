@@ -7,18 +7,19 @@ manifest that names the adapter by its hash. The weights are those with which th
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from backends.aside import aside
 from backends.base import BackendError
 from backends.engines import inference
 from backends.engines.adapter_view import AdapterView, load_adapter
 from backends.engines.adapter_weights import changed_weights, with_weights
 from backends.engines.local_model import LocalModel
 from backends.fine_tuned.card import readme
+from backends.unforeseen import disk_refusal
 from backends.weights import sha256
 
 _MANIFEST = "crossroads.json"
@@ -46,21 +47,19 @@ def export_merged(base: LocalModel, adapter: Path, target: Path) -> Exported:
         raise BackendError(f"{target} exists and is not an earlier export.", "Name a new folder, or remove that one.")
     view = load_adapter(base, adapter)
     _check_room(base, target)
-    aside = target.with_name(f"{target.name}.{os.getpid()}.part")
-    shutil.rmtree(aside, ignore_errors=True)
     try:
-        aside.mkdir(parents=True)
-        inference.run(_write, view, aside)
-        _describe(view, aside)
-        shutil.rmtree(target, ignore_errors=True)
-        aside.rename(target)
-    except OSError as error:
+        with aside(target) as part:
+            part.mkdir()
+            inference.run(_write, view, part)
+            _describe(view, part)
+            shutil.rmtree(target, ignore_errors=True)
+            part.rename(target)
+    except Exception as error:  # safetensors and tokenizers tell of the disk in exceptions of their own
+        if (why := disk_refusal(error)) is None:
+            raise
         raise BackendError(
-            f"The model could not be written to {target}: {error.strerror or error}.",
-            "Make room, or name another folder.",
+            f"The model could not be written to {target}: {why}.", "Make room, or name another folder."
         ) from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     exported = manifest(target)
     assert exported is not None, "it has just been written"
     return exported

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psutil
-
+from backends.aside import aside
 from backends.engines import inference
 from backends.engines.adapter_files import WEIGHTS
 from backends.engines.local_model import LocalModel
@@ -36,10 +33,8 @@ def publish_adapter(settings: Settings, base: LocalModel, loop: Loop) -> Path:
     """
     run = loop.run
     root = run.adapters or run.data / "adapters"
-    _clear(root, run.name)
-    aside = root / f"{run.name}.{os.getpid()}.part"
-    whole = aside / run.name  # its README carries the folder's name
-    try:
+    with aside(root / run.name) as part:
+        whole = part / run.name  # its README carries the folder's name
         whole.mkdir(parents=True)
         tensors = checkpoint.parameters_in(run.folder / BEST) if loop.best else loop.learner.trainable.parameters
         inference.run(_write, loop.learner.trainable, whole, tensors)
@@ -47,8 +42,6 @@ def publish_adapter(settings: Settings, base: LocalModel, loop: Loop) -> Path:
         if run.adapters is None:
             return publish(whole, run.name, run.data)
         return _replace(whole, root / run.name, run.data)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _write(trainable: Trainable, folder: Path, tensors: Mapping[str, Any]) -> None:
@@ -61,14 +54,6 @@ def _replace(whole: Path, folder: Path, data: Path) -> Path:
         to_trash(folder, data)
     whole.rename(folder)
     return folder
-
-
-def _clear(root: Path, name: str) -> None:
-    """Remove what killed processes left behind of an adapter that they were writing."""
-    for left in root.glob(f"{name}.*.part"):
-        pid = left.name.removeprefix(f"{name}.").removesuffix(".part")
-        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
-            shutil.rmtree(left, ignore_errors=True)
 
 
 def _card(settings: Settings, base: LocalModel, loop: Loop) -> dict[str, Any]:

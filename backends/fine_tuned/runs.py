@@ -22,9 +22,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import TypeAdapter
+
+from backends import strict_json
+from backends.aside import aside
 from backends.base import BackendError
 from backends.data_folder import disk_faults
-from backends.fine_tuned.events import LiveAnswer, LiveAnswers, StepRecord, Trained, TrainingNote, TrainingResult
+from backends.engines.adapter_card import usable_date
+from backends.fine_tuned.events import LiveAnswers, StepRecord, Trained, TrainingNote, TrainingResult
 from backends.fine_tuned.method import TrainingSettings
 from backends.fine_tuned.pairs import Pair
 from backends.fine_tuned.training_lock import holder
@@ -109,35 +114,27 @@ def discard(id: str, data: Path) -> None:
 
 def write_run(run: Run, train: Sequence[Pair], held_out: Sequence[Pair]) -> None:
     """Write a new training down; its folder appears whole or not at all."""
-    aside = run.folder.with_name(f"{run.id}.{os.getpid()}.part")
-    try:
-        with disk_faults("The training"):
-            _write_aside(aside, run, train, held_out)
-            aside.rename(run.folder)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-
-
-def _write_aside(aside: Path, run: Run, train: Sequence[Pair], held_out: Sequence[Pair]) -> None:
-    aside.mkdir(parents=True)
-    for name, pairs in (("train", train), ("held_out", held_out)):
-        lines = (json.dumps(asdict(pair), ensure_ascii=False) + "\n" for pair in pairs)
-        (aside / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
-    told = {
-        "name": run.name,
-        "settings": asdict(run.settings),
-        "system_prompt": run.system_prompt,
-        "source": run.source,
-        "base_model": run.base_model,
-        "base_revision": run.base_revision,
-        "created": run.created.isoformat(),
-        "pairs": run.pairs,
-        "held_out": run.held_out,
-        "command": run.command,
-        "adapters": None if run.adapters is None else str(run.adapters),
-    }
-    (aside / "run.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-    _put(aside / "state.json", _state_of(run))
+    with disk_faults("The training"), aside(run.folder) as part:
+        part.mkdir()
+        for name, pairs in (("train", train), ("held_out", held_out)):
+            lines = (json.dumps(asdict(pair), ensure_ascii=False) + "\n" for pair in pairs)
+            (part / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
+        told = {
+            "name": run.name,
+            "settings": asdict(run.settings),
+            "system_prompt": run.system_prompt,
+            "source": run.source,
+            "base_model": run.base_model,
+            "base_revision": run.base_revision,
+            "created": run.created.isoformat(),
+            "pairs": run.pairs,
+            "held_out": run.held_out,
+            "command": run.command,
+            "adapters": None if run.adapters is None else str(run.adapters),
+        }
+        (part / "run.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        _put(part / "state.json", _state_of(run))
+        part.rename(run.folder)
 
 
 def set_state(run: Run, **changes: Any) -> Run:
@@ -194,22 +191,14 @@ def _logged(run: Run) -> list[tuple[str, TrainingResult]]:
 
 
 def _result(told: dict[str, Any]) -> TrainingResult:
-    made = _KINDS[told.pop("kind")]
-    if made is LiveAnswers:
-        told["answers"] = tuple(LiveAnswer(**answer) for answer in told["answers"])
-    if made is Trained:
-        told["folder"] = Path(told["folder"])
-    return made(**told)
+    return TypeAdapter(_KINDS[told.pop("kind")]).validate_python(told)
 
 
 def _read(folder: Path, runs_now: bool) -> Run:
-    told = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-    settings = told.pop("settings")
-    settings["target_modules"] = tuple(settings["target_modules"])
-    told["created"] = datetime.fromisoformat(told["created"])
-    told["adapters"] = None if told["adapters"] is None else Path(told["adapters"])
-    run = Run(id=folder.name, folder=folder, settings=TrainingSettings(**settings), **told, **state)
+    told, state = (strict_json.loads((folder / f"{name}.json").read_bytes()) for name in ("run", "state"))
+    run = TypeAdapter(Run).validate_python({**told, **state, "id": folder.name, "folder": folder})
+    if usable_date(run.created.isoformat()) is None or run.created.tzinfo is None:
+        raise ValueError("the date is no date")
     if runs_now:
         return replace(run, state="running", resumable=False)
     if run.state == "running":

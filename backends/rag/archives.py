@@ -21,6 +21,9 @@ MAX_RATIO = 200
 LARGE_BYTES = 20_000_000
 """Below this, parts may unpack to any multiple of their size: 50,000 equal paragraphs are 3 MB at ratio 270."""
 
+MAX_ENTRIES = 20_000
+"""Parts of an Office file; a presentation of 1,000 slides with two pictures on each has about 8,000."""
+
 _FOLDERS = {"word/": "docx", "xl/": "xlsx", "ppt/": "pptx"}
 _ENCRYPTED = 0x1
 _BLOCK = 65_536
@@ -51,6 +54,8 @@ def check_archive(data: bytes) -> None:
     entries = _entries(data)
     if any(entry.flag_bits & _ENCRYPTED for entry in entries):
         raise BackendError("The file is protected by a password.", "Save a copy without a password.")
+    if len(entries) > MAX_ENTRIES:
+        raise BackendError(f"The file holds more than {MAX_ENTRIES:,} parts.", "Split it into smaller files.")
     size = sum(entry.file_size for entry in entries)
     if size > MAX_EXPANDED_BYTES:
         raise BackendError(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from backends.base import BackendError
 from backends.engines import inference
+from backends.model_files import check_model_files
 from backends.settings import DEFAULT_EMBEDDER
 from backends.unforeseen import is_out_of_memory, too_little_memory
 
@@ -68,6 +69,7 @@ class Embedder:
         """The model, read from disk the first time. Raises `BackendError` if the folder cannot be loaded."""
         with self._lock:
             if self._model is None:
+                check_model_files(self._folder)
                 try:
                     self._model = inference.run(self._read)
                 except (OSError, ValueError, KeyError, RuntimeError, MemoryError) as error:

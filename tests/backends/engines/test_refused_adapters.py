@@ -78,9 +78,16 @@ def read_unchecked(folder: Path) -> Any:
         ({"peft_type": ["LORA"]}, "is of a kind that cannot be used here (['LORA'])."),
         ({"layer_replication": [[0, 2], [1, 2]]}, "changes the base's structure (layer_replication)."),
         ({"megatron_config": {"a": 1}}, "changes the base's structure (megatron_config)."),
-        ({"target_modules": "(a+)+b"}, "chooses its modules by a pattern that may take forever to match."),
-        ({"alpha_pattern": {".*.*.*.*x": 1}}, "chooses its modules by a pattern that may take forever to match."),
-        ({"exclude_modules": "x" * 501}, "chooses its modules by a pattern that may take forever to match."),
+        ({"alpha_pattern": {"(?=a)x": 1}}, "has in alpha_pattern a pattern that cannot be matched safely."),
+        (
+            {"rank_pattern": {"((.{0,9}){0,9}){0,9}!": 1}},
+            "has in rank_pattern a pattern that cannot be matched safely.",
+        ),
+        ({"alpha_pattern": {"(" * 501: 1}}, "has in alpha_pattern a pattern that cannot be matched safely."),
+        ({"rank_pattern": {r"\w*" * 50_000: 1}}, "has in rank_pattern a pattern that cannot be matched safely."),
+        ({"modules_to_save": ["((.)+)+!"]}, "has in modules_to_save what is no name of a module."),
+        ({"modules_to_save": "((.)+)+!"}, "has in modules_to_save what is no name of a module."),
+        ({"trainable_token_indices": {"(.|.)*!": [1]}}, "has in trainable_token_indices what is no name of a module."),
     ],
 )
 def test_a_configuration_that_does_not_fit(base: LocalModel, lora: Path, change: dict[str, object], cause: str) -> None:

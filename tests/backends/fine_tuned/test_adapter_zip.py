@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import random
 import zipfile
 from pathlib import Path
 
@@ -132,6 +133,39 @@ def test_a_bomb_is_stopped_by_what_comes_out(tmp_path: Path, monkeypatch: pytest
     assert len(source) < 10_000
     assert fault(lambda: unpack(source, tmp_path / "out"))[0] == f"{CONFIG} in the zip file unpacks to more than 1 MB."
     assert (tmp_path / "out" / CONFIG).stat().st_size <= 1_000_000
+
+
+RATIO = (
+    "The zip file unpacks to more than 1000 MB, or to more than 20 times its size, as no adapter does.",
+    "If you trust it, unpack it yourself and import the folder.",
+)
+
+
+def test_weights_that_grow_a_thousandfold_are_stopped_on_the_way(tmp_path: Path) -> None:
+    source = zipped({CONFIG: b"{}", WEIGHTS: bytes(100_000_000)})
+    assert len(source) < 200_000
+    assert fault(lambda: unpack(source, tmp_path / "out")) == RATIO
+    assert (tmp_path / "out" / WEIGHTS).stat().st_size <= adapter_zip.SMALL_BYTES
+
+
+def test_many_files_share_one_limit(tmp_path: Path) -> None:
+    files = {CONFIG: b"{}", WEIGHTS: b"x"} | {f"{number}.json": bytes(3_000_000) for number in range(8)}
+    assert fault(lambda: unpack(zipped(files), tmp_path / "out")) == RATIO
+    assert sum(file.stat().st_size for file in (tmp_path / "out").iterdir()) <= adapter_zip.SMALL_BYTES
+
+
+def test_a_size_that_the_table_of_contents_invents_lets_nothing_more_through(tmp_path: Path) -> None:
+    source = zipped({CONFIG: b"{}", WEIGHTS: bytes(30_000_000)})
+    size, less = ((number).to_bytes(4, "little") for number in (30_000_000, 1000))
+    assert source.count(size) == 2
+    assert fault(lambda: unpack(source.replace(size, less), tmp_path / "out"))[0] == "The zip file is damaged."
+    assert (tmp_path / "out" / WEIGHTS).stat().st_size <= 1000
+
+
+def test_a_large_zip_of_what_hardly_gets_smaller_comes_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adapter_zip, "SMALL_BYTES", 1_000_000)
+    weights = random.Random(1).randbytes(2_000_000) + bytes(2_000_000)
+    assert unpacked(zipped({CONFIG: b"{}", WEIGHTS: weights}), tmp_path / "out")[WEIGHTS] == weights
 
 
 def test_a_zip_that_is_too_large_or_holds_too_much_is_not_opened(
