@@ -11,9 +11,10 @@ from backends.base import BackendError, Question
 MAX_CHARACTERS = 100_000
 """Longer than any question; about 25,000 tokens of English."""
 
-# C0 and C1 controls except tab and line feed; bidirectional embeddings, overrides and isolates; zero-width
-# no-break space. They cannot be seen and can make text read other than it is (Unicode TR 36, section 2.3).
-_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+# C0 and C1 controls except tab and line feed; bidirectional marks, embeddings, overrides and isolates; deprecated
+# format characters and interlinear annotations; zero-width no-break space. They cannot be seen and can make text read
+# other than it is (Unicode TR 36, section 2.3).
+_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f\ufeff\ufff9-\ufffb]")
 _NO_SHAPE = {"Cc", "Cf", "Zs", "Zl", "Zp"}
 """Unicode categories of which alone no question can be made: controls, formats (zero width), spaces."""
 _SURROGATE = re.compile("[\ud800-\udfff]")

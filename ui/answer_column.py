@@ -16,7 +16,7 @@ from ui import numbers
 from ui.approaches import LOOKS, look_of
 from ui.evidence import evidence_of, show_evidence
 from ui.resources import settings, warm_up
-from ui.text import escaped
+from ui.text import escaped, plain
 
 _BADGES = {
     "ok": (":material/check_circle: done", "green"),
@@ -94,9 +94,7 @@ def _said(column: Column) -> str:
 
 
 def _shown_text(text: str) -> str:
-    from backends.questions import visible
-
-    return visible(text).strip() or " "
+    return plain(text).strip() or " "
 
 
 def _model_line(column: Column) -> str:
@@ -141,7 +139,7 @@ def _measurements(answer: Answer, marks: frozenset[str]) -> None:
     timings, usage = answer.timings, answer.usage
     if answer.error and answer.text.strip():  # without text, it stands in its place
         with st.container(border=True):
-            st.text(answer.error)
+            st.text(plain(answer.error))
     left, right = st.columns([4, 5], gap="xxsmall")  # a help icon and a mark have room beside Cost
     left.markdown(f":small[Latency{_mark('latency_s', marks, 'fastest')}]")
     left.markdown(f"#### {escaped(numbers.seconds(timings.latency_s))}", anchors=False)
@@ -182,4 +180,4 @@ def sources(answer: Answer) -> None:
         for rank, passage in enumerate(answer.sources, 1):
             page = f" \u00b7 page {passage.page}" if passage.page else ""
             st.markdown(f"**[{rank}] {escaped(passage.document)}**{page} \u00b7 similarity {passage.score:.2f}")
-            st.text(passage.text)
+            st.text(plain(passage.text))

@@ -15,7 +15,8 @@ from ui.raise_cap import raise_cap
 from ui.resources import live, settings
 from ui.shell import open_page
 from ui.stand_in_offer import stand_in_offer
-from ui.text import escaped
+from ui.tables import literal_table
+from ui.text import escaped, plain
 
 _TRACES = {
     "prompt": "Prompt as sent, after the chat template",
@@ -61,7 +62,7 @@ def _panel(approach: str) -> None:
 
 def _explain(approach: str) -> None:
     look = look_of(approach)
-    st.markdown(f"{look.title}")
+    st.markdown(look.title)
     st.markdown(f":material/thumb_up: **Choose it** {look.choose}")
     st.markdown(f":material/thumb_down: **Leave it** {look.avoid}")
 
@@ -111,12 +112,12 @@ def _inside(answer: Answer) -> None:
         return  # nothing was sent
     st.subheader("What happened inside", anchor=False)
     if known:
-        st.table({name: _shown(value) for name, value in counted.items()})
+        literal_table({name: _shown(value) for name, value in counted.items()})
     if len(answer.attempts) > 1:
         _attempts(answer)
     for trace in answer.traces:
         with st.expander(_TRACES.get(trace.name, trace.name), expanded=trace.name in ("prompt", "request")):
-            st.code(trace.value, language=None, wrap_lines=True)
+            st.code(plain(trace.value), language=None, wrap_lines=True)
 
 
 def _shown(value: object) -> str:
@@ -126,16 +127,16 @@ def _shown(value: object) -> str:
 def _attempts(answer: Answer) -> None:
     """Every request with its time and cost; only the last one is latency."""
     st.markdown("**Attempts**")
-    st.table(
+    literal_table(
         [
             {
                 "Attempt": str(one.number),
                 "Began after": numbers.seconds(one.began_s),
                 "Lasted": numbers.seconds(one.lasted_s),
-                "Ended": escaped(one.fault) or "answered",
+                "Ended": one.fault or "answered",
                 "Then waited": numbers.seconds(one.waited_s),
                 "Tokens": numbers.count(one.usage.completion_tokens if one.usage else None),
-                "Cost": escaped(numbers.dollars(one.cost.usd if one.cost else None)),
+                "Cost": numbers.dollars(one.cost.usd if one.cost else None),
             }
             for one in answer.attempts
         ]

@@ -6,6 +6,7 @@ import zlib
 from dataclasses import dataclass, replace
 
 from backends.connections import PAID_API, name_in
+from ui.text import escaped, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,12 @@ class Look:
     @property
     def title(self) -> str:
         """Icon and name for headings, in the approach's colour."""
-        return f":{self.colour}[{self.icon} **{self.name}**]"
+        return f":{self.colour}[{self.icon} **{escaped(self.name)}**]"
+
+    @property
+    def option(self) -> str:
+        """Icon and name where one of several is chosen."""
+        return f"{self.icon} {escaped(self.name)}"
 
 
 LOOKS = {
@@ -91,7 +97,9 @@ def look_of(approach: str) -> Look:
     """How an approach looks; a named connection is of the paid API's family, one without a look gets a plain one."""
     if name := name_in(approach):
         shade = _SHADES[zlib.crc32(name.encode()) % len(_SHADES)]
-        return replace(LOOKS[PAID_API], approach=approach, name=f"{LOOKS[PAID_API].name} \u00b7 {name}", hex=shade)
+        return replace(
+            LOOKS[PAID_API], approach=approach, name=f"{LOOKS[PAID_API].name} \u00b7 {plain(name)}", hex=shade
+        )
     return LOOKS.get(approach) or Look(
-        approach, approach.replace("_", " ").capitalize(), ":material/extension:", "gray", "#5f6b7a", "", "", ""
+        approach, plain(approach.replace("_", " ")).capitalize(), ":material/extension:", "gray", "#5f6b7a", "", "", ""
     )

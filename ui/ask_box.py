@@ -105,7 +105,7 @@ def _who_takes_part(page: str, approaches: Sequence[str]) -> None:
         approaches,
         selection_mode="multi",
         default=list(approaches),
-        format_func=lambda approach: f"{look_of(approach).icon} {look_of(approach).name}",
+        format_func=lambda approach: look_of(approach).option,
         key=f"chosen:{page}",
         label_visibility="collapsed",
         wrap=True,

@@ -14,7 +14,7 @@ from ui.connection_check import listed_models, test_section
 from ui.price_entry import price_entry
 from ui.resources import override, overrides, settings
 from ui.settings_panel import bound
-from ui.text import escaped
+from ui.text import escaped, plain
 
 _ADD, _FAULT = "add_connection", "add_connection_fault"
 _OTHER = "another server"
@@ -30,7 +30,7 @@ def chosen_connection(current: Settings) -> str:
                 "Connection",
                 names,
                 default=DEFAULT,
-                format_func=lambda name: name or "default",
+                format_func=lambda name: escaped(name or "default"),
                 key="connection",
                 required=True,
                 label_visibility="collapsed",
@@ -99,7 +99,7 @@ def connection_panel(current: Settings, name: str) -> None:
         type="password",
         autocomplete="off",
         placeholder="kept for this browser session" if held else "",
-        help=f"Kept in memory for this browser session alone. Or set {variable} in the environment or .env.",
+        help=f"Kept in memory for this browser session alone. Or set {escaped(variable)} in the environment or .env.",
         **bound(f"{section}.api_key"),
     )
     if withheld := current.withheld(section):
@@ -126,6 +126,7 @@ def _model(current: Settings, name: str) -> None:
         "Model",
         options,
         options.index(chosen.model) if chosen.model else None,
+        format_func=plain,
         accept_new_options=True,
         help="As the server lists them." if listed else "Type a name that is not in the list for other servers.",
         **bound(f"{section}.model"),

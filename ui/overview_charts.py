@@ -11,6 +11,7 @@ from backends.base import Answer
 from ui import numbers
 from ui.approaches import look_of
 from ui.chart_theme import ink, readable
+from ui.text import plain
 
 _AROUND, _LEGEND = 60, 56  # pixels that a chart's axis and its legend take of its height
 _ROW, _BAR, _NAME = 48, 16, -10  # pixels: an answer's share of the height, its bar, and its name above that
@@ -111,7 +112,7 @@ def cost_chart(answers: Sequence[Answer]) -> alt.LayerChart:
                 "usd": None if a.cost.usd is None else float(a.cost.usd) * 1000,
                 "label": "unknown" if a.cost.usd is None else f"{numbers.dollars(a.cost.usd * 1000)}",
                 "position": 0.0 if a.cost.usd is None else float(a.cost.usd) * 1000,
-                "basis": a.cost.basis,
+                "basis": plain(a.cost.basis),
             }
             for a in answers
         ]

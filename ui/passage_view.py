@@ -130,4 +130,4 @@ def _bold(text: str) -> str:
 
 def _literal(text: str) -> str:
     """Escaped, with spaces that Markdown keeps: an indented line would turn into code."""
-    return escaped(text.replace("\t", "    ").replace("  ", "\u00a0 ")).replace("\n", " ")
+    return escaped(text.replace("\t", "    ").replace("  ", "\u00a0 "), None).replace("\n", " ")

@@ -44,7 +44,7 @@ def price_entry(current: Settings, name: str) -> None:
         if any(entry.startswith(f"{section}.price.") for entry in overrides()):
             st.button("Drop what was entered here", key=f"price:{section}:drop", on_click=_drop, args=(section,))
         if fault := st.session_state.get(f"price:{section}:fault"):
-            st.error(fault, icon=":material/error:")
+            st.error(escaped(fault), icon=":material/error:")
 
 
 def _in_force(current: Settings, name: str) -> str:

@@ -11,7 +11,7 @@ from backends.engines.remote_connection import without_secrets
 from backends.settings import Settings
 from ui.approaches import look_of
 from ui.resources import override, overrides
-from ui.text import escaped
+from ui.text import escaped, plain
 
 SEARCH_MODES = {
     "dense": "Dense: by meaning",
@@ -75,7 +75,7 @@ def fine_tuned(current: Settings) -> None:
     names = list(adapter_folders(current.data))
     chosen = current.fine_tuned.adapter
     options = names if chosen in names else [*names, chosen]
-    st.selectbox("Adapter", options, options.index(chosen), **bound("fine_tuned.adapter"))
+    st.selectbox("Adapter", options, options.index(chosen), format_func=plain, **bound("fine_tuned.adapter"))
     st.number_input(
         "Spread the training cost over (answers)",
         1,
@@ -110,7 +110,7 @@ def _served(current: Settings, names: list[str]) -> None:
         "Said to be the adapter",
         options,
         options.index(chosen.served_adapter) if chosen.served_adapter in names else 0,
-        format_func=lambda name: name or "not stated",
+        format_func=lambda name: plain(name or "not stated"),
         help="Nobody can see from here which weights a server holds, so answers say that this is not verified.",
         **bound("fine_tuned.served_adapter"),
     )
@@ -132,7 +132,7 @@ def rag(current: Settings) -> None:
     from ui.rag.filters import filter_bar, known_documents
 
     names = names_of(current)
-    st.selectbox("Collection", names, names.index(current.rag.collection), **bound("rag.collection"))
+    st.selectbox("Collection", names, names.index(current.rag.collection), format_func=plain, **bound("rag.collection"))
     filter_bar(current, known_documents(current))
     modes = list(SEARCH_MODES)
     st.selectbox(

@@ -8,7 +8,7 @@ from backends.connections import PAID_API
 from backends.settings import Settings
 from ui import numbers
 from ui.resources import expectations, paid_api, stand_in_start
-from ui.text import escaped
+from ui.text import escaped, plain
 
 _USUAL_START_S = 12.0
 
@@ -36,7 +36,7 @@ def stand_in_offer(current: Settings, question: str | None, key: str) -> None:
             st.fragment(_watch, run_every=0.5)()
             return
         if start.fault:
-            st.text(start.fault)
+            st.text(plain(start.fault))
         st.button(
             "Start the stand-in",
             key=f"stand_in:{key}",

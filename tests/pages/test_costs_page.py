@@ -103,9 +103,11 @@ def captions(at: AppTest) -> str:
 
 def cells(at: AppTest, index: int = 0) -> dict[str, dict[str, str]]:
     """A table by column and row, as it is read."""
-    shown: dict[str, dict[str, str]] = (
-        at.table[index].value.map(lambda cell: cell.replace("\\", "").strip("*")).to_dict()
-    )
+
+    def read(cell: str) -> str:
+        return cell.replace(":small[]", "").replace("\\", "").strip("*")
+
+    shown: dict[str, dict[str, str]] = at.table[index].value.map(read).rename(index=read, columns=read).to_dict()
     return shown
 
 

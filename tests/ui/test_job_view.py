@@ -113,7 +113,7 @@ def test_a_fault_is_a_sentence_and_nothing_in_it_is_markdown() -> None:
     ended(*begun(BackendError("![x](http://evil.example) broke.", "Try again."), title="Adding to *x*"))
     at = run(page())
     (error,) = at.error
-    assert error.value == "Adding to \\*x\\*\\: \\!\\[x\\]\\(http\\:\u2060//evil\\.example\\) broke\\. Try again\\."
+    assert error.value == "Adding to \\*x\\*\\: \\!\\[x\\]\\(http\\::small[]//evil\\.example\\) broke\\. Try again\\."
     assert not at.success
 
 

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from ui.text import escaped, shortened
+from tests.hostile_text import CORPUS, LONG
+from ui.text import MOST, escaped, plain, shortened
 
-JOINER = "\u2060"
+APART = ":small[]"
 
 
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("https://evil.example/x", f"https\\:{JOINER}//evil\\.example/x"),
-        ("HTTP://evil.example", f"HTTP\\:{JOINER}//evil\\.example"),
-        ("see www.evil.example", f"see www{JOINER}\\.evil\\.example"),
-        ("a.b-c@evil.example", f"a\\.b\\-c{JOINER}\\@evil\\.example"),
+        ("https://evil.example/x", f"https\\:{APART}//evil\\.example/x"),
+        ("HTTP://evil.example", f"HTTP\\:{APART}//evil\\.example"),
+        ("see www.evil.example", f"see www{APART}\\.evil\\.example"),
+        ("a.b-c@evil.example", f"a\\.b\\-c{APART}\\@evil\\.example"),
+        (":material/verified:", f"\\:{APART}material/verified\\:"),
+        (":material_verified:", f"\\:{APART}material\\_verified\\:"),
+        (":smile: a", f"\\:{APART}smile\\: a"),
+        (":smile", f"\\:{APART}smile"),
+        ("a -> b", f"a \\-{APART}\\> b"),
+        ("<->", f"\\<{APART}\\-{APART}\\>"),
+        ("a -- b", f"a \\-{APART}\\- b"),
     ],
 )
-def test_an_address_is_parted_so_that_no_link_comes_of_it(text: str, shown: str) -> None:
+def test_what_streamlit_would_make_something_of_is_parted(text: str, shown: str) -> None:
     assert escaped(text) == shown
-    assert shown.replace(JOINER, "").replace("\\", "") == text
+    assert shown.replace(APART, "").replace("\\", "") == text
 
 
 def test_what_is_no_address_stays_as_it_is() -> None:
@@ -31,6 +41,24 @@ def test_what_is_no_address_stays_as_it_is() -> None:
 
 def test_marks_of_markdown_are_escaped_and_lines_kept() -> None:
     assert escaped("![x](y) $a$ :red[b]\n# c") == "\\!\\[x\\]\\(y\\) \\$a\\$ \\:red\\[b\\]  \n\\# c"
+
+
+def test_an_empty_line_ends_no_paragraph_and_an_indented_one_is_no_code() -> None:
+    assert escaped("a\n\n\tb") == f"a  \n{APART}  \n\tb"
+    assert escaped("    a") == f"{APART}    a"
+
+
+@pytest.mark.parametrize("text", CORPUS.values(), ids=CORPUS)
+def test_no_letter_is_lost_and_no_mark_is_left_bare(text: str) -> None:
+    shown = escaped(text).replace(APART, "").replace("  \n", "\n")
+    assert re.sub(r"\\(.)", r"\1", shown) == plain(text)
+    assert not re.search(r"(?<!\\)[`*_{}\[\]()<>#+!|~$&@=-]", re.sub(r"\\.", "", shown))
+    assert shown.encode()
+
+
+def test_a_text_that_a_browser_could_not_draw_is_cut_in_its_middle() -> None:
+    assert len(escaped(LONG)) == 2 * (MOST - 1) + 1
+    assert escaped(LONG, None) == "\\<" * len(LONG)
 
 
 def test_a_long_name_is_shortened_in_its_middle() -> None:

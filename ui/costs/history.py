@@ -21,6 +21,7 @@ from ui.costs import uncounted
 from ui.costs.exports import save
 from ui.costs.history_charts import by_day_chart, model_chart, spend_chart
 from ui.costs.history_file import answers_file, by_day_file
+from ui.tables import plain_frame
 from ui.text import escaped
 
 _PERIODS = {"7 days": 7, "30 days": 30, "90 days": 90}
@@ -156,4 +157,4 @@ def table(entries: Sequence[Entry]) -> pd.DataFrame:
                 "Model": neutral_cell(model),  # it can be saved; last: long names push nothing off a small screen
             }
         )
-    return pd.DataFrame(rows)
+    return plain_frame(rows)

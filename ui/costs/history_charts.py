@@ -15,7 +15,7 @@ from evaluation.costs.history import Spend
 from ui import numbers
 from ui.approaches import look_of
 from ui.chart_theme import readable
-from ui.text import shortened
+from ui.text import plain, shortened
 
 _HEIGHT = 260  # pixels
 _LABELLED = 9  # days whose sums have room beside each other; of more, only the dearest day's is written
@@ -31,7 +31,7 @@ def spend_chart(spent: Sequence[Spend], colours: Mapping[str, str], ink: str) ->
             {
                 "day": one.day.isoformat(),
                 "approach": look_of(one.approach).name,
-                "model": one.model,
+                "model": plain(one.model),
                 "usd": float(one.usd),
                 "label": numbers.dollars(one.usd),
                 "answers": one.answers,
@@ -67,7 +67,7 @@ def model_chart(spent: Sequence[Spend], colours: Mapping[str, str], ink: str) ->
     """A bar per approach and model with what it cost in all, the dearest first; none for what is not known at all."""
     sums: dict[tuple[str, str], list[Spend]] = defaultdict(list)
     for one in spent:
-        sums[look_of(one.approach).name, one.model].append(one)
+        sums[look_of(one.approach).name, plain(one.model)].append(one)
     rows: list[dict[str, object]] = []
     for (name, model), found in sums.items():
         usd = sum((one.usd for one in found), Decimal(0))

@@ -83,7 +83,7 @@ def input_panel(inputs: Inputs, current: Settings) -> None:
     with st.expander("Local answers"):
         for way in inputs.ways:
             if way.on_machine:
-                what = "Search" if way.by_token else label(way.approach, inputs)
+                what = "Search" if way.by_token else escaped(label(way.approach, inputs))
                 _fields(inputs, (Field(f"{way.approach}.machine_s", f"{what}: seconds", 0, 10**6, 0.1),))
     with st.expander("Training (fine-tuned)"):
         _fields(inputs, _TRAINING)

@@ -14,7 +14,8 @@ from ui import numbers
 from ui.approaches import look_of
 from ui.costs.exports import monthly_file, save
 from ui.costs.words import label
-from ui.text import escaped
+from ui.tables import literal_table
+from ui.text import escaped, plain
 
 SUM = "A month"
 _MOST = 5  # approaches beside each other at 800 pixels
@@ -48,10 +49,9 @@ def draw_table(costs: Sequence[MonthlyCost], inputs: Inputs) -> None:
             button="CSV of the parts",
             what="Every part with its formula and every input with its origin.",
         )
-    shown = table(costs, inputs).map(escaped)
-    shown.loc[SUM] = [f"**{cell}**" for cell in shown.loc[SUM]]
+    shown = table(costs, inputs)
     for some in beside([label(cost.approach, inputs) for cost in costs]):
-        st.table(shown[some], border="horizontal")
+        literal_table(shown[some], strong=(SUM,), border="horizontal")
     for cost in costs:
         if cost.usd is None:
             st.caption(escaped(f"{label(cost.approach, inputs)}: {cost.why}"))
@@ -63,5 +63,6 @@ def draw_table(costs: Sequence[MonthlyCost], inputs: Inputs) -> None:
             look = look_of(cost.approach)
             st.markdown(f":{look.colour}[{look.icon}] **{escaped(label(cost.approach, inputs))}**")
             for part in cost.parts:
-                st.markdown(f"**{part.name.capitalize()}** = {escaped(part.formula)}")
-                st.text(f"= {part.numbers}\n= {numbers.dollars(part.usd)}" + (f" ({part.why})" if part.why else ""))
+                st.markdown(f"**{escaped(part.name.capitalize())}** = {escaped(part.formula)}")
+                why = f" ({part.why})" if part.why else ""
+                st.text(plain(f"= {part.numbers}\n= {numbers.dollars(part.usd)}{why}"))

@@ -13,7 +13,7 @@ from backends.settings import Settings
 from evaluation.costs.paid import ByHand
 from ui.approaches import look_of
 from ui.costs import assumed
-from ui.text import escaped
+from ui.text import escaped, plain
 
 _KEY, _FORM, _FAULT = "cost:paid", "price_by_hand", "price_by_hand_fault"
 _PRICES = {"input": "Tokens in", "cached": "Cached tokens in (if cheaper)", "output": "Tokens out"}
@@ -28,7 +28,7 @@ def paid_models(current: Settings) -> None:
         "Paid models (break-even with the first)",
         options,
         key=_KEY,
-        format_func=lambda approach: _title(current, approach),
+        format_func=lambda approach: plain(_title(current, approach)),
         on_change=lambda: assumed.draw_these(st.session_state[_KEY]),
         placeholder="the paid API's own",
         help="Connections are set up on the Paid API page. A model without one can be entered below.",

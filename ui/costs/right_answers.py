@@ -16,7 +16,8 @@ from ui.costs.exports import headed, right_answers_file
 from ui.costs.right_chart import right_chart
 from ui.costs.words import label
 from ui.resources import settings
-from ui.text import escaped
+from ui.tables import literal_table
+from ui.text import escaped, plain
 
 _NOBODY = "no question is asked"  # why an answer has no cost although the month's is known
 _TYPED, _RUN = "cost_accuracies", "cost_run"
@@ -61,7 +62,7 @@ def draw(inputs: Inputs) -> None:
         }
         for approach, one in found.items()
     }
-    st.table(pd.DataFrame.from_dict(rows, orient="index").map(escaped), border="horizontal")
+    literal_table(pd.DataFrame.from_dict(rows, orient="index"), border="horizontal")
 
 
 def right_text(accuracy: Accuracy | None) -> str:
@@ -89,7 +90,9 @@ def _chosen_run() -> Run | None:
     if not found:
         return None
     titles = [run.title for run in found]
-    title = st.selectbox("Right answers as counted in", titles, key=_RUN, help="The newest run is on top.")
+    title = st.selectbox(
+        "Right answers as counted in", titles, key=_RUN, format_func=plain, help="The newest run is on top."
+    )
     return next((run for run in found if run.title == title), found[0])
 
 

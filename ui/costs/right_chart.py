@@ -10,6 +10,7 @@ import pandas as pd
 from evaluation.costs.right_answers import CostPerRight
 from ui import numbers
 from ui.chart_theme import readable
+from ui.text import plain
 
 _ROW = 46  # pixels
 
@@ -44,5 +45,5 @@ def _row(name: str, one: CostPerRight) -> dict[str, object]:
         "approach": name,
         **{end: float(value) if drawn and value is not None else None for end, value in ends.items()},
         "label": numbers.dollars(one.usd) if drawn else "",
-        "words": "" if drawn else one.why or numbers.dollars(one.usd),
+        "words": "" if drawn else plain(one.why or numbers.dollars(one.usd)),
     }

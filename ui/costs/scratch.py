@@ -22,6 +22,7 @@ from evaluation.costs.scratch import (
 )
 from ui import numbers
 from ui.costs.exports import Row, headed, scratch_file
+from ui.tables import literal_table
 from ui.text import escaped
 
 
@@ -141,7 +142,7 @@ def _tables(rows: Sequence[Training]) -> None:
     whole = table(rows)
     outcome = [column for column in whole if column != _SIZE_COLUMN and column not in _EFFORT]
     for columns in (_EFFORT, outcome):
-        st.table(whole[[_SIZE_COLUMN, *columns]].map(escaped), border="horizontal", hide_index=True)
+        literal_table(whole[[_SIZE_COLUMN, *columns]], border="horizontal", hide_index=True)
 
 
 def assumptions(chosen: Mapping[str, Decimal]) -> list[Row]:

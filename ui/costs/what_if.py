@@ -17,6 +17,7 @@ from ui.approaches import look_of
 from ui.chart_theme import ink, readable
 from ui.costs.exports import headed, what_if_file
 from ui.costs.words import about, label, unknown_cost
+from ui.tables import literal_table
 from ui.text import escaped
 
 _ROW = 34  # pixels
@@ -34,7 +35,7 @@ def draw(inputs: Inputs) -> None:
         default=names[0],
         required=True,
         key="what_if",
-        format_func=lambda name: label(name, inputs),
+        format_func=lambda name: escaped(label(name, inputs)),
         label_visibility="collapsed",
         wrap=True,
     )
@@ -52,7 +53,7 @@ def draw(inputs: Inputs) -> None:
     st.altair_chart(
         tornado(effects, now, look_of(chosen).hex, ink()), width="stretch", alt="Monthly cost after each change"
     )
-    st.table(table(effects, now, inputs).map(escaped), border="horizontal", hide_index=True)
+    literal_table(table(effects, now, inputs), border="horizontal", hide_index=True)
 
 
 def tornado(effects: Sequence[Effect], now: MonthlyCost, colour: str, ink: str) -> alt.LayerChart:

@@ -10,6 +10,7 @@ from evaluation.costs.inputs import Inputs
 from evaluation.costs.monthly import MonthlyCost
 from ui import numbers
 from ui.approaches import look_of
+from ui.text import plain
 
 _SUBJECTS = {"raw": "the raw model", "fine_tuned": "the fine-tuned model", "rag": "RAG"}
 
@@ -29,8 +30,9 @@ def label(approach: str, inputs: Inputs) -> str:
     way = inputs.way(approach)
     if not way.paid:
         return look_of(approach).name
-    twice = sum(other.paid and other.model == way.model for other in inputs.ways) > 1
-    return f"{way.model} ({look_of(approach).name})" if twice else way.model
+    model = plain(way.model)
+    twice = sum(other.paid and plain(other.model) == model for other in inputs.ways) > 1
+    return f"{model} ({look_of(approach).name})" if twice else model
 
 
 def about(questions: int) -> str:

@@ -19,7 +19,8 @@ from ui.job_view import job_view
 from ui.rag.file_table import size
 from ui.rag.opened import keep_fault
 from ui.resources import override
-from ui.text import escaped
+from ui.tables import literal_table
+from ui.text import escaped, plain
 
 _NAME = "new_adapter_name"
 
@@ -60,7 +61,7 @@ def _actions(current: Settings, one: Adapter) -> None:
         st.download_button(
             "Download",
             data=lambda: zip_bytes(one.folder),
-            file_name=f"{one.name}.zip",
+            file_name=plain(f"{one.name}.zip"),
             mime="application/zip",
             key="download_adapter",
             icon=":material/download:",
@@ -79,7 +80,7 @@ def _actions(current: Settings, one: Adapter) -> None:
             help="Base and adapter as one model in safetensors, which `transformers serve` or vLLM can serve.",
         )
         with st.popover("Rename", icon=":material/edit:", disabled=not own), st.form("form:rename", border=False):
-            st.text_input("New name", one.name, key=_NAME, max_chars=64)
+            st.text_input("New name", plain(one.name), key=_NAME, max_chars=64)
             st.form_submit_button("Rename", on_click=_rename, args=(current, one.name))
         st.button(
             "Delete",
@@ -124,7 +125,7 @@ def _export(current: Settings) -> None:
     job_view(job, "export", done="Done.", cancelled="Nothing was written.")
     for made in (result for result in job.state.results if isinstance(result, Exported)):
         st.caption(escaped(f"{made.folder} \u00b7 {size(made.size_bytes)} \u00b7 base {made.base_model}"))
-        st.code(f"transformers serve {shlex.quote(str(made.folder))} --port 8000", language="bash")
+        st.code(plain(f"transformers serve {shlex.quote(str(made.folder))} --port 8000"), language="bash")
         st.caption(
             "Once it serves, the fine-tuned column can ask it: in the section Ask, point the approach at "
             "`http://127.0.0.1:8000/v1` and give this folder as the model's name."
@@ -142,6 +143,6 @@ def _card(one: Adapter) -> None:
         st.markdown(f"Right answers: **{escaped(rows['Right answers'])}**")
     if rows:
         with st.expander("What its card says", icon=":material/badge:", expanded=True):
-            st.table({name: escaped(value) for name, value in rows.items()})
+            literal_table(rows)
     else:
         st.caption("It has no card, so how it was made is unknown.")

@@ -13,11 +13,12 @@ from backends.fine_tuned.catalogue import Adapter
 from evaluation.durations import duration
 from ui import numbers
 from ui.rag.file_table import size
+from ui.tables import plain_frame
 
 
 def table(listed: Sequence[Adapter], in_force: str | None) -> pd.DataFrame:
     """One row per adapter; the one that answers is marked with words."""
-    return pd.DataFrame(
+    return plain_frame(
         {
             "Adapter": [one.name + (" \u2605 answers" if one.name == in_force else "") for one in listed],
             "Fits the base": [fits(one) for one in listed],

@@ -16,7 +16,8 @@ from evaluation.verdicts import ARM_NAMES, TECHNIQUE_NAMES, attribution_verdicts
 from ui import numbers
 from ui.chart_theme import ink
 from ui.fine_tuned.attribution_charts import gains_chart, meeting_chart, meeting_png, meeting_svg
-from ui.text import escaped
+from ui.tables import plain_frame
+from ui.text import escaped, plain
 
 MINUS = "\u2212"
 _CHART_WIDTH = 460  # pixels at least: two beside each other at 1440, below each other at 800
@@ -26,14 +27,14 @@ def show_attribution(found: Attribution) -> None:
     """Draw it all."""
     first, *others = attribution_verdicts(found)
     st.markdown(f"##### {escaped(first)}")
-    st.altair_chart(meeting_chart(found, ink()), alt=first)
+    st.altair_chart(meeting_chart(found, ink()), alt=plain(first))
     cells = st.grid(2, min_column_width=_CHART_WIDTH)
     with cells.cell():
         for sentence in others:
             st.markdown(f"- {escaped(sentence)}")
     with cells.cell():
         st.caption("What each technique bought, in points over the base, with 95 % intervals")
-        st.altair_chart(gains_chart(found, ink()), alt=" ".join(others))
+        st.altair_chart(gains_chart(found, ink()), alt=plain(" ".join(others)))
     leaked = found.seen is None or found.seen.asked
     (st.warning if leaked else st.caption)(escaped(seen_words(found.seen, len(found.rows))))
     _downloads(found)
@@ -45,7 +46,7 @@ def show_attribution(found: Attribution) -> None:
 
 
 def _downloads(found: Attribution) -> None:
-    name = f"attribution-{found.adapter}-{found.created:%Y%m%d-%H%M}"
+    name = plain(f"attribution-{found.adapter}-{found.created:%Y%m%d-%H%M}")
     with st.container(horizontal=True):
         for label, kind, mime, make in (
             ("Chart as PNG", "png", "image/png", lambda: meeting_png(found)),
@@ -123,7 +124,7 @@ def slice_table(found: Attribution) -> pd.DataFrame:
             points_cell(part.gains[technique]) + ("" if part.gains[technique].clear else ", open")
             for part in found.slices
         ]
-    return pd.DataFrame(shown)
+    return plain_frame(shown)
 
 
 def points_cell(gain: Gain) -> str:

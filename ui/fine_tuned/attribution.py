@@ -11,6 +11,7 @@ from evaluation.attribution_record import Attribution, read_attribution, stored_
 from ui.fine_tuned.attributed import show_attribution
 from ui.fine_tuned.question_choice import Questions
 from ui.fine_tuned.question_section import Start, question_section, stored_result
+from ui.text import escaped
 
 _PASSAGES = "attribution_passages"
 
@@ -35,7 +36,7 @@ def draw(current: Settings) -> None:
 
 def _passages(current: Settings) -> None:
     st.number_input("Passages for an answer", 1, 50, current.rag.k, key=_PASSAGES)
-    st.caption(f"From the collection `{current.rag.collection}`.")
+    st.caption(f"From the collection **{escaped(current.rag.collection)}**.")
 
 
 def _begin(current: Settings, adapter: Adapter, questions: Questions) -> None:

@@ -10,6 +10,7 @@ from evaluation.verdicts import ARM_NAMES, TECHNIQUE_NAMES, points
 from ui import numbers
 from ui.approaches import look_of
 from ui.chart_theme import INK
+from ui.text import plain
 
 _BOTH_COLOUR = "#9b2c5e"
 _COLOURS = {
@@ -65,7 +66,9 @@ def meeting_svg(found: Attribution) -> bytes:
 
 def _on_white(found: Attribution) -> alt.LayerChart:
     ink = INK["light"]
-    of = f"{len(found.rows)} questions, adapter {found.adapter}, {found.passages} passages; lines: 95 % intervals"
+    of = (
+        f"{len(found.rows)} questions, adapter {plain(found.adapter)}, {found.passages} passages; lines: 95 % intervals"
+    )
     title = alt.Title(
         "Right answers, and what each technique bought", subtitle=of, fontSize=24, subtitleFontSize=16, offset=16
     )

@@ -14,7 +14,7 @@ from backends.settings import Settings
 from ui.answer_column import AnswerColumn
 from ui.ask_box import stop_button
 from ui.resources import ask_backends, live
-from ui.text import escaped
+from ui.text import escaped, plain
 
 _PAGE = "adapters"
 _WHO, _QUESTION = "compared_adapters", "adapters_question"
@@ -33,6 +33,7 @@ def compare_adapters(current: Settings, names: Sequence[str]) -> None:
             names,
             default=list(names[:2]),
             key=_WHO,
+            format_func=plain,
             max_selections=_MOST,
             persist_state="session",
             help="They share the base in memory; switching takes a fraction of a second.",

@@ -63,7 +63,7 @@ def _form(current: Settings, busy: bool) -> None:
             "Written by",
             writers,
             default=writers[0],
-            format_func=lambda approach: f"{look_of(approach).icon} {look_of(approach).name}",
+            format_func=lambda approach: look_of(approach).option,
             required=True,
             key="draft_writer",
             persist_state="session",

@@ -13,6 +13,7 @@ from backends.fine_tuned.pair_check import PairReport
 from backends.fine_tuned.pairs import Pair
 from backends.fine_tuned.train import MOST_PAIRS
 from evaluation.spreadsheet import csv_bytes
+from ui.tables import plain_frame
 
 COLUMNS = ("question", "answer", "group", "generated", "source")
 USE = "use"
@@ -65,7 +66,7 @@ def _text(value: object) -> str:
 def faults_table(report: PairReport, most: int) -> pd.DataFrame:
     """The first `most` faults; row None is the whole file."""
     shown = sorted(report.faults, key=lambda fault: fault.severity)[:most]
-    return pd.DataFrame(
+    return plain_frame(
         {
             "Row": ["file" if fault.row is None else f"{fault.row:,}" for fault in shown],
             "What": ["error" if fault.severity == "error" else "look at it" for fault in shown],
@@ -77,7 +78,7 @@ def faults_table(report: PairReport, most: int) -> pd.DataFrame:
 def held_out_table(split: Split) -> pd.DataFrame:
     """The pairs that are not trained on, with the number of their group of paraphrases and what leaks."""
     leaks = {leak.question: leak for leak in split.leaks}
-    return pd.DataFrame(
+    return plain_frame(
         {
             "Question": [pair.question for pair in split.held_out],
             "Answer": [pair.answer for pair in split.held_out],

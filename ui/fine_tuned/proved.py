@@ -19,7 +19,8 @@ from ui import numbers
 from ui.chart_theme import ink
 from ui.fine_tuned.adapter_table import card_rows
 from ui.fine_tuned.proof_charts import proof_chart
-from ui.text import escaped
+from ui.tables import literal_table, plain_frame
+from ui.text import escaped, plain
 
 RIGHT, WRONG = "\u2713", "\u2717"
 _WIDTHS: dict[str, int] = {"Question": 300, "Reference": 280, "Base": 330, "Adapter": 330}
@@ -34,7 +35,7 @@ def show_proof(adapter: Adapter, proof: AdapterProof) -> None:
     _figures(proof)
     cells = st.grid(2, min_column_width=_CHART_WIDTH)
     with cells.cell():
-        st.altair_chart(proof_chart(proof, ink()), alt=proof_verdict(proof))
+        st.altair_chart(proof_chart(proof, ink()), alt=plain(proof_verdict(proof)))
         st.caption(
             "Points with their 95 % intervals. Right: the answer holds the facts of the reference. Meaning: cosine of "
             f"the embeddings of answer and reference ({escaped(proof.embedder)}); it does not see whether a number is "
@@ -123,7 +124,7 @@ def _flips(proof: AdapterProof) -> None:
 
 def answer_table(rows: Sequence[Judged]) -> pd.DataFrame:
     """One row per question: what was asked, wanted and answered, each with a mark for right and wrong."""
-    return pd.DataFrame(
+    return plain_frame(
         {
             "Question": [row.sample.question for row in rows],
             "Reference": [row.sample.reference_answer or numbers.UNKNOWN for row in rows],
@@ -151,7 +152,7 @@ def _side_by_side(row: Judged) -> None:
             with column:
                 verdict = ":material/check: right" if row.right[arm] else ":material/close: wrong"
                 st.markdown(f"**{name}**, {verdict}")
-                st.text(_marked(row, arm)[2:])
+                st.text(plain(_marked(row, arm)[2:]))
 
 
 def _forgotten(proof: AdapterProof) -> None:
@@ -176,6 +177,6 @@ def _card(adapter: Adapter, proof: AdapterProof) -> None:
             st.error(escaped(f"{fault.cause} {fault.next_step}"), icon=":material/error:")
             return
         if rows:
-            st.table({name: escaped(value) for name, value in rows.items()})
+            literal_table(rows)
         else:
             st.caption("It has no card, so how it was made is unknown.")

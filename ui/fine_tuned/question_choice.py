@@ -14,7 +14,7 @@ from backends.settings import Settings
 from evaluation.question_sets import SAMPLE_QUESTIONS, Sample, parse_question_set, read_question_set, some_of
 from evaluation.training_data import held_out_samples
 from evaluation.verdicts import other_prompt_words
-from ui.text import escaped
+from ui.text import escaped, plain
 
 _HELD_OUT, _SAMPLE, _UPLOAD = "Its held-out part", "Sample questions", "A file of yours"
 _MAX_MB = 5
@@ -39,7 +39,7 @@ def choose_adapter(current: Settings, listed: Sequence[Adapter], section: str) -
     key = f"{section}_adapter"  # the section Train assigns it, to lead to the proof of what was trained
     if st.session_state.get(key) not in names:
         st.session_state[key] = current.fine_tuned.adapter if current.fine_tuned.adapter in names else names[0]
-    name = st.selectbox("Adapter", names, key=key)
+    name = st.selectbox("Adapter", names, key=key, format_func=plain)
     chosen = next(one for one in listed if one.name == name)
     if words := other_prompt_words(read_card(chosen.folder), current.system_prompt):
         st.caption(f":material/warning: {escaped(words)}")

@@ -22,6 +22,7 @@ from ui.fine_tuned.question_choice import (
 )
 from ui.job_view import job_view
 from ui.rag.opened import keep_fault, show_fault, show_kept_fault
+from ui.text import plain
 
 _T = TypeVar("_T")
 
@@ -118,5 +119,5 @@ def stored_result(
     chosen = 0
     if len(found) > 1:
         key = f"which_{label.lower()}"
-        chosen = st.selectbox(label, range(len(found)), format_func=lambda number: title(found[number]), key=key)
+        chosen = st.selectbox(label, range(len(found)), format_func=lambda number: plain(title(found[number])), key=key)
     return found[chosen]

@@ -27,6 +27,7 @@ from ui.fine_tuned.training_form import training_form
 from ui.fine_tuned.training_view import pictures, watch, with_past
 from ui.fine_tuned.unfinished import show_unfinished
 from ui.rag.opened import keep_fault, show_kept_fault
+from ui.tables import literal_table
 from ui.text import escaped
 from ui.time_left import run_left_s
 
@@ -194,7 +195,7 @@ def _card(made: Trained) -> None:
     except BackendError:
         return  # it was deleted or replaced since
     shown = ("Data", "Steps", "Held-out loss", "Training loss at the end", "Trained for", "Cost")
-    st.table({name: escaped(rows[name]) for name in shown if name in rows})
+    literal_table({name: rows[name] for name in shown if name in rows})
 
 
 def _to_proof(name: str) -> None:

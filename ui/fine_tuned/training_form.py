@@ -13,7 +13,7 @@ from backends.fine_tuned.method import Method, Precision, TrainingSettings
 from backends.fine_tuned.precision import remembered
 from backends.settings import Settings
 from ui.fine_tuned.split_choice import SEED, split_in_force
-from ui.text import escaped
+from ui.text import escaped, plain
 
 _NAME, _GIVEN = "train_name", "train_name_given"
 
@@ -79,6 +79,7 @@ def _how_it_learns(current: Settings, method: Method) -> None:
             "Where",
             "The linear layers beside which matrices learn. None named: every one of the blocks.",
             options=linear_layers(current),
+            format_func=plain,
             key="train_targets",
             accept_new_options=True,
             placeholder="every linear layer",

@@ -12,7 +12,7 @@ from backends.settings import RagSettings, Settings
 from ui import numbers
 from ui.rag.opened import keep_fault, opened_index, show_fault
 from ui.resources import override
-from ui.text import escaped
+from ui.text import escaped, plain
 
 _CHOICE = "collection"
 _NAME = "new_collection"
@@ -53,7 +53,13 @@ def collection_bar(current: Settings, *, manage: bool = False, busy: bool = Fals
     st.session_state[_CHOICE] = current.rag.collection
     with st.container(horizontal=True, vertical_alignment="center"):
         st.selectbox(
-            "Collection", list(known), key=_CHOICE, on_change=_choose, width=_WIDTH, label_visibility="collapsed"
+            "Collection",
+            list(known),
+            key=_CHOICE,
+            format_func=plain,
+            on_change=_choose,
+            width=_WIDTH,
+            label_visibility="collapsed",
         )
         if manage:
             _new()

@@ -69,5 +69,5 @@ def _line(line: str, tint: str) -> str:
     """One line; the spaces at its end make Markdown break it there."""
     if not line.strip():
         return " " if line else ""
-    text = escaped(line.strip("\t")) if tint else escaped(line.lstrip())
+    text = escaped(line.strip("\t"), None) if tint else escaped(line.lstrip(), None)
     return f":{tint}-background[{text}]  " if tint else f"{text}  "

@@ -11,7 +11,8 @@ from backends.rag.documents import Page
 from backends.rag.library import DocumentInfo, StoredChunk
 from ui import numbers
 from ui.rag.cuts import LEGEND, Cut, show_cuts
-from ui.text import escaped
+from ui.tables import plain_frame
+from ui.text import escaped, plain
 
 PART_CHARACTERS = 4000
 """Characters shown at a time; a longer page is leafed through in parts."""
@@ -81,7 +82,7 @@ def document_text(document: DocumentInfo, pages: Sequence[Page], chunks: Sequenc
         if view == "Chunks":
             show_cuts(part.text, cuts_of(chunks), part.start)
         else:
-            st.text(part.text)
+            st.text(plain(part.text))
 
 
 def _list(chunks: Sequence[StoredChunk]) -> None:
@@ -97,7 +98,13 @@ def _list(chunks: Sequence[StoredChunk]) -> None:
         for number, chunk in enumerate(chunks, 1)
     ]
     st.caption("Offsets count the characters of the extracted text. Double-click a cell to read all of it.")
-    st.dataframe(rows, hide_index=True, height=_HEIGHT, placeholder=numbers.UNKNOWN, alt="The chunks of the document")
+    st.dataframe(
+        plain_frame(rows),
+        hide_index=True,
+        height=_HEIGHT,
+        placeholder=numbers.UNKNOWN,
+        alt="The chunks of the document",
+    )
 
 
 def warnings_of(document: DocumentInfo) -> None:

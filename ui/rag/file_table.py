@@ -9,6 +9,7 @@ import streamlit as st
 
 from backends.rag.library import DocumentInfo
 from ui import numbers
+from ui.tables import plain_frame
 
 _ROW = 35  # pixels, Streamlit's own
 _MOST_ROWS = 12
@@ -25,7 +26,7 @@ def size(bytes_: int) -> str:
 
 def rows(documents: Sequence[DocumentInfo]) -> pd.DataFrame:
     """One row per document, as shown."""
-    return pd.DataFrame(
+    return plain_frame(
         {
             "Document": [one.name for one in documents],
             "Format": [one.format for one in documents],

@@ -12,7 +12,7 @@ from backends.rag.filters import Filters
 from backends.rag.library import DocumentInfo, Library
 from backends.settings import Settings
 from ui.resources import override
-from ui.text import escaped
+from ui.text import escaped, plain
 
 _KEY = "rag_filters"
 _KINDS = ("documents", "formats", "languages")
@@ -49,7 +49,7 @@ def filter_bar(current: Settings, documents: Sequence[DocumentInfo]) -> None:
 def _choice(kind: str, offered: Iterable[str], held: Sequence[str]) -> None:
     options, key = sorted(set(offered)), f"{_KEY}:{kind}"
     st.session_state[key] = [one for one in held if one in options]
-    st.multiselect(kind.capitalize(), options, key=key, on_change=_take, args=(kind,))
+    st.multiselect(kind.capitalize(), options, key=key, format_func=plain, on_change=_take, args=(kind,))
 
 
 def _take(kind: str) -> None:

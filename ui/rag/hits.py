@@ -11,7 +11,8 @@ import streamlit as st
 from backends.base import Passage
 from backends.rag.search import Hit, Mode, SearchResult, Stage
 from ui import numbers
-from ui.text import escaped
+from ui.tables import plain_frame
+from ui.text import escaped, plain
 
 COLUMN_WIDTH = 280  # pixels at least: four columns fit beside each other at 1440, two at 800
 _TEXT_HEIGHT = 106  # pixels; the rest of a passage scrolls
@@ -117,7 +118,7 @@ def _card(rank: int, hit: Hit, marks: Sequence[str]) -> None:
         if marks:
             st.markdown(" ".join(marks))
         with st.container(height=_TEXT_HEIGHT, border=False):
-            st.text(" ".join(passage.text.split()))
+            st.text(plain(" ".join(passage.text.split())))
         st.caption(escaped(stage_line(hit)))
         if hit.also:
             where = ", ".join(dict.fromkeys(one.document for one in hit.also))
@@ -134,7 +135,7 @@ def every_stage(results: Mapping[Mode, SearchResult]) -> pd.DataFrame:
             for name, stage in _stages(hit):
                 row |= {f"{name} rank": stage.rank, f"{name} score": round(stage.score, 4)}
             row["text"] = hit.passage.text
-    found = pd.DataFrame(list(rows.values()))
+    found = plain_frame(list(rows.values()))
     measures = [f"{name} {what}" for name in _STAGES for what in ("rank", "score")]
     return found[[name for name in ("document", "page", *measures, "headings", "text") if name in found]]
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import altair as alt
 import pandas as pd
 
 from ui.chart_theme import INK
+from ui.text import plain
 
 COLOURS = (
     "#2a76e2", "#fb4c10", "#437200", "#f945da", "#994487", "#659889", "#ae6f43", "#a473ee", "#c70cc1", "#d0126f",
@@ -73,6 +74,9 @@ def map_chart(points: Sequence[Point], asked: Asked | None, theme: str = "light"
     A click on a document in the legend brings it out; hovering shows a point's text. `theme` is light or dark.
     """
     ink = INK[theme]
+    points = [
+        replace(one, document=plain(one.document), place=plain(one.place), text=plain(one.text)) for one in points
+    ]
     shown = named(points)
     rest = len({point.document for point in points} - set(shown))
     labels = [*shown, f"{REST} ({rest})"] if rest else shown

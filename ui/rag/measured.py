@@ -21,7 +21,7 @@ from ui.rag.hits import LOOKS, STEPS
 from ui.rag.measure_charts import latency_chart, metric_chart
 from ui.rag.opened import keep_fault
 from ui.resources import override
-from ui.text import escaped
+from ui.text import escaped, plain
 
 _PASSAGE, _DOCUMENT = "the passage with the facts", "a passage of the right document"
 _ROW = 35  # pixels, Streamlit's own
@@ -197,4 +197,4 @@ def _left_out(made: Measurement) -> None:
     reasons = Counter(made.left_out.values())
     with st.expander(f"{len(made.left_out)} of {made.questions} questions were not judged in full"):
         for reason, count in reasons.most_common(20):
-            st.text(f"{count} \u00d7 {reason}")
+            st.text(plain(f"{count} \u00d7 {reason}"))

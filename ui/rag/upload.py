@@ -24,6 +24,7 @@ from ui import numbers
 from ui.job_view import job_view
 from ui.rag.opened import keep_fault
 from ui.resources import warm_up
+from ui.tables import plain_frame
 from ui.text import escaped
 
 _FILES = "uploads"
@@ -156,7 +157,7 @@ def cancelled(results: Sequence[IndexProgress]) -> str:
 def outcome(results: Sequence[IndexProgress]) -> pd.DataFrame:
     """One row per file; those that were not read come first."""
     ranked = sorted(results, key=_urgency)
-    return pd.DataFrame(
+    return plain_frame(
         {
             "File": [result.file for result in ranked],
             "Result": [_WORDS[result.state] for result in ranked],

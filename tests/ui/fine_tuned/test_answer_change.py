@@ -29,7 +29,7 @@ def test_case_and_marks_at_the_ends_do_not_count() -> None:
 
 def test_an_answer_is_never_read_as_markdown() -> None:
     assert marked("![x](http://e.example) **b**", REFERENCE, None) == (
-        "\\!\\[x\\]\\(http\\:\u2060//e\\.example\\) \\*\\*b\\*\\*"
+        "\\!\\[x\\]\\(http\\::small[]//e\\.example\\) \\*\\*b\\*\\*"
     )
 
 

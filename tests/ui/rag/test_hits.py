@@ -99,7 +99,7 @@ def test_merged_passages_and_the_threshold_are_shown() -> None:
     assert not at.exception
     merged = [one.value for one in at.caption if "almost the same text" in one.value]
     assert merged == [
-        ":material/content_copy: almost the same text, shown once: \\!\\[x\\]\\(http\\:\u2060//evil\\.example\\)\\.md"
+        ":material/content_copy: almost the same text, shown once: \\!\\[x\\]\\(http\\::small[]//evil\\.example\\)\\.md"
     ]
     lines = [one.value for one in at.markdown]
     below = ":orange-badge[:material/vertical_align_bottom: below the threshold of 0.35]"
