@@ -29,6 +29,7 @@ from backends.base import (
     Waiting,
 )
 from backends.compare import compare
+from backends.rag.evidence import Checked, check
 
 REASONS = "reasoning, before the answer"
 """What a column does while a model shows that it reasons."""
@@ -39,7 +40,8 @@ Phase = Literal["waiting", "queued", "loading", "working", "writing", "done"]
 @dataclass(frozen=True, slots=True)
 class Column:
     """What is known of one approach at this moment. `since` is when the phase began, `until` when a wait is over
-    (monotonic seconds)."""
+    (monotonic seconds). `checked` is the answer compared with its passages, None until nothing is measured any more.
+    """
 
     approach: str
     model: str
@@ -52,6 +54,7 @@ class Column:
     text: str = ""
     sources: tuple[Passage, ...] = ()
     answer: Answer | None = None
+    checked: Checked | None = None
 
     def after(self, event: Event) -> Column:
         """The column once `event` has happened."""
@@ -132,8 +135,17 @@ class LiveComparison:
                     self._columns[approach] = self._columns[approach].after(event)
                 if self._on_answer and isinstance(event, Answer):
                     self._on_answer(event)
+            self._check()
         finally:
             self._done.set()
+
+    def _check(self) -> None:
+        """Compare the answers with their passages, here and not while a page is drawn."""
+        for column in self.columns:
+            if column.answer and column.checked is None:
+                checked = check(column.answer, self.question.text)
+                with self._lock:
+                    self._columns[column.approach] = replace(column, checked=checked)
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -148,7 +160,7 @@ class LiveComparison:
 
     @property
     def done(self) -> bool:
-        """True once every column has its answer."""
+        """True once every column has its answer, compared with its passages."""
         return self._done.is_set()
 
     def wait(self, timeout_s: float | None = None) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from backends.base import Answer, Attempt, Passage
-from backends.rag.evidence import SentenceEvidence, evidence
+from backends.rag.evidence import SentenceEvidence, check
 
 if TYPE_CHECKING:
     from backends.rag.search import Hit, SearchResult
@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 def answer_record(answer: Answer, question: str) -> dict[str, Any]:
     """An answer in the terminal contract's fields; durations in seconds, `cost_usd` a string or None.
 
-    Where passages were retrieved, each sentence is compared with them now, after all measuring.
+    Where passages were retrieved, each sentence is compared with them now, after all measuring; `evidence_note` says
+    what could not be compared, None if all was.
     """
-    found = evidence(answer.text, answer.sources, question) if answer.sources else ()
+    checked = check(answer, question)
     timings, usage = answer.timings, answer.usage
     return {
         "approach": answer.approach,
@@ -45,7 +46,8 @@ def answer_record(answer: Answer, question: str) -> dict[str, Any]:
         "cost_usd": None if answer.cost.usd is None else f"{answer.cost.usd:f}",
         "cost_basis": answer.cost.basis,
         "sources": [passage_record(passage) for passage in answer.sources],
-        "evidence": [evidence_record(sentence) for sentence in found],
+        "evidence": [evidence_record(sentence) for sentence in checked.sentences],
+        "evidence_note": checked.note or None,
         "notes": list(answer.notes),
         "attempts": [attempt_record(attempt) for attempt in answer.attempts],
     }

@@ -56,7 +56,7 @@ stop.empty()
 draw_costs()
 marked = overview.best(comparison.answers)
 for column in comparison.columns:
-    columns[column.approach].draw(column, overview.marks_of(column.approach, marked), comparison.question.text)
+    columns[column.approach].draw(column, overview.marks_of(column.approach, marked))
 for answer in comparison.answers:
     with below[answer.approach].container():
         raise_cap(PAGE, answer, comparison.answers)

@@ -10,11 +10,11 @@ from streamlit.delta_generator import DeltaGenerator
 from backends.base import Answer
 from backends.connections import name_in
 from backends.live import Column
-from backends.rag.evidence import cited
+from backends.rag.evidence import Checked, cited
 from backends.warm_up import TURN
 from ui import numbers
 from ui.approaches import LOOKS, look_of
-from ui.evidence import evidence_of, show_evidence
+from ui.evidence import show_evidence
 from ui.resources import settings, warm_up
 from ui.text import escaped, plain
 
@@ -48,11 +48,10 @@ class AnswerColumn:
         self._drawn_state = ""
         self._said: str | None = None
 
-    def draw(self, column: Column, marks: frozenset[str] = frozenset(), question: str | None = None) -> None:
+    def draw(self, column: Column, marks: frozenset[str] = frozenset()) -> None:
         """Show the column as it is now; only what changed is sent to the browser.
 
-        `marks` are the measures in which it was the best. Give the `question` once nothing is measured any more:
-        then the sentences of the answer are compared with its passages.
+        `marks` are the measures in which it was the best.
         """
         if self._drawn is None or column.model != self._drawn.model or column.stand_in != self._drawn.stand_in:
             # A caption is drawn pale: what has a colour of its own could not be read in it.
@@ -75,16 +74,15 @@ class AnswerColumn:
             if new and column.answer.sources:
                 with self._sources.container():
                     sources(column.answer)
-            if question is not None:
-                self._draw_evidence(column.answer, question)
+            if column.checked is not None and (self._drawn is None or self._drawn.checked is None):
+                self._draw_evidence(column.answer, column.checked)
         self._drawn = column
 
-    def _draw_evidence(self, answer: Answer, question: str) -> None:
-        found = evidence_of(answer, question)
-        if found:
-            self._text.text(_shown_text(cited(answer.text, found)))
+    def _draw_evidence(self, answer: Answer, checked: Checked) -> None:
+        if checked.sentences:
+            self._text.text(_shown_text(cited(answer.text, checked.sentences)))
         with self._evidence.container():
-            show_evidence(answer, found, settings())
+            show_evidence(answer, checked, settings())
 
 
 def _said(column: Column) -> str:

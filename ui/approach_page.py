@@ -85,7 +85,7 @@ def _answer(approach: str) -> None:
     while not comparison.wait(0.1):
         column.draw(comparison.columns[0])
     stop.empty()
-    column.draw(comparison.columns[0], question=comparison.question.text)
+    column.draw(comparison.columns[0])
     with below.container():
         for answer in comparison.answers:
             raise_cap(approach, answer, comparison.answers)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import streamlit as st
 
 from backends.base import Answer
-from backends.rag.evidence import METHOD, SentenceEvidence, evidence, refused
+from backends.rag.evidence import METHOD, Checked, SentenceEvidence, refused
 from backends.rag.prompt import refuses
 from backends.settings import Settings
 from ui.passage_view import open_passage
@@ -18,27 +17,22 @@ _LONGEST = 60
 """Sentences listed at most; the rest is counted."""
 
 
-def evidence_of(answer: Answer, question: str) -> tuple[SentenceEvidence, ...]:
-    """The evidence of a finished answer; empty if it drew on no passages."""
-    return _evidence(answer.text, answer.sources, question) if answer.sources and answer.text.strip() else ()
-
-
-_evidence = lru_cache(maxsize=64)(evidence)
-
-
-def show_evidence(answer: Answer, found: Sequence[SentenceEvidence], current: Settings) -> None:
+def show_evidence(answer: Answer, checked: Checked, current: Settings) -> None:
     """Draw what is known of the sentences, under the answer. Call it once per run and answer."""
+    found = checked.sentences
     if not answer.sources:
         if answer.status == "ok" and refuses(answer.text) and answer.usage.completion_tokens == 0:
             st.caption(":material/search_off: No passage was similar enough, so no model was asked.")
         return
     if refused(found):
         st.caption(":material/info: The model says that the documents do not say.")
-    if not any(one.checked for one in found):
+    if checked.note:
+        st.caption(f":material/warning: {escaped(checked.note)}")
+    claims = [one for one in found if one.checked]
+    if not claims:
         return
-    checked = [one for one in found if one.checked]
-    supported = sum(one.verdict == "supported" for one in checked)
-    label = f"Evidence: {supported} of {len(checked)} sentence{'s' if len(checked) != 1 else ''} supported"
+    supported = sum(one.verdict == "supported" for one in claims)
+    label = f"Evidence: {supported} of {len(claims)} sentence{'s' if len(claims) != 1 else ''} supported"
     with st.expander(label, icon=":material/fact_check:"):
         st.fragment(_sentences)(answer, tuple(found), current)
 
@@ -66,6 +60,8 @@ def _mark(one: SentenceEvidence) -> str:
             return ":orange-badge[:material/help: not found in the passages]"
         case "refusal":
             return ":gray-badge[:material/info: says that the documents do not say]"
+        case "unchecked":
+            return ":gray-badge[not checked]"
     return ":gray-badge[nothing to check]"
 
 

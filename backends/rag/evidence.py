@@ -21,25 +21,37 @@ whether the passage is right.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
-from backends.base import Passage
+from backends.base import Answer, Passage
 from backends.rag.prompt import refuses
 from backends.rag.sentences import CITATION, sentences
-from backends.rag.support import Sources, Support
-from backends.rag.terms import terms
+from backends.rag.support import Sources, Support, Work, WorkLimit
+from backends.rag.terms import Terms, terms
+from backends.unforeseen import unforeseen
 
-Verdict = Literal["supported", "unsupported", "no_claim", "refusal"]
-"""`no_claim`: nothing to check, such as a greeting or a question; `refusal`: it says that the documents do not say."""
+Verdict = Literal["supported", "unsupported", "no_claim", "refusal", "unchecked"]
+"""`no_claim`: nothing to check, such as a greeting or a question; `refusal`: it says that the documents do not say;
+`unchecked`: the work that is allowed for one answer was done before it was reached.
+"""
+
+MOST_WORK = 2_000_000
+"""Characters read and words compared for one answer. 50 passages of 8,000 characters and an answer of 1,000 ordinary
+sentences take less than half of it; texts made to be slow are left after some seconds.
+"""
 
 METHOD = (
     "A sentence counts as supported if one place of a passage holds all its numbers and names and most of its other "
     "words; a rule decides, not a model, so what is said in quite other words counts as not found."
 )
 """The method for readers, in one sentence."""
+
+_log = logging.getLogger(__name__)
 
 _TALK = re.compile(
     r"(?:hi|hello|thanks|thank you|sure|certainly|of course|you(?:'|’)re welcome|i hope|let me know|feel free|"
@@ -87,21 +99,61 @@ class SentenceEvidence:
         return self.verdict in ("supported", "unsupported")
 
 
-def evidence(answer: str, passages: Sequence[Passage], question: str = "") -> tuple[SentenceEvidence, ...]:
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The sentences of an answer, compared with its passages. `note` says what could not be compared, "" if all was."""
+
+    sentences: tuple[SentenceEvidence, ...] = ()
+    note: str = ""
+
+
+def check(answer: Answer, question: str) -> Checked:
+    """Compare a finished answer with its passages, if it drew on any. Call it after everything is measured.
+
+    Never raises: an answer is not lost because it could not be compared. Takes milliseconds, and some seconds at most
+    for texts that were made to be slow; not for a thread that draws a page.
+    """
+    if not answer.sources or not answer.text.strip():
+        return Checked()
+    try:
+        found = evidence(answer.text, answer.sources, question)
+    except Exception as error:
+        _log.exception("the evidence for the answer of %s could not be checked", answer.approach)
+        return Checked(note=str(unforeseen("Checking the sentences against the passages", error, "the answer stands")))
+    return Checked(found, _unchecked_words(found))
+
+
+def evidence(
+    answer: str, passages: Sequence[Passage], question: str = "", most_work: float = MOST_WORK
+) -> tuple[SentenceEvidence, ...]:
     """Every sentence of an answer with the passages that support it.
 
-    `passages` in the order of the prompt. What a sentence like "12 %." leaves out is taken from the question. Takes
-    milliseconds; call it after the answer is measured.
+    `passages` in the order of the prompt. What a sentence like "12 %." leaves out is taken from the question. After
+    `most_work` (see `MOST_WORK`), this sentence and the rest are `unchecked`.
     """
-    sources, asked = Sources(passages), terms(question)
-    found = []
-    for start, end in sentences(answer):
-        sentence = answer[start:end]
-        own, claim = _own(sentence), CITATION.sub(" ", sentence).strip()
-        verdict = _without_claim(claim)
-        support = () if verdict else sources.support(claim, asked)
-        found.append(SentenceEvidence(start, end, verdict or ("supported" if support else "unsupported"), support, own))
-    return tuple(found)
+    found: list[SentenceEvidence] = []
+    places, work = sentences(answer), Work(most_work)
+    with suppress(WorkLimit):
+        sources, asked = Sources(passages, work), terms(question)
+        for start, end in places:
+            found.append(_judged(answer[start:end], start, end, sources, asked))
+    return (*found, *(SentenceEvidence(start, end, "unchecked") for start, end in places[len(found) :]))
+
+
+def _judged(sentence: str, start: int, end: int, sources: Sources, asked: Terms) -> SentenceEvidence:
+    own, claim = _own(sentence), CITATION.sub(" ", sentence).strip()
+    verdict = _without_claim(claim)
+    support = () if verdict else sources.support(claim, asked)
+    return SentenceEvidence(start, end, verdict or ("supported" if support else "unsupported"), support, own)
+
+
+def _unchecked_words(found: Sequence[SentenceEvidence]) -> str:
+    """A sentence on what was left out, "" if nothing was."""
+    checked = sum(one.verdict != "unchecked" for one in found)
+    if checked == len(found):
+        return ""
+    which = f"Only the first {checked:,} of {len(found):,} sentences were" if checked else "No sentence was"
+    return f"{which} checked against the passages: comparing texts like these takes too much work."
 
 
 def refused(found: Sequence[SentenceEvidence]) -> bool:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 OVERLAP = 0.5
 """Share of the shorter of two chunks of one document that they must have in common to count as one passage."""
 
-_FIGURE = re.compile(r"\w*\d\w*")
+_FIGURE = re.compile(r"\b[^\W\d]*+\d\w*")
 
 
 def merged(

@@ -6,12 +6,12 @@ A stretch is a sentence, a clause with a number of its own, a line, or a cell of
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
 from backends.rag.sentences import sentences
-from backends.rag.terms import Terms, terms
+from backends.rag.terms import Terms, terms, together
 
 _WRAPPED = 60
 """A line of this many characters that ends openly was wrapped there and goes on in the next one."""
@@ -22,9 +22,9 @@ _LONGEST_CUT = 600
 _ENUMERATION = re.compile(r"\s*(?:\d+[.)]\s*$|\d+(?:\.\d+)*[.)]?\s+(?=[A-Z]))")
 _NEW_LINE = re.compile(r"\s*(?:[-*•–+>]\s|\(?\d{1,3}[.)](?:\s|$)|\(?[a-z]\)\s|#{1,6}\s|\||[A-Z]{3,}\s{2,})")
 _CSV = re.compile(r"(?:[^,\n]*,(?=\S)){3}")
-_RULE = re.compile(r"\s*\|?[\s:|-]+\|?\s*")
+_RULE = re.compile(r"[\s:|-]+")
 _DIGIT = re.compile(r"\d")
-_CLAUSE = re.compile(r"\s*[;:]\s+|,?\s+(?:and|or|but|while|whereas)\s+|,\s+")
+_CLAUSE = re.compile(r"(?:(?<!\s)\s+)?[;:]\s+|(?:,\s+|(?<!\s)\s+)(?:and|or|but|while|whereas)\s+|,\s+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Stretch:
 def stretches(text: str) -> list[Stretch]:
     """Every stretch of a passage, in reading order; the whole of what is divided comes after its parts."""
     found: list[Stretch] = []
-    header: list[str] | None = None
+    header: list[Terms] | None = None
     lines = list(_lines(text))
     for place, (start, end) in enumerate(lines):
         line = text[start:end]
@@ -61,8 +61,8 @@ def stretches(text: str) -> list[Stretch]:
             if _RULE.fullmatch(line):
                 continue
             if _RULE.fullmatch(below):
-                header = _cells(line)
-                found.append(Stretch(start, end, _joined(header), heading=True, row=True))
+                header = _terms_of(_cells(line))
+                found.append(Stretch(start, end, together(header), heading=True, row=True))
             else:
                 found += _row(start, end, _cells(line), header)
         elif _CSV.match(line):
@@ -76,9 +76,9 @@ def stretches(text: str) -> list[Stretch]:
 
 def _lines(text: str) -> Iterator[tuple[int, int]]:
     """Start and end of each line, wrapped ones joined, without the numbers of headings and list items."""
-    start = end = position = 0
+    start = end = position = before = 0
     for line in text.splitlines(keepends=True):
-        shown, above = line.strip(), text[start:end].rstrip().rsplit("\n", 1)[-1]
+        shown, above = line.strip(), text[max(start, before) : end].rstrip()
         new = not shown or not above or bool(_NEW_LINE.match(line) or _CSV.match(line) or _CSV.match(above))
         closed = above.rstrip().endswith((".", "!", "?", ":", ";", "|"))
         if new or closed or not (shown[0].islower() or len(above) >= _WRAPPED):
@@ -88,7 +88,7 @@ def _lines(text: str) -> Iterator[tuple[int, int]]:
             number = _ENUMERATION.match(line)
             if number and (number.end() >= len(line.rstrip()) or "." in number.group() or ")" in number.group()):
                 start += number.end()
-        position += len(line)
+        before, position = position, position + len(line)
         end = position
     if shown_end := len(text[start:end].rstrip()):
         yield start, start + shown_end
@@ -98,21 +98,22 @@ def _cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip().strip("|").split("|")]
 
 
-def _joined(cells: list[str]) -> Terms:
-    return terms(" , ".join(cells), sentence_start=False)
+def _terms_of(cells: Sequence[str]) -> list[Terms]:
+    return [terms(cell, sentence_start=False) for cell in cells]
 
 
-def _row(start: int, end: int, cells: list[str], header: list[str] | None) -> Iterator[Stretch]:
+def _row(start: int, end: int, cells: list[str], header: list[Terms] | None) -> Iterator[Stretch]:
     """A cell per number, each with the row's words and its column's heading where that is known; then the row."""
+    said = _terms_of(cells)
     if header is None or len(header) != len(cells):
-        yield Stretch(start, end, _joined(cells), row=True)
+        yield Stretch(start, end, together(said), row=True)
         return
-    numbered = [place for place, cell in enumerate(cells) if place and terms(cell, sentence_start=False).numbers]
-    labels = [part for place, cell in enumerate(cells) if place not in numbered for part in (header[place], cell)]
+    numbered = [place for place, cell in enumerate(said) if place and cell.numbers]
+    others = set(range(len(said))).difference(numbered)
+    label = together([one[place] for place in others for one in (header, said)])
     for place in numbered:
-        yield Stretch(start, end, _joined([*labels, header[place], cells[place]]), row=True)
-    everything = [part for pair in zip(header, cells, strict=True) for part in pair]
-    yield Stretch(start, end, _joined(everything), row=True, divided=bool(numbered))
+        yield Stretch(start, end, together([label, header[place], said[place]]), row=True)
+    yield Stretch(start, end, together([*header, *said]), row=True, divided=bool(numbered))
 
 
 def _sentence(text: str, start: int, end: int) -> Iterator[Stretch]:

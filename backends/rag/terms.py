@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 _STOP_WORDS = """
     a an the and or but nor so yet if then than as of in on at by for from to with within into onto over under
@@ -55,6 +57,7 @@ _LABELLED = re.compile(
 _MARKUP = re.compile(r"[*_`|#]|\bor not\b|\bnot only\b", re.IGNORECASE)
 """What is read over: Markdown's signs, and "not" where nothing is denied."""
 
+_PER_CENT = re.compile(r"per cent\b", re.IGNORECASE)
 _NO_SPACES = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]+")
 """Scripts written without spaces; pairs of characters take the place of words."""
 
@@ -86,7 +89,7 @@ class Terms:
     """The terms of a text. `names` are phrases of stems (("ember", "one"), ("k2",)), `words` stems of other words.
 
     `negated`: it denies something with not, never or cannot; `negative`: it holds any word of denial; `absent`: what
-    stands behind no or without.
+    stands behind no or without. `stems` is every word and every part of a name.
     """
 
     numbers: frozenset[Number] = frozenset()
@@ -95,11 +98,10 @@ class Terms:
     negated: bool = False
     negative: bool = False
     absent: frozenset[str] = frozenset()
+    stems: frozenset[str] = field(init=False, compare=False, repr=False)
 
-    @property
-    def stems(self) -> frozenset[str]:
-        """Every word and every part of a name."""
-        return self.words.union(*self.names)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stems", self.words.union(*self.names))
 
     @property
     def empty(self) -> bool:
@@ -138,6 +140,18 @@ def terms(text: str, *, sentence_start: bool = True) -> Terms:
     words = reading.words.difference(*names)
     found = (frozenset(reading.numbers), frozenset(names), frozenset(words))
     return Terms(*found, reading.negated, reading.negative, frozenset(reading.absent))
+
+
+def together(parts: Sequence[Terms]) -> Terms:
+    """The terms of several texts that stand beside each other, such as the cells of a row."""
+    return Terms(
+        frozenset().union(*(one.numbers for one in parts)),
+        frozenset().union(*(one.names for one in parts)),
+        frozenset().union(*(one.words for one in parts)),
+        any(one.negated for one in parts),
+        any(one.negative for one in parts),
+        frozenset().union(*(one.absent for one in parts)),
+    )
 
 
 class _Reading:
@@ -204,7 +218,7 @@ class _Reading:
             if not token["word"] or re.search(r"[.;:!?,(]", self._text[here : token.start()]):
                 break
             word = token["word"].lower()
-            if unit := "%" if re.match(r"per cent\b", self._text[token.start() :][:9].lower()) else _UNITS.get(word):
+            if unit := "%" if _PER_CENT.match(self._text, token.start()) else _UNITS.get(word):
                 return unit
             if word in _STOPPED:
                 break
@@ -238,9 +252,14 @@ class _Reading:
 
 
 def _normal(number: str) -> str:
-    """A number in one spelling: no thousands separators, no needless zeros, a full stop for decimals."""
+    """A number in one spelling: no thousands separators, no needless zeros, a full stop for decimals.
+
+    It stays text: numbers from outside can have any length, and Python converts no more than 4,300 digits.
+    """
+    if not number.isascii():
+        number = "".join(str(unicodedata.decimal(character, character)) for character in number)
     if ":" in number:
-        return ":".join(str(int(part)) for part in re.split(r"[.,:]", number))
+        return ":".join(part.lstrip("0") or "0" for part in re.split(r"[.,:]", number))
     number = re.sub(r",(?=\d{3}(?!\d))", "", number).replace(",", ".")
     whole, _, decimals = number.partition(".")
     decimals = decimals.rstrip("0")

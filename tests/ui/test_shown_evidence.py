@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from backends.base import Answer, Passage, Usage
 from backends.live import Column
 from backends.rag.approach import open_index
-from backends.rag.evidence import METHOD
+from backends.rag.evidence import METHOD, check
 from backends.rag.prompt import REFUSAL
 from backends.settings import load_settings
 from ui.passage_view import excerpt, highlighted
@@ -63,13 +63,15 @@ def app() -> None:
     column = st.session_state["column"]
     drawn = AnswerColumn(st.container(width=302), "rag")
     drawn.draw(column)
-    drawn.draw(column, frozenset({"latency_s"}), st.session_state["question"])
+    drawn.draw(column, frozenset({"latency_s"}))
 
 
 def shown(answer: Answer, question: str | None = QUESTION) -> AppTest:
     at = AppTest.from_function(app, default_timeout=30)
-    at.session_state["column"] = Column("rag", "a model", phase="done", text=answer.text, answer=answer)
-    at.session_state["question"] = question
+    checked = None if question is None else check(answer, question)
+    at.session_state["column"] = Column(
+        "rag", "a model", phase="done", text=answer.text, answer=answer, checked=checked
+    )
     return run(at)
 
 
