@@ -537,6 +537,41 @@ def test_a_damaged_package_is_refused_without_importing_it(tmp_path: Path, monke
     assert not (tmp_path / "models").exists()
 
 
+@pytest.mark.parametrize(("below", "why"), [("", "Not a directory"), ("models", "File exists")])
+def test_a_data_folder_that_cannot_be_written_is_said(tmp_path: Path, below: str, why: str) -> None:
+    data = tmp_path / "data"
+    if below:
+        data.mkdir()
+    (data / below).write_text("in the way")
+    cause, next_step = fault(lambda: resolve(DEFAULT_MODEL, data))
+    assert cause == f"The default weights could not be written to {data / 'models'}: {why}."
+    assert next_step.startswith("Make 300 MB of room there, or set CROSSROADS_DATA to a folder that can be written")
+
+
+_ON_A_FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from backends.base import BackendError
+from backends.settings import DEFAULT_MODEL
+from backends.weights import resolve
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+try:
+    resolve(DEFAULT_MODEL, Path(sys.argv[1]))
+except BackendError as fault:
+    print(fault.cause)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit for files")
+def test_weights_that_the_disk_does_not_take_are_a_sentence_and_leave_nothing(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", _ON_A_FULL_DISK, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ended.stdout == f"The default weights could not be written to {tmp_path / 'models'}: File too large.\n"
+    assert list((tmp_path / "models").iterdir()) == []
+
+
 def test_the_hub_is_asked_for_the_default_model_in_another_revision(hub: Hub, tmp_path: Path) -> None:
     assert pending(DEFAULT_MODEL, tmp_path, "v1") == Loading(f"downloading {DEFAULT_MODEL}")
     assert hub_cache.cached(DEFAULT_MODEL, tmp_path, "v1") is None

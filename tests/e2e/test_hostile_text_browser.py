@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -35,7 +34,8 @@ from tests.evaluation.answering import answered
 from tests.evaluation.made_data import write_adapter
 from tests.hostile_text import CORPUS, LONG, hostile, on_screen
 
-PATIENCE_MS = 30_000
+PATIENCE_MS = 300_000  # loading on a busy machine
+READ_MS = 20_000
 COLLECTION = CORPUS["image"]
 ADAPTER = "a![x](x) :material_verified: :smile: $x^2$ -> b"  # a folder's name holds no slash
 _MADE_OF_TEXT = """() => [...document.querySelectorAll('[data-testid=stMain] :is(img, script, .katex, a[href])')]
@@ -53,6 +53,9 @@ def carried(text: str) -> str:
 def stored(field: str) -> str:
     """All that attacks, as a file or a variable can hold it."""
     return carried(hostile(field))
+
+
+DOCUMENT = f"{stored('document')}.txt"
 
 
 @pytest.fixture
@@ -121,16 +124,23 @@ def data(server: HTTPServer, tmp_path: Path) -> Path:
     data = tmp_path / "hostile"
     settings = load_settings(settings_of(server) | {"data": str(data)})
     folder = data / "adapters" / ADAPTER
-    card = {name: hostile(name) for name in ("precision", "command", "base_revision", "cost_basis", "sha256")}
+    card = {name: hostile(name) for name in ("precision", "command", "base_revision", "cost_basis")}
     card |= {name: {"x": hostile(name), hostile(f"name in {name}"): 1} for name in ("data", "settings", "versions")}
-    card |= {"base_model": settings.raw.model, "cost_usd": "1", "steps": 10**300, "final_loss": 1e300}
+    card |= {
+        "base_model": settings.raw.model,
+        "cost_usd": "1",
+        "created": "2030-01-01T00:00:00+00:00",
+        "steps": 10**300,
+        "final_loss": 1e300,
+    }
     write_adapter(folder, card | {"score": {"questions": 1, "base": 0, "adapter": 1, "question_set": hostile("set")}})
     (folder / "origin.json").write_text(json.dumps({"kind": "folder", "source": hostile("origin")}))
     write_adapter(data / "adapters" / "odd", {"base_model": hostile("another base")})
     write_records(data, file_digest(folder / "adapter_model.safetensors"))
     text = tmp_path / "text.txt"
     text.write_text(f"{stored('passage')}\n\n" + "\n".join(map(carried, CORPUS.values())))
-    fill(open_index(settings), Source(text, stored("document"), named=True))
+    added = fill(open_index(settings), Source(text, DOCUMENT, named=True))
+    assert list(added.values()) == ["indexed"]
     close_stores(data)
     open_database(data).close()
     for approach in ("paid_api", "raw", stored("approach")):
@@ -153,6 +163,7 @@ class Reader:
     def __init__(self, page: Page, address: str) -> None:
         self.page, self.address = page, address
         self.asked: list[str] = []
+        self.faults: list[str] = []
         own = (address, address.replace("http", "ws"), "data:", "blob:")
         page.on("request", lambda request: None if request.url.startswith(own) else self.asked.append(request.url))
 
@@ -169,30 +180,32 @@ class Reader:
 
     def reads(self, *texts: str) -> None:
         """Each is on the page, letter by letter."""
-        for text in texts:
-            with suppress(TimeoutError):  # the assertion tells what is there instead
-                self.page.wait_for_function(_SEEN, arg=on_screen(text), timeout=PATIENCE_MS)
-            assert on_screen(text) in " ".join(self.page.locator("body").inner_text().split())
+        for text in map(on_screen, texts):
+            try:
+                self.page.wait_for_function(_SEEN, arg=text, timeout=READ_MS)
+            except TimeoutError:
+                self.faults.append(f"{self.page.url} does not show {text[:60]}")
 
     def check(self, place: str) -> None:
         """Nothing was fetched, made of a text, or broken."""
         expect(self.page.get_by_test_id("stStatusWidget")).to_have_count(0)
-        expect(self.page.get_by_test_id("stException")).to_have_count(0)
-        assert self.page.evaluate(_MADE_OF_TEXT) == [], place
-        assert self.asked == [], place
-        assert self.page.title() == "Crossroads", place
+        broken = self.page.get_by_test_id("stException").all_inner_texts()
+        made, self.asked, asked = self.page.evaluate(_MADE_OF_TEXT), [], self.asked
+        owned = [] if self.page.title() == "Crossroads" else [self.page.title()]
+        self.faults += [f"{place}: {one}" for one in (*broken, *made, *asked, *owned)]
 
 
 @pytest.mark.slow
 def test_every_page_shows_text_that_attacks_as_letters(
     page: Page, start_app: Callable[..., str], server: HTTPServer, data: Path
 ) -> None:
-    page.set_default_timeout(PATIENCE_MS)
-    expect.set_options(timeout=PATIENCE_MS)
+    page.set_default_timeout(60_000)
+    expect.set_options(timeout=60_000)
     names = {f"CROSSROADS_{name.replace('.', '__').upper()}": value for name, value in settings_of(server).items()}
     reader = Reader(page, start_app(data, HF_HUB_OFFLINE="1", **names))
 
     reader.open("/")
+    expect(page.get_by_text("You can ask already")).to_have_count(0, timeout=PATIENCE_MS)
     reader.ask(hostile("asked here"))
     expect(page.get_by_text("Every number")).to_be_visible()
     reader.reads(hostile("asked here")[:480], hostile("answer"), hostile("refusal")[:150], CORPUS["image"])
@@ -200,7 +213,7 @@ def test_every_page_shows_text_that_attacks_as_letters(
 
     reader.open("/paid_api")
     reader.ask()
-    reader.reads(hostile("answer"), hostile("finish reason"), hostile("service tier"))
+    reader.reads(hostile("answer"), hostile("finish reason"))
     page.get_by_role("button", name="Test connection").click()
     expect(page.get_by_text("The server lists 1 models")).to_be_visible()
     page.get_by_role("combobox", name="Model").click()
@@ -209,7 +222,7 @@ def test_every_page_shows_text_that_attacks_as_letters(
     reader.check("paid_api")
     page.get_by_text("long", exact=True).click()
     reader.ask()
-    reader.reads(LONG, "finish reason <<<")
+    reader.reads("<" * 2_000, "…")
     reader.check("paid_api, long")
 
     reader.open("/fine_tuned?section=Pairs")
@@ -224,7 +237,7 @@ def test_every_page_shows_text_that_attacks_as_letters(
     reader.check("train")
     reader.open("/fine_tuned?section=Adapters")
     expect(page.get_by_test_id("stDataFrame").first).to_be_visible()
-    page.get_by_test_id("stDataFrame").first.locator("canvas").first.click(position={"x": 20, "y": 55})
+    page.get_by_test_id("stDataFrame").first.click(position={"x": 20, "y": 55})
     reader.reads(ADAPTER, hostile("origin"), hostile("precision"), hostile("command"), hostile("name in settings"))
     reader.check("adapters")
     reader.open("/fine_tuned?section=Proof")
@@ -240,15 +253,15 @@ def test_every_page_shows_text_that_attacks_as_letters(
     reader.ask("passage document")
     reader.reads(hostile("answer"), hostile("finish reason"))
     page.get_by_text("Sources (").click()
-    reader.reads(stored("document"))
+    reader.reads(DOCUMENT)
     reader.check("rag")
     for section in ("Documents", "Search", "Map", "Measure"):
         page.get_by_test_id("stButtonGroup").first.get_by_text(section, exact=True).click()
         if section == "Documents":
-            page.get_by_test_id("stDataFrame").first.locator("canvas").first.click(position={"x": 20, "y": 55})
-            reader.reads(stored("document"), carried(CORPUS["image"]))
+            page.get_by_test_id("stDataFrame").first.click(position={"x": 20, "y": 55})
+            reader.reads(DOCUMENT, carried(CORPUS["image"]))
         elif section == "Search":
-            reader.reads(stored("document"))
+            reader.reads(DOCUMENT)
         elif section == "Map":
             expect(page.get_by_test_id("stVegaLiteChart")).to_be_visible()
         else:
@@ -265,4 +278,4 @@ def test_every_page_shows_text_that_attacks_as_letters(
         else:
             reader.reads(model)
         reader.check(section)
-    assert [request.path for request, _ in server.log if "trap" in request.path] == []
+    assert not reader.faults, "\n".join(reader.faults)

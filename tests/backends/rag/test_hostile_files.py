@@ -155,6 +155,12 @@ def test_a_word_file_that_expands_1000_fold_is_refused_below_that_limit_too(tmp_
     assert read_bad(tmp_path / "bomb.docx") == cause
 
 
+def test_a_file_of_twenty_thousand_empty_parts_is_refused(tmp_path: Path) -> None:
+    parts = {f"word/{number}.xml": b"" for number in range(20_001)}
+    (tmp_path / "parts.docx").write_bytes(make_zip(parts))
+    assert read_bad(tmp_path / "parts.docx") == "The file holds more than 20,000 parts."
+
+
 def test_a_repetitive_document_is_no_bomb(tmp_path: Path) -> None:
     line = "<w:p><w:r><w:t>the same sentence again</w:t></w:r></w:p>"
     data = docx_of(line * 3_000)
