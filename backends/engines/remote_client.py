@@ -6,6 +6,7 @@ The client holds no key: whoever asks puts it into the request (`Sender.prepare`
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -29,6 +30,8 @@ LARGEST_ANSWER_MB = 10
 _MOST_CLIENTS = 64
 # What httpx reads when a client is made: a change of these makes another client.
 _READ_ONCE = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+# What these log below a warning repeats what servers send, and that may be the key.
+_TALKATIVE = ("openai", "httpx2", "httpcore2")
 _sending = threading.local()
 _making = threading.Lock()
 
@@ -66,6 +69,8 @@ def _client(address: str, rule: AddressRule, environment: tuple[str | None, ...]
     import httpx2
     from openai import OpenAI
 
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
     http = httpx2.Client(
         transport=checked_transport(
             httpx2,
