@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from backends.base import BackendError
+from backends.questions import encodable
 
 SAMPLE_QUESTIONS = Path(__file__).resolve().parents[1] / "sample_docs" / "questions.csv"
 
@@ -89,9 +90,9 @@ def _samples(rows: list[dict[str, Any]]) -> Iterator[Sample]:
             raise TypeError(f"the question of row {number} is not text")
         if question := question.strip():
             yield Sample(
-                id=str(row.get("id") or number),
-                question=question,
-                reference_answer=str(row.get("reference_answer") or ""),
+                id=encodable(str(row.get("id") or number)),
+                question=encodable(question),
+                reference_answer=encodable(str(row.get("reference_answer") or "")),
                 key_facts=tuple(tuple(_split(group, "|")) for group in _split(row.get("key_facts"), ";")),
                 sources=tuple(_split(row.get("source"), ";")),
                 tags=tuple(_split(row.get("tags"), ";")),
@@ -101,4 +102,4 @@ def _samples(rows: list[dict[str, Any]]) -> Iterator[Sample]:
 def _split(value: object, separator: str) -> list[str]:
     """The parts of a text, or the members of a JSON list."""
     parts = value if isinstance(value, list) else str(value or "").split(separator)
-    return [str(part).strip() for part in parts if str(part).strip()]
+    return [encodable(str(part)).strip() for part in parts if str(part).strip()]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from backends.base import BackendError
-from evaluation.question_sets import Sample, evenly, read_question_set
+from evaluation.question_sets import Sample, evenly, parse_question_set, read_question_set
 
 
 def written(folder: Path, name: str, content: str | bytes) -> Path:
@@ -124,3 +124,14 @@ def test_some_questions_are_taken_evenly_from_all(most: int, ids: list[str]) -> 
     samples = [Sample(str(number), "Why?") for number in range(1, 10)]
     assert [sample.id for sample in evenly(samples, most)] == ids
     assert evenly(samples, 0) == evenly([], most) == []
+
+
+def test_a_half_of_a_character_is_replaced_as_no_result_could_hold_it():
+    content = rb'{"id": "\ud800", "question": "a\ud800", "reference_answer": "\ud800", "tags": ["\ud800"]}'
+    (found,) = parse_question_set("some.jsonl", content)
+    assert (found.id, found.question, found.reference_answer, found.tags) == (
+        "\ufffd",
+        "a\ufffd",
+        "\ufffd",
+        ("\ufffd",),
+    )

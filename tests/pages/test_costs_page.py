@@ -103,7 +103,7 @@ def cells(at: AppTest, index: int = 0) -> dict[str, dict[str, str]]:
     """A table by column and row, as it is read."""
 
     def read(cell: str) -> str:
-        return cell.replace("\\", "").strip("*")
+        return cell.replace(":small[]", "").replace("\\", "").strip("*")
 
     shown: dict[str, dict[str, str]] = at.table[index].value.map(read).rename(index=read, columns=read).to_dict()
     return shown
