@@ -28,12 +28,17 @@ class Look:
     @property
     def title(self) -> str:
         """Icon and name for headings, in the approach's colour."""
-        return f":{self.colour}[{self.icon} **{escaped(self.name)}**]"
+        return f":{self.colour}[{self.icon} **{self._letters}**]"
 
     @property
     def option(self) -> str:
         """Icon and name where one of several is chosen."""
-        return f"{self.icon} {escaped(self.name)}"
+        return f"{self.icon} {self._letters}"
+
+    @property
+    def _letters(self) -> str:
+        """The name for Markdown: a connection's is not ours."""
+        return self.name if self.approach in LOOKS else escaped(self.name)
 
 
 LOOKS = {
