@@ -5,8 +5,8 @@
 
 import streamlit as st
 
-from ui.navigation import navigate
 from ui.server import GUARD, browser_opened, say_fault
+from ui.shell import navigate
 
 if __name__ == "__main__":
     navigate().run()

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from backends.base import Backend, BackendError
-from backends.connections import DEFAULT, approach_of, name_in
+from backends.base import Backend
+from backends.errors import BackendError
+from backends.remote.connections import DEFAULT, approach_of, name_in
 from backends.settings import Settings
 
 
@@ -26,8 +27,8 @@ def _fine_tuned(settings: Settings) -> Backend:
 
 
 def _paid_api(settings: Settings, name: str = DEFAULT) -> Backend:
-    from backends import stand_in
     from backends.paid_api import PaidApiBackend
+    from backends.remote import stand_in
 
     return PaidApiBackend(settings, None if name else stand_in.running(settings.data), name)
 

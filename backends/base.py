@@ -12,34 +12,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
+from backends.errors import CapReached
+
 Status = Literal["ok", "error", "truncated", "cancelled", "empty"]
 """How a column ended. `truncated`: the text stops before the model was done (token limit,
 deadline, or a stream that broke off without a finish reason)."""
 
 UsageSource = Literal["server", "tokenizer", "estimate"]
-
-
-class BackendError(Exception):
-    """A fault that a user can act on: what happened, and what to do next."""
-
-    def __init__(self, cause: str, next_step: str) -> None:
-        super().__init__(f"{cause} {next_step}")
-        self.cause = cause
-        self.next_step = next_step
-
-
-class NotSent(BackendError):
-    """A fault before anything was sent, so that nothing can have been charged."""
-
-
-class CapReached(NotSent):
-    """A cap on spending stopped a question that costs `worst_usd` at most: `setting` would have to be `needed_usd`."""
-
-    def __init__(self, cause: str, next_step: str, setting: str, needed_usd: Decimal, worst_usd: Decimal) -> None:
-        super().__init__(cause, next_step)
-        self.setting = setting
-        self.needed_usd = needed_usd
-        self.worst_usd = worst_usd
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,14 +289,14 @@ Event = BackendEvent | Queued | Started | Answer
 class Backend(ABC):
     """One approach. Implement `stream`; everything else has a sensible default.
 
-    A backend says what it does and never measures time: `backends.timing` does.
+    A backend says what it does and never measures time: `backends.run.timing` does.
     """
 
     approach: str
     """The approach id: raw, fine_tuned, paid_api, rag, or one of your own."""
 
     lane: str | None = None
-    """Where this backend has to wait for its turn (`backends.lane.THIS_MACHINE`); None if it computes elsewhere."""
+    """Where this backend has to wait for its turn (`backends.run.lane.THIS_MACHINE`); None if it computes elsewhere."""
 
     lane_until_retrieved: bool = False
     """True if it computes elsewhere once it has yielded `Retrieved`: then the next one may have its turn."""

@@ -7,32 +7,31 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from backends import connections
-from backends.base import (
-    Backend,
-    BackendError,
-    BackendEvent,
-    Cost,
-    Loading,
-    PromptTokens,
-    Question,
-    Timings,
-    Usage,
-)
-from backends.connections import DEFAULT, same
-from backends.engines.openai_compatible import Connection, OpenAICompatibleEngine
-from backends.lane import THIS_MACHINE
-from backends.meter import Meter, most_prompt_tokens, within_budget, worst_case
-from backends.pricing import context_window, machine_cost, manual_price, manual_rates, possible_tiers, price, rates
-from backends.prompt_length import counted
+from backends.base import Backend, BackendEvent, Cost, Loading, PromptTokens, Question, Timings, Usage
+from backends.errors import BackendError
+from backends.remote import connections
+from backends.remote.connections import DEFAULT, same
+from backends.remote.engine import Connection, OpenAICompatibleEngine
+from backends.remote.stand_in import StandIn
+from backends.run.lane import THIS_MACHINE
 from backends.settings import DEFAULT_MODEL, OPENAI_URL, Settings
-from backends.stand_in import StandIn
+from backends.spend.budget import Meter, most_prompt_tokens, within_budget, worst_case
+from backends.spend.estimate import counted
+from backends.spend.pricing import (
+    context_window,
+    machine_cost,
+    manual_price,
+    manual_rates,
+    possible_tiers,
+    price,
+    rates,
+)
 
 STAND_IN_LABEL = f"stand-in: {DEFAULT_MODEL} (Q4_1 weights, transformers serve on this machine)"
 
 
 class PaidApiBackend(Backend):
-    """Asks the model of one connection, by its name (`backends.connections`); works for self-hosted servers too.
+    """Asks the model of one connection, by its name (`backends.remote.connections`); works for self-hosted servers too.
 
     The stand-in may answer in place of the default connection, where that has no key.
     """

@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 
-from backends.base import Backend, BackendError, BackendEvent, Cost, Loading, Question, Timings, Trace, Usage
-from backends.engines import transformers as engine
-from backends.engines.local_model import LocalModel, load_model, loaded
-from backends.lane import THIS_MACHINE
-from backends.pricing import machine_cost
+from backends.base import Backend, BackendEvent, Cost, Loading, Question, Timings, Trace, Usage
+from backends.errors import BackendError
+from backends.models import generate as engine
+from backends.models.local import LocalModel, load_model, loaded
+from backends.run.lane import THIS_MACHINE
 from backends.settings import Settings
+from backends.spend.pricing import machine_cost
 
 
 class RawBackend(Backend):

@@ -13,7 +13,6 @@ from decimal import Decimal
 
 from backends.base import (
     Backend,
-    BackendError,
     BackendEvent,
     Cost,
     Finished,
@@ -26,7 +25,8 @@ from backends.base import (
     Trace,
     Usage,
 )
-from backends.connections import name_in
+from backends.errors import BackendError
+from backends.remote.connections import name_in
 from backends.settings import Settings
 
 

@@ -21,10 +21,10 @@ from typing import Any
 
 from pydantic_settings import BaseSettings, EnvSettingsSource
 
-from backends.connections import DEFAULT, PAID_API, own_url, same, section_of
-from backends.engines.remote_connection import without_secrets
-from backends.env_file import env_file_values
-from backends.providers import OPENAI_URL
+from backends.remote.connection import without_secrets
+from backends.remote.connections import DEFAULT, PAID_API, own_url, same, section_of
+from backends.remote.providers import OPENAI_URL
+from backends.storage.env_file import env_file_values
 
 FINE_TUNED, RAG = "fine_tuned", "rag"
 ENV_FILE, ENVIRONMENT = "the .env file", "the environment"

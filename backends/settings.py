@@ -33,10 +33,11 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from backends import connections
-from backends.base import BackendError, Question
-from backends.connections import ConnectionSettings, ManualPrice
-from backends.providers import OPENAI_URL as OPENAI_URL
+from backends.base import Question
+from backends.errors import BackendError
+from backends.remote import connections
+from backends.remote.connections import ConnectionSettings, ManualPrice
+from backends.remote.providers import OPENAI_URL as OPENAI_URL
 from backends.setting_sources import merged, sources_of
 
 DEFAULT_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"

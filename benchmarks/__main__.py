@@ -18,8 +18,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from backends.base import BackendError
-from backends.fine_tuned.catalogue import adapter_folder
+from backends.errors import BackendError
+from backends.fine_tuned.adapters.catalogue import adapter_folder
 from backends.settings import FineTunedSettings
 from benchmarks.bench import HOME, Bench, Outcome
 from benchmarks.children import child

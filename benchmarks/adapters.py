@@ -13,10 +13,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from backends.engines import inference
-from backends.engines.adapter_view import load_adapter
-from backends.engines.local_model import LocalModel
-from backends.fine_tuned.catalogue import adapter_folder
+from backends.fine_tuned.adapters.catalogue import adapter_folder
+from backends.models import inference
+from backends.models.adapter_view import load_adapter
+from backends.models.local import LocalModel
 from backends.raw import RawBackend
 from benchmarks.bench import Bench, Outcome
 from benchmarks.figures import Figure, Goal

@@ -16,13 +16,13 @@ import time
 from typing import Any
 
 from backends.base import Answer, Question
-from backends.compare import compare
-from backends.engines import inference
-from backends.engines.adapter_view import load_adapter
-from backends.engines.local_model import LocalModel
-from backends.engines.transformers import build_prompt
-from backends.fine_tuned.catalogue import adapter_folder
+from backends.fine_tuned.adapters.catalogue import adapter_folder
+from backends.models import inference
+from backends.models.adapter_view import load_adapter
+from backends.models.generate import build_prompt
+from backends.models.local import LocalModel
 from backends.raw import RawBackend
+from backends.run.compare import compare
 from benchmarks.bench import Bench, Outcome
 from benchmarks.figures import Figure, Goal
 

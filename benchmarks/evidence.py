@@ -23,16 +23,16 @@ from typing import Any
 
 from backends.base import Passage
 from backends.rag.approach import RagBackend, open_index, open_searcher
-from backends.rag.evidence import evidence
-from backends.rag.index import Index
-from backends.rag.search import Searcher
-from backends.rag.terms import terms
+from backends.rag.evidence.answer import evidence
+from backends.rag.evidence.terms import terms
+from backends.rag.search.retriever import Searcher
+from backends.rag.store.index import Index
 from backends.raw import RawBackend
 from benchmarks.bench import Bench, Outcome
 from benchmarks.figures import Figure
-from evaluation.intervals import share_text
 from evaluation.metrics import holds
-from evaluation.question_sets import SAMPLE_QUESTIONS, Sample, read_question_set
+from evaluation.samples import SAMPLE_QUESTIONS, Sample, read_question_set
+from evaluation.statistics import share_text
 
 NAME = "evidence"
 CLAIMS = Path(__file__).with_name("evidence_claims.csv")

@@ -20,11 +20,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backends.engines import inference
+from backends.models import inference
 from backends.rag.approach import SAMPLE_DOCUMENTS, embedder
-from backends.rag.documents import Rejected, find_files, read_documents
-from backends.rag.embedder import BATCH_SIZE, Embedder
-from backends.rag.index import Index
+from backends.rag.documents.files import Rejected, find_files, read_documents
+from backends.rag.search.embedder import BATCH_SIZE, Embedder
+from backends.rag.store.index import Index
 from backends.settings import Settings
 from benchmarks.bench import Bench, Outcome
 from benchmarks.figures import Figure, Goal
@@ -110,7 +110,7 @@ def _bare(model: Embedder, folder: Path, texts: list[str]) -> tuple[tuple[float,
     """Seconds of `encode` and of Chroma's `add`; the vectors."""
     import chromadb
 
-    from backends.rag.chroma import close_client
+    from backends.rag.store.chroma import close_client
 
     began = time.monotonic()
     vectors = inference.run(model.load().encode, texts, show_progress_bar=False)

@@ -11,17 +11,17 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from backends.models.weights import resolve
 from backends.rag.approach import SAMPLE_DOCUMENTS
-from backends.rag.embedder import Embedder
-from backends.rag.index import Index
-from backends.rag.search import Searcher
+from backends.rag.search.embedder import Embedder
+from backends.rag.search.retriever import Searcher
+from backends.rag.store.index import Index
 from backends.settings import RagSettings
-from backends.weights import resolve
 from benchmarks.bench import Bench, Outcome
 from benchmarks.figures import Figure
 from benchmarks.manuals import POLICY, questions, read_manual
-from evaluation.question_sets import SAMPLE_QUESTIONS, Sample, read_question_set
 from evaluation.retrieval import Scores, difference, evaluate
+from evaluation.samples import SAMPLE_QUESTIONS, Sample, read_question_set
 
 NAME = "int8_loss"
 _METRICS = ("hit@1", "hit@5", "MRR", "nDCG@10")

@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluation.question_sets import Sample
+from evaluation.samples import Sample
 
 POLICY = Path("/usr/share/doc/debian-policy/policy.txt.gz")
 """Debian Policy as the package debian-policy installs it (GPL-2+; nobody here wrote a word of it)."""

@@ -11,8 +11,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from backends.models.weights import resolve
 from backends.settings import DEFAULT_MODEL
-from backends.weights import resolve
 from benchmarks.bench import SHORT_QUESTION, Bench, Outcome
 from benchmarks.children import MB, child, line_from, rss_mb
 from benchmarks.figures import Figure, Goal

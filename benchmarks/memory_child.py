@@ -13,8 +13,8 @@ from typing import Any
 
 import backends
 from backends.base import Answer, Backend
+from backends.run.timing import measured
 from backends.settings import load_settings
-from backends.timing import measured
 
 _NOWHERE = "http://127.0.0.1:9/v1"
 """A local address for the paid column, which is loaded and not asked."""

@@ -19,11 +19,11 @@ from decimal import Decimal
 from tempfile import TemporaryDirectory
 
 from backends.base import Answer
-from backends.budget import spent_today
-from backends.compare import compare
-from backends.ledger import entries, recorder
 from backends.paid_api import PaidApiBackend
+from backends.run.compare import compare
 from backends.settings import Settings
+from backends.spend.budget import spent_today
+from backends.spend.ledger import entries, recorder
 from benchmarks.bench import Bench, Outcome
 from benchmarks.billing_server import (
     CACHED_USD,

@@ -28,8 +28,8 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from backends.base import Answer, Question, TextDelta
-from backends.compare import compare
 from backends.paid_api import PaidApiBackend
+from backends.run.compare import compare
 from benchmarks.bench import SHORT_QUESTION, Bench, Outcome
 from benchmarks.children import child, line_from
 from benchmarks.figures import Figure, Goal

@@ -19,8 +19,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from backends.base import Answer, Question, TextDelta, Timings
-from backends.compare import compare
 from backends.paid_api import PaidApiBackend
+from backends.run.compare import compare
 from benchmarks.bench import SHORT_QUESTION, Bench, Outcome
 from benchmarks.children import child, line_from
 from benchmarks.figures import Compared, Figure, Goal

@@ -15,9 +15,8 @@ from typing import Any
 import genai_prices
 
 from backends.base import Usage
-from backends.price_words import source
-from backends.pricing import models, possible_tiers, price
-from backends.providers import OPENAI_URL
+from backends.remote.providers import OPENAI_URL
+from backends.spend.pricing import models, possible_tiers, price, source
 from benchmarks.bench import Bench, Outcome
 from benchmarks.figures import Figure, Goal
 

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backends.engines.peft_library import peft_library
-from backends.fine_tuned.examples import Example
-from backends.fine_tuned.method import TrainingSettings, rate_at
+from backends.fine_tuned.train.examples import Example
+from backends.fine_tuned.train.method import TrainingSettings, rate_at
+from backends.models.adapter_weights import peft_library
 
 _IGNORED = -100
 

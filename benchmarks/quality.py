@@ -14,14 +14,14 @@ from typing import Any
 
 import backends
 from backends.base import Answer, Backend
-from backends.compare import compare
 from backends.rag.approach import open_searcher
+from backends.run.compare import compare
 from backends.settings import Settings
 from benchmarks.bench import Bench, Outcome
 from benchmarks.figures import Figure
-from evaluation.intervals import share_text
 from evaluation.metrics import hit_at, is_right
-from evaluation.question_sets import SAMPLE_QUESTIONS, Sample, read_question_set
+from evaluation.samples import SAMPLE_QUESTIONS, Sample, read_question_set
+from evaluation.statistics import share_text
 
 NAME = "quality"
 _QUICK = ("single_fact", "two_passages", "not_answered")

@@ -15,19 +15,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backends.base import BackendError
+from backends.errors import BackendError
 from backends.rag.approach import embedder
-from backends.rag.index import Index
-from backends.rag.search import Mode, Searcher
+from backends.rag.search.retriever import Mode, Searcher
+from backends.rag.store.index import Index
 from backends.settings import RagSettings, Settings
 from benchmarks.bench import Bench, Outcome
 from benchmarks.figures import Figure, Goal
 from benchmarks.manuals import POLICY, questions, read_manual
-from evaluation.intervals import Estimate
 from evaluation.metrics import NOT_ANSWERED
-from evaluation.question_sets import SAMPLE_QUESTIONS, Sample, read_question_set
-from evaluation.rankings import fact_ranks
-from evaluation.retrieval import Judge, RetrievalReport, Scores, difference, evaluate
+from evaluation.retrieval import Judge, RetrievalReport, Scores, difference, evaluate, fact_ranks
+from evaluation.samples import SAMPLE_QUESTIONS, Sample, read_question_set
+from evaluation.statistics import Estimate
 
 NAME = "retrieval"
 MAIN = "nDCG@10"

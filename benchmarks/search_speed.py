@@ -18,17 +18,16 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, cast
 
-from backends.rag.changes import Entry
-from backends.rag.chunks import Chunk
-from backends.rag.database import open_database
-from backends.rag.documents import Document, Page
-from backends.rag.embedder import Embedder
-from backends.rag.index import Index
-from backends.rag.keyword_cache import KeywordCache, keyword_cache
-from backends.rag.library import Library
-from backends.rag.lock import writing
-from backends.rag.search import Searcher
-from backends.rag.writer import Writer
+from backends.rag.documents.chunks import Chunk
+from backends.rag.documents.files import Document, Page
+from backends.rag.search.embedder import Embedder
+from backends.rag.search.keyword_cache import KeywordCache, keyword_cache
+from backends.rag.search.retriever import Searcher
+from backends.rag.store.database import open_database
+from backends.rag.store.index import Index
+from backends.rag.store.library import Entry, Library
+from backends.rag.store.lock import writing
+from backends.rag.store.writer import Writer
 from backends.settings import RagSettings
 from benchmarks.bench import Bench, Outcome
 from benchmarks.figures import Figure, Goal

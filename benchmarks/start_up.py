@@ -18,8 +18,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser
 
+from backends.models.weights import resolve
 from backends.settings import DEFAULT_MODEL, Settings
-from backends.weights import resolve
 from benchmarks.bench import SHORT_QUESTION, Bench, Outcome
 from benchmarks.browser import ask_raw, browser, check_answering, fresh_page, open_compare_page
 from benchmarks.children import child, line_from, rss_mb

@@ -23,8 +23,8 @@ from typing import Annotated, Any
 
 import typer
 
+from backends.models.weights import resolve
 from backends.settings import DEFAULT_EMBEDDER, load_settings
-from backends.weights import resolve
 from benchmarks.manuals import SHORTEST, read_manual
 
 NEGATIVES = 5

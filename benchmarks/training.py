@@ -16,15 +16,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from backends.engines import inference
-from backends.engines.adapter_view import load_adapter
-from backends.engines.local_model import LocalModel
-from backends.fine_tuned.events import Trained
-from backends.fine_tuned.examples import Example, encode, epoch_steps, prompt_ids
-from backends.fine_tuned.learner import Learner, greedy_answers
-from backends.fine_tuned.method import TrainingSettings
-from backends.fine_tuned.pairs import Pair, read_pairs
-from backends.fine_tuned.train import new_run, train_run
+from backends.fine_tuned.pairs.files import Pair, read_pairs
+from backends.fine_tuned.train.events import Trained
+from backends.fine_tuned.train.examples import Example, encode, epoch_steps, prompt_ids
+from backends.fine_tuned.train.learner import Learner, greedy_answers
+from backends.fine_tuned.train.method import TrainingSettings
+from backends.fine_tuned.train.training import new_run, train_run
+from backends.models import inference
+from backends.models.adapter_view import load_adapter
+from backends.models.local import LocalModel
 from backends.raw import RawBackend
 from backends.settings import Settings
 from benchmarks.bench import HOME, Bench, Outcome

@@ -8,14 +8,14 @@ import sys
 import threading
 
 from backends.base import Answer
-from backends.engines import inference
-from backends.fine_tuned.examples import encode, epoch_steps
-from backends.fine_tuned.learner import Learner
-from backends.fine_tuned.method import TrainingSettings
-from backends.fine_tuned.pairs import read_pairs
+from backends.fine_tuned.pairs.files import read_pairs
+from backends.fine_tuned.train.examples import encode, epoch_steps
+from backends.fine_tuned.train.learner import Learner
+from backends.fine_tuned.train.method import TrainingSettings
+from backends.models import inference
 from backends.raw import RawBackend
+from backends.run.timing import measured
 from backends.settings import load_settings
-from backends.timing import measured
 from benchmarks.bench import HOME, SHORT_QUESTION
 from benchmarks.plain_training import train_plainly
 

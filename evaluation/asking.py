@@ -11,12 +11,12 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from backends.base import Answer, Backend, Question, Status
-from backends.data_folder import disk_faults
-from backends.lane import Cancelled, lane, turns
-from backends.questions import clean
+from backends.errors import disk_faults
+from backends.run.lane import Cancelled, lane, turns
+from backends.run.timing import measured
 from backends.settings import Settings
-from backends.timing import measured
-from evaluation.question_sets import Sample
+from backends.text import clean
+from evaluation.samples import Sample
 
 MAX_TOKENS = 60
 """Completion tokens that an answer may have, the same for every arm. Decoding is greedy."""

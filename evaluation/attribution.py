@@ -15,36 +15,240 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Literal
 
 import backends
-from backends import jobs
 from backends.base import Backend
-from backends.engines.adapter_files import AdapterFiles, read
-from backends.fine_tuned.card import training_seconds
-from backends.fine_tuned.catalogue import adapter_folder
-from backends.jobs import Job
-from backends.lane import Cancelled, turns
+from backends.fine_tuned.adapters.card import training_seconds
+from backends.fine_tuned.adapters.catalogue import adapter_folder
+from backends.models.adapter_files import AdapterFiles, read
 from backends.rag.approach import embedder, open_index
+from backends.run import jobs
+from backends.run.jobs import Job
+from backends.run.lane import Cancelled, turns
 from backends.settings import Settings
-from evaluation import reckoning
 from evaluation.asking import MAX_TOKENS, AnswerLog, ArmAnswer, ask, get_ready, greedy, identity
-from evaluation.attribution_record import (
-    ADAPTER,
-    ARMS,
-    BASE,
-    BOTH,
-    RAG,
-    TECHNIQUES,
-    Attribution,
-    store_attribution,
-)
-from evaluation.judging import gradable, judge
-from evaluation.question_sets import Sample
-from evaluation.training_data import seen, training_pairs
+from evaluation.judging import DRAWS, Gain, Judged, Share, gain, gradable, judge, semantic, share
+from evaluation.metrics import NOT_ANSWERED
+from evaluation.samples import Sample
+from evaluation.spreadsheet import csv_bytes
+from evaluation.statistics import Estimate, bootstrap
+from evaluation.stored_results import newest, read_result, write_result
+from evaluation.training_data import Seen, seen, training_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+BASE, RAG, ADAPTER, BOTH = ARMS = ("base", "base_rag", "adapter", "adapter_rag")
+
+TECHNIQUES: dict[str, dict[str, int]] = {
+    "rag": {RAG: 1, BASE: -1},
+    "adapter": {ADAPTER: 1, BASE: -1},
+    "both": {BOTH: 1, BASE: -1},
+    "rag_besides": {BOTH: 1, ADAPTER: -1},
+    "adapter_besides": {BOTH: 1, RAG: -1},
+    "interaction": {BOTH: 1, RAG: -1, ADAPTER: -1, BASE: 1},
+}
+"""What is reckoned of the arms, as weights of a sum. `rag_besides`: RAG where the adapter is there already, and the
+other way round. `interaction`: what both bring beyond the sum of what each brings
+alone; below 0 they partly buy the same thing (a 2 × 2 factorial comparison: G. Box, J. Hunter, W. Hunter, "Statistics
+for Experimenters" (2005), chapter 5)."""
+
+_FILE = "attribution.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One way of answering. Latencies and seconds are of the work alone, without waiting or loading.
+
+    `usd`: what all its answers cost together, the share of the training included; None where that is unknown.
+    `failed`: answers that ended in an error; they count as not right.
+    """
+
+    name: str
+    model: str
+    right: Share
+    semantic: Estimate | None
+    latency_p50_s: float | None
+    latency_s: float | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    usd: Decimal | None
+    failed: int
+
+    @property
+    def usd_per_1000(self) -> Decimal | None:
+        """Dollars for 1,000 answers like these."""
+        return None if self.usd is None else self.usd * 1000 / self.right.questions
+
+
+@dataclass(frozen=True, slots=True)
+class Technique:
+    """What one technique bought over the base: share of right answers, seconds for an answer, USD for 1,000 answers.
+
+    Seconds and dollars are None where a part is unknown. For the interaction they say what both cost beyond the sum.
+    """
+
+    name: str
+    gain: Gain
+    seconds: Estimate | None
+    usd_per_1000: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The questions of one tag, or those whose facts training taught."""
+
+    name: str
+    questions: int
+    right: Mapping[str, Share]
+    gains: Mapping[str, Gain]
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """All of it. `seen` is None where the training pairs are not on this machine.
+
+    `training_usd` is what training cost as the card tells it, None if it does not; a share of it is in the cost of
+    each of the adapter's answers, spread over `answers_per_training`.
+    """
+
+    adapter: str
+    sha256: str
+    question_set: str
+    collection: str
+    passages: int
+    embedder: str
+    created: datetime
+    max_tokens: int
+    rows: tuple[Judged, ...]
+    left_out: int
+    arms: Mapping[str, Arm]
+    techniques: Mapping[str, Technique]
+    slices: tuple[Slice, ...]
+    seen: Seen | None
+    machine_usd_per_hour: Decimal
+    training_usd: Decimal | None
+    answers_per_training: int
+
+    @property
+    def training_usd_per_1000(self) -> Decimal | None:
+        """The part of the training in the cost of 1,000 of the adapter's answers."""
+        return None if self.training_usd is None else self.training_usd * 1000 / self.answers_per_training
+
+
+def store_attribution(folder: Path, attribution: Attribution) -> None:
+    """Write it. Raises `BackendError` if the disk does not take it."""
+    write_result(folder / _FILE, Attribution, attribution)
+
+
+def stored_attributions(data: Path) -> list[Path]:
+    """The files of all attributions, newest first."""
+    return newest(list((data / "attributions").glob(f"*/{_FILE}")))
+
+
+def read_attribution(file: Path) -> Attribution:
+    """A stored attribution. Raises `BackendError` if it is damaged."""
+    return read_result(file, Attribution)
+
+
+TAUGHT, NOT_TAUGHT = "facts in the training answers", "facts not in the training answers"
+
+
+def arm(rows: Sequence[Judged], name: str) -> Arm:
+    """One arm's totals. A failed answer has no latency; a total of which a part is unknown is unknown."""
+    answers = [row.answers[name] for row in rows]
+    seconds = [one.latency_s for one in answers if one.status != "error" and one.latency_s is not None]
+    return Arm(
+        name,
+        answers[0].model,
+        share(rows, name),
+        semantic(rows, {name: 1}),
+        median(seconds) if seconds else None,
+        sum(seconds) if seconds else None,
+        _sum([one.prompt_tokens for one in answers]),
+        _sum([one.completion_tokens for one in answers]),
+        _usd(answers),
+        sum(one.status == "error" for one in answers),
+    )
+
+
+def technique(rows: Sequence[Judged], name: str, arms: Mapping[str, Arm]) -> Technique:
+    """What a technique bought; seconds are paired by question, as the gain is."""
+    weights = TECHNIQUES[name]
+    prices = [(arms[one].usd_per_1000, weight) for one, weight in weights.items()]
+    known = [usd * weight for usd, weight in prices if usd is not None]
+    return Technique(
+        name, gain(rows, weights), _seconds(rows, weights), sum(known, Decimal()) if len(known) == len(prices) else None
+    )
+
+
+def slices(rows: Sequence[Judged], seen: Seen | None) -> tuple[Slice, ...]:
+    """One part for each tag, and one for what training taught and one for what it did not; none that is the whole set.
+
+    Questions that nothing answers have no fact that could have been taught, so they are in neither of these two.
+    """
+    tags = dict.fromkeys(tag for row in rows for tag in row.sample.tags)
+    parts = {tag.replace("_", " "): [row for row in rows if tag in row.sample.tags] for tag in tags}
+    if seen is not None:
+        taught = set(seen.taught)
+        facts = [(position, row) for position, row in enumerate(rows) if NOT_ANSWERED not in row.sample.tags]
+        parts[TAUGHT] = [row for position, row in facts if position in taught]
+        parts[NOT_TAUGHT] = [row for position, row in facts if position not in taught]
+    return tuple(_slice(name, part) for name, part in parts.items() if 0 < len(part) < len(rows))
+
+
+def _slice(name: str, rows: Sequence[Judged]) -> Slice:
+    gains = {technique: gain(rows, weights) for technique, weights in TECHNIQUES.items()}
+    return Slice(name, len(rows), {one: share(rows, one) for one in ARMS}, gains)
+
+
+def _seconds(rows: Sequence[Judged], weights: Mapping[str, int]) -> Estimate | None:
+    """The weighted sum of latencies, over the questions that no arm failed."""
+    values = []
+    for row in rows:
+        parts = [(row.answers[one], weight) for one, weight in weights.items()]
+        known = [a.latency_s * weight for a, weight in parts if a.status != "error" and a.latency_s is not None]
+        if len(known) == len(parts):
+            values.append(sum(known))
+    return bootstrap(values, DRAWS) if values else None
+
+
+def _sum(counts: Sequence[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
+
+
+def _usd(answers: Sequence[ArmAnswer]) -> Decimal | None:
+    known = [Decimal(one.cost_usd) for one in answers if one.cost_usd is not None]
+    return sum(known, Decimal()) if len(known) == len(answers) else None
+
+
+def answers_csv(rows: Sequence[Judged]) -> bytes:
+    """Questions, references and, for each arm, answer, right (1 or 0), semantic score, seconds, USD; unknown is empty.
+
+    UTF-8 with its mark. Text that a spreadsheet would take for a formula has an apostrophe before it.
+    """
+    arms = list(rows[0].answers) if rows else []
+    parts = ("answer", "status", "right", "semantic", "latency_s", "cost_usd")
+    columns = ["id", "question", "reference_answer", "tags", *(f"{arm}_{part}" for arm in arms for part in parts)]
+    table = []
+    for row in rows:
+        sample = row.sample
+        cells: list[str | float] = [sample.id, sample.question, sample.reference_answer, ";".join(sample.tags)]
+        for arm in arms:
+            given, near = row.answers[arm], row.semantic[arm]
+            cells += [
+                given.text,
+                given.status,
+                int(row.right[arm]),
+                "" if near is None else round(near, 4),
+                "" if given.latency_s is None else round(given.latency_s, 3),
+                given.cost_usd or "",
+            ]
+        table.append(cells)
+    return csv_bytes(columns, table)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +358,7 @@ def _attribution(
     rows = judge(asked, given, embedder(settings), turn)
     pairs = training_pairs(settings.data, files.card)
     known = None if pairs is None else seen(pairs, asked)
-    arms = {name: reckoning.arm(rows, name) for name in ARMS}
+    arms = {name: arm(rows, name) for name in ARMS}
     return Attribution(
         adapter=files.name,
         sha256=files.sha256,
@@ -167,8 +371,8 @@ def _attribution(
         rows=rows,
         left_out=samples - len(asked),
         arms=arms,
-        techniques={name: reckoning.technique(rows, name, arms) for name in TECHNIQUES},
-        slices=reckoning.slices(rows, known),
+        techniques={name: technique(rows, name, arms) for name in TECHNIQUES},
+        slices=slices(rows, known),
         seen=known,
         machine_usd_per_hour=settings.machine_usd_per_hour,
         training_usd=_training_usd(settings, files),

@@ -7,11 +7,11 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from backends.base import BackendError
+from backends.errors import BackendError
 from evaluation.asking import ArmAnswer
-from evaluation.intervals import Estimate, bootstrap, paired, share_text, wilson
 from evaluation.metrics import NOT_ANSWERED, is_right
-from evaluation.question_sets import Sample
+from evaluation.samples import Sample
+from evaluation.statistics import Estimate, bootstrap, paired, share_text, wilson
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from backends.rag.prompt import refuses
-from evaluation.question_sets import Sample
+from evaluation.samples import Sample
 
 NOT_ANSWERED = "not_answered"
 """Tag of questions that the documents do not answer; the right answer is to say so."""

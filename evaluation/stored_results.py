@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from backends.base import BackendError
+from backends.errors import BackendError
 
 _T = TypeVar("_T")
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backends.fine_tuned.held_out import find_leaks
-from backends.fine_tuned.pairs import Pair, digest, read_pairs
+from backends.fine_tuned.pairs.files import Pair, digest, read_pairs
+from backends.fine_tuned.pairs.held_out import find_leaks
 from evaluation.metrics import NOT_ANSWERED, holds_plain, plain
-from evaluation.question_sets import Sample
+from evaluation.samples import Sample
 
 SAMPLE_PAIRS = Path(__file__).resolve().parents[1] / "sample_docs" / "train.jsonl"
 

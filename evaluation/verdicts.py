@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from evaluation.attribution_record import ADAPTER, BASE, BOTH, RAG, Attribution
+from evaluation.attribution import ADAPTER, BASE, BOTH, RAG, Attribution
 from evaluation.judging import Gain
-from evaluation.proof_record import AdapterProof
+from evaluation.proof import AdapterProof
 from evaluation.training_data import Seen
 
 ARM_NAMES = {BASE: "Base", RAG: "Base + RAG", ADAPTER: "Adapter", BOTH: "Adapter + RAG"}

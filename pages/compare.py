@@ -5,15 +5,15 @@ from __future__ import annotations
 import streamlit as st
 
 from backends import approaches
-from ui import overview
-from ui.answer_column import AnswerColumn
 from ui.approaches import look_of
-from ui.ask_box import ask_box, stop_button
-from ui.raise_cap import raise_cap
+from ui.ask.box import ask_box, stop_button
+from ui.ask.column import AnswerColumn
+from ui.ask.raise_cap import raise_cap
+from ui.ask.stand_in_offer import stand_in_offer
+from ui.compare import overview
 from ui.resources import live, settings
+from ui.shared.text import escaped
 from ui.shell import open_page
-from ui.stand_in_offer import stand_in_offer
-from ui.text import escaped
 
 PAGE = "compare"
 MOST_COLUMNS = 4  # beside each other

@@ -1,7 +1,7 @@
 """The page of the fine_tuned approach: ask it, bring pairs, train on them, and see what was learned."""
 
-from ui.approach_page import ask_section
 from ui.approaches import look_of
+from ui.ask.page import ask_section
 from ui.fine_tuned.sections import chosen_section, draw_section
 from ui.shell import open_page
 

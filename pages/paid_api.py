@@ -1,9 +1,9 @@
 """The page of the paid_api approach, for each of its connections."""
 
-from backends.connections import approach_of
-from ui.approach_page import ask_section
+from backends.remote.connections import approach_of
 from ui.approaches import look_of
-from ui.connections import chosen_connection
+from ui.ask.page import ask_section
+from ui.paid_api.connections import chosen_connection
 from ui.resources import settings
 from ui.shell import open_page
 

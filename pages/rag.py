@@ -1,7 +1,7 @@
 """The page of the rag approach: ask it, and see what it answers from."""
 
-from ui.approach_page import ask_section
 from ui.approaches import look_of
+from ui.ask.page import ask_section
 from ui.rag.sections import chosen_section, draw_section
 from ui.shell import open_page
 

@@ -1,5 +1,5 @@
 """The page of the raw approach."""
 
-from ui.approach_page import approach_page
+from ui.ask.page import approach_page
 
 approach_page("raw")

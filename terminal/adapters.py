@@ -43,10 +43,10 @@ def train(
     json_: Json = False,
 ) -> None:
     """Train an adapter on question/answer pairs. Ctrl-C stops it and keeps the best so far."""
-    from backends.fine_tuned.catalogue import usable_name
-    from backends.fine_tuned.method import Method
-    from evaluation import adapter_training as job
-    from evaluation.training_words import estimate_words
+    from backends.fine_tuned.adapters.catalogue import usable_name
+    from backends.fine_tuned.train.method import Method
+    from evaluation import training as job
+    from evaluation.training import estimate_words
 
     if method not in (methods := get_args(Method)):
         raise typer.BadParameter(
@@ -94,10 +94,10 @@ def prove(
     json_: Json = False,
 ) -> None:
     """Let base and adapter answer the same questions: what was learned, and what was forgotten."""
-    from evaluation.adapter_proof import prove as proving
-    from evaluation.adapter_proof import questions_for
-    from evaluation.result_records import proof_json
+    from evaluation.proof import prove as proving
+    from evaluation.proof import questions_for
     from evaluation.verdicts import forgetting_verdict, proof_verdict, seen_words
+    from terminal.records import proof_json
 
     settings = settings_of(set_)
     with faults(settings.data):
@@ -121,9 +121,9 @@ def attribute(
 ) -> None:
     """Ask base, base with RAG, adapter, and adapter with RAG: what did each technique buy?"""
     from evaluation.attribution import attribute as attributing
-    from evaluation.question_sets import read_question_set, some_of
-    from evaluation.result_records import attribution_json
+    from evaluation.samples import read_question_set, some_of
     from evaluation.verdicts import attribution_verdicts, seen_words
+    from terminal.records import attribution_json
 
     settings = settings_of(set_)
     chosen = adapter or settings.fine_tuned.adapter
@@ -139,8 +139,8 @@ def attribute(
 
 
 def _tell_other_prompt(settings: Settings, adapter: str) -> None:
-    from backends.fine_tuned.card import read_card
-    from backends.fine_tuned.catalogue import adapter_folder
+    from backends.fine_tuned.adapters.card import read_card
+    from backends.fine_tuned.adapters.catalogue import adapter_folder
     from evaluation.verdicts import other_prompt_words
 
     if words := other_prompt_words(read_card(adapter_folder(adapter, settings.data)), settings.system_prompt):

@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from backends.base import Answer, Event, Loading, Queued
-from backends.questions import encodable
-from evaluation.records import answer_record
+from backends.text import encodable
+from terminal.records import answer_record
 from terminal.shared import Json, Set, faults, report, say, settings_of
 
 
@@ -26,9 +26,9 @@ def ask(
 ) -> None:
     """Ask a question and compare the answers."""
     import backends
-    from backends import budget, ledger
-    from backends.compare import compare
-    from backends.expected import expected
+    from backends.run.compare import compare
+    from backends.spend import budget, ledger
+    from backends.spend.estimate import expected
 
     settings = settings_of(set_)
     known = backends.approaches(settings)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from backends.connections import DEFAULT, name_in
+from backends.remote.connections import DEFAULT, name_in
 from terminal.shared import Json, Set, faults, report, say, settings_of
 
 
@@ -19,7 +19,7 @@ def connections_command(
     json_: Json = False,
 ) -> None:
     """List the connections to paid and other servers, or test them step by step with an answer of one token."""
-    from evaluation.connection_records import connection_record, tested_record
+    from terminal.records import connection_record, tested_record
 
     settings = settings_of(set_)
     failed = False

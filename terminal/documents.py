@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 from rich.markup import escape
 
-from backends.base import BackendError
-from backends.questions import encodable, visible
+from backends.errors import BackendError
 from backends.settings import RetrievalMode
-from evaluation.records import search_record
+from backends.text import encodable, visible
+from terminal.records import search_record
 from terminal.shared import REPORT_S, Collection, Json, Set, faults, progress, report, say, settings_of
 
 if TYPE_CHECKING:
-    from backends.rag.builds import RebuildProgress
-    from backends.rag.index_progress import IndexProgress
-    from backends.rag.search import Hit
+    from backends.rag.search.retriever import Hit
+    from backends.rag.store.builds import RebuildProgress
+    from backends.rag.store.progress import IndexProgress
 
 _FILE_STATES = ("indexed", "replaced", "skipped", "duplicate", "rejected")
 
@@ -37,7 +37,7 @@ def index(
 ) -> None:
     """Put documents into the index; unchanged files are skipped."""
     from backends.rag.approach import open_index
-    from backends.rag.documents import left_out
+    from backends.rag.documents.files import left_out
 
     if not paths and (rebuild or not (repair or rechunk)):
         raise typer.BadParameter("Missing argument: files or folders.", param_hint="PATHS")
@@ -69,8 +69,8 @@ def _add(steps: Iterator[IndexProgress]) -> list[dict[str, Any]]:
     """Index files and say so, under a bar where there is a terminal; returns what became of each."""
     from rich.progress import BarColumn, Progress, TimeRemainingColumn
 
-    from backends.rag.background import measured
-    from evaluation.index_records import file_line, file_record
+    from backends.rag.store.jobs import measured
+    from terminal.records import file_line, file_record
 
     files: list[dict[str, Any]] = []
     began = said_at = time.monotonic()
@@ -119,7 +119,7 @@ def search(
 ) -> None:
     """Search the index without asking a model. Documents, formats and languages can be given several times."""
     from backends.rag.approach import open_index, open_searcher
-    from backends.rag.filters import Filters
+    from backends.rag.search.filters import Filters
 
     if (question is None) == (queries is None):
         raise typer.BadParameter("Give a question or --queries FILE, one of the two.")

@@ -20,9 +20,9 @@ def stand_in(
     set_: Set = None,
 ) -> None:
     """Serve the default model on loopback in place of a paid API, until interrupted."""
-    from backends import stand_in as server
+    from backends.models.weights import pending, resolve
+    from backends.remote import stand_in as server
     from backends.settings import DEFAULT_MODEL
-    from backends.weights import pending, resolve
 
     settings = settings_of(set_)
     with faults(settings.data):

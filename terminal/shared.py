@@ -10,11 +10,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from backends.base import BackendError
-from backends.data_folder import disk_fault, prepared
-from backends.leftovers import clear_leftovers
-from backends.questions import visible
+from backends.errors import BackendError, disk_fault
 from backends.settings import Settings, load_settings, setting_names
+from backends.storage.aside import clear_leftovers
+from backends.storage.data_folder import prepared
+from backends.text import visible
 
 progress = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 _out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from backends.models.weights import Weights, resolve
 from backends.settings import DEFAULT_MODEL, Settings, load_settings
-from backends.weights import Weights, resolve
 
 
 @pytest.fixture(autouse=True)

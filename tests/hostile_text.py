@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ui.text import plain
+from ui.shared.text import plain
 
 TRAP = "http://127.0.0.1:9/trap.png"
 """An address that no page may ask for, on a port where nobody listens."""

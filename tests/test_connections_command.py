@@ -10,8 +10,8 @@ import pytest
 from pytest_httpserver import HTTPServer
 from typer.testing import CliRunner, Result
 
-from backends.ledger import entries
 from backends.settings import load_settings
+from backends.spend.ledger import entries
 from crossroads import app
 from tests.backends.openai_server import KEY, PATH, error, paris
 

@@ -14,7 +14,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from typer.testing import CliRunner, Result
 
-from backends.ledger import entries
+from backends.spend.ledger import entries
 from crossroads import app
 from tests.backends.openai_server import STOP, USAGE, sse, text_chunk
 

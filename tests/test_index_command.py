@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from backends.rag.database import open_database
-from backends.rag.store import close_stores
+from backends.rag.store.chroma import close_stores
+from backends.rag.store.database import open_database
 from crossroads import app
 from tests.backends.rag.samples import half_scanned
 

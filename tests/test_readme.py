@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 from backends.base import Answer, Question
-from backends.compare import compare
+from backends.run.compare import compare
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from evaluation.metrics import NOT_ANSWERED, is_right
-from evaluation.question_sets import SAMPLE_QUESTIONS, Sample, read_question_set
+from evaluation.samples import SAMPLE_QUESTIONS, Sample, read_question_set
 
 HOME = SAMPLE_QUESTIONS.parent
 DOCUMENTS = sorted(path for path in (HOME / "handbook").iterdir() if path.is_file())

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from backends.fine_tuned.card import read_card
-from backends.fine_tuned.runs import runs
-from backends.fine_tuned.training_lock import training as right_to_train
+from backends.fine_tuned.adapters.card import read_card
+from backends.fine_tuned.train.lock import training as right_to_train
+from backends.fine_tuned.train.runs import runs
 from crossroads import app
-from evaluation import adapter_training
+from evaluation import training
 from tests.backends.conftest import tiny_model  # noqa: F401 - a fixture
 from tests.backends.fine_tuned.small_training import PAIRS
 
@@ -176,8 +176,8 @@ def test_ctrl_c_keeps_the_best_so_far_and_names_how_to_go_on(tmp_path: Path) -> 
 
 def test_a_signal_that_comes_twice_stops_once_and_a_later_one_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     now, said = 100.0, []
-    monkeypatch.setattr(adapter_training.time, "monotonic", lambda: now)
-    with adapter_training.interruptible(said.append) as cancel:
+    monkeypatch.setattr(training.time, "monotonic", lambda: now)
+    with training.interruptible(said.append) as cancel:
         for _ in range(2):
             signal.raise_signal(signal.SIGINT)
         assert cancel.is_set()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass, replace
 
-from backends.connections import PAID_API, name_in
-from ui.text import escaped, plain
+from backends.remote.connections import PAID_API, name_in
+from ui.shared.text import escaped, plain
 
 
 @dataclass(frozen=True, slots=True)

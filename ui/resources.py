@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 import backends
-from backends import connections, stand_in
-from backends.base import Answer, Backend, BackendError
-from backends.expected import Expected, expected
-from backends.ledger import recorder
-from backends.leftovers import clear_leftovers
-from backends.live import LiveComparison
+from backends.base import Answer, Backend
+from backends.errors import BackendError
+from backends.remote import connections, stand_in
+from backends.remote.stand_in import StandInStart
+from backends.run.live import LiveComparison
+from backends.run.warm_up import WarmUp
 from backends.settings import Settings, load_settings, started_with
-from backends.stand_in_start import StandInStart
-from backends.warm_up import WarmUp
-from ui.text import escaped
+from backends.spend.estimate import Expected, expected
+from backends.spend.ledger import recorder
+from backends.storage.aside import clear_leftovers
+from ui.shared.text import escaped
 
 if TYPE_CHECKING:
     from backends.paid_api import PaidApiBackend

@@ -14,10 +14,8 @@ from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from backends.base import BackendError
-from backends.data_folder import disk_fault
-from backends.unforeseen import unforeseen
-from ui.text import escaped
+from backends.errors import BackendError, disk_fault, unforeseen
+from ui.shared.text import escaped
 
 CLOSED = ("/_stcore/metrics", "/_stcore/agent/")
 """What Streamlit answers to anybody, and no page asks for: counts of sessions and memory, and the API for agents."""

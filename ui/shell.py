@@ -3,17 +3,51 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import streamlit as st
+from streamlit.navigation.page import Page
 
-from backends.base import BackendError
-from backends.data_folder import prepared
+from backends.errors import BackendError
 from backends.settings import Settings
-from ui import settings_panel
+from backends.storage.data_folder import prepared
+from ui.approaches import LOOKS
+from ui.ask import settings_panel
 from ui.costs.ledger_fault import unrecorded_once
-from ui.navigation import ensure_frame
 from ui.resources import settings, warm_up
-from ui.text import escaped
+from ui.shared.text import escaped
+
+_FRAMED = "framed"
+_PAGES = Path(__file__).resolve().parents[1] / "pages"
+_ICON = Path(__file__).resolve().with_name("icon.svg")
+
+
+def navigate() -> Page:
+    """The page that the browser asks for, of all there are. The entry script runs it.
+
+    Without an icon of our own, the browser would fetch that of the page from Google, to show it in its tab.
+    """
+    st.set_page_config(page_title="Crossroads", page_icon=str(_ICON), layout="wide")
+    st.session_state[_FRAMED] = True
+    return st.navigation(
+        [
+            st.Page(_PAGES / "compare.py", title="Compare", icon=":material/signpost:", default=True),
+            *(st.Page(_PAGES / f"{look.approach}.py", title=look.name, icon=look.icon) for look in LOOKS.values()),
+            st.Page(_PAGES / "costs.py", title="Costs", icon=":material/payments:"),
+        ],
+        position="top",
+    )
+
+
+def ensure_frame() -> None:
+    """Run again through the entry script if this page was run without it.
+
+    The first browser that opens a page by its own address after the server has started gets that script alone: until
+    `st.navigation` is called for the first time, Streamlit takes the folder `pages/` for an app of the older kind.
+    """
+    if _FRAMED not in st.session_state:
+        navigate()
+        st.rerun()
 
 
 def open_page(title: str, caption: str) -> None:

@@ -8,15 +8,16 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from backends.base import Backend, BackendError, BackendEvent, Cost, Loading, Note, Question, Timings, Trace, Usage
-from backends.engines import transformers as engine
-from backends.engines.adapter_view import SWITCH_S, AdapterView, is_ready, load_adapter
-from backends.fine_tuned.card import read_card, training_seconds
-from backends.fine_tuned.catalogue import adapter_folder
-from backends.lane import THIS_MACHINE
-from backends.pricing import machine_cost
+from backends.base import Backend, BackendEvent, Cost, Loading, Note, Question, Timings, Trace, Usage
+from backends.errors import BackendError
+from backends.fine_tuned.adapters.card import read_card, training_seconds
+from backends.fine_tuned.adapters.catalogue import adapter_folder
+from backends.models import generate as engine
+from backends.models.adapter_view import SWITCH_S, AdapterView, is_ready, load_adapter
 from backends.raw import RawBackend
+from backends.run.lane import THIS_MACHINE
 from backends.settings import Settings
+from backends.spend.pricing import machine_cost
 
 
 class FineTunedBackend(Backend):

@@ -13,18 +13,19 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from backends.base import Backend, BackendError, BackendEvent, Cost, Loading, Question, Timings, Trace, Usage
-from backends.engines.adapter_files import AdapterFiles, read
-from backends.engines.openai_compatible import OpenAICompatibleEngine
-from backends.engines.remote_address import is_loopback
-from backends.engines.remote_connection import Connection
+from backends.base import Backend, BackendEvent, Cost, Loading, Question, Timings, Trace, Usage
+from backends.errors import BackendError
+from backends.fine_tuned.adapters.catalogue import adapter_folder
+from backends.fine_tuned.adapters.export import manifest
 from backends.fine_tuned.approach import answer_cost
-from backends.fine_tuned.catalogue import adapter_folder
-from backends.fine_tuned.export import manifest
-from backends.lane import THIS_MACHINE
-from backends.meter import Meter, within_budget, worst_case
-from backends.pricing import manual_price, manual_rates
+from backends.models.adapter_files import AdapterFiles, read
+from backends.remote.address import is_loopback
+from backends.remote.connection import Connection
+from backends.remote.engine import OpenAICompatibleEngine
+from backends.run.lane import THIS_MACHINE
 from backends.settings import Settings
+from backends.spend.budget import Meter, within_budget, worst_case
+from backends.spend.pricing import manual_price, manual_rates
 
 AS_SERVED = "as served, not verified"
 """Written wherever such an answer names its adapter."""

@@ -6,12 +6,12 @@ import json
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backends.base import (
     Backend,
-    BackendError,
     BackendEvent,
     Cost,
     Finished,
@@ -26,19 +26,42 @@ from backends.base import (
     Trace,
     Usage,
 )
-from backends.connections import name_in
-from backends.lane import THIS_MACHINE
-from backends.prompt_length import guessed
-from backends.rag.embedder import INT8_WITHOUT_LOSS, Embedder
-from backends.rag.filters import Filters
-from backends.rag.index import Index
+from backends.errors import BackendError
+from backends.models.weights import resolve
 from backends.rag.prompt import REFUSAL, Fitted, build_prompt, fit
-from backends.rag.typical import typical_passages
+from backends.rag.search.embedder import INT8_WITHOUT_LOSS, Embedder
+from backends.rag.search.filters import Filters
+from backends.rag.store.database import open_database
+from backends.rag.store.index import Index
+from backends.rag.store.library import Library
+from backends.remote.connections import name_in
+from backends.run.lane import THIS_MACHINE
 from backends.settings import RagSettings, Settings
-from backends.weights import resolve
+from backends.spend.estimate import guessed
 
 if TYPE_CHECKING:
-    from backends.rag.search import Searcher, SearchResult, Stage
+    from backends.rag.search.retriever import Searcher, SearchResult, Stage
+
+
+def typical_passages(data: Path, collection: str, count: int) -> tuple[Passage, ...]:
+    """`count` times the chunk whose length is nearest to the mean. Raises `BackendError` if nothing is indexed."""
+    serving = Library(open_database(data), collection).serving()
+    found = _typical(Path(data).resolve(), collection, serving.version) if serving else None
+    if found is None:
+        raise BackendError(
+            f"nothing is indexed in the collection {collection} yet", "Add documents to it, or ask a first question."
+        )
+    return (found,) * count
+
+
+@lru_cache(maxsize=32)
+def _typical(data: Path, collection: str, version: str) -> Passage | None:
+    """Read once for each version of a collection."""
+    chunk = Library(open_database(data), collection).typical()
+    if chunk is None:
+        return None
+    return Passage(chunk.document, chunk.page, chunk.chunk_id, 0.0, chunk.start, chunk.end, chunk.text, chunk.heading)
+
 
 SAMPLE_COLLECTION = RagSettings().collection
 SAMPLE_DOCUMENTS = Path(__file__).resolve().parents[2] / "sample_docs" / "handbook"
@@ -72,7 +95,7 @@ def open_index(settings: Settings) -> Index:
 
 def open_searcher(settings: Settings) -> Searcher:
     """The searcher of the collection in force."""
-    from backends.rag.search import Searcher
+    from backends.rag.search.retriever import Searcher
 
     return Searcher(open_index(settings), embedder(settings), settings.rag)
 

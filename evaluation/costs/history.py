@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from statistics import median, quantiles
 
-from backends.ledger import Entry
+from backends.spend.ledger import Entry
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,162 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
 from evaluation.costs.curve import Curve
-from evaluation.costs.inputs import Inputs, Unknown
-from evaluation.costs.terms import Term, terms
+from evaluation.costs.inputs import Inputs, Unknown, Way
+
+HOURS_PER_MONTH = 730
+"""8,760 hours of a year / 12: what the price lists of AWS, Azure and Google Cloud reckon a month with (2026)."""
+
+_MILLION = 1_000_000
+_GB = 10**9
+_NAME = re.compile(r"\[([\w.:-]+)\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One part of a month's cost. `formula` is in words, `numbers` the same with the values filled in.
+
+    `curve` is its cost over the number of questions, None if it is unknown for the reason in `why`.
+    """
+
+    name: str
+    formula: str
+    numbers: str
+    curve: Curve | None
+    why: str = ""
+
+
+def terms(approach: str, inputs: Inputs) -> list[Term]:
+    """The parts of what `approach` costs, none of them if nothing about its price is known."""
+    return list(_terms(inputs.way(approach), inputs))
+
+
+def _terms(way: Way, inputs: Inputs) -> Iterator[Term]:
+    if way.by_token:
+        yield from _tokens(way.approach, way.priced_by or way.approach, inputs)
+    if way.on_machine and inputs.rented:
+        yield _rented(way.approach, inputs)
+    elif way.on_machine:
+        yield _by_the_second(way.approach, inputs)
+    if way.trained:
+        yield _training(inputs)
+    if way.documents:
+        yield from _documents(inputs)
+
+
+def _tokens(approach: str, priced_by: str, inputs: Inputs) -> Iterator[Term]:
+    prompt, cached, completion = (f"{approach}.{of}" for of in ("prompt_tokens", "cached_share", "completion_tokens"))
+    fresh, kept, written = (f"{priced_by}.price.{of}" for of in ("input", "cached", "output"))
+    value = inputs.amount
+    yield _term(
+        inputs,
+        "tokens in",
+        f"[questions] × [{prompt}] × (1 − [{cached}]) ÷ 1,000,000 × [{fresh}]",
+        lambda: Curve(per_question=value(prompt) * (1 - value(cached)) / _MILLION * value(fresh)),
+    )
+    if inputs.values[cached].value != 0:
+        yield _term(
+            inputs,
+            "cached tokens in",
+            f"[questions] × [{prompt}] × [{cached}] ÷ 1,000,000 × [{kept}]",
+            lambda: Curve(per_question=value(prompt) * value(cached) / _MILLION * value(kept)),
+        )
+    yield _term(
+        inputs,
+        "tokens out",
+        f"[questions] × [{completion}] ÷ 1,000,000 × [{written}]",
+        lambda: Curve(per_question=value(completion) / _MILLION * value(written)),
+    )
+
+
+def _by_the_second(approach: str, inputs: Inputs) -> Term:
+    seconds, value = f"{approach}.machine_s", inputs.amount
+
+    def used() -> Curve:
+        return Curve(
+            per_question=value(seconds) / _at_once(inputs) / 3600 * value("machine.usd_per_hour"),
+        )
+
+    formula = f"[questions] × [{seconds}] ÷ [machine.at_once] ÷ 3,600 × [machine.usd_per_hour]"
+    return _term(inputs, "machine time", formula, used)
+
+
+def _rented(approach: str, inputs: Inputs) -> Term:
+    """Load over capacity, rounded up: a machine answers `at_once` × 3,600 × 730 × utilisation / seconds a month."""
+    seconds, value = f"{approach}.machine_s", inputs.amount
+
+    def rented() -> Curve:
+        month = value("machine.usd_per_hour") * HOURS_PER_MONTH
+        busy_s = value("machine.utilisation") * HOURS_PER_MONTH * 3600
+        if not busy_s:
+            raise Unknown("a machine that is never busy answers nothing: raise the utilisation")
+        if not value(seconds):
+            return Curve(fixed=month)
+        return Curve(step_usd=month, step_questions=busy_s * _at_once(inputs) / value(seconds))
+
+    formula = (
+        f"⌈[questions] × [{seconds}] ÷ ([machine.at_once] × 3,600 × {HOURS_PER_MONTH} hours × "
+        f"[machine.utilisation])⌉ × {HOURS_PER_MONTH} hours × [machine.usd_per_hour], at least one machine"
+    )
+    return _term(inputs, "rented machines", formula, rented)
+
+
+def _at_once(inputs: Inputs) -> Fraction:
+    found = inputs.amount("machine.at_once")
+    if found <= 0:
+        raise Unknown("a machine has to give at least one answer at once")
+    return found
+
+
+def _training(inputs: Inputs) -> Term:
+    value = inputs.amount
+    return _term(
+        inputs,
+        "training",
+        "[training.per_month] × [training.seconds] ÷ 3,600 × [machine.usd_per_hour]",
+        lambda: Curve(
+            fixed=value("training.per_month") * value("training.seconds") / 3600 * value("machine.usd_per_hour")
+        ),
+    )
+
+
+def _documents(inputs: Inputs) -> Iterator[Term]:
+    value = inputs.amount
+
+    def embedding() -> Curve:
+        seconds = value("documents.per_month") * value("documents.chunks") * value("documents.embed_s")
+        return Curve(fixed=seconds / 3600 * value("machine.usd_per_hour"))
+
+    yield _term(
+        inputs,
+        "embedding the documents",
+        "[documents.per_month] × [documents.chunks] × [documents.embed_s] ÷ 3,600 × [machine.usd_per_hour]",
+        embedding,
+    )
+    yield _term(
+        inputs,
+        "storing the documents",
+        "[documents.chunks] × [documents.bytes] ÷ 1,000,000,000 × [documents.usd_per_gb_month]",
+        lambda: Curve(
+            fixed=value("documents.chunks") * value("documents.bytes") / _GB * value("documents.usd_per_gb_month")
+        ),
+    )
+
+
+def _term(inputs: Inputs, name: str, template: str, made: Callable[[], Curve]) -> Term:
+    """`template` has the names of values in brackets, for words and for numbers."""
+    words = _NAME.sub(lambda found: inputs.label(found[1]), template)
+    numbers = _NAME.sub(lambda found: inputs.shown(found[1]), template)
+    try:
+        return Term(name, words, numbers, made())
+    except Unknown as reason:
+        return Term(name, words, numbers, None, str(reason))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from backends import connections
-from backends.base import BackendError
-from backends.connections import ManualPrice, approach_of, name_in
-from backends.pricing import Rates, manual_rates, rates
+from backends.errors import BackendError
+from backends.remote import connections
+from backends.remote.connections import ManualPrice, approach_of, name_in
 from backends.settings import Settings
+from backends.spend.pricing import Rates, manual_rates, rates
 from evaluation.costs.inputs import Input, Origin
 
 PRICES = ("price.input", "price.cached", "price.output")

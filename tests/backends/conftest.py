@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from backends.engines import inference
+from backends.models import inference
 from tests.hub_server import Hub, files_of, serve
 from tests.network import Network
 

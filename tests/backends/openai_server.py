@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from werkzeug import Response
 
 from backends.base import BackendEvent, Note, Question, TextDelta
-from backends.engines.openai_compatible import Connection, OpenAICompatibleEngine, Pacing
+from backends.remote.engine import Connection, OpenAICompatibleEngine, Pacing
 
 KEY = "secret-key-0123456789"
 MESSAGES = [{"role": "user", "content": "What is the capital of France?"}]

@@ -10,12 +10,10 @@ from decimal import Decimal
 import pytest
 from pytest_httpserver import HTTPServer
 
-from backends import timing
 from backends.base import (
     Answer,
     AttemptEnded,
     AttemptStarted,
-    BackendError,
     Cost,
     Question,
     Retry,
@@ -24,12 +22,14 @@ from backends.base import (
     Usage,
     Waiting,
 )
-from backends.ledger import append, entries
-from backends.live import Column
+from backends.errors import BackendError
 from backends.paid_api import PaidApiBackend
+from backends.run import timing
+from backends.run.live import Column
+from backends.run.timing import measured
 from backends.settings import load_settings
-from backends.timing import measured
-from evaluation.records import answer_record
+from backends.spend.ledger import append, entries
+from terminal.records import answer_record
 from tests.backends.openai_server import KEY, PATH, SSE_HEAD, STOP, RawServer, error, event, paris, text_chunk
 from tests.backends.openai_server import USAGE as REPORTED
 from tests.backends.played import Clock, PlayedBackend, finished

@@ -16,13 +16,13 @@ from email.utils import formatdate
 import pytest
 
 from backends.base import Answer, Question, Status
-from backends.budget import spent_today
-from backends.compare import compare
-from backends.engines.remote_limit import forget_limits
-from backends.engines.remote_request import REFUSED
 from backends.paid_api import PaidApiBackend
+from backends.remote.limit import forget_limits
+from backends.remote.request import REFUSED
+from backends.run.compare import compare
 from backends.settings import load_settings
-from evaluation.records import answer_record
+from backends.spend.budget import spent_today
+from terminal.records import answer_record
 from tests.backends.openai_server import (
     CHUNKED_HEAD,
     KEY,

@@ -12,18 +12,19 @@ from typing import Any
 
 import pytest
 
-from backends.base import Answer, BackendError, Question, Timings, Usage
-from backends.compare import compare
-from backends.engines import inference
-from backends.engines.adapter_view import AdapterView, load_adapter
-from backends.engines.local_model import LocalModel
-from backends.engines.transformers import build_prompt
+from backends.base import Answer, Question, Timings, Usage
+from backends.errors import BackendError
+from backends.fine_tuned.adapters.catalogue import SAMPLE_ADAPTERS, adapter_folder, adapter_folders, check_name
 from backends.fine_tuned.approach import FineTunedBackend
-from backends.fine_tuned.catalogue import SAMPLE_ADAPTERS, adapter_folder, adapter_folders, check_name
-from backends.fine_tuned.pairs import Pair, digest, read_pairs
+from backends.fine_tuned.pairs.files import Pair, digest, read_pairs
+from backends.models import inference
+from backends.models.adapter_view import AdapterView, load_adapter
+from backends.models.generate import build_prompt
+from backends.models.local import LocalModel
+from backends.models.weights import sha256
 from backends.raw import RawBackend
+from backends.run.compare import compare
 from backends.settings import Settings, load_settings
-from backends.weights import sha256
 from tests.backends.conftest import make_tiny
 from tests.backends.engines.made_adapters import make_lora
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from pytest_httpserver import HTTPServer
 
-from backends import hub as hub_module
-from backends.base import BackendError
-from backends.weights import resolve
+from backends.errors import BackendError
+from backends.models import hub as hub_module
+from backends.models.weights import resolve
 from tests.backends.conftest import TINY
 from tests.hub_server import COMMIT, Hub
 from tests.network import Network

@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 from pytest_httpserver import HTTPServer
 
-from backends.base import Answer, BackendError, Question, Timings, Usage
-from backends.expected import expected
-from backends.lane import THIS_MACHINE
+from backends.base import Answer, Question, Timings, Usage
+from backends.errors import BackendError
 from backends.paid_api import STAND_IN_LABEL, PaidApiBackend
-from backends.pricing import machine_cost, price
+from backends.remote.stand_in import StandIn
+from backends.run.lane import THIS_MACHINE
+from backends.run.timing import measured
 from backends.settings import OPENAI_URL, Settings, load_settings
-from backends.stand_in import StandIn
-from backends.timing import measured
+from backends.spend.estimate import expected
+from backends.spend.pricing import machine_cost, price
 from tests.backends.openai_server import PATH, paris
 
 ENVIRONMENT_KEY, OWN_KEY = "environment-key-0123", "own-key-0123456789"

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends.base import BackendError, Question
-from backends.questions import MAX_CHARACTERS, clean, visible
+from backends.base import Question
+from backends.errors import BackendError
+from backends.text import MAX_CHARACTERS, clean, visible
 
 BIDI = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 anything = st.text(st.characters(), max_size=200) | st.text(

@@ -16,7 +16,6 @@ import backends
 from backends.base import (
     Answer,
     Backend,
-    BackendError,
     BackendEvent,
     Cost,
     Event,
@@ -28,18 +27,25 @@ from backends.base import (
     Timings,
     Usage,
 )
-from backends.compare import compare
-from backends.engines.local_model import in_memory
-from backends.engines.transformers import build_prompt as built_for_model
-from backends.expected import expected
-from backends.lane import THIS_MACHINE, lane
+from backends.errors import BackendError
+from backends.models.generate import build_prompt as built_for_model
+from backends.models.local import in_memory
 from backends.paid_api import PaidApiBackend
-from backends.rag.approach import PROMPT_CHARACTERS, SAMPLE_DOCUMENTS, RagBackend, open_index, open_searcher
+from backends.rag.approach import (
+    PROMPT_CHARACTERS,
+    SAMPLE_DOCUMENTS,
+    RagBackend,
+    open_index,
+    open_searcher,
+    typical_passages,
+)
 from backends.rag.prompt import REFUSAL, build_prompt
-from backends.rag.typical import typical_passages
 from backends.raw import RawBackend
+from backends.run.compare import compare
+from backends.run.lane import THIS_MACHINE, lane
+from backends.run.timing import measured
 from backends.settings import DEFAULT_MODEL, Settings, load_settings
-from backends.timing import measured
+from backends.spend.estimate import expected
 from tests.backends.played import Gate, PlayedBackend, finished
 
 KETTLE = "Within how many days of delivery can an unopened kettle be sent back?"

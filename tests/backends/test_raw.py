@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from backends.base import Answer, BackendError, BackendEvent, Finished, Note, Question, TextDelta, Trace, Usage
-from backends.compare import compare
-from backends.engines import inference
-from backends.engines.transformers import _decoder, build_prompt
+from backends.base import Answer, BackendEvent, Finished, Note, Question, TextDelta, Trace, Usage
+from backends.errors import BackendError
+from backends.models import inference
+from backends.models.generate import _decoder, build_prompt
 from backends.raw import RawBackend
+from backends.run.compare import compare
 from backends.settings import Settings, load_settings
 
 CAPITAL = "What is the capital of France?"

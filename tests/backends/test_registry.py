@@ -9,7 +9,7 @@ import sys
 import pytest
 
 import backends
-from backends.base import BackendError
+from backends.errors import BackendError
 from backends.scripted import ScriptedBackend
 from backends.settings import load_settings
 
@@ -27,10 +27,10 @@ def heavy_after(program: str) -> list[str]:
 @pytest.mark.parametrize(
     "program",
     [
-        "import backends, backends.compare, backends.live, backends.warm_up",
+        "import backends, backends.run.compare, backends.run.live, backends.run.warm_up",
         "import crossroads",
         "import sys, crossroads\nsys.argv = ['crossroads', '--help']\ntry: crossroads.main()\nexcept SystemExit: pass",
-        "import evaluation.metrics, evaluation.question_sets",
+        "import evaluation.metrics, evaluation.samples",
         "import backends\nfrom backends.settings import load_settings\nbackends.make('raw', load_settings())",
         "import backends\nfrom backends.settings import load_settings\nbackends.make('fine_tuned', load_settings())",
         "import backends\nfrom backends.settings import load_settings\nbackends.make('paid_api', load_settings())",

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from pytest_httpserver import HTTPServer
 
-from backends.base import BackendError
-from backends.engines.openai_compatible import Connection, OpenAICompatibleEngine
+from backends.errors import BackendError
+from backends.remote.engine import Connection, OpenAICompatibleEngine
 from tests.backends.openai_server import (
     MESSAGES,
     QUESTION,

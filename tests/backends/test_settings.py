@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from backends import connections
-from backends.base import BackendError, Question
-from backends.providers import OPENAI_URL
+from backends.base import Question
+from backends.errors import BackendError
+from backends.remote import connections
+from backends.remote.providers import OPENAI_URL
 from backends.settings import RagSettings, Settings, load_settings, setting_names, started_with
 
 KEY = "key-0123456789-secret"

@@ -9,14 +9,13 @@ from typing import Any
 
 import pytest
 
-from backends.base import BackendError
-from backends.engines import adapter_weights, local_model
-from backends.engines.adapter_view import load_adapter
-from backends.fine_tuned.train import TrainingSettings
-from backends.rag.embedder import Embedder
-from backends.rag.rerank import Reranker
+from backends.errors import BackendError, is_out_of_memory, too_little_memory, unforeseen
+from backends.fine_tuned.train.training import TrainingSettings
+from backends.models import adapter_weights, local
+from backends.models.adapter_view import load_adapter
+from backends.rag.search.embedder import Embedder
+from backends.rag.search.reranker import Reranker
 from backends.raw import RawBackend
-from backends.unforeseen import is_out_of_memory, too_little_memory, unforeseen
 from tests.backends.fine_tuned.small_training import base_of, tiny_settings, trained
 
 MAKE_ROOM = "Close other programs, or choose a smaller model."
@@ -56,7 +55,7 @@ def test_the_sentences() -> None:
 
 def test_a_base_that_does_not_fit(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     raw = RawBackend(tiny_settings(tiny_model, tmp_path))
-    monkeypatch.setattr(local_model, "_models", {})
+    monkeypatch.setattr(local, "_models", {})
     monkeypatch.setattr("torch.nn.Module.to", no_memory)
     assert fault(lambda: list(raw.load(threading.Event()))).startswith("There is not enough memory for tiny. ")
     monkeypatch.undo()
@@ -80,7 +79,7 @@ def test_an_adapter_that_does_not_fit_into_memory_is_not_called_foreign(
 def test_embedder_and_reranker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sentence_transformers.SentenceTransformer.__init__", no_memory)
     monkeypatch.setattr("sentence_transformers.CrossEncoder.__init__", no_memory)
-    monkeypatch.setattr("backends.rag.rerank._check_kind", lambda *_: None)
+    monkeypatch.setattr("backends.rag.search.reranker._check_kind", lambda *_: None)
     (tmp_path / "config.json").write_text("{}")
     assert fault(Embedder(tmp_path, "cpu", "acme/small").load).startswith(
         "There is not enough memory for the embedder acme/small. "

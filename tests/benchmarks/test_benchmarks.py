@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from backends.pricing import possible_tiers, price
+from backends.spend.pricing import possible_tiers, price
 from benchmarks.bench import HOME, Outcome
 from benchmarks.figures import Figure, Goal, number, pairwise, spread
 from benchmarks.paid_load import percentile, worst_rank

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from backends.base import Answer
-from backends.engines.remote_limit import forget_limits
+from backends.remote.limit import forget_limits
 from backends.settings import Settings, load_settings
 from benchmarks.billing_server import FAULTS, BillingServer, fault_of
 from benchmarks.paid_faults import account_of, ask_all, asking, reconciled

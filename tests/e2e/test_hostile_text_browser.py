@@ -12,22 +12,22 @@ import pytest
 from playwright.sync_api import Page, TimeoutError, expect
 from pytest_httpserver import HTTPServer
 
-from backends import ledger
 from backends.base import Answer, Cost, Timings, Usage
-from backends.engines.adapter_files import file_digest
-from backends.fine_tuned.method import TrainingSettings
-from backends.fine_tuned.pairs import Pair
-from backends.fine_tuned.runs import Run, write_run
+from backends.fine_tuned.pairs.files import Pair
+from backends.fine_tuned.train.method import TrainingSettings
+from backends.fine_tuned.train.runs import Run, write_run
+from backends.models.adapter_files import file_digest
 from backends.rag.approach import open_index
-from backends.rag.database import open_database
-from backends.rag.documents import Source
-from backends.rag.store import close_stores
+from backends.rag.documents.files import Source
+from backends.rag.store.chroma import close_stores
+from backends.rag.store.database import open_database
 from backends.settings import load_settings
-from evaluation.attribution_record import ARMS, TECHNIQUES, Arm, Attribution, Slice, Technique, store_attribution
-from evaluation.intervals import Estimate
+from backends.spend import ledger
+from evaluation.attribution import ARMS, TECHNIQUES, Arm, Attribution, Slice, Technique, store_attribution
 from evaluation.judging import Gain, Judged, Share
-from evaluation.proof_record import AdapterProof, store_proof
-from evaluation.question_sets import Sample
+from evaluation.proof import AdapterProof, store_proof
+from evaluation.samples import Sample
+from evaluation.statistics import Estimate
 from tests.backends.openai_server import USAGE, error, sse, text_chunk
 from tests.backends.rag.conftest import fill
 from tests.evaluation.answering import answered

@@ -9,21 +9,11 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.base import (
-    Backend,
-    BackendError,
-    BackendEvent,
-    Cost,
-    Finished,
-    Loading,
-    Question,
-    TextDelta,
-    Timings,
-    Usage,
-)
+from backends.base import Backend, BackendEvent, Cost, Finished, Loading, Question, TextDelta, Timings, Usage
+from backends.errors import BackendError
 from evaluation.asking import ArmAnswer
 from evaluation.judging import Judged
-from evaluation.question_sets import Sample
+from evaluation.samples import Sample
 from tests.backends.played import Clock
 
 

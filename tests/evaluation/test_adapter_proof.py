@@ -10,20 +10,31 @@ from pathlib import Path
 
 import pytest
 
-from backends.base import Backend, BackendError
-from backends.fine_tuned.card import Score, read_card, score
-from backends.fine_tuned.catalogue import SAMPLE_ADAPTERS
+from backends.base import Backend
+from backends.errors import BackendError
+from backends.fine_tuned.adapters.card import Score, read_card, score
+from backends.fine_tuned.adapters.catalogue import SAMPLE_ADAPTERS
 from backends.raw import RawBackend
 from backends.settings import Settings
-from evaluation import adapter_proof
-from evaluation.adapter_proof import GENERAL_QUESTIONS, ProofStep, prove, questions_for, start_proof
+from evaluation import proof
 from evaluation.asking import AnswerLog, ask, greedy
-from evaluation.intervals import Estimate, paired, wilson
 from evaluation.judging import Share
 from evaluation.metrics import is_right
-from evaluation.proof_record import ADAPTER, BASE, AdapterProof, read_proof, stored_proofs
-from evaluation.question_sets import Sample, read_question_set
-from evaluation.result_records import proof_json
+from evaluation.proof import (
+    ADAPTER,
+    BASE,
+    GENERAL_QUESTIONS,
+    AdapterProof,
+    ProofStep,
+    prove,
+    questions_for,
+    read_proof,
+    start_proof,
+    stored_proofs,
+)
+from evaluation.samples import Sample, read_question_set
+from evaluation.statistics import Estimate, paired, wilson
+from terminal.records import proof_json
 from tests.backends.played import PATIENCE_S
 from tests.evaluation.answering import AnsweringBackend
 
@@ -116,7 +127,7 @@ def test_a_sample_adapters_files_stay_as_they_are(proving: Settings, monkeypatch
     samples = tmp_path / "samples"
     samples.mkdir()
     (proving.data / "adapters" / "doors").rename(samples / "doors")
-    monkeypatch.setattr("backends.fine_tuned.catalogue.SAMPLE_ADAPTERS", samples)
+    monkeypatch.setattr("backends.fine_tuned.adapters.catalogue.SAMPLE_ADAPTERS", samples)
     before = (samples / "doors" / "card.json").read_bytes()
     assert not proved(proving, arms()).amended
     assert (samples / "doors" / "card.json").read_bytes() == before
@@ -209,7 +220,7 @@ def test_one_proof_at_a_time(proving: Settings, monkeypatch: pytest.MonkeyPatch)
     go_on = threading.Event()
     waiting = arms()
     waiting[BASE] = AnsweringBackend(KNOWN, before=lambda cancel: go_on.wait(PATIENCE_S) and None)
-    monkeypatch.setattr(adapter_proof, "proof_arms", lambda settings, adapter: waiting)
+    monkeypatch.setattr(proof, "proof_arms", lambda settings, adapter: waiting)
     job = start_proof(proving, "doors", SAMPLES, "eight doors")
     with pytest.raises(BackendError, match="Proving doors is still running"):
         start_proof(proving, "doors", SAMPLES, "eight doors")
@@ -259,7 +270,7 @@ def test_the_base_answers_every_general_question_right(real_settings: Settings, 
 
 @pytest.mark.slow
 def test_the_sample_adapter_for_real(real_settings: Settings, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(adapter_proof, "read_question_set", lambda file: GENERAL[:2])
+    monkeypatch.setattr(proof, "read_question_set", lambda file: GENERAL[:2])
     taught = "How many litres can I pour into the tank of my Ember Duo?"  # so that rounding decides nothing
     samples = [Sample("tank", taught, "", (("2.8 litres",),))]
     *_, last = prove(real_settings, "brambleworth", samples, "one question", threading.Event())

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from backends.base import BackendError
-from backends.lane import Cancelled, lane
+from backends.errors import BackendError
+from backends.run.lane import Cancelled, lane
 from backends.settings import load_settings
 from evaluation.asking import MAX_TOKENS, AnswerLog, ask, get_ready, greedy, identity
-from evaluation.question_sets import Sample
+from evaluation.samples import Sample
 from tests.backends.played import Gate
 from tests.evaluation.answering import AnsweringBackend, answered
 

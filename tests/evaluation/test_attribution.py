@@ -9,12 +9,12 @@ from decimal import Decimal
 
 import pytest
 
-from backends import timing
-from backends.base import Backend, BackendError
+from backends.base import Backend
+from backends.errors import BackendError
 from backends.rag.approach import RagBackend
+from backends.run import timing
 from backends.settings import Settings
-from evaluation.attribution import AttributionStep, attribute, attribution_arms, start_attribution
-from evaluation.attribution_record import (
+from evaluation.attribution import (
     ADAPTER,
     ARMS,
     BASE,
@@ -22,13 +22,17 @@ from evaluation.attribution_record import (
     RAG,
     TECHNIQUES,
     Attribution,
+    AttributionStep,
+    attribute,
+    attribution_arms,
     read_attribution,
+    start_attribution,
     stored_attributions,
 )
-from evaluation.intervals import Estimate
 from evaluation.judging import Share
-from evaluation.question_sets import Sample
-from evaluation.result_records import attribution_json
+from evaluation.samples import Sample
+from evaluation.statistics import Estimate
+from terminal.records import attribution_json
 from tests.backends.played import PATIENCE_S, Clock
 from tests.evaluation.answering import AnsweringBackend
 

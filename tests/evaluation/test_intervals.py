@@ -6,7 +6,7 @@ from math import factorial
 
 import pytest
 
-from evaluation.intervals import Estimate, bootstrap, paired, share_text, wilson
+from evaluation.statistics import Estimate, bootstrap, paired, share_text, wilson
 
 
 # Newcombe, "Two-sided confidence intervals for the single proportion", Statistics in Medicine 17 (1998), table I.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from backends.base import BackendError
-from evaluation.intervals import Estimate
+from backends.errors import BackendError
 from evaluation.judging import Gain, Judged, Share, gain, gradable, judge, semantic, share
 from evaluation.metrics import is_right
-from evaluation.question_sets import Sample
+from evaluation.samples import Sample
+from evaluation.statistics import Estimate
 from tests.evaluation.answering import FixedEmbedder, answered, judged
 
 

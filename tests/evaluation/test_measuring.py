@@ -7,17 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from backends.jobs import Job
-from backends.rag.database import open_database
-from backends.rag.index import Index
-from backends.rag.search import Mode
-from backends.rag.store import close_stores
+from backends.rag.search.retriever import Mode
+from backends.rag.store.chroma import close_stores
+from backends.rag.store.database import open_database
+from backends.rag.store.index import Index
+from backends.run.jobs import Job
 from backends.settings import RagSettings
-from evaluation.intervals import bootstrap
-from evaluation.measuring import Measurement, MeasuringStep, Setting, _in_thousandths, _measurement, measure
-from evaluation.question_sets import Sample, parse_question_set
-from evaluation.rankings import METRICS
-from evaluation.retrieval import EvaluationStep, Latency, ModeReport, RetrievalReport, Scores
+from evaluation.retrieval import METRICS, EvaluationStep, Latency, ModeReport, RetrievalReport, Scores
+from evaluation.retrieval_runs import Measurement, MeasuringStep, Setting, _in_thousandths, _measurement, measure
+from evaluation.samples import Sample, parse_question_set
+from evaluation.statistics import bootstrap
 from tests.backends.played import PATIENCE_S
 from tests.backends.rag.conftest import TEXTS, fill
 from tests.backends.rag.quick import SETTINGS, QuickEmbedder

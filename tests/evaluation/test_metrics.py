@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from evaluation.metrics import NOT_ANSWERED, hit_at, is_right
-from evaluation.question_sets import Sample
+from evaluation.samples import Sample
 
 
 def sample(*groups: tuple[str, ...], tags: tuple[str, ...] = ()) -> Sample:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from backends.base import BackendError
-from evaluation.question_sets import Sample, evenly, parse_question_set, read_question_set
+from backends.errors import BackendError
+from evaluation.samples import Sample, evenly, parse_question_set, read_question_set
 
 
 def written(folder: Path, name: str, content: str | bytes) -> Path:

@@ -7,9 +7,9 @@ from math import isnan, log2
 import pytest
 
 from backends.base import Passage
-from backends.rag.search import Hit
-from evaluation.question_sets import Sample
-from evaluation.rankings import document_ranks, fact_ranks, judged
+from backends.rag.search.retriever import Hit
+from evaluation.retrieval import document_ranks, fact_ranks, judged
+from evaluation.samples import Sample
 
 SAMPLE = Sample("q1", "?", key_facts=(("30 days", "thirty days"), ("unopened",)), sources=("a.md", "b.md"))
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from backends.base import BackendError, Passage
-from backends.rag.documents import Page
-from backends.rag.index import DocumentInfo, Index
-from backends.rag.search import Filters, Hit, Mode, SearchResult
+from backends.base import Passage
+from backends.errors import BackendError
+from backends.rag.documents.files import Page
+from backends.rag.search.retriever import Filters, Hit, Mode, SearchResult
+from backends.rag.store.index import DocumentInfo, Index
 from backends.settings import RagSettings
-from evaluation.chunk_settings import evaluate_chunk_settings
-from evaluation.question_sets import Sample
-from evaluation.rankings import METRICS
-from evaluation.retrieval import EvaluationStep, RetrievalReport, difference, evaluate, judgeable
+from evaluation.retrieval import METRICS, EvaluationStep, RetrievalReport, difference, evaluate, judgeable
+from evaluation.retrieval_runs import evaluate_chunk_settings
+from evaluation.samples import Sample
 from tests.backends.rag.quick import SETTINGS, QuickEmbedder
 
 NEVER = threading.Event()

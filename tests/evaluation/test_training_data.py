@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from backends.fine_tuned.card import read_card
-from backends.fine_tuned.catalogue import SAMPLE_ADAPTERS
-from backends.fine_tuned.pairs import Pair
+from backends.fine_tuned.adapters.card import read_card
+from backends.fine_tuned.adapters.catalogue import SAMPLE_ADAPTERS
+from backends.fine_tuned.pairs.files import Pair
 from backends.settings import Settings
-from evaluation.question_sets import SAMPLE_QUESTIONS, Sample, read_question_set
+from evaluation.samples import SAMPLE_QUESTIONS, Sample, read_question_set
 from evaluation.training_data import held_out_samples, seen, training_pairs
 from tests.evaluation.made_data import write_pairs
 

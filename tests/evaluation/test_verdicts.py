@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from backends.settings import Settings
-from evaluation.answer_table import answers_csv
-from evaluation.intervals import Estimate
+from evaluation.attribution import answers_csv
 from evaluation.judging import Gain, Judged
-from evaluation.question_sets import Sample
+from evaluation.samples import Sample
+from evaluation.statistics import Estimate
 from evaluation.training_data import Seen
 from evaluation.verdicts import (
     attribution_verdicts,

@@ -12,17 +12,17 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Widget
 
-from backends import budget, ledger
 from backends.base import Answer, Cost, Status, Timings, Usage
-from backends.ledger import Kind, Purpose
-from backends.ledger_file import ledger_file
-from backends.ledger_file import opened as ledger_opened
 from backends.settings import BudgetSettings
-from evaluation.costs import accuracies
+from backends.spend import budget, ledger
+from backends.spend.ledger import Kind, Purpose
+from backends.spend.ledger_file import ledger_file
+from backends.spend.ledger_file import opened as ledger_opened
+from evaluation.costs import right_answers
 from evaluation.costs.monthly import monthly
 from tests.backends.played import PATIENCE_S
 from tests.evaluation.costs.made_inputs import made_inputs
-from ui.costs.monthly_table import table
+from ui.costs.per_month import table
 
 HOME = Path(__file__).resolve().parents[2]
 HOSTILE = "=evil ![x](http://evil.example/x.png) $z$ **b**"
@@ -42,7 +42,7 @@ def benchmark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file = tmp_path / "latest.json"
     answers = [{"answers": {"raw": {"right": False}, "fine_tuned": {"right": n < 3}}} for n in range(4)]
     file.write_text(json.dumps({"date": "2026-11-22T10:00:00+00:00", "raw": {"quality": {"samples": answers}}}))
-    monkeypatch.setattr(accuracies, "BENCHMARK", file)
+    monkeypatch.setattr(right_answers, "BENCHMARK", file)
     return file
 
 

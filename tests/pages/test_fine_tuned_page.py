@@ -15,15 +15,18 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Widget
 
-from backends import jobs
-from backends.base import BackendError, Queued
-from backends.fine_tuned import draft_job, training_job
-from backends.fine_tuned.adapter_jobs import export_key
-from backends.fine_tuned.adapter_zip import zip_bytes
-from backends.fine_tuned.catalogue import adapter_folders
-from backends.fine_tuned.draft_job import Draft
-from backends.fine_tuned.drafting import DraftProgress
-from backends.fine_tuned.events import (
+from backends.base import Queued
+from backends.errors import BackendError
+from backends.fine_tuned.adapters.catalogue import adapter_folders
+from backends.fine_tuned.adapters.jobs import export_key
+from backends.fine_tuned.adapters.zip_files import zip_bytes
+from backends.fine_tuned.pairs import draft_job
+from backends.fine_tuned.pairs.draft_job import Draft
+from backends.fine_tuned.pairs.drafts import DraftProgress
+from backends.fine_tuned.pairs.files import Pair
+from backends.fine_tuned.train import job as training_job
+from backends.fine_tuned.train.estimate import Estimate, ProbeProgress
+from backends.fine_tuned.train.events import (
     LiveAnswer,
     LiveAnswers,
     StepRecord,
@@ -32,25 +35,24 @@ from backends.fine_tuned.events import (
     TrainingProgress,
     TrainingResult,
 )
-from backends.fine_tuned.method import TrainingSettings
-from backends.fine_tuned.pairs import Pair
-from backends.fine_tuned.probe import Estimate, ProbeProgress
-from backends.fine_tuned.train import new_run
-from backends.fine_tuned.training_lock import training as right_to_train
-from backends.jobs import Job
-from backends.live import Column
+from backends.fine_tuned.train.lock import training as right_to_train
+from backends.fine_tuned.train.method import TrainingSettings
+from backends.fine_tuned.train.training import new_run
 from backends.rag import approach
-from backends.rag.database import open_database
-from backends.rag.index import Index
-from backends.rag.store import close_stores
+from backends.rag.store.chroma import close_stores
+from backends.rag.store.database import open_database
+from backends.rag.store.index import Index
+from backends.run import jobs
+from backends.run.jobs import Job
+from backends.run.live import Column
 from backends.settings import DEFAULT_EMBEDDER, RagSettings, load_settings
 from tests.backends.conftest import make_tiny
 from tests.backends.engines.made_adapters import load_base, make_lora
 from tests.backends.played import PATIENCE_S
 from tests.backends.rag.conftest import TEXTS, fill
 from tests.backends.rag.quick import QuickEmbedder
-from ui.answer_column import state_line
-from ui.fine_tuned.estimating import estimate_key
+from ui.ask.column import state_line
+from ui.fine_tuned.train import estimate_key
 from ui.resources import stand_in_start, warm_up
 
 HOME = Path(__file__).resolve().parents[2]
@@ -552,7 +554,7 @@ def test_an_estimate_is_said_to_be_old_once_something_changed(data: Path, monkey
     def estimate(*_: object) -> Iterator[ProbeProgress]:
         yield ProbeProgress(1, 1, "done", found)
 
-    monkeypatch.setattr("ui.fine_tuned.estimating.estimate", estimate)
+    monkeypatch.setattr("ui.fine_tuned.train.estimate", estimate)
     at = click(sample("Train"), "estimate")
     done(at, estimate_key_of(data))
     assert shows(at, "About 75 s for 200 steps, 412 tokens/s in bfloat16.")

@@ -19,8 +19,8 @@ from pytest_httpserver import HTTPServer
 from typer.testing import CliRunner
 from werkzeug import Request, Response
 
-from backends.ledger import entries
-from backends.rag.child import ExtractProcess
+from backends.rag.documents.parser import ExtractProcess
+from backends.spend.ledger import entries
 from crossroads import app
 from tests.backends.openai_server import PATH, USAGE, event, sse, text_chunk
 from tests.pages.opening import everything, opened
@@ -230,7 +230,9 @@ def parser(tmp_path: Path) -> Iterator[psutil.Process]:
     document.write_text("A short text.", encoding="utf-8")
     with ExtractProcess(limit_s=60) as child:
         child.extract(document, "txt", threading.Event())
-        (process,) = [one for one in psutil.Process().children() if "backends.rag.extract" in one.cmdline()]
+        (process,) = [
+            one for one in psutil.Process().children() if "backends.rag.documents.parser_process" in one.cmdline()
+        ]
         yield process
 
 

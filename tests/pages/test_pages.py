@@ -14,11 +14,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Widget
 
-from backends.base import BackendError, Cost, Passage, Question, Retrieved, TextDelta
-from backends.live import LiveComparison
+from backends.base import Cost, Passage, Question, Retrieved, TextDelta
+from backends.errors import BackendError
+from backends.run.live import LiveComparison
 from tests.backends.played import PATIENCE_S, Clock, Gate, PlayedBackend, finished
-from ui.ask_box import SAMPLES
-from ui.text import escaped
+from ui.ask.box import SAMPLES
+from ui.shared.text import escaped
 
 HOME = Path(__file__).resolve().parents[2]
 APPROACHES = ["raw", "fine_tuned", "paid_api", "rag"]
@@ -190,7 +191,7 @@ def test_the_table_and_the_charts_name_every_approach() -> None:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("backends.timing.time", clock)
+    monkeypatch.setattr("backends.run.timing.time", clock)
     return clock
 
 
@@ -341,7 +342,7 @@ def waiting() -> PlayedBackend:
 
 
 def stop_button_alone() -> None:
-    from ui.ask_box import stop_button
+    from ui.ask.box import stop_button
 
     stop_button("compare")
 

@@ -10,8 +10,8 @@ from pytest_httpserver import HTTPServer
 from streamlit.testing.v1 import AppTest
 from werkzeug import Response
 
-from backends.ledger import entries
 from backends.settings import Settings, load_settings
+from backends.spend.ledger import entries
 from tests.backends.openai_server import KEY, PATH, error, paris
 from tests.backends.played import PATIENCE_S
 from tests.pages.opening import HOME, everything, opened

@@ -14,22 +14,23 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Widget
 
-from backends import jobs
 from backends.base import Question
-from backends.lane import THIS_MACHINE, lane
-from backends.live import LiveComparison
-from backends.rag import approach, background
-from backends.rag.database import open_database
-from backends.rag.index import Index
-from backends.rag.store import close_stores
+from backends.rag import approach
+from backends.rag.store import jobs as background
+from backends.rag.store.chroma import close_stores
+from backends.rag.store.database import open_database
+from backends.rag.store.index import Index
+from backends.run import jobs
+from backends.run.lane import THIS_MACHINE, lane
+from backends.run.live import LiveComparison
 from backends.settings import DEFAULT_EMBEDDER, RagSettings
-from evaluation.measuring import measuring_key
+from evaluation.retrieval_runs import measuring_key
 from tests.backends.played import PATIENCE_S, PlayedBackend, finished
 from tests.backends.rag.conftest import TEXTS, fill, make_pdf
 from tests.backends.rag.cross_encoder import tiny_cross_encoder
 from tests.backends.rag.quick import QuickEmbedder
-from ui import numbers
 from ui.resources import stand_in_start, warm_up
+from ui.shared import numbers
 
 HOME = Path(__file__).resolve().parents[2]
 HOSTILE = "<script>alert(1)</script> ![x](http://evil.example/x.png) [y](http://evil.example) $z$ :smile: **b**"
@@ -547,7 +548,7 @@ def test_the_map_is_drawn_and_explained(index: Index, data: Path) -> None:
 def test_of_a_large_collection_a_sample_is_drawn_and_the_hits_with_it(
     index: Index, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("backends.rag.projection.MAX_POINTS", 1)
+    monkeypatch.setattr("backends.rag.search.projection.MAX_POINTS", 1)
     at = opened("Map")
     done(at, background.map_key(data, "handbook"))
     assert shows(at, "1 of 4 chunks are shown, evenly chosen.")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from pytest_httpserver import HTTPServer
 
-from backends.budget import spent_today
-from backends.ledger import entries
 from backends.settings import load_settings
+from backends.spend.budget import spent_today
+from backends.spend.ledger import entries
 from tests.backends.openai_server import KEY, PATH, paris
 from tests.pages.opening import opened
 

@@ -10,13 +10,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from backends.base import Answer, Passage, Usage
-from backends.live import Column
 from backends.rag.approach import open_index
-from backends.rag.evidence import METHOD, check
+from backends.rag.evidence.answer import METHOD, check
 from backends.rag.prompt import REFUSAL
+from backends.run.live import Column
 from backends.settings import load_settings
-from ui.passage_view import excerpt, highlighted
-from ui.text import escaped
+from ui.ask.evidence import excerpt, highlighted
+from ui.shared.text import escaped
 
 QUESTION = "How long can an opened Ember One be returned?"
 HOSTILE = "<b>x</b> ![x](http://evil.example/x.png) [y](http://evil.example) $z$ :smile: **b** :red[c]"
@@ -58,7 +58,7 @@ def answered(text: str, *sources: Passage) -> Answer:
 def app() -> None:
     import streamlit as st
 
-    from ui.answer_column import AnswerColumn
+    from ui.ask.column import AnswerColumn
 
     column = st.session_state["column"]
     drawn = AnswerColumn(st.container(width=302), "rag")

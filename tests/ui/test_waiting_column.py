@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from backends.base import AttemptStarted, Started, Waiting
-from backends.live import Column
-from ui import answer_column
-from ui.answer_column import state_line
+from backends.run.live import Column
+from ui.ask import column as answer_column
+from ui.ask.column import state_line
 
 
 class Clock:

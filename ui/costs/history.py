@@ -2,27 +2,73 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import astuple, fields
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pandas as pd
 import streamlit as st
 
-from backends import ledger
-from backends.ledger import Entry, Kind
 from backends.settings import Settings
+from backends.spend import ledger
+from backends.spend.ledger import Entry, Kind
 from evaluation.costs.history import Spend, begin_of, daily, performance, spend
-from evaluation.spreadsheet import neutral_cell
-from ui import numbers
+from evaluation.spreadsheet import csv_bytes, neutral_cell
 from ui.approaches import LOOKS, look_of
-from ui.chart_theme import ink
 from ui.costs import uncounted
 from ui.costs.exports import save
 from ui.costs.history_charts import by_day_chart, model_chart, spend_chart
-from ui.costs.history_file import answers_file, by_day_file
-from ui.tables import plain_frame
-from ui.text import escaped
+from ui.shared import numbers
+from ui.shared.charts import ink
+from ui.shared.tables import plain_frame
+from ui.shared.text import escaped
+
+BY_DAY = (
+    *("day (UTC)", "approach", "model", "kind", "answers", "tests of the connection", "spent in USD", "cost unknown"),
+    *("latency p50 in s", "latency p95 in s", "errors", "error rate in %"),
+)
+
+
+def by_day_file(entries: Sequence[Entry]) -> bytes:
+    """A row per day, approach and model. What is not known is left empty: an amount where no cost of the day is known.
+
+    `cost unknown` counts the answers and tests whose cost is not in the amount.
+    """
+    grouped: dict[tuple[date, str, str], list[Entry]] = defaultdict(list)
+    for one in entries:
+        grouped[one.at.date(), one.approach, one.model].append(one)
+    rows = []
+    for day in spend(entries):
+        found = grouped[day.day, day.approach, day.model]
+        went = performance(found)
+        usd = None if day.unknown == len(found) else day.usd
+        rate = None if went.error_rate is None else 100 * went.error_rate
+        rows.append(
+            (
+                *(
+                    day.day.isoformat(),
+                    day.approach,
+                    day.model,
+                    found[0].kind,
+                    day.answers,
+                    day.tests,
+                    usd,
+                    day.unknown,
+                ),
+                *(went.latency_p50_s, went.latency_p95_s, went.errors, rate),
+            )
+        )
+    return csv_bytes(BY_DAY, rows)
+
+
+def answers_file(entries: Sequence[Entry]) -> bytes:
+    """A row per answer or test as it was recorded: tokens, seconds, USD, and from which price or rate they come."""
+    names = [field.name for field in fields(Entry)]
+    rows = [(one.at.isoformat(), *astuple(one)[1:]) for one in entries]
+    return csv_bytes(names, rows)
+
 
 _PERIODS = {"7 days": 7, "30 days": 30, "90 days": 90}
 _KINDS: dict[Kind, str] = {"real": "Real answers", "stand-in": "Stand-in", "scripted": "Script"}

@@ -12,10 +12,10 @@ import altair as alt
 import pandas as pd
 
 from evaluation.costs.history import Spend
-from ui import numbers
 from ui.approaches import look_of
-from ui.chart_theme import readable
-from ui.text import plain, shortened
+from ui.shared import numbers
+from ui.shared.charts import readable
+from ui.shared.text import plain, shortened
 
 _HEIGHT = 260  # pixels
 _LABELLED = 9  # days whose sums have room beside each other; of more, only the dearest day's is written

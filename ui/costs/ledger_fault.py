@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from backends import ledger
-from backends.base import BackendError
-from backends.ledger_file import LedgerDamaged
+from backends.errors import BackendError
 from backends.settings import Settings
-from ui.text import escaped
+from backends.spend import ledger
+from backends.spend.ledger_file import LedgerDamaged
+from ui.shared.text import escaped
 
 _SAID = "ledger_fault_said"
 _ASIDE = "ledger_set_aside"

@@ -9,9 +9,9 @@ import altair as alt
 import pandas as pd
 
 from evaluation.costs.curve import Curve
-from ui.chart_theme import readable
 from ui.costs.words import about
-from ui.text import shortened
+from ui.shared.charts import readable
+from ui.shared.text import shortened
 
 FEWEST, MOST = 100, 10_000_000
 """The questions a month that are drawn."""

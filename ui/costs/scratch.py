@@ -20,10 +20,10 @@ from evaluation.costs.scratch import (
     fine_tuning_cost,
     from_scratch,
 )
-from ui import numbers
 from ui.costs.exports import Row, headed, scratch_file
-from ui.tables import literal_table
-from ui.text import escaped
+from ui.shared import numbers
+from ui.shared.tables import literal_table
+from ui.shared.text import escaped
 
 
 @dataclass(frozen=True, slots=True)

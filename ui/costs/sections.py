@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from backends.base import BackendError
+from backends.errors import BackendError
 from evaluation.costs.measured import anything_measured
 from ui.costs import assumed, history, per_month, right_answers, scratch, what_if
 from ui.costs.input_panel import input_panel

@@ -6,11 +6,11 @@ from decimal import Decimal
 
 import streamlit as st
 
-from backends import budget
-from backends.base import BackendError
-from backends.budget import Uncounted
+from backends.errors import BackendError
 from backends.settings import Settings
-from ui.text import escaped
+from backends.spend import budget
+from backends.spend.budget import Uncounted
+from ui.shared.text import escaped
 
 _MOST = 10  # rows at once: the next ones come up when these are settled
 _DEAREST_USD = 1e6  # more than any answer costs, and less than what the ledger can hold

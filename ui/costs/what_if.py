@@ -12,13 +12,13 @@ from evaluation.costs.break_even import BreakEven, break_even, break_evens
 from evaluation.costs.inputs import Inputs
 from evaluation.costs.monthly import MonthlyCost, monthly
 from evaluation.costs.sensitivity import Effect, sensitivity
-from ui import numbers
 from ui.approaches import look_of
-from ui.chart_theme import ink, readable
 from ui.costs.exports import headed, what_if_file
 from ui.costs.words import about, label, unknown_cost
-from ui.tables import literal_table
-from ui.text import escaped
+from ui.shared import numbers
+from ui.shared.charts import ink, readable
+from ui.shared.tables import literal_table
+from ui.shared.text import escaped
 
 _ROW = 34  # pixels
 _ROOM = 0.2  # of the axis, which a number takes at 800 pixels

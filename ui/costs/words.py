@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from evaluation.costs.break_even import BreakEven
 from evaluation.costs.inputs import Inputs
 from evaluation.costs.monthly import MonthlyCost
-from ui import numbers
 from ui.approaches import look_of
-from ui.text import plain
+from ui.shared import numbers
+from ui.shared.text import plain
 
 _SUBJECTS = {"raw": "the raw model", "fine_tuned": "the fine-tuned model", "rag": "RAG"}
 

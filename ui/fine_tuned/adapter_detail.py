@@ -6,21 +6,22 @@ import shlex
 
 import streamlit as st
 
-from backends import jobs
-from backends.base import BackendError
-from backends.fine_tuned import adapter_jobs, catalogue_changes
-from backends.fine_tuned.adapter_zip import zip_bytes
-from backends.fine_tuned.card import read_card
-from backends.fine_tuned.catalogue import Adapter
-from backends.fine_tuned.export import Exported
+from backends.errors import BackendError
+from backends.fine_tuned.adapters import catalogue
+from backends.fine_tuned.adapters import jobs as adapter_jobs
+from backends.fine_tuned.adapters.card import read_card
+from backends.fine_tuned.adapters.catalogue import Adapter
+from backends.fine_tuned.adapters.export import Exported
+from backends.fine_tuned.adapters.zip_files import zip_bytes
+from backends.run import jobs
 from backends.settings import Settings
 from ui.fine_tuned.adapter_table import card_rows
-from ui.job_view import job_view
-from ui.rag.file_table import size
-from ui.rag.opened import keep_fault
 from ui.resources import override
-from ui.tables import literal_table
-from ui.text import escaped, plain
+from ui.shared.errors import keep_fault
+from ui.shared.file_table import size
+from ui.shared.jobs import job_view
+from ui.shared.tables import literal_table
+from ui.shared.text import escaped, plain
 
 _NAME = "new_adapter_name"
 
@@ -95,7 +96,7 @@ def _actions(current: Settings, one: Adapter) -> None:
 
 def _rename(current: Settings, name: str) -> None:
     try:
-        folder = catalogue_changes.rename(name, st.session_state[_NAME].strip(), current.data)
+        folder = catalogue.rename(name, st.session_state[_NAME].strip(), current.data)
     except BackendError as fault:
         keep_fault(fault)
         return
@@ -105,7 +106,7 @@ def _rename(current: Settings, name: str) -> None:
 
 def _delete(current: Settings, name: str) -> None:
     try:
-        catalogue_changes.delete(name, current.data)
+        catalogue.delete(name, current.data)
     except BackendError as fault:
         keep_fault(fault)
 

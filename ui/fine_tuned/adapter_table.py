@@ -8,12 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from backends.fine_tuned.card import Score, score
-from backends.fine_tuned.catalogue import Adapter
+from backends.fine_tuned.adapters.card import Score, score
+from backends.fine_tuned.adapters.catalogue import Adapter
 from evaluation.durations import duration
-from ui import numbers
-from ui.rag.file_table import size
-from ui.tables import plain_frame
+from ui.shared import numbers
+from ui.shared.file_table import size
+from ui.shared.tables import plain_frame
 
 
 def table(listed: Sequence[Adapter], in_force: str | None) -> pd.DataFrame:

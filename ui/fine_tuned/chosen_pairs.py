@@ -12,11 +12,11 @@ from typing import Any, TypeVar, cast
 
 import streamlit as st
 
-from backends.engines.local_model import loaded
-from backends.fine_tuned.held_out import By, Split, split
-from backends.fine_tuned.pair_check import PairReport, check_pairs, check_reviewed
-from backends.fine_tuned.pairs import Pair
-from backends.fine_tuned.token_counts import template_tokens, token_counter
+from backends.fine_tuned.pairs.check import PairReport, check_pairs, check_reviewed
+from backends.fine_tuned.pairs.files import Pair
+from backends.fine_tuned.pairs.held_out import By, Split, split
+from backends.fine_tuned.train.examples import template_tokens, token_counter
+from backends.models.local import loaded
 from backends.settings import Settings
 
 SAMPLE_PAIRS = Path(__file__).resolve().parents[2] / "sample_docs" / "train.jsonl"

@@ -9,12 +9,12 @@ import streamlit as st
 
 from backends.base import Backend
 from backends.fine_tuned.approach import FineTunedBackend
-from backends.ledger import recorder
 from backends.settings import Settings
-from ui.answer_column import AnswerColumn
-from ui.ask_box import stop_button
+from backends.spend.ledger import recorder
+from ui.ask.box import stop_button
+from ui.ask.column import AnswerColumn
 from ui.resources import ask_backends, live
-from ui.text import escaped, plain
+from ui.shared.text import escaped, plain
 
 _PAGE = "adapters"
 _WHO, _QUESTION = "compared_adapters", "adapters_question"

@@ -7,25 +7,26 @@ from collections.abc import Sequence
 import streamlit as st
 
 import backends
-from backends import jobs
-from backends.base import Backend, BackendError
-from backends.connections import DEFAULT, approach_of
-from backends.fine_tuned import draft_job
-from backends.fine_tuned.draft_job import Draft
-from backends.fine_tuned.drafting import DraftProgress
-from backends.fine_tuned.pairs import Pair
-from backends.jobs import Job, JobState
-from backends.rag.library import StoredChunk
+from backends.base import Backend
+from backends.errors import BackendError
+from backends.fine_tuned.pairs import draft_job
+from backends.fine_tuned.pairs.draft_job import Draft
+from backends.fine_tuned.pairs.drafts import DraftProgress
+from backends.fine_tuned.pairs.files import Pair
+from backends.rag.store.library import StoredChunk
+from backends.remote.connections import DEFAULT, approach_of
+from backends.run import jobs
+from backends.run.jobs import Job, JobState
 from backends.settings import Settings
-from ui import numbers
 from ui.approaches import look_of
+from ui.ask.spent import spent_today
 from ui.fine_tuned import chosen_pairs
 from ui.fine_tuned.pair_tables import USE, drafts_frame, frame, pairs_of
-from ui.job_view import job_view
 from ui.rag.collections import collection_bar
-from ui.rag.opened import keep_fault, opened_index, show_kept_fault
-from ui.spent import spent_today
-from ui.text import escaped
+from ui.shared import numbers
+from ui.shared.errors import keep_fault, opened_index, show_kept_fault
+from ui.shared.jobs import job_view
+from ui.shared.text import escaped
 
 MOST_CHUNKS = 200
 

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from backends.fine_tuned.draft_job import Draft
-from backends.fine_tuned.held_out import Leak, Split
-from backends.fine_tuned.pair_check import PairReport
-from backends.fine_tuned.pairs import Pair
-from backends.fine_tuned.train import MOST_PAIRS
+from backends.fine_tuned.pairs.check import PairReport
+from backends.fine_tuned.pairs.draft_job import Draft
+from backends.fine_tuned.pairs.files import Pair
+from backends.fine_tuned.pairs.held_out import Leak, Split
+from backends.fine_tuned.train.training import MOST_PAIRS
 from evaluation.spreadsheet import csv_bytes
-from ui.tables import plain_frame
+from ui.shared.tables import plain_frame
 
 COLUMNS = ("question", "answer", "group", "generated", "source")
 USE = "use"

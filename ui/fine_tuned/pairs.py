@@ -7,18 +7,18 @@ from typing import Any
 
 import streamlit as st
 
-from backends.base import BackendError
-from backends.fine_tuned.held_out import Split, leak_words
-from backends.fine_tuned.pair_check import PairReport
+from backends.errors import BackendError
+from backends.fine_tuned.pairs.check import PairReport
+from backends.fine_tuned.pairs.held_out import Split, leak_words
 from backends.settings import Settings
-from ui import numbers
 from ui.fine_tuned import chosen_pairs, drafts
 from ui.fine_tuned.chosen_pairs import ChosenPairs
 from ui.fine_tuned.pair_tables import csv_file, faults_table, frame, held_out_table, jsonl, pairs_of, split_words
 from ui.fine_tuned.sections import open_section
 from ui.fine_tuned.split_choice import split_choice
-from ui.rag.opened import show_fault
-from ui.text import escaped
+from ui.shared import numbers
+from ui.shared.errors import show_fault
+from ui.shared.text import escaped
 
 MOST_EDITED = 5_000
 """More rows than this are shown in part and cannot be edited: each edit sends the whole table."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from backends.fine_tuned.held_out import By
-from backends.fine_tuned.method import TrainingSettings
+from backends.fine_tuned.pairs.held_out import By
+from backends.fine_tuned.train.method import TrainingSettings
 from backends.settings import Settings
 
 SEED = "train_seed"

@@ -2,34 +2,160 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import streamlit as st
 
-from backends import jobs
-from backends.base import BackendError
-from backends.fine_tuned import training_job
-from backends.fine_tuned.card import read_card
-from backends.fine_tuned.events import LiveAnswers, StepRecord, Trained, TrainingResult
-from backends.fine_tuned.method import TrainingSettings
-from backends.fine_tuned.pairs import Pair
-from backends.fine_tuned.runs import Run, discard, history, runs
-from backends.fine_tuned.train import MOST_PAIRS, new_run, sample_pairs
-from backends.jobs import Job
+from backends.errors import BackendError
+from backends.fine_tuned.adapters.card import read_card
+from backends.fine_tuned.pairs.files import Pair
+from backends.fine_tuned.train import job
+from backends.fine_tuned.train import job as training_job
+from backends.fine_tuned.train.estimate import Estimate, estimate
+from backends.fine_tuned.train.events import LiveAnswers, StepRecord, Trained, TrainingResult
+from backends.fine_tuned.train.method import TrainingSettings, check
+from backends.fine_tuned.train.runs import Run, discard, history, runs
+from backends.fine_tuned.train.training import MOST_PAIRS, new_run, sample_pairs
+from backends.run import jobs
+from backends.run.jobs import Job
 from backends.settings import Settings
 from evaluation.durations import duration
 from ui.fine_tuned import chosen_pairs
 from ui.fine_tuned.adapter_detail import use
 from ui.fine_tuned.adapter_table import card_rows
-from ui.fine_tuned.estimating import estimate_button, show_estimate
 from ui.fine_tuned.sections import open_section
 from ui.fine_tuned.training_form import training_form
 from ui.fine_tuned.training_view import pictures, watch, with_past
-from ui.fine_tuned.unfinished import show_unfinished
-from ui.rag.opened import keep_fault, show_kept_fault
-from ui.tables import literal_table
-from ui.text import escaped
-from ui.time_left import run_left_s
+from ui.shared import numbers
+from ui.shared.errors import keep_fault, show_kept_fault
+from ui.shared.file_table import size
+from ui.shared.jobs import job_view
+from ui.shared.numbers import run_left_s
+from ui.shared.tables import literal_table
+from ui.shared.text import escaped
+
+UNFINISHED = ("stopped", "interrupted", "failed")
+
+_BADGES = {
+    "stopped": ":orange-badge[:material/stop_circle: stopped]",
+    "interrupted": ":red-badge[:material/power_off: interrupted]",
+    "failed": ":red-badge[:material/error: failed]",
+}
+_SHOWN = 5
+
+
+def show_unfinished(current: Settings, found: list[Run], busy: bool) -> None:
+    """Draw them, newest first."""
+    left = [run for run in found if run.state in UNFINISHED]
+    if not left:
+        return
+    with st.container(border=True):
+        st.markdown("##### :material/history: Unfinished trainings")
+        for run in left[:_SHOWN]:
+            _run(current, run, busy)
+        if len(left) > _SHOWN:
+            st.caption(f"and {len(left) - _SHOWN} more")
+
+
+def _run(current: Settings, run: Run, busy: bool) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        with st.container(width="stretch"):
+            st.markdown(
+                f"**{escaped(run.name)}** {_BADGES[run.state]} at step {run.step} of {run.steps} \u00b7 "
+                f"{run.pairs:,} pairs \u00b7 {run.created:%-d %b %Y, %H:%M} UTC"
+            )
+            if run.reason:
+                st.caption(escaped(run.reason))
+        st.button(
+            "Resume",
+            key=f"resume:{run.id}",
+            icon=":material/play_arrow:",
+            on_click=_resume,
+            args=(current, run),
+            disabled=busy or not run.resumable,
+            help=None if run.resumable else "It would fail again in the same way. Start a new one.",
+        )
+        with st.popover("Discard", icon=":material/delete:"):
+            st.markdown("Its pairs, log and state are removed. An adapter that came of it stays.")
+            st.button(
+                "Discard for good", key=f"discard:{run.id}", type="primary", on_click=_discard, args=(current, run)
+            )
+
+
+def _resume(current: Settings, run: Run) -> None:
+    try:
+        job.start(current, run)
+    except BackendError as fault:
+        keep_fault(fault)
+
+
+def _discard(current: Settings, run: Run) -> None:
+    try:
+        discard(run.id, current.data)
+    except BackendError as fault:
+        keep_fault(fault)
+
+
+_ASKED = "estimate_asked"
+
+
+def estimate_key(current: Settings) -> str:
+    """The key of the job that measures; there is one at a time."""
+    return f"estimate {current.data.resolve()}"
+
+
+def estimate_button(current: Settings, pairs: Sequence[Pair], training: TrainingSettings, busy: bool) -> None:
+    """Draw the button."""
+    job = jobs.find(estimate_key(current))
+    st.button(
+        "Estimate",
+        key="estimate",
+        icon=":material/timer:",
+        on_click=_start_estimate,
+        args=(current, tuple(pairs), training),
+        disabled=busy or not pairs or (job is not None and job.state.running),
+        help="Measures a few steps on this machine, which takes some seconds.",
+    )
+
+
+def _start_estimate(current: Settings, pairs: Sequence[Pair], training: TrainingSettings) -> None:
+    try:
+        check(training)
+        jobs.start(estimate_key(current), "Estimating", lambda cancel: estimate(current, pairs, training, cancel))
+    except BackendError as fault:
+        keep_fault(fault)
+    else:
+        st.session_state[_ASKED] = (tuple(pairs), training)
+
+
+def show_estimate(current: Settings, pairs: Sequence[Pair], training: TrainingSettings) -> None:
+    """Draw what this session asked for: its progress, or what came of it."""
+    asked: Hashable | None = st.session_state.get(_ASKED)
+    job = jobs.find(estimate_key(current))
+    if job is None or asked is None:
+        return
+    found = [result for result in job.state.results if isinstance(result, Estimate)]
+    if not found:
+        job_view(job, "estimate", cancelled="Nothing was measured.")
+        return
+    for sentence in sentences(found[-1]):
+        st.markdown(escaped(sentence))
+    if found[-1].note:
+        st.warning(escaped(found[-1].note), icon=":material/warning:")
+    if asked != (tuple(pairs), training):
+        st.caption(":material/history: Pairs or settings have changed since this was measured.")
+
+
+def sentences(one: Estimate) -> list[str]:
+    """Time, memory and cost in words."""
+    cost = f"Cost {numbers.dollars(one.cost_usd)}: {one.cost_basis}."
+    reason = f" ({one.precision_reason})" if one.precision_reason else ""
+    return [
+        f"About {duration(one.seconds)} for {one.steps:,} steps, {numbers.rate(one.tokens_per_s)} in "
+        f"{one.precision}{reason}. Memory {size(one.peak_bytes)} on top of the base, of {size(one.free_bytes)} free.",
+        cost if one.cost_usd is not None else f"Cost unknown: {one.cost_basis}.",
+    ]
+
 
 _HIDDEN = "hidden_training"
 _SAMPLE = "train_sample"

@@ -7,13 +7,13 @@ from typing import Any, cast
 
 import streamlit as st
 
-from backends.engines.local_model import loaded
-from backends.fine_tuned.catalogue import adapter_folders, free_name
-from backends.fine_tuned.method import Method, Precision, TrainingSettings
-from backends.fine_tuned.precision import remembered
+from backends.fine_tuned.adapters.catalogue import adapter_folders, free_name
+from backends.fine_tuned.train.method import Method, Precision, TrainingSettings
+from backends.fine_tuned.train.precision import remembered
+from backends.models.local import loaded
 from backends.settings import Settings
 from ui.fine_tuned.split_choice import SEED, split_in_force
-from ui.text import escaped, plain
+from ui.shared.text import escaped, plain
 
 _NAME, _GIVEN = "train_name", "train_name_given"
 

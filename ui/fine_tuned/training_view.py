@@ -2,21 +2,129 @@
 
 from __future__ import annotations
 
+import difflib
+import itertools
+import re
 import time
 from collections.abc import Sequence
+from typing import Any
 
+import altair as alt
+import pandas as pd
 import streamlit as st
 
-from backends.fine_tuned.events import LiveAnswer, LiveAnswers, StepRecord, TrainingNote, TrainingResult
-from backends.jobs import Job, JobState
+from backends.fine_tuned.pairs.near_identical import normalised
+from backends.fine_tuned.train.events import LiveAnswer, LiveAnswers, StepRecord, TrainingNote, TrainingResult
+from backends.run.jobs import Job, JobState
 from evaluation.durations import duration
-from ui import numbers
-from ui.chart_theme import ink
-from ui.fine_tuned.answer_change import LEGEND, marked, same
-from ui.fine_tuned.loss_chart import HEIGHT, loss_rows, loss_spec
-from ui.job_view import share
-from ui.text import escaped
-from ui.time_left import job_left_s
+from ui.shared import numbers
+from ui.shared.charts import ink
+from ui.shared.jobs import share
+from ui.shared.numbers import job_left_s
+from ui.shared.text import escaped
+
+LEGEND = ":green-background[as in the wanted answer] \u00b7 **new since the round before**"
+
+_EDGES = re.compile(r"^\W+|\W+$")
+
+
+def same(answer: str, reference: str) -> bool:
+    """Whether an answer is the wanted one, but for case, white space and marks at its ends."""
+    return normalised(answer) == normalised(reference)
+
+
+def marked(text: str, reference: str, before: str | None) -> str:
+    """`text` as Markdown: words that stand in `reference`, in its order, on green; words not in `before` in bold.
+
+    `before` is None for the first round, in which nothing is new.
+    """
+    words = text.split()
+    if not words:
+        return "*nothing*"
+    wanted = _matching(words, reference.split())
+    kept = set(range(len(words))) if before is None else _matching(words, before.split())
+    parts = []
+    for (green, old), run in itertools.groupby(range(len(words)), key=lambda at: (at in wanted, at in kept)):
+        part = escaped(" ".join(words[at] for at in run))
+        part = part if old else f"**{part}**"
+        parts.append(f":green-background[{part}]" if green else part)
+    return " ".join(parts)
+
+
+def _matching(words: Sequence[str], others: Sequence[str]) -> set[int]:
+    """Positions of `words` that are also in `others`, in the same order."""
+    matcher = difflib.SequenceMatcher(None, [_plain(word) for word in words], [_plain(word) for word in others], False)
+    return {block.a + offset for block in matcher.get_matching_blocks() for offset in range(block.size)}
+
+
+def _plain(word: str) -> str:
+    return _EDGES.sub("", word).casefold() or word
+
+
+HEIGHT = 340  # pixels
+TRAINING, HELD_OUT = "training pairs", "held-out pairs"
+
+_COLOURS = {TRAINING: "#8fa3c7", HELD_OUT: "#c2700a"}
+
+
+def lowest_step(records: Sequence[StepRecord]) -> StepRecord | None:
+    """The step with the lowest held-out loss, the first of equals; None where nothing was held out."""
+    measured = [record for record in records if record.held_out_loss is not None]
+    return min(measured, key=lambda record: record.held_out_loss or 0.0, default=None)
+
+
+def loss_rows(records: Sequence[StepRecord]) -> pd.DataFrame:
+    """One row per measured loss; `label` stands at the lowest held-out one only."""
+    lowest = lowest_step(records)
+    rows = [(record.step, TRAINING, record.loss, "") for record in records]
+    rows += [
+        (record.step, HELD_OUT, record.held_out_loss, _label(record) if record is lowest else "")
+        for record in records
+        if record.held_out_loss is not None
+    ]
+    return pd.DataFrame(rows, columns=["step", "of", "loss", "label"]).astype(
+        {"step": "int64", "of": "str", "loss": "float64", "label": "str"}
+    )
+
+
+def _label(record: StepRecord) -> str:
+    return f"\u2605 lowest: step {record.step}, {record.held_out_loss:.3g}"
+
+
+def loss_spec(steps: int, ink: str) -> dict[str, Any]:
+    """The chart without its data, which the browser then updates in place; `ink` is the colour of text.
+
+    `steps` in all, so that the axis does not move while the training goes on.
+    """
+    line = alt.Chart().encode(
+        x=alt.X(
+            "step:Q",
+            title="step",
+            scale=alt.Scale(domain=[0, max(steps, 1)], nice=False),
+            axis=alt.Axis(tickCount=10, tickMinStep=1),
+        ),
+        y=alt.Y("loss:Q", title="loss (nats per answer token)", scale=alt.Scale(zero=True)),
+        color=alt.Color(
+            "of:N",
+            scale=alt.Scale(domain=list(_COLOURS), range=list(_COLOURS.values())),
+            legend=alt.Legend(orient="top", title=None),
+        ),
+        tooltip=[alt.Tooltip("of:N", title="of"), "step:Q", alt.Tooltip("loss:Q", format=".3g")],
+    )
+    held_out = f"datum.of == '{HELD_OUT}'"
+    marked = line.transform_filter("datum.label != ''")
+    chart = alt.layer(
+        line.mark_line(strokeWidth=2),
+        line.transform_filter(held_out).mark_point(filled=True, size=60, opacity=1),
+        marked.mark_rule(strokeDash=[4, 4], opacity=0.7).encode(y=alt.Y()),
+        marked.mark_text(align="left", dx=8, dy=-12, fontSize=13).encode(text="label:N", color=alt.value(ink)),
+    )
+    spec: dict[str, Any] = chart.properties(height=HEIGHT).to_dict(validate=False)
+    spec.pop("datasets", None)  # Altair's stand-in for no data, which would take the place of ours
+    for layer in spec["layer"]:
+        layer.pop("data", None)
+    return spec
+
 
 _REFRESH_S, _PICTURES_S = 1.0, 3.0
 _RECENT = 10

@@ -6,13 +6,13 @@ import unicodedata
 
 import streamlit as st
 
-from backends.base import BackendError
-from backends.rag.library import CollectionInfo, collections
+from backends.errors import BackendError
+from backends.rag.store.library import CollectionInfo, collections
 from backends.settings import RagSettings, Settings
-from ui import numbers
-from ui.rag.opened import keep_fault, opened_index, show_fault
 from ui.resources import override
-from ui.text import escaped, plain
+from ui.shared import numbers
+from ui.shared.errors import keep_fault, opened_index, show_fault
+from ui.shared.text import escaped, plain
 
 _CHOICE = "collection"
 _NAME = "new_collection"

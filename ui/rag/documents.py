@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import streamlit as st
 
-from backends.base import BackendError
+from backends.errors import BackendError
 from backends.rag.approach import SAMPLE_COLLECTION, SAMPLE_DOCUMENTS
-from backends.rag.formats import extension_of
-from backends.rag.index import DocumentInfo, Index
+from backends.rag.documents.formats import extension_of
+from backends.rag.store.index import DocumentInfo, Index
 from backends.settings import Settings
 from ui.rag import upload
 from ui.rag.chunk_settings import chunk_settings
 from ui.rag.collections import collection_bar
 from ui.rag.document_view import document_text, warnings_of
-from ui.rag.file_table import file_table
 from ui.rag.health_banner import health_banner
-from ui.rag.opened import keep_fault, opened_index, show_fault, show_kept_fault
 from ui.resources import warm_up
-from ui.text import escaped
+from ui.shared.errors import keep_fault, opened_index, show_fault, show_kept_fault
+from ui.shared.file_table import file_table
+from ui.shared.text import escaped
 
 _DELETED_SHOWN = 5
 

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 
 import streamlit as st
 
-from backends.base import BackendError
-from backends.rag.database import open_database
-from backends.rag.filters import Filters
-from backends.rag.library import DocumentInfo, Library
+from backends.errors import BackendError
+from backends.rag.search.filters import Filters
+from backends.rag.store.database import open_database
+from backends.rag.store.library import DocumentInfo, Library
 from backends.settings import Settings
 from ui.resources import override
-from ui.text import escaped, plain
+from ui.shared.text import escaped, plain
 
 _KEY = "rag_filters"
 _KINDS = ("documents", "formats", "languages")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
-from backends.base import BackendError
-from backends.rag import background
-from backends.rag.health import HealthState
-from backends.rag.index import Health, Index
-from backends.rag.library import CollectionInfo
+from backends.errors import BackendError
+from backends.rag.store import jobs
+from backends.rag.store.health import HealthState
+from backends.rag.store.index import Health, Index
+from backends.rag.store.library import CollectionInfo
 from backends.settings import Settings
-from ui.rag.opened import keep_fault, show_fault
 from ui.resources import warm_up
-from ui.text import escaped
+from ui.shared.errors import keep_fault, show_fault
+from ui.shared.text import escaped
 
 _WORDS: dict[HealthState, str] = {
     "missing": "the index is missing",
@@ -72,7 +72,7 @@ def health_banner(current: Settings, index: Index, info: CollectionInfo | None) 
 
 def _rebuild(current: Settings, index: Index) -> None:
     try:
-        background.rebuild(index, current.data)
+        jobs.rebuild(index, current.data)
     except BackendError as fault:
         keep_fault(fault)
     _health.clear()
@@ -80,7 +80,7 @@ def _rebuild(current: Settings, index: Index) -> None:
 
 def _re_embed(current: Settings, index: Index, info: CollectionInfo) -> None:
     try:
-        background.rechunk(index, current.data, info.chunk_tokens, info.overlap_tokens)
+        jobs.rechunk(index, current.data, info.chunk_tokens, info.overlap_tokens)
     except BackendError as fault:
         keep_fault(fault)
     _health.clear()

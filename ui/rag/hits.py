@@ -9,10 +9,10 @@ import pandas as pd
 import streamlit as st
 
 from backends.base import Passage
-from backends.rag.search import Hit, Mode, SearchResult, Stage
-from ui import numbers
-from ui.tables import plain_frame
-from ui.text import escaped, plain
+from backends.rag.search.retriever import Hit, Mode, SearchResult, Stage
+from ui.shared import numbers
+from ui.shared.tables import plain_frame
+from ui.shared.text import escaped, plain
 
 COLUMN_WIDTH = 280  # pixels at least: four columns fit beside each other at 1440, two at 800
 _TEXT_HEIGHT = 106  # pixels; the rest of a passage scrolls

@@ -6,18 +6,18 @@ import re
 
 import streamlit as st
 
-from backends import jobs
-from backends.base import BackendError
-from backends.rag import background
+from backends.errors import BackendError
 from backends.rag.approach import embedder
-from backends.rag.index import CollectionInfo, Index
+from backends.rag.store import jobs as background
+from backends.rag.store.index import CollectionInfo, Index
+from backends.run import jobs
 from backends.settings import RagSettings, Settings
-from evaluation.measuring import Measurement, measure, measuring_key
-from evaluation.question_sets import SAMPLE_QUESTIONS, Sample, parse_question_set, read_question_set
-from ui.job_view import job_view
+from evaluation.retrieval_runs import Measurement, measure, measuring_key
+from evaluation.samples import SAMPLE_QUESTIONS, Sample, parse_question_set, read_question_set
 from ui.rag.collections import collection_bar
 from ui.rag.measured import show_measurement
-from ui.rag.opened import keep_fault, opened_index, show_fault, show_kept_fault
+from ui.shared.errors import keep_fault, opened_index, show_fault, show_kept_fault
+from ui.shared.jobs import job_view
 
 _SAMPLE, _UPLOAD = "Sample questions", "A file of yours"
 _PRESETS = ((64, 16), (96, 24), (128, 32), (160, 40), (192, 48))

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from backends.rag.approach import embedder
-from backends.rag.filters import Filters
-from backends.rag.index import DocumentInfo, Index
-from backends.rag.search import Mode, Searcher, SearchResult
+from backends.rag.search.filters import Filters
+from backends.rag.search.retriever import Mode, Searcher, SearchResult
+from backends.rag.store.index import DocumentInfo, Index
 from backends.settings import Settings
 from ui.rag.filters import filter_bar
-from ui.rag.opened import worked_out
 from ui.resources import live
+from ui.shared.errors import worked_out
 
 if TYPE_CHECKING:
     import numpy as np

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
-from backends.base import BackendError
+from backends.errors import BackendError
 from backends.settings import Settings
-from ui import numbers, settings_panel
+from ui.ask import settings_panel
 from ui.rag.collections import collection_bar
 from ui.rag.hits import COLUMN_WIDTH, LOOKS, every_stage, mode_column, ranks, stage_times, verdict
-from ui.rag.opened import opened_index, show_fault
 from ui.rag.query import Found, asked_text, found, question_box
-from ui.text import escaped
+from ui.shared import numbers
+from ui.shared.errors import opened_index, show_fault
+from ui.shared.text import escaped
 
 
 def draw(current: Settings) -> None:

@@ -10,22 +10,22 @@ import pandas as pd
 import streamlit as st
 from streamlit.typing import UploadedFile
 
-from backends import jobs
-from backends.base import BackendError
-from backends.jobs import Job
-from backends.rag import background
-from backends.rag.documents import Source
-from backends.rag.formats import SUPPORTED
-from backends.rag.index import Index, IndexProgress
-from backends.rag.index_progress import IndexState
-from backends.rag.uploads import save_upload
+from backends.errors import BackendError
+from backends.rag.documents.files import Source
+from backends.rag.documents.formats import SUPPORTED
+from backends.rag.documents.uploads import save_upload
+from backends.rag.store import jobs as background
+from backends.rag.store.index import Index, IndexProgress
+from backends.rag.store.progress import IndexState
+from backends.run import jobs
+from backends.run.jobs import Job
 from backends.settings import Settings
-from ui import numbers
-from ui.job_view import job_view
-from ui.rag.opened import keep_fault
 from ui.resources import warm_up
-from ui.tables import plain_frame
-from ui.text import escaped
+from ui.shared import numbers
+from ui.shared.errors import keep_fault
+from ui.shared.jobs import job_view
+from ui.shared.tables import plain_frame
+from ui.shared.text import escaped
 
 _FILES = "uploads"
 _HIDDEN = "hidden_job"

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from backends.base import BackendError, Question
-from backends.engines import inference
-from backends.engines.local_model import LocalModel, loaded
-from backends.engines.transformers import build_prompt
+from backends.base import Question
+from backends.errors import BackendError
+from backends.models import inference
+from backends.models.generate import build_prompt
+from backends.models.local import LocalModel, loaded
 from backends.raw import RawBackend
 from backends.settings import load_settings
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from backends.engines import inference
-from backends.engines.adapter_files import read
-from backends.engines.adapter_view import load_adapter
-from backends.engines.adapter_weights import attached
-from backends.engines.local_model import LocalModel
+from backends.models import inference
+from backends.models.adapter_files import read
+from backends.models.adapter_view import load_adapter
+from backends.models.adapter_weights import attached
+from backends.models.local import LocalModel
 from tests.backends.engines.made_adapters import (
     change_config,
     fault,

@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from backends.engines.local_model import LocalModel
-from backends.fine_tuned.events import TrainingProgress, TrainingResult
-from backends.fine_tuned.method import TrainingSettings
-from backends.fine_tuned.pairs import Pair
-from backends.fine_tuned.runs import Run, find_run
-from backends.fine_tuned.train import new_run, train_run
+from backends.fine_tuned.pairs.files import Pair
+from backends.fine_tuned.train.events import TrainingProgress, TrainingResult
+from backends.fine_tuned.train.method import TrainingSettings
+from backends.fine_tuned.train.runs import Run, find_run
+from backends.fine_tuned.train.training import new_run, train_run
+from backends.models.local import LocalModel
 from backends.raw import RawBackend
 from backends.settings import Settings, load_settings
 

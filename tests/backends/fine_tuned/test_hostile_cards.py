@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from backends.engines.adapter_files import WEIGHTS
-from backends.fine_tuned.adapter_import import import_folder
-from backends.fine_tuned.catalogue import adapters
-from backends.fine_tuned.catalogue_changes import delete
-from backends.fine_tuned.runs import runs
+from backends.fine_tuned.adapters.catalogue import adapters, delete
+from backends.fine_tuned.adapters.importing import import_folder
+from backends.fine_tuned.train.runs import runs
+from backends.models.adapter_files import WEIGHTS
 from backends.settings import load_settings
 from tests.backends.engines.made_adapters import change_config, fault, make_lora
-from tests.backends.fine_tuned.test_runs import made
+from tests.backends.fine_tuned.train.test_runs import made
 from ui.fine_tuned.adapter_table import table
 
 IMPOSSIBLE = [

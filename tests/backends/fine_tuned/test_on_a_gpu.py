@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from backends.engines import inference
-from backends.engines.adapter_view import AdapterView, load_adapter
-from backends.fine_tuned.card import read_card
-from backends.fine_tuned.events import StepRecord, TrainingNote, TrainingResult
-from backends.fine_tuned.examples import prompt_ids
-from backends.fine_tuned.learner import greedy_answers
-from backends.fine_tuned.method import TrainingSettings
-from backends.fine_tuned.probe import estimate
-from backends.fine_tuned.runs import find_run
-from backends.fine_tuned.train import new_run, resume_run, train_run
+from backends.fine_tuned.adapters.card import read_card
+from backends.fine_tuned.train.estimate import estimate
+from backends.fine_tuned.train.events import StepRecord, TrainingNote, TrainingResult
+from backends.fine_tuned.train.examples import prompt_ids
+from backends.fine_tuned.train.learner import greedy_answers
+from backends.fine_tuned.train.method import TrainingSettings
+from backends.fine_tuned.train.runs import find_run
+from backends.fine_tuned.train.training import new_run, resume_run, train_run
+from backends.models import inference
+from backends.models.adapter_view import AdapterView, load_adapter
 from backends.settings import Settings, load_settings
 from tests.backends.fine_tuned.small_training import ALL, PAIRS, SHORT, base_of, results, trained, weights_of
 

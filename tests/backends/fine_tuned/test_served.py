@@ -12,13 +12,13 @@ from pytest_httpserver import HTTPServer
 
 import backends
 from backends.base import Answer, Timings, Usage
-from backends.budget import spent_today
-from backends.compare import compare
 from backends.fine_tuned.approach import FineTunedBackend
 from backends.fine_tuned.served import ServedFineTunedBackend
-from backends.lane import THIS_MACHINE
+from backends.models.weights import sha256
+from backends.run.compare import compare
+from backends.run.lane import THIS_MACHINE
 from backends.settings import BudgetSettings, Settings, load_settings
-from backends.weights import sha256
+from backends.spend.budget import spent_today
 from tests.backends.engines.made_adapters import QUESTION, fault, make_lora
 from tests.backends.openai_server import PATH, error, paris
 

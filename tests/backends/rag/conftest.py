@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from backends.rag.database import open_database
-from backends.rag.documents import Source
-from backends.rag.embedder import Embedder
-from backends.rag.index import Index
-from backends.rag.store import close_stores
+from backends.rag.documents.files import Source
+from backends.rag.search.embedder import Embedder
+from backends.rag.store.chroma import close_stores
+from backends.rag.store.database import open_database
+from backends.rag.store.index import Index
 from backends.settings import RagSettings
 from tests.backends.rag.quick import SETTINGS, QuickEmbedder, default_weights
 

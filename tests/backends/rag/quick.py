@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.rag.embedder import Embedder
-from backends.rag.index import Index
+from backends.rag.search.embedder import Embedder
+from backends.rag.store.index import Index
 from backends.settings import RagSettings
 
 DIMENSION = 64

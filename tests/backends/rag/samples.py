@@ -10,7 +10,7 @@ from pathlib import Path
 import pypdf
 from PIL import Image
 
-from backends.rag.documents import Document, Rejected, read_documents
+from backends.rag.documents.files import Document, Rejected, read_documents
 from tests.backends.rag.conftest import make_docx, make_pdf, make_zip
 
 NEVER = threading.Event()

@@ -8,9 +8,9 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from backends.base import BackendError
-from backends.rag.chroma import ChromaServer, connect_to_server
-from backends.rag.index import Index
+from backends.errors import BackendError
+from backends.rag.store.chroma import ChromaServer, connect_to_server
+from backends.rag.store.index import Index
 from backends.settings import RagSettings, load_settings
 from tests.backends.rag.quick import SETTINGS, QuickEmbedder
 from tests.network import Network

@@ -12,8 +12,8 @@ from typing import IO
 
 import pytest
 
-from backends.base import BackendError
-from backends.rag.index import Index
+from backends.errors import BackendError
+from backends.rag.store.index import Index
 from backends.settings import RagSettings
 from tests.backends.rag.conftest import NEVER, TEXTS, fill, nearest_texts
 from tests.backends.rag.quick import SETTINGS, QuickEmbedder

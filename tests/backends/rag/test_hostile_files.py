@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pytest_httpserver import HTTPServer
 
-from backends.rag.documents import Rejected, read_documents
+from backends.rag.documents.files import Rejected, read_documents
 from tests.backends.rag.conftest import make_docx, make_pdf, make_zip
 from tests.backends.rag.samples import (
     NEVER,

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from backends.base import Passage, Question
-from backends.engines.transformers import build_prompt as built_for_model
+from backends.models.generate import build_prompt as built_for_model
 from backends.rag.prompt import CLOSE, OPEN, REFUSAL, Fitted, build_prompt, fit, neutral, refuses
 from backends.raw import RawBackend
 from backends.settings import Settings

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.attribution_record import ARMS, Arm, Attribution, store_attribution
-from evaluation.costs.accuracies import runs
-from evaluation.costs.right_answers import Accuracy
+from evaluation.attribution import ARMS, Arm, Attribution, store_attribution
+from evaluation.costs.right_answers import Accuracy, runs
 from evaluation.judging import Share
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
-from backends.ledger import Entry
+from backends.spend.ledger import Entry
 from evaluation.costs.history import Daily, Performance, Spend, begin_of, daily, performance, spend
 
 NOTHING: dict[str, Any] = dict.fromkeys(

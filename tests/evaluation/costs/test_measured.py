@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from backends import ledger
 from backends.base import Answer, Cost, Timings, Usage
-from backends.pricing import rates
 from backends.settings import OPENAI_URL, Settings, load_settings
+from backends.spend import ledger
+from backends.spend.pricing import rates
 from evaluation.costs.inputs import Input, Inputs
 from evaluation.costs.measured import anything_measured, measured_inputs
 from evaluation.costs.monthly import monthly

@@ -6,10 +6,10 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
-from backends import ledger
 from backends.base import Answer, Cost, Timings, Usage
-from backends.connections import ManualPrice
+from backends.remote.connections import ManualPrice
 from backends.settings import Settings, load_settings
+from backends.spend import ledger
 from evaluation.costs.break_even import break_evens
 from evaluation.costs.measured import measured_inputs
 from evaluation.costs.monthly import monthly

@@ -9,7 +9,7 @@ import pytest
 
 from evaluation.costs.monthly import as_decimal
 from evaluation.costs.right_answers import Accuracy, CostPerRight, cost_per_right
-from evaluation.intervals import wilson
+from evaluation.statistics import wilson
 
 
 def test_the_cost_of_an_answer_over_the_share_of_right_ones() -> None:

@@ -17,8 +17,8 @@ from evaluation.costs.sensitivity import sensitivity
 from tests.evaluation.costs.made_inputs import made_inputs
 from ui.costs.history_charts import by_day_chart, model_chart, spend_chart
 from ui.costs.monthly_chart import FEWEST, MOST, apart, monthly_chart, volumes
-from ui.costs.monthly_table import beside
-from ui.costs.right_chart import right_chart
+from ui.costs.per_month import beside
+from ui.costs.right_answers import right_chart
 from ui.costs.what_if import table, tornado
 
 INK = "#123456"

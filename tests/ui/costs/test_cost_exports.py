@@ -11,9 +11,9 @@ from decimal import Decimal
 
 import pytest
 
-from backends import ledger
 from backends.base import Answer, Cost, Status, Timings, Usage
-from backends.ledger import Entry, Purpose
+from backends.spend import ledger
+from backends.spend.ledger import Entry, Purpose
 from evaluation.costs.break_even import break_evens
 from evaluation.costs.inputs import Inputs
 from evaluation.costs.monthly import curve, monthly
@@ -22,7 +22,7 @@ from evaluation.costs.scratch import fine_tuning_cost, from_scratch
 from evaluation.costs.sensitivity import sensitivity
 from tests.evaluation.costs.made_inputs import WAYS, made_inputs
 from ui.costs import exports
-from ui.costs.history_file import BY_DAY, answers_file, by_day_file
+from ui.costs.history import BY_DAY, answers_file, by_day_file
 from ui.costs.scratch import _BOXES, assumptions
 
 HOSTILE = '=HYPERLINK("http://evil.example")'

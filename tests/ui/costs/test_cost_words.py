@@ -11,9 +11,9 @@ from evaluation.costs.break_even import BreakEven
 from evaluation.costs.monthly import monthly
 from evaluation.costs.scratch import from_scratch
 from tests.evaluation.costs.made_inputs import WAYS, made_inputs
-from ui import numbers
 from ui.costs.scratch import days, point, table
 from ui.costs.words import about, break_even_sentence, cheapest_sentence, price_step, unknown_cost
+from ui.shared import numbers
 
 LEAST, PAID = Decimal("0.0003"), Decimal("0.0001")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from backends.engines.adapter_files import Fit
-from backends.fine_tuned.card import Score
-from backends.fine_tuned.catalogue import Adapter
+from backends.fine_tuned.adapters.card import Score
+from backends.fine_tuned.adapters.catalogue import Adapter
+from backends.models.adapter_files import Fit
 from ui.fine_tuned.adapter_table import card_rows, fitting, table
 
 DOORS = Adapter(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ui.fine_tuned.answer_change import marked, same
+from ui.fine_tuned.training_view import marked, same
 
 REFERENCE = "The desk opens at 9:00."
 

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from backends.fine_tuned.drafting import DraftProgress
-from backends.jobs import JobState
+from backends.fine_tuned.pairs.drafts import DraftProgress
+from backends.run.jobs import JobState
 from ui.fine_tuned.drafts import summary
 
 

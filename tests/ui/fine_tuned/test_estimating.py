@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from backends.fine_tuned.probe import Estimate
-from ui.fine_tuned.estimating import sentences
+from backends.fine_tuned.train.estimate import Estimate
+from ui.fine_tuned.train import sentences
 
 ESTIMATE = Estimate(
     75.4, 1_230_000_000, 5_300_000_000, Decimal("0.00209"), "75 s at 0.10 USD/hour", 412.3, "bfloat16", 200, ""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from backends.fine_tuned.events import StepRecord
-from ui.fine_tuned.loss_chart import loss_rows, loss_spec, lowest_step
+from backends.fine_tuned.train.events import StepRecord
+from ui.fine_tuned.training_view import loss_rows, loss_spec, lowest_step
 
 
 def record(step: int, loss: float, held_out: float | None = None) -> StepRecord:

@@ -8,10 +8,10 @@ import io
 import numpy as np
 import pandas as pd
 
-from backends.fine_tuned.draft_job import Draft
-from backends.fine_tuned.held_out import Leak, Split
-from backends.fine_tuned.pair_check import PairReport, RowFault, check_pairs
-from backends.fine_tuned.pairs import Pair
+from backends.fine_tuned.pairs.check import PairReport, RowFault, check_pairs
+from backends.fine_tuned.pairs.draft_job import Draft
+from backends.fine_tuned.pairs.files import Pair
+from backends.fine_tuned.pairs.held_out import Leak, Split
 from ui.fine_tuned.pair_tables import (
     csv_file,
     drafts_frame,

@@ -10,15 +10,21 @@ import pytest
 
 from backends.rag import approach
 from backends.settings import DEFAULT_EMBEDDER, Settings
-from evaluation.intervals import Estimate
 from evaluation.judging import Gain
+from evaluation.statistics import Estimate
 from tests.evaluation import test_adapter_proof as proofs
 from tests.evaluation import test_attribution as attributions
 from tests.evaluation.answering import FixedEmbedder
 from tests.evaluation.made_data import make_data
-from ui.fine_tuned.attributed import extra_dollars, points_cell, technique_table
-from ui.fine_tuned.attribution_charts import gains_frame, meeting_chart, meeting_frame
-from ui.fine_tuned.proof_charts import proof_chart, proof_frame
+from ui.fine_tuned.attribution import (
+    extra_dollars,
+    gains_frame,
+    meeting_chart,
+    meeting_frame,
+    points_cell,
+    technique_table,
+)
+from ui.fine_tuned.proof import proof_chart, proof_frame
 
 INK = "#123456"
 

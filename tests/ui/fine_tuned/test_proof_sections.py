@@ -10,16 +10,15 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from backends import jobs
-from backends.base import Backend, BackendError
-from backends.fine_tuned.card import amend_card
+from backends.base import Backend
+from backends.errors import BackendError
+from backends.fine_tuned.adapters.card import amend_card
 from backends.rag import approach
+from backends.run import jobs
 from backends.settings import DEFAULT_EMBEDDER, Settings
-from evaluation import adapter_proof, attribution
-from evaluation.adapter_proof import proof_key
-from evaluation.attribution import attribution_key
-from evaluation.attribution_record import stored_attributions
-from evaluation.proof_record import stored_proofs
+from evaluation import attribution, proof
+from evaluation.attribution import attribution_key, stored_attributions
+from evaluation.proof import proof_key, stored_proofs
 from tests.backends.played import PATIENCE_S
 from tests.evaluation import test_adapter_proof as proofs
 from tests.evaluation import test_attribution as attributions
@@ -36,7 +35,7 @@ def current(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
     monkeypatch.setenv("CROSSROADS_RAW__MODEL", BASE_MODEL)
     monkeypatch.setenv("CROSSROADS_FINE_TUNED__ADAPTER", "doors")
     monkeypatch.setitem(approach._embedders, (DEFAULT_EMBEDDER, data), FixedEmbedder())
-    monkeypatch.setattr(adapter_proof, "proof_arms", lambda settings, adapter: proofs.arms())
+    monkeypatch.setattr(proof, "proof_arms", lambda settings, adapter: proofs.arms())
     monkeypatch.setattr(attribution, "attribution_arms", lambda settings: attributions.arms())
     return make_data(data)
 
@@ -192,7 +191,7 @@ def test_a_damaged_proof_is_told_and_the_others_are_shown(current: Settings) -> 
 def test_hostile_text_stays_text(current: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     question = f"{HOSTILE}?"
     given = proofs.arms(adapter={question: f"yes {HOSTILE}"})
-    monkeypatch.setattr(adapter_proof, "proof_arms", lambda settings, adapter: given)
+    monkeypatch.setattr(proof, "proof_arms", lambda settings, adapter: given)
     content = f'question,reference_answer\n"{question}",yes\n'
     at = done(click(upload(opened("proof"), "proof", content), "prove"), proof_key(current.data))
     shown = [one.value for kind in (at.markdown, at.caption, at.warning) for one in kind]
@@ -252,8 +251,8 @@ def test_an_arm_that_can_not_answer_is_a_sentence(current: Settings, monkeypatch
 def test_the_picture_for_the_meeting(current: Settings) -> None:
     from PIL import Image
 
-    from evaluation.attribution_record import read_attribution
-    from ui.fine_tuned.attribution_charts import meeting_png, meeting_svg
+    from evaluation.attribution import read_attribution
+    from ui.fine_tuned.attribution import meeting_png, meeting_svg
 
     attributed(current)
     found = read_attribution(stored_attributions(current.data)[0])

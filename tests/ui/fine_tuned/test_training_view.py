@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from backends.fine_tuned.events import StepRecord, Trained, TrainingNote, TrainingResult
-from backends.fine_tuned.method import TrainingSettings
-from backends.fine_tuned.runs import Run
-from backends.jobs import JobState
+from backends.fine_tuned.train.events import StepRecord, Trained, TrainingNote, TrainingResult
+from backends.fine_tuned.train.method import TrainingSettings
+from backends.fine_tuned.train.runs import Run
+from backends.run.jobs import JobState
+from ui.ask.box import notice
 from ui.fine_tuned.training_view import line, speed, with_past
-from ui.time_left import job_left_s, run_left_s
-from ui.training_notice import notice
+from ui.shared.numbers import job_left_s, run_left_s
 
 RECORDS = [StepRecord(step, 1.0, None, 400, 2.0, 200.0) for step in range(1, 5)]
 STATE = JobState("Training doors", started=100.0, done=4, total=10, detail="", results=tuple(RECORDS))

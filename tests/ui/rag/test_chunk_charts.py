@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ui.rag.chunk_charts import NOW, THEN, lengths_chart
+from ui.rag.chunk_settings import NOW, THEN, lengths_chart
 
 
 def test_every_chunk_is_in_one_bar() -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from ui.rag.cuts import Cut, Segment, segments
+from ui.rag.document_view import Cut, Segment, segments
 
 TEXT = "one two three four"
 
@@ -44,7 +44,7 @@ def test_no_character_is_lost_or_moved(text: str, start: int, edges: list[tuple[
 
 def shown(text: str, cuts: list[Cut]) -> str:
     def script(text: str, cuts: list[tuple[int, int, int]]) -> None:
-        from ui.rag.cuts import Cut, show_cuts
+        from ui.rag.document_view import Cut, show_cuts
 
         show_cuts(text, [Cut(*cut) for cut in cuts])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from streamlit.testing.v1 import AppTest
 
 from backends.base import Passage
-from backends.rag.search import Hit, SearchResult, Stage
+from backends.rag.search.retriever import Hit, SearchResult, Stage
 from ui.rag.hits import every_stage, moved, place_of, ranks, stage_line, stage_times, verdict
 
 
@@ -87,7 +87,7 @@ def test_times_stand_in_the_order_of_the_work() -> None:
 
 def test_merged_passages_and_the_threshold_are_shown() -> None:
     def script() -> None:
-        from backends.rag.search import SearchResult
+        from backends.rag.search.retriever import SearchResult
         from tests.ui.rag.test_hits import hit
         from ui.rag.hits import mode_column
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ui.rag.map_chart import COLOURS, REST_COLOUR, SHAPES, Asked, Point, lifted, map_chart, named
+from ui.rag.map import COLOURS, REST_COLOUR, SHAPES, Asked, Point, lifted, map_chart, named
 
 
 def points(documents: int, each: int = 2) -> list[Point]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from evaluation.intervals import Estimate
 from evaluation.retrieval import Latency
-from ui.rag.measure_charts import latency_chart, metric_chart
+from evaluation.statistics import Estimate
+from ui.rag.measured import latency_chart, metric_chart
 
 INK = "#123456"
 

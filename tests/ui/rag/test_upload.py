@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backends.rag.index_progress import IndexProgress
+from backends.rag.store.progress import IndexProgress
 from ui.rag.upload import cancelled, summary
 
 ADDED = IndexProgress(1, 4, 3, "a.txt", "indexed")

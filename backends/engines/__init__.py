@@ -1,1 +1,0 @@
-"""How text is generated: in this process (`transformers`) or on an OpenAI-compatible server."""

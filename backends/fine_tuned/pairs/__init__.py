@@ -1,0 +1,1 @@
+"""Question/answer pairs: read, checked, drafted, and held out of training."""

@@ -1,0 +1,1 @@
+"""Training an adapter: estimate, steps, checkpoints, and what is left behind."""

@@ -1,0 +1,248 @@
+"""An adapter's files: what they are, their hash, what they were trained for, and whether they fit a base.
+
+An adapter is a folder in peft's own format: `adapter_config.json` and `adapter_model.safetensors`, with a card beside
+them if it has one. Only headers are read, without torch or peft, so that a list of adapters is drawn at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PureWindowsPath
+from typing import Any
+
+from backends.errors import BackendError
+from backends.models.adapter_card import impossible
+from backends.models.adapter_modules import PREFIX, with_plain_names
+from backends.models.weights import sha256
+from backends.storage import strict_json
+
+CONFIG, WEIGHTS, CARD = "adapter_config.json", "adapter_model.safetensors", "card.json"
+ORIGIN = "origin.json"
+"""Beside an imported adapter: `kind` (Hub, zip file or folder), `source` in words, `imported` (ISO 8601), `sha256`."""
+WHOLE = ".ln_tuning_layers."
+"""What peft puts into the name of a tensor that takes the place of the base's (its method LN_TUNING)."""
+
+Shape = tuple[int, ...]
+
+_KINDS = ("LORA", "LN_TUNING", "IA3", "LOHA", "LOKR")
+# The other ways to begin (pissa, olora, corda, loftq, lora_ga) take something away from the base's own weights.
+_STARTS_THAT_LEAVE_THE_BASE = ("gaussian", "eva", "orthogonal")
+_HEADER_LIMIT_BYTES = 20_000_000
+_TEXT_LIMIT_BYTES = 2_000_000
+_SETTLED_NS = 1_000_000_000  # a file that changed less than this ago may change again within its clock's tick
+
+_digests: dict[tuple[int, ...], str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The model that an adapter is wanted for. `shapes` by parameter name, None while it is not in memory."""
+
+    model_id: str
+    folder: Path | None = None
+    revision: str | None = None
+    shapes: Mapping[str, Shape] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Whether an adapter fits a base. `reason`: why not, or, where it fits, what one should know; may be empty."""
+
+    fits: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterFiles:
+    """What an adapter's folder holds. `shapes` by tensor name as in the file; `card` is empty if there is none.
+
+    `config` is peft's, with plain names where the file has patterns.
+    """
+
+    folder: Path
+    config: dict[str, Any]
+    card: dict[str, Any]
+    shapes: dict[str, Shape]
+    sha256: str
+    size_bytes: int
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
+    @property
+    def base_model(self) -> str | None:
+        """The base that it says it was trained on, from its card or from peft's file."""
+        claim = self.card.get("base_model") or self.config.get("base_model_name_or_path")
+        return claim if isinstance(claim, str) and claim else None
+
+    @property
+    def method(self) -> str:
+        """lora, dora, last_layers, or peft's name of another method in lower case."""
+        if self.config.get("peft_type") == "LN_TUNING" and self.config.get("modules_to_save"):
+            return "last_layers"
+        return "dora" if self.config.get("use_dora") else str(self.config.get("peft_type")).lower()
+
+
+def read(folder: Path) -> AdapterFiles:
+    """Read config, card and the weights' header. Raises `BackendError` for what is missing, damaged or unusable."""
+    weights = folder / WEIGHTS
+    if not weights.is_file() or not (folder / CONFIG).is_file():
+        raise BackendError(f"There is no adapter in {folder}.", _without_adapter(folder))
+    card = card_of(folder)
+    origin = json_object(folder / ORIGIN) if (folder / ORIGIN).is_file() else {}
+    config = json_object(folder / CONFIG)
+    digest = file_digest(weights)
+    for told in (card, origin):
+        if told.get("sha256") and told["sha256"] != digest:
+            raise BackendError(
+                f"The adapter {folder.name} is damaged: its sha256 is {digest}, not {told['sha256']}.",
+                "Restore the file, or train the adapter again.",
+            )
+    _check_kind(config, folder.name)
+    shapes = _shapes(weights)
+    config = with_plain_names(config, shapes, folder.name)
+    return AdapterFiles(folder, config, card, shapes, digest, weights.stat().st_size)
+
+
+def fit(files: AdapterFiles, base: Base) -> Fit:
+    """Whether the adapter was trained for this base: by the base's name, and by shapes if the base is in memory."""
+    claim = files.base_model
+    if claim is not None and not _same_model(claim, base):
+        return Fit(False, f"It was trained for {claim}, not for {base.model_id}.")
+    transposed = bool(files.config.get("fan_in_fan_out"))
+    if base.shapes is not None and (misfit := _misfit(files.shapes, base.shapes, transposed)):
+        return Fit(False, misfit)
+    revision = files.card.get("base_revision") or files.config.get("revision")
+    if revision and base.revision and revision != base.revision:
+        return Fit(True, f"It was trained on revision {revision}; this base is revision {base.revision}.")
+    return Fit(True, "" if claim is not None else "It does not say which base it was trained on.")
+
+
+def file_digest(file: Path) -> str:
+    """The file's sha256; computed again only when the file has changed."""
+    status = file.stat()
+    key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    if key not in _digests:
+        digest = sha256(file)
+        if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) < _SETTLED_NS:
+            return digest
+        _digests[key] = digest
+    return _digests[key]
+
+
+def card_of(folder: Path) -> dict[str, Any]:
+    """The card of an adapter, empty if it has none. Raises `BackendError` if it is damaged or says the impossible."""
+    if not (folder / CARD).is_file():
+        return {}
+    card = json_object(folder / CARD)
+    if (field := impossible(card)) is not None:
+        raise BackendError(
+            f"{CARD} of the adapter {folder.name} says the impossible under {field}.",
+            "Correct the card, or delete the adapter.",
+        )
+    return card
+
+
+def json_object(file: Path) -> dict[str, Any]:
+    """The JSON object in a file of an adapter. Raises `BackendError` if there is none."""
+    value = None
+    with contextlib.suppress(OSError, ValueError):
+        with file.open("rb") as stream:
+            text = stream.read(_TEXT_LIMIT_BYTES + 1)
+        if len(text) <= _TEXT_LIMIT_BYTES:
+            value = strict_json.loads(text)
+    if not isinstance(value, dict):
+        raise BackendError(f"{file.name} of the adapter {file.parent.name} is damaged.", "Restore the adapter.")
+    return value
+
+
+def _without_adapter(folder: Path) -> str:
+    if any((folder / name).is_file() for name in ("adapter_model.bin", "adapter_model.pt")):
+        return "Only safetensors are loaded; save the adapter with `save_pretrained(..., safe_serialization=True)`."
+    return "Train one with `crossroads train PAIRS`, or choose another folder."
+
+
+def _check_kind(config: dict[str, Any], name: str) -> None:
+    kind = config.get("peft_type")
+    if kind not in _KINDS:
+        raise BackendError(
+            f"The adapter {name} is of a kind that cannot be used here ({str(kind)[:40]}).", "Choose a LoRA adapter."
+        )
+    start = config.get("init_lora_weights", True)
+    if not isinstance(start, bool | None) and start not in _STARTS_THAT_LEAVE_THE_BASE:
+        raise BackendError(
+            f"The adapter {name} needs a base whose weights were changed first ({str(start)[:40]}).",
+            "Convert it to a plain LoRA with peft (path_initial_model_for_weight_conversion), or choose another.",
+        )
+    for field in ("layer_replication", "megatron_config"):
+        if config.get(field):
+            raise BackendError(f"The adapter {name} changes the base's structure ({field}).", "Choose a LoRA adapter.")
+
+
+def _shapes(file: Path) -> dict[str, Shape]:
+    """Tensor name -> shape from the header, after a look whether the file is as long as the header says.
+
+    The format: 8 bytes with the header's length, the header in JSON, the tensors
+    (huggingface.co/docs/safetensors, "Format").
+    """
+    damaged = BackendError(f"{file.name} of the adapter {file.parent.name} is damaged.", "Restore the adapter.")
+    try:
+        with file.open("rb") as stream:
+            length = int.from_bytes(stream.read(8), "little")
+            if length > _HEADER_LIMIT_BYTES:
+                raise damaged
+            header = strict_json.loads(stream.read(length))
+        tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
+        end = max((int(entry["data_offsets"][1]) for entry in tensors.values()), default=0)
+        shapes = {name: tuple(int(size) for size in entry["shape"]) for name, entry in tensors.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError):
+        raise damaged from None
+    if not tensors or os.path.getsize(file) != 8 + length + end:
+        raise damaged
+    return shapes
+
+
+def _same_model(claim: str, base: Base) -> bool:
+    """Whether `claim` names the base: its id, its folder, or a folder of its name on whichever machine trained it."""
+    if claim in (base.model_id, str(base.folder)):
+        return True
+    is_path = claim.startswith((".", "/", "~")) or "\\" in claim or claim.count("/") > 1
+    return is_path and PureWindowsPath(claim).name == PureWindowsPath(base.model_id).name  # takes / and \
+
+
+def parameter_of(tensor: str) -> str:
+    """The base's parameter that a tensor of the adapter belongs to, by peft's rules for names."""
+    name = tensor.removeprefix(PREFIX).replace(WHOLE, ".")
+    module, found, _ = name.partition(".lora_")
+    return f"{module}.weight" if found else name
+
+
+def _misfit(adapter: Mapping[str, Shape], base: Mapping[str, Shape], transposed: bool) -> str:
+    """What keeps tensors of the adapter from the base's, in a sentence; empty if nothing does.
+
+    `transposed`: the base keeps its linear weights as (in, out), as GPT-2 does.
+    """
+    for tensor, shape in sorted(adapter.items()):
+        name = parameter_of(tensor)
+        weight = base.get(name)
+        for part, axis in ((".lora_A.weight", 1), (".lora_B.weight", 0)):
+            if not tensor.endswith(part) or len(shape) != 2:
+                continue
+            if weight is None:
+                return f"It adapts {name}, which the base does not have."
+            width = weight[1 - axis if transposed else axis] if len(weight) == 2 else shape[axis]
+            if shape[axis] != width:
+                return f"It needs {name} to be {shape[axis]} wide; in the base it is {width}."
+        if ".lora_" not in tensor and weight is not None and weight != shape:
+            return f"Its {name} is {_times(shape)}; in the base it is {_times(weight)}."
+    return ""
+
+
+def _times(shape: Shape) -> str:
+    return " × ".join(str(size) for size in shape) or "one number"

@@ -1,0 +1,185 @@
+"""Text from a model in this process, token by token, with the time at which each token was made."""
+
+from __future__ import annotations
+
+import queue
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from backends.base import BackendEvent, Finished, Note, Question, TextDelta, Trace, Usage
+from backends.errors import BackendError
+from backends.models import inference
+from backends.models.local import GREEDY, LocalModel
+
+_MARKS = re.compile(r"<[^<>\s{}'\"]{1,60}>|<</?[A-Z]+>>|\[/?[A-Z_]{2,40}\]")
+"""What looks like a mark between turns in a chat template: `<|im_end|>`, `<tool_call>`, `[/INST]`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt as the model gets it: the text after the chat template and its token ids, shape (1, tokens)."""
+
+    text: str
+    ids: Any
+    templated: bool
+
+    @property
+    def tokens(self) -> int:
+        """Number of prompt tokens."""
+        return int(self.ids.shape[1])
+
+
+def build_prompt(base: LocalModel, question: Question) -> Prompt:
+    """The question in the model's own chat format, or plain where the model has none.
+
+    Raises `BackendError` if prompt and answer do not fit the context window.
+    """
+    prompt = _prompt(base, question)
+    if not _within(base, prompt, question):
+        raise BackendError(
+            f"The prompt has {prompt.tokens:,} tokens and the answer may take {question.max_tokens:,}, "
+            f"but {base.weights.model_id} has a context of {base.context_tokens:,}.",
+            "Shorten the question or lower max_tokens.",
+        )
+    return prompt
+
+
+def fits(base: LocalModel, question: Question) -> bool | None:
+    """Whether prompt and longest answer fit the context window, by exact count; None if the model states no window."""
+    return _within(base, _prompt(base, question), question) if base.context_tokens else None
+
+
+def prompt_tokens(base: LocalModel, question: Question) -> int:
+    """How many tokens the prompt has, by exact count."""
+    return _prompt(base, question).tokens
+
+
+def _within(base: LocalModel, prompt: Prompt, question: Question) -> bool:
+    return not base.context_tokens or prompt.tokens + question.max_tokens <= base.context_tokens
+
+
+def _prompt(base: LocalModel, question: Question) -> Prompt:
+    tokenizer = base.tokenizer
+    templated = bool(tokenizer.chat_template)
+    if templated:
+        messages = [{"role": "user", "content": _defused(tokenizer, question.text)}]
+        if question.system_prompt:
+            messages.insert(0, {"role": "system", "content": _defused(tokenizer, question.system_prompt)})
+        text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    else:
+        parts = (question.system_prompt, question.text)
+        text = "\n\n".join(_defused(tokenizer, part) for part in parts if part) + "\n"
+    ids = tokenizer(text, return_tensors="pt", add_special_tokens=not templated, verbose=False).input_ids
+    return Prompt(text, ids, templated)
+
+
+def _defused(tokenizer: Any, text: str) -> str:
+    """`text` whose words can not be read as the chat format's control tokens."""
+    control = {token.content for token in tokenizer.added_tokens_decoder.values() if token.special}
+    control.update(_MARKS.findall(str(tokenizer.chat_template or "")))  # some formats mark turns with plain text
+    for token in control | set(tokenizer.all_special_tokens):
+        text = text.replace(token, f"{token[0]} {token[1:]}")
+    return text
+
+
+def generate(base: LocalModel, model: Any, question: Question, cancel: threading.Event) -> Iterator[BackendEvent]:
+    """Stream an answer of `model` (the base itself or an adapter view of it).
+
+    One `TextDelta` per generated token, the end-of-text token included, then `Finished`.
+    """
+    prompt = build_prompt(base, question)
+    yield Trace("prompt", prompt.text)
+    if not prompt.templated:
+        yield Note("This model has no chat template, so the question was sent as plain text.")
+    tokens: queue.SimpleQueue[tuple[int, float] | None] = queue.SimpleQueue()
+    stop = threading.Event()
+    job = inference.submit(_run, base, model, prompt, question, (cancel, stop), tokens)
+    decode = _decoder(base.tokenizer)
+    count, last = 0, None
+    try:
+        while (token := tokens.get()) is not None:
+            count, last = count + 1, token[0]
+            yield TextDelta(decode(token[0]), token[1])
+        job.result()
+    finally:
+        stop.set()
+    reason = "stop" if last in _end_tokens(model) else "cancelled" if cancel.is_set() else "length"
+    yield Finished(Usage(prompt.tokens, count, source="tokenizer"), reason)
+
+
+def _run(
+    base: LocalModel,
+    model: Any,
+    prompt: Prompt,
+    question: Question,
+    stops: tuple[threading.Event, ...],
+    tokens: queue.SimpleQueue[tuple[int, float] | None],
+) -> None:
+    """On the inference thread. The final None is sent whatever happens, so the reader never hangs."""
+    import torch
+
+    try:
+        torch.manual_seed(question.seed)
+        sampling: dict[str, Any] = (
+            {"do_sample": True, "temperature": question.temperature, "top_p": 1.0, "top_k": 0}
+            if question.temperature > 0
+            else GREEDY
+        )
+        model.generate(
+            input_ids=prompt.ids.to(base.device),
+            attention_mask=torch.ones_like(prompt.ids, device=base.device),
+            max_new_tokens=question.max_tokens,
+            streamer=_streamer(tokens),
+            stopping_criteria=[_stop_when(stops)],
+            **sampling,
+        )
+    finally:
+        tokens.put(None)
+
+
+def _streamer(tokens: queue.SimpleQueue[tuple[int, float] | None]) -> Any:
+    from transformers.generation.streamers import BaseStreamer
+
+    class Stamped(BaseStreamer):
+        """Stamps every token as it is made; the first call carries the prompt."""
+
+        prompt_seen = False
+
+        def put(self, value: Any) -> None:
+            now = time.monotonic()
+            if self.prompt_seen:
+                for token in value.flatten().tolist():
+                    tokens.put((token, now))
+            self.prompt_seen = True
+
+        def end(self) -> None:
+            pass
+
+    return Stamped()
+
+
+def _stop_when(stops: tuple[threading.Event, ...]) -> Callable[..., Any]:
+    import torch
+
+    def stopped(input_ids: Any, scores: Any, **_: Any) -> Any:
+        wanted = any(stop.is_set() for stop in stops)
+        return torch.full((input_ids.shape[0],), wanted, device=input_ids.device, dtype=torch.bool)
+
+    return stopped
+
+
+def _decoder(tokenizer: Any) -> Callable[[int], str]:
+    """Token id -> the text that has become final with it ("" while a character is incomplete)."""
+    from tokenizers.decoders import DecodeStream
+
+    stream = DecodeStream(skip_special_tokens=True)
+    return lambda token: stream.step(tokenizer.backend_tokenizer, token) or ""
+
+
+def _end_tokens(model: Any) -> set[int]:
+    ends = model.generation_config.eos_token_id
+    return set(ends) if isinstance(ends, list) else {ends}

@@ -1,0 +1,49 @@
+"""The one thread of this process that runs torch.
+
+`generate` is not safe from several threads. And each thread that calls torch gets its own pool of OpenMP workers,
+which spin on the cores that the other pools need: with two such threads, decoding on two cores dropped from
+27 to 16 tokens a second (November 2026). So models, adapters and embedders all run here. Documents are embedded on
+threads that have one core each and no pool, while this one waits for them (`backends.rag.search.passes`).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+_STEADY, _MOST_ROUNDS = 0.9, 5
+
+
+def steady_s(device: str, seconds: Callable[[], float]) -> float:
+    """What a piece of work takes (`seconds` does it and tells) once it no longer gets faster, at most six times.
+
+    A GPU loads its kernels on first use, for each shape: the first training steps in bfloat16 took five times as long
+    as later ones (H100, November 2026). On a processor the work is done once.
+    """
+    best = seconds()
+    for _ in range(0 if device == "cpu" else _MOST_ROUNDS):
+        spent = seconds()
+        if spent > _STEADY * best:
+            break
+        best = spent
+    return best
+
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+_thread = ThreadPoolExecutor(1, thread_name_prefix="inference")
+
+
+def submit(function: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
+    """Run `function` on the inference thread, after what is already waiting there."""
+    return _thread.submit(function, *args, **kwargs)
+
+
+def run(function: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    """Run `function` on the inference thread and wait for its result; its exception is raised here."""
+    if threading.current_thread().name.startswith("inference"):
+        return function(*args, **kwargs)
+    return submit(function, *args, **kwargs).result()

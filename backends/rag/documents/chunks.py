@@ -1,0 +1,166 @@
+"""A document becomes chunks: sized in the embedder's tokens, with exact offsets and the headings above them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from backends.errors import BackendError
+from backends.rag.documents.files import Document
+from backends.rag.documents.formats import MARKDOWN_LIKE
+
+if TYPE_CHECKING:
+    from semantic_text_splitter import MarkdownSplitter, TextSplitter
+    from tokenizers import Tokenizer
+
+CONTEXT_TOKENS = 48
+"""Room for file name and headings in front of a chunk when it is embedded."""
+
+SPECIAL_TOKENS = 2
+"""Tokens that the embedder puts around a text."""
+
+_LONGEST_TOKEN = 12
+"""Characters per token beyond which a chunk is cut anyway: WordPiece counts any word over 100 characters as one."""
+
+_HEADING = re.compile(r"^ {0,3}(#{1,6})[ \t]+(.+?)[ \t]*#*$")
+_FENCE = re.compile(r"^ {0,3}(```+|~~~+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of a document: `document.text[start:end] == text`, offsets in characters.
+
+    `sha256` is that of the document's file; `heading` the path of headings above the start of the
+    chunk ("Returns > Exchanges"), or the header row of a CSV file, or "".
+    """
+
+    chunk_id: str
+    document: str
+    page: int | None
+    start: int
+    end: int
+    text: str
+    sha256: str
+    heading: str
+
+    @property
+    def searched_text(self) -> str:
+        """What is embedded and searched by keyword: file name and headings, then the text."""
+        return f"{self.context}\n{self.text}"
+
+    @property
+    def context(self) -> str:
+        """File name in words, and the headings."""
+        return context_of(self.document, self.heading)
+
+
+def context_of(document: str, heading: str) -> str:
+    """A file name in words, and the headings above a place."""
+    title = re.sub(r"[-_.\s]+", " ", PurePosixPath(document).stem).strip()
+    return f"{title}: {heading}" if heading else title
+
+
+def chunk(document: Document, tokenizer: Tokenizer, chunk_tokens: int, overlap_tokens: int) -> list[Chunk]:
+    """Cut a document into chunks of at most `chunk_tokens` tokens that share about `overlap_tokens`.
+
+    A chunk never crosses a page. `tokenizer` is the embedder's, without truncation or padding.
+    Raises `BackendError` if the overlap is not smaller than the chunk.
+    """
+    if overlap_tokens >= chunk_tokens:
+        raise BackendError(
+            f"The overlap of {overlap_tokens} tokens is not smaller than a chunk of {chunk_tokens} tokens.",
+            "Lower rag.overlap_tokens or raise rag.chunk_tokens.",
+        )
+    splitter = _splitter(document.format in MARKDOWN_LIKE, tokenizer, chunk_tokens, overlap_tokens)
+    settings = f"{chunk_tokens}/{overlap_tokens}"
+    chunks = []
+    for page in document.pages:
+        headings = _headings(page.text, document.format)
+        for offset, text in _pieces(splitter, tokenizer, page.text, chunk_tokens):
+            start = page.start + offset
+            end = start + len(text)
+            key = f"{document.sha256} {start} {end} {settings}"
+            chunk_id = hashlib.sha256(key.encode()).hexdigest()[:12]
+            heading = _heading_at(headings, offset)
+            chunks.append(Chunk(chunk_id, document.name, page.page, start, end, text, document.sha256, heading))
+    return chunks
+
+
+def embedded_texts(chunks: Sequence[Chunk], tokenizer: Tokenizer) -> list[str]:
+    """What is embedded for each chunk: file name and headings, cut to `CONTEXT_TOKENS` tokens, then the text."""
+    texts = []
+    for one in chunks:
+        context = one.context
+        tokens = tokenizer.encode(context, add_special_tokens=False).offsets
+        if len(tokens) > CONTEXT_TOKENS:
+            context = context[: tokens[CONTEXT_TOKENS - 1][1]]
+        texts.append(f"{context}\n{one.text}")
+    return texts
+
+
+@lru_cache(maxsize=4)
+def _splitter(markdown: bool, tokenizer: Tokenizer, size: int, overlap: int) -> TextSplitter | MarkdownSplitter:
+    """Kept, because making one copies the tokenizer, which takes 30 ms."""
+    from semantic_text_splitter import MarkdownSplitter, TextSplitter
+
+    kind = MarkdownSplitter if markdown else TextSplitter
+    return kind.from_huggingface_tokenizer(tokenizer, size, overlap=overlap)
+
+
+def _pieces(
+    splitter: TextSplitter | MarkdownSplitter, tokenizer: Tokenizer, text: str, size: int
+) -> Iterator[tuple[int, str]]:
+    """Offset and text of each piece of at most `size` tokens and `size * _LONGEST_TOKEN` characters."""
+    for offset, piece in splitter.chunk_indices(text):
+        if len(piece) <= size * _LONGEST_TOKEN:
+            yield offset, piece
+        else:
+            yield from _halves(offset, piece, tokenizer, size)
+
+
+def _halves(offset: int, text: str, tokenizer: Tokenizer, size: int) -> Iterator[tuple[int, str]]:
+    if len(text) <= size * _LONGEST_TOKEN and len(tokenizer.encode(text, add_special_tokens=False)) <= size:
+        if text.strip():
+            yield offset, text
+        return
+    middle = len(text) // 2
+    yield from _halves(offset, text[:middle], tokenizer, size)
+    yield from _halves(offset + middle, text[middle:], tokenizer, size)
+
+
+def _headings(text: str, format: str) -> list[tuple[int, str]]:
+    """Offset and path of every heading of a Markdown text; for CSV its header row."""
+    if format == "csv":
+        return [(0, text.lstrip().split("\n", 1)[0].strip())]
+    if format not in MARKDOWN_LIKE:
+        return []
+    found: list[tuple[int, str]] = []
+    path: list[tuple[int, str]] = []
+    offset = 0
+    fence = ""
+    for line in text.split("\n"):
+        mark = _FENCE.match(line)
+        if mark and (not fence or mark.group(1).startswith(fence)):
+            fence = "" if fence else mark.group(1)
+        elif not fence and (heading := _HEADING.match(line)):
+            level = len(heading.group(1))
+            path = [(above, title) for above, title in path if above < level]
+            path.append((level, heading.group(2).strip()))
+            found.append((offset, " > ".join(title for _, title in path)))
+        offset += len(line) + 1
+    return found
+
+
+def _heading_at(headings: list[tuple[int, str]], offset: int) -> str:
+    """The last heading that starts at or before an offset."""
+    nearest = ""
+    for start, path in headings:
+        if start > offset:
+            break
+        nearest = path
+    return nearest

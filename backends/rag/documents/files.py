@@ -1,0 +1,228 @@
+"""Files become documents: found, checked, parsed in a child process, and cleaned."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import threading
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from backends.errors import BackendError
+from backends.rag.documents.formats import FORMATS, extension_of, format_of
+from backends.rag.documents.parser import ExtractProcess
+
+PAGE_BREAK = "\n\n"
+"""What joins the pages of a document into its text."""
+
+FILE_LIMIT_S = 120.0
+"""Wall-clock seconds for parsing one file, on a machine that also does other things."""
+
+_GENERATED = frozenset({"__pycache__", "node_modules", "site-packages"})
+"""Folders of what programs wrote, often thousands of files."""
+
+_DIRECTION = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_HIDING = re.compile(f"[{_DIRECTION}\U000e0000-\U000e007f]")
+_INVISIBLE = {ord(character): None for character in _DIRECTION + "\ufeff\ufffe\uffff"}
+_INVISIBLE |= {code: None for code in range(0xE0000, 0xE0080)}
+_BREAKS = {0x0B: "\n", 0x0C: "\n", 0x85: "\n", 0x2028: "\n", 0x2029: "\n\n"}
+_CONTROLS = {code: None for code in (*range(0x20), *range(0x7F, 0xA0)) if code not in (0x09, 0x0A, *_BREAKS)}
+_SURROGATES = {code: None for code in range(0xD800, 0xE000)}
+_CLEANING = {**_CONTROLS, **_SURROGATES, **_INVISIBLE, **_BREAKS}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file to read and the name it is displayed under (posix, relative to the folder that was given).
+
+    `named` means that the caller chose the name (an upload): it replaces a document of that name,
+    wherever that came from.
+    """
+
+    path: Path
+    name: str
+    named: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page: number from 1 (None where the format has none), offset in the document's text, text."""
+
+    page: int | None
+    start: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document that was read.
+
+    `sha256` and `bytes` are those of the file; `format` is an id of `formats.FORMATS`; `language` is an
+    ISO 639-1 code, None where it is not known (code, or too little text); `warnings` are plain sentences.
+    """
+
+    name: str
+    sha256: str
+    format: str
+    pages: tuple[Page, ...]
+    language: str | None = None
+    warnings: tuple[str, ...] = ()
+    bytes: int = 0
+
+    @property
+    def text(self) -> str:
+        """The whole extracted text, in which all offsets count."""
+        return PAGE_BREAK.join(page.text for page in self.pages)
+
+    @property
+    def characters(self) -> int:
+        """How long `text` is."""
+        return sum(len(page.text) for page in self.pages) + len(PAGE_BREAK) * (len(self.pages) - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A file that was not read: why, and what to do about it."""
+
+    name: str
+    cause: str
+    next_step: str
+
+
+def clean(text: str) -> str:
+    """Text without control characters, lone surrogates, byte order marks, and marks that hide or reorder text."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").translate(_CLEANING)
+
+
+def find_files(paths: Iterable[Path | str | Source]) -> list[Source]:
+    """The files to index: folders expand to the supported files in them, sorted, hidden and generated ones left out.
+
+    A file that is named itself is kept whatever its type, and a folder that cannot be opened is kept as it is,
+    so that they are rejected with a reason.
+    Raises `BackendError` for a path that does not exist.
+    """
+    found: dict[Path, Source] = {}
+    for given in paths:
+        if isinstance(given, Source):
+            found.setdefault(given.path, given)
+            continue
+        path = Path(os.path.abspath(given))
+        if os.path.isdir(path):
+            for file in _supported(path):
+                name = path.name if file == path else file.relative_to(path).as_posix()
+                found.setdefault(file, Source(file, _display_name(name)))
+        elif os.path.lexists(path):
+            found.setdefault(path, Source(path, _display_name(path.name)))
+        else:
+            raise BackendError(f"There is no file or folder {given}.", "Check the path.")
+    return list(found.values())
+
+
+def left_out(paths: Iterable[Path | str]) -> list[str]:
+    """How many files in these folders are of types that are not read, in words by type: `2 .doc`, `1 .png`."""
+    folders = [Path(os.path.abspath(given)) for given in paths if os.path.isdir(given)]
+    names = {file for folder in folders for file in _walk(folder) if file.is_file()}
+    kinds = Counter(extension_of(file.name) for file in names)
+    return [f"{count:,} {kind or 'without an extension'}" for kind, count in kinds.most_common() if kind not in FORMATS]
+
+
+def _supported(folder: Path) -> Iterator[Path]:
+    """The files to read in a folder, and the folders that cannot be opened."""
+    return (path for path in _walk(folder) if extension_of(path.name) in FORMATS or path.is_dir())
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    closed: list[Path] = []
+    for here, folders, files in os.walk(folder, onerror=lambda error: closed.append(Path(error.filename))):
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _GENERATED)
+        for name in sorted(files):
+            if not name.startswith((".", "~$")):
+                yield Path(here, name)
+    yield from closed
+
+
+def _display_name(name: str) -> str:
+    return unicodedata.normalize("NFC", " ".join(clean(name).split())) or "unnamed"
+
+
+def hash_file(path: Path) -> str:
+    """The SHA-256 of a file in hex. Raises `OSError`."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_documents(
+    sources: Iterable[Path | str | Source], max_file_mb: float, cancel: threading.Event
+) -> Iterator[Document | Rejected]:
+    """Read files one after another in one child process; ends early when cancelled.
+
+    `max_file_mb` is in megabytes of 1,000,000 bytes. Raises `BackendError` for a path that does not exist.
+    """
+    with ExtractProcess(FILE_LIMIT_S) as child:
+        for source in find_files(sources):
+            if cancel.is_set():
+                return
+            try:
+                _check_kind(source.path)
+                format = format_of(source.name)
+                check_size(source.path, max_file_mb)
+                with open(source.path, "rb"):
+                    pass  # what may not be read needs no child to find out
+                answer = child.extract(source.path, format, cancel)
+            except BackendError as error:
+                yield Rejected(source.name, error.cause, error.next_step)
+                continue
+            except OSError as error:
+                cause = f"The file cannot be read: {error.strerror or error}."
+                yield Rejected(source.name, cause, "Check that it exists and that you may read it.")
+                continue
+            if answer is None:
+                return
+            yield _document(source.name, format, answer)
+
+
+def _check_kind(path: Path) -> None:
+    if path.is_file():
+        return
+    if path.is_dir():
+        raise BackendError("The folder cannot be opened.", "Check that you may read it.")
+    if path.exists():
+        raise BackendError("This is not a regular file.", "Give a file or a folder.")
+    raise BackendError("The link points to nothing.", "Check the path.")
+
+
+def check_size(path: Path, max_file_mb: float) -> None:
+    """Raise `BackendError` for what is not a file, is empty or too large; `OSError` if it cannot be looked at."""
+    _check_kind(path)
+    size = path.stat().st_size
+    if size == 0:
+        raise BackendError("The file is empty (0 bytes).", "Check that it was saved or copied completely.")
+    if size > max_file_mb * 1_000_000:
+        raise BackendError(
+            f"The file has {size / 1_000_000:,.1f} MB; at most {max_file_mb:g} MB are read.",
+            "Split it, or raise the setting rag.max_file_mb.",
+        )
+
+
+def _document(name: str, format: str, answer: dict[str, Any]) -> Document | Rejected:
+    pages: list[Page] = []
+    start = hidden = 0
+    for part in answer["pages"]:
+        hidden += len(_HIDING.findall(part["text"]))
+        text = clean(part["text"])
+        pages.append(Page(part["page"], start, text))
+        start += len(text) + len(PAGE_BREAK)
+    if not any(page.text.strip() for page in pages):
+        return Rejected(name, "The file holds no text.", "Leave it out, or add text to it.")
+    warnings = [clean(warning) for warning in answer["warnings"]]
+    if hidden:
+        what = (
+            "characters that hide or reorder text were" if hidden > 1 else "character that hides or reorders text was"
+        )
+        warnings.append(f"{hidden:,} {what} left out.")
+    return Document(name, answer["sha256"], format, tuple(pages), answer["language"], tuple(warnings), answer["bytes"])

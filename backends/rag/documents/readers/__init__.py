@@ -1,0 +1,53 @@
+"""How each format becomes text. Runs in the child process: what is read here is not trusted."""
+
+from __future__ import annotations
+
+from backends.errors import BackendError
+from backends.rag.documents.content import damaged
+from backends.rag.documents.encodings import decode
+from backends.rag.documents.readers.reading import Reading, whole
+
+
+def read(data: bytes, format: str) -> Reading:
+    """The text of a file. Raises `BackendError` for a file that cannot be read or has no text.
+
+    The parsers are imported on first use: a text file does not pay for them.
+    """
+    try:
+        reading = _read(data, format)
+    except (BackendError, MemoryError):
+        raise
+    except Exception:  # parsers raise anything on files that are not what they claim
+        raise damaged(format) from None
+    if not any(text.strip() for _, text in reading.pages):
+        raise BackendError("The file holds no text.", "Leave it out, or add text to it.")
+    return reading
+
+
+def _read(data: bytes, format: str) -> Reading:
+    if format == "pdf":
+        from backends.rag.documents.readers.pdf import read_pdf
+
+        return read_pdf(data)
+    if format == "docx":
+        from backends.rag.documents.readers.docx import read_docx
+
+        return read_docx(data)
+    if format == "pptx":
+        from backends.rag.documents.readers.pptx import read_pptx
+
+        return read_pptx(data)
+    if format == "xlsx":
+        from backends.rag.documents.readers.xlsx import read_xlsx
+
+        return read_xlsx(data)
+    if format == "html":
+        from backends.rag.documents.readers.html import read_html
+
+        return read_html(data)
+    if format == "jsonl":
+        from backends.rag.documents.readers.jsonl import read_jsonl
+
+        return read_jsonl(data)
+    decoded = decode(data)
+    return whole(decoded.text, decoded.warnings)

@@ -1,0 +1,1 @@
+"""Passages for a question: by meaning, by words, reranked; and the embedder behind it."""

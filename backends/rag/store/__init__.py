@@ -1,0 +1,1 @@
+"""What a collection keeps: documents, chunks and vectors, and every change to them."""

@@ -1,0 +1,222 @@
+"""One attempt at an answer, read by a thread that can be left at any moment.
+
+Reading happens apart from waiting because nothing else is reliable: a read timeout is per read and never trips
+on a slow drip, name resolution cannot be interrupted, and closing a socket does not wake a thread that reads it.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from backends.remote.address import host_of
+from backends.remote.client import client_of, sending
+from backends.remote.connection import NO_KEY, Connection
+from backends.remote.request import OPENAI_HOST
+
+if TYPE_CHECKING:
+    import httpx2
+
+_KEPT_S = 10.0
+
+Work = Callable[[], None]
+
+_idle: list[queue.SimpleQueue[Work]] = []
+_lock = threading.Lock()
+
+
+def read(work: Work) -> None:
+    """Do `work` on a reading thread; returns at once. It must not raise.
+
+    The threads are daemons: one that is stuck (name resolution cannot be interrupted) does not hold up the exit.
+    """
+    with _lock:
+        inbox = _idle.pop() if _idle else None
+    if inbox is None:
+        inbox = queue.SimpleQueue()
+        threading.Thread(target=_serve, args=(inbox,), name="remote-answer", daemon=True).start()
+    inbox.put(work)
+
+
+def _serve(inbox: queue.SimpleQueue[Work]) -> None:
+    while True:
+        try:
+            work = inbox.get(timeout=_KEPT_S)
+        except queue.Empty:
+            with _lock:
+                if inbox in _idle:  # else somebody has just taken it, and work is on its way
+                    _idle.remove(inbox)
+                    return
+            continue
+        work()
+        with _lock:
+            _idle.append(inbox)
+
+
+_HEADERS_FOR_ALL = {
+    "host",
+    "accept",
+    "accept-encoding",
+    "connection",
+    "content-type",
+    "content-length",
+    "user-agent",
+    "authorization",
+}
+# The thread's own timeout lies after the deadline, so that the waiting side always notices first.
+_GRACE_S = 1.0
+
+
+class NotAStream(Exception):
+    """A status 200 that carries something else than an event stream."""
+
+    def __init__(self, content_type: str, message: str | None) -> None:
+        super().__init__(content_type)
+        self.content_type = content_type
+        self.message = message
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """What arrived (for an answer: a JSON document of any shape), and when (monotonic seconds)."""
+
+    value: Any
+    at: float
+
+
+@dataclass(frozen=True)
+class End:
+    """The server closed the stream properly, at this time (monotonic seconds)."""
+
+    at: float
+
+
+@dataclass(frozen=True)
+class Broken:
+    """The attempt failed."""
+
+    error: BaseException
+
+
+class Attempt:
+    """One request on one connection of its own.
+
+    Every answer pays for its own connection: otherwise its latency would depend on how long ago the last one was.
+    """
+
+    def __init__(self, connection: Connection, body: Mapping[str, Any], remaining_s: float) -> None:
+        self._connection = connection
+        self._body = dict(body)
+        self._remaining_s = remaining_s
+        self._items: queue.SimpleQueue[Chunk | End | Broken] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._sockets: list[socket.socket] = []
+        self._closed = False
+
+    def start(self) -> None:
+        """Send the request; returns at once."""
+        read(self._run)
+
+    def next(self, timeout_s: float) -> Chunk | End | Broken | None:
+        """The next thing that arrived, or None if nothing did within `timeout_s`."""
+        try:
+            return self._items.get(timeout=max(timeout_s, 0))
+        except queue.Empty:
+            return None
+
+    def close(self) -> None:
+        """Break the connection now, whatever the thread is doing: the server sees it and can stop generating."""
+        with self._lock:
+            self._closed = True
+            for duplicate in self._sockets:
+                with suppress(OSError):
+                    duplicate.shutdown(socket.SHUT_RDWR)
+
+    def _run(self) -> None:
+        try:
+            with sending(self):
+                self._read()
+            self._items.put(End(time.monotonic()))
+        except BaseException as error:  # every fault is judged on the caller's thread
+            self._items.put(Broken(error))
+        finally:
+            with self._lock:
+                self._closed = True
+                for duplicate in self._sockets:
+                    duplicate.close()
+                self._sockets.clear()
+
+    def _read(self) -> None:
+        """Send the request through the SDK's general `post`, which hands its events on as they are.
+
+        `chat.completions.create` would copy the body by OpenAI's types and make objects of every chunk first, whose
+        shape it does not check: more than half of the processor time of an answer, for nothing that is used here.
+        """
+        from openai import Stream
+
+        stream = client_of(self._connection).post(
+            "/chat/completions",
+            body=self._body,
+            cast_to=object,
+            options={"timeout": self._timeout()},
+            stream=True,
+            stream_cls=Stream[object],
+        )
+        try:
+            _check_is_stream(stream)
+            for value in stream:
+                self._items.put(Chunk(value, time.monotonic()))
+        finally:
+            if hasattr(stream, "close"):
+                stream.close()
+
+    def _timeout(self) -> httpx2.Timeout:
+        import httpx2
+
+        read_s = self._remaining_s + _GRACE_S
+        return httpx2.Timeout(read_s, connect=min(self._connection.connect_timeout_s, read_s))
+
+    def prepare(self, request: httpx2.Request) -> None:
+        """Watch the connection being made; keep OPENAI_ORG_ID and the like from servers that are not OpenAI's."""
+        request.extensions["trace"] = self._trace
+        if host_of(self._connection.base_url) != OPENAI_HOST:
+            for name in [name for name in request.headers if name.lower() not in _HEADERS_FOR_ALL]:
+                del request.headers[name]
+        request.headers["Accept-Encoding"] = "identity"
+        for name, value in self._connection.headers:
+            request.headers[name] = value.get_secret_value()
+        request.headers["Authorization"] = f"Bearer {self._connection.key or NO_KEY}"
+
+    def _trace(self, event: str, info: Mapping[str, Any]) -> None:
+        if event != "connection.connect_tcp.complete":
+            return
+        connected: socket.socket = info["return_value"].get_extra_info("socket")
+        with self._lock:
+            # A duplicate stays valid when TLS wraps the socket, and shutting it down ends the connection itself.
+            self._sockets.append(connected.dup())
+            if self._closed:
+                self._sockets[-1].shutdown(socket.SHUT_RDWR)
+
+
+def _check_is_stream(stream: Any) -> None:
+    """Raise `NotAStream` for a web page or a JSON document with status 200."""
+    response = getattr(stream, "response", None)
+    if response is None:
+        raise NotAStream("", None)
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind in ("text/event-stream", "", "text/plain", "application/octet-stream"):
+        return
+    message = None
+    if kind == "application/json":
+        with suppress(json.JSONDecodeError, UnicodeDecodeError):
+            document = json.loads(response.read())
+            error = document.get("error") if isinstance(document, dict) else None
+            message = error.get("message") if isinstance(error, dict) else error
+    raise NotAStream(kind, message if isinstance(message, str) else None)

@@ -1,0 +1,324 @@
+"""Runs one backend on one question and measures it. The backend itself never looks at a clock.
+
+What the numbers mean is stated in `backends.base.Timings`. All clocks are monotonic.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from backends.base import (
+    Answer,
+    Attempt,
+    AttemptEnded,
+    AttemptStarted,
+    Backend,
+    Cost,
+    Event,
+    Finished,
+    Note,
+    Passage,
+    Question,
+    Reasoning,
+    Retrieved,
+    Retry,
+    Started,
+    Status,
+    TextDelta,
+    Timings,
+    Trace,
+    Usage,
+    Waiting,
+)
+from backends.errors import BackendError, CapReached, NotSent, disk_fault, unforeseen
+from backends.run.lane import Cancelled, lane
+
+
+@dataclass
+class AttemptSoFar:
+    """One request so far."""
+
+    began_at: float
+    ended_at: float | None = None
+    waited_s: float = 0.0
+    end: AttemptEnded = field(default_factory=lambda: AttemptEnded("broken off"))
+
+
+@dataclass
+class Measurement:
+    """What is known of one answer so far."""
+
+    asked_at: float
+    granted_at: float | None = None
+    loaded_at: float | None = None
+    attempt_at: float | None = None
+    lost_s: float = 0.0
+    held_at: float | None = None
+    held_s: float = 0.0
+    attempts: list[AttemptSoFar] = field(default_factory=list)
+    retrieved_at: float | None = None
+    reasoned_at: float | None = None
+    visible_at: float | None = None
+    first_token_at: float | None = None
+    last_token_at: float | None = None
+    ended_at: float | None = None
+    loading: bool = False
+    not_sent: bool = False
+    pieces: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    traces: list[Trace] = field(default_factory=list)
+    sources: tuple[Passage, ...] = ()
+    usage: Usage = field(default_factory=Usage)
+    finish_reason: str | None = None
+
+    def take(self, event: Event, now: float) -> None:
+        """Note what `event`, at monotonic time `now`, says."""
+        match event:
+            case TextDelta(text, at):
+                self._token(text, now if at is None else at)
+            case Reasoning(at):
+                self.reasoned_at = at if self.reasoned_at is None else self.reasoned_at
+            case Retrieved(passages):
+                self.sources, self.retrieved_at = passages, now - self.lost_s - self.held_s
+                self.attempt_at = now  # what fails after this costs a new attempt, not a new search
+            case Retry(reason):
+                self.notes.append(reason)
+                self.lost_s += now - (self.attempt_at or now)
+                self.attempt_at, self.reasoned_at = now, None  # what the failed attempt reasoned is not the answer's
+                if self.attempts and self.attempts[-1].ended_at is not None:
+                    self.attempts[-1].waited_s = now - self.attempts[-1].ended_at
+            case Waiting(for_a_place=True):
+                self.held_at = self.held_at or now
+            case AttemptStarted():
+                self._attempt_begins(now)
+            case AttemptEnded():
+                if self.attempts:
+                    self.attempts[-1].end, self.attempts[-1].ended_at = event, now
+                self.usage = event.usage or Usage()
+            case Note(text):
+                self.notes.append(text)
+            case Trace():
+                self.traces.append(event)
+            case Finished(usage, reason, at):
+                self.usage, self.finish_reason, self.ended_at = usage, reason, now if at is None else at
+
+    def _attempt_begins(self, now: float) -> None:
+        """The wait for a place before it belongs to neither this attempt nor the one before."""
+        if self.held_at is not None:
+            held_s, self.held_at = now - self.held_at, None
+            self.held_s += held_s
+            self.attempt_at = None if self.attempt_at is None else self.attempt_at + held_s
+        self.attempts.append(AttemptSoFar(now))
+
+    def _token(self, text: str, at: float) -> None:
+        self.first_token_at = at if self.first_token_at is None else self.first_token_at
+        self.last_token_at = at
+        if self.visible_at is None and text.strip():
+            self.visible_at = at
+        self.pieces.append(text)
+
+    def timings(self) -> Timings:
+        """What the times come to; see `backends.base.Timings`."""
+        if self.held_at is not None and self.ended_at is not None:  # stopped while it waited for a place
+            self.held_s, self.held_at = self.held_s + self.ended_at - self.held_at, None
+        start = None if self.loaded_at is None else self.loaded_at + self.lost_s + self.held_s
+        queued_s = _between(self.asked_at, self.granted_at)
+        return Timings(
+            queued_s=None if queued_s is None else queued_s + self.held_s,
+            load_s=_between(self.granted_at, self.loaded_at) if self.loading else None,
+            retry_s=self.lost_s or None,
+            retrieval_s=_between(self.loaded_at, self.retrieved_at),
+            first_reasoning_s=_between(start, self.reasoned_at),
+            ttft_s=_between(start, self.visible_at),
+            latency_s=_between(start, self.ended_at),
+            tokens_per_s=self._tokens_per_s(),
+        )
+
+    def _tokens_per_s(self) -> float | None:
+        """Of what was seen to come: reasoning that was counted and not shown is in neither tokens nor seconds."""
+        tokens, began_at = self.usage.completion_tokens, self.first_token_at
+        if self.reasoned_at is not None:
+            began_at = self.reasoned_at
+        elif tokens and self.usage.reasoning_tokens:
+            tokens -= self.usage.reasoning_tokens
+        span = _between(began_at, self.last_token_at)
+        return (tokens - 1) / span if tokens and tokens > 1 and span else None
+
+
+def _between(start: float | None, end: float | None) -> float | None:
+    return None if start is None or end is None else end - start
+
+
+_REFUSED = Cost(Decimal(0), "refused by the server, and what is refused is not charged")
+
+_log = logging.getLogger(__name__)
+
+
+def measured(
+    backend: Backend, question: Question, cancel: threading.Event, place: object = None
+) -> Generator[Event, None, None]:
+    """The backend's events with `Queued`, `Started` and, last and always, one `Answer`.
+
+    `place` is the place in the lane's line if the caller took one already. Never raises for a fault of the
+    backend: it becomes the answer's status and sentence.
+    """
+    run = Measurement(asked_at=time.monotonic())
+    stopped_by: CapReached | None = None
+    try:
+        yield from _work(backend, question, cancel, place, run)
+        status, error = _verdict(run, cancel)
+    except Cancelled:
+        status, error = "cancelled", "Stopped before it began."
+    except BackendError as fault:
+        status, error = _fault_status(run, cancel), f"{fault.cause} {fault.next_step}"
+        stopped_by = fault if isinstance(fault, CapReached) else None
+        run.not_sent = isinstance(fault, NotSent)
+    except Exception as fault:
+        _log.error("%s failed", backend.approach, exc_info=disk_fault(fault) is None)
+        status = "error"
+        error = str(unforeseen(backend.approach, fault, "ask again"))
+    run.ended_at = run.ended_at or time.monotonic()
+    yield _answer(backend, run, status, error, stopped_by)
+
+
+def _work(
+    backend: Backend, question: Question, cancel: threading.Event, place: object, run: Measurement
+) -> Iterator[Event]:
+    if backend.lane is None:
+        run.granted_at = run.asked_at
+        yield from _load_and_stream(backend, question, cancel, run)
+        return
+    line = lane(backend.lane)
+    place = place or line.join(backend.approach)
+    with ExitStack() as turn:
+        turn.enter_context(line.turn(place, cancel))
+        run.granted_at = time.monotonic()
+        for event in _load_and_stream(backend, question, cancel, run):
+            if backend.lane_until_retrieved and isinstance(event, Retrieved):
+                turn.close()
+            yield event
+
+
+def _load_and_stream(
+    backend: Backend, question: Question, cancel: threading.Event, run: Measurement
+) -> Iterator[Event]:
+    if cancel.is_set():
+        raise Cancelled
+    for loading in backend.load(cancel):
+        run.loading = True
+        yield loading
+    if cancel.is_set():
+        raise Cancelled
+    run.loaded_at = run.attempt_at = time.monotonic()
+    yield Started()
+    try:
+        for event in backend.stream(question, cancel):
+            run.take(event, time.monotonic())
+            yield event
+    finally:
+        run.ended_at = run.ended_at or time.monotonic()
+
+
+def _fault_status(run: Measurement, cancel: threading.Event) -> Status:
+    """A fault after some text has arrived cuts the answer off; before that there is none."""
+    if cancel.is_set():
+        return "cancelled"
+    return "truncated" if "".join(run.pieces).strip() else "error"
+
+
+def _verdict(run: Measurement, cancel: threading.Event) -> tuple[Status, str | None]:
+    if cancel.is_set() and run.finish_reason in (None, "cancelled"):
+        return "cancelled", "Stopped; the text is what had arrived."
+    if run.finish_reason == "length":
+        return "truncated", "The token limit was reached. Raise max_tokens for a longer answer."
+    if run.finish_reason is None:
+        return "truncated", "The stream ended without saying why; the answer may be incomplete. Ask again."
+    if not "".join(run.pieces).strip():
+        return "empty", "The model answered with nothing. Ask again or rephrase the question."
+    if run.finish_reason == "content_filter":
+        return "truncated", "The provider's content filter stopped the answer. Rephrase the question."
+    return "ok", None
+
+
+def _answer(
+    backend: Backend, run: Measurement, status: Status, error: str | None, stopped_by: CapReached | None
+) -> Answer:
+    timings = run.timings()
+    attempts = _attempts(backend, run)
+    cost = _with_failed(_cost(backend, run.usage, timings), attempts[:-1], _unsure(run))
+    return Answer(
+        approach=backend.approach,
+        model=backend.model,
+        text="".join(run.pieces),
+        status=status,
+        finish_reason=run.finish_reason,
+        error=error,
+        timings=timings,
+        usage=run.usage,
+        cost=(_free(backend, run) or cost) if cost.usd is None else cost,
+        sources=run.sources,
+        notes=tuple(run.notes),
+        traces=tuple(run.traces),
+        attempts=attempts,
+        stand_in=backend.stand_in,
+        stopped_by=stopped_by,
+    )
+
+
+def _free(backend: Backend, run: Measurement) -> Cost | None:
+    """No cost, where no request reached a server or each was refused with a status; None where neither is sure."""
+    not_begun = run.loaded_at is None and backend.lane is None  # no key, or an address that is refused
+    if run.not_sent or not_begun or (run.attempts and not any(one.end.sent for one in run.attempts)):
+        return Cost(Decimal(0), "nothing was sent, so nothing was charged")
+    return _REFUSED if run.attempts and all(_refused(one.end) for one in run.attempts) else None
+
+
+def _refused(end: AttemptEnded) -> bool:
+    """Whether the server refused the request with a status, or never got it."""
+    return end.status is not None or not end.sent
+
+
+def _attempts(backend: Backend, run: Measurement) -> tuple[Attempt, ...]:
+    """Every request, with what it came to where the server reported its tokens or refused it."""
+    made = []
+    for number, one in enumerate(run.attempts, 1):
+        lasted_s = (one.ended_at or run.ended_at or one.began_at) - one.began_at
+        usage = one.end.usage
+        cost = _cost(backend, usage, Timings(latency_s=lasted_s)) if usage else _REFUSED if _refused(one.end) else None
+        began_s = one.began_at - (run.loaded_at or one.began_at)
+        made.append(Attempt(number, began_s, lasted_s, one.end.fault, one.end.status, one.waited_s, usage, cost))
+    return tuple(made)
+
+
+def _unsure(run: Measurement) -> int:
+    """How many attempts before the last one broke off in such a way that they may have been charged all the same."""
+    return sum(one.end.sent and one.end.status is None and one.end.usage is None for one in run.attempts[:-1])
+
+
+def _with_failed(cost: Cost, failed: tuple[Attempt, ...], unsure: int) -> Cost:
+    """The cost of the last attempt with that of the ones before it whose tokens were reported."""
+    if unsure and cost.usd is not None:
+        cost = Cost(cost.usd, f"{cost.basis}; {unsure} that broke off before may have been charged as well")
+    more = [one.cost for one in failed if one.cost is not None and one.usage is not None]
+    if not more:
+        return cost
+    known = [one.usd for one in more if one.usd is not None]
+    if cost.usd is None or len(known) < len(more):
+        return Cost(None, f"{cost.basis}; failed attempts were charged too, and not all of it is known")
+    usd = sum(known, Decimal(0))
+    return Cost(cost.usd + usd, f"{cost.basis}; with {usd} USD for {len(more)} failed attempts")
+
+
+def _cost(backend: Backend, usage: Usage, timings: Timings) -> Cost:
+    """An answer is never lost because its price could not be worked out."""
+    try:
+        return backend.cost(usage, timings)
+    except Exception:
+        _log.exception("the cost of %s could not be worked out", backend.approach)
+        return Cost(None, "the cost could not be worked out; the log has the details")

@@ -1,0 +1,1 @@
+"""What answers cost: prices, expectations, caps, and the ledger of what was charged."""

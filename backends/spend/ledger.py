@@ -1,0 +1,214 @@
+"""The ledger: one row for every answer that ended, however it ended. What was measured and charged, never a text.
+
+`data/ledger.sqlite` is shared by every session and process of this installation. Rows are only ever added: triggers
+refuse to change or delete one. Amounts are Decimals as text, times are UTC.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from backends.base import Answer, Status
+from backends.errors import BackendError
+from backends.settings import Settings
+from backends.spend.ledger_file import LedgerDamaged, ledger_file, opened, write
+from backends.spend.ledger_file import set_aside as _set_aside
+from backends.text import encodable
+
+if TYPE_CHECKING:
+    from backends.spend.estimate import Expected
+
+Kind = Literal["real", "stand-in", "scripted"]
+"""Who answered: the real thing, a stand-in in place of a paid model, or the script."""
+
+Purpose = Literal["answer", "test"]
+"""What was asked for: an answer, or the one token that tests a connection. Both cost; only answers tell how long
+answers are and how long they take.
+"""
+
+_LARGEST = 2**63 - 1  # what SQLite can hold; no true token count is near it
+_log = logging.getLogger(__name__)
+_faults: dict[Path, BackendError] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One answer as it was recorded: tokens, seconds, US dollars (None: unknown), and when it ended (UTC).
+
+    `expected_*` is what was expected before it was asked (`backends.spend.estimate`), `expected_by` in which way.
+    """
+
+    at: datetime
+    approach: str
+    model: str
+    kind: Kind
+    status: Status
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    cached_tokens: int | None
+    reasoning_tokens: int | None
+    tokens_counted_by: str | None
+    queued_s: float | None
+    retry_s: float | None
+    retrieval_s: float | None
+    ttft_s: float | None
+    latency_s: float | None
+    cost_usd: Decimal | None
+    cost_basis: str
+    retries: int | None = None
+    expected_prompt_tokens: int | None = None
+    expected_completion_tokens: int | None = None
+    expected_usd: Decimal | None = None
+    expected_by: str | None = None
+    purpose: Purpose = "answer"
+
+    @property
+    def of_expected(self) -> Decimal | None:
+        """What it cost ÷ what was expected beforehand; None where either is unknown or nothing was expected."""
+        return None if self.cost_usd is None or not self.expected_usd else self.cost_usd / self.expected_usd
+
+
+_COLUMNS = tuple(field.name for field in fields(Entry))
+_NUMBERS = tuple(name for name in _COLUMNS if name.endswith(("_s", "_tokens", "retries")))
+_INSERT = f"INSERT INTO answers ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
+_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM answers"  # noqa: S608
+
+
+def recorder(
+    settings: Settings, expected: Mapping[str, Expected] | None = None, purpose: Purpose = "answer"
+) -> Callable[[Answer], None]:
+    """What records the answers of one call, with what was expected of each approach before it was asked.
+
+    A fault never breaks an answer: it is logged and kept for `fault`.
+    """
+
+    def record(answer: Answer) -> None:
+        kind = kind_of(settings, answer.stand_in)
+        key = ledger_file(settings.data)
+        try:
+            append(settings.data, answer, kind, expected=(expected or {}).get(answer.approach), purpose=purpose)
+            _faults.pop(key, None)
+        except BackendError as error:
+            if key not in _faults:
+                _log.warning("an answer was not recorded: %s", error)
+            _faults[key] = error
+        except Exception:
+            _log.exception("an answer was not recorded")
+            _faults[key] = BackendError("Answers are not being recorded.", "The log has the details.")
+
+    return record
+
+
+def kind_of(settings: Settings, stand_in: bool) -> Kind:
+    """Who answers."""
+    return "scripted" if settings.scripted else "stand-in" if stand_in else "real"
+
+
+def fault(data: Path) -> BackendError | None:
+    """Why the last answer of this process was not recorded, or None."""
+    return _faults.get(ledger_file(data))
+
+
+def append(
+    data: Path,
+    answer: Answer,
+    kind: Kind,
+    at: datetime | None = None,
+    expected: Expected | None = None,
+    purpose: Purpose = "answer",
+) -> None:
+    """Add an answer; `at` is now if left out. Raises `BackendError` if it cannot be written."""
+    usage, timings = answer.usage, answer.timings
+    counts = (usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens, usage.reasoning_tokens)
+    known = (count if count is not None and abs(count) <= _LARGEST else None for count in counts)
+    usd = expected.cost.usd if expected else None
+    row = (
+        (at or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="milliseconds"),
+        *(answer.approach, encodable(answer.model), kind, answer.status),
+        *known,
+        usage.source,
+        *(timings.queued_s, timings.retry_s, timings.retrieval_s, timings.ttft_s, timings.latency_s),
+        None if answer.cost.usd is None else f"{answer.cost.usd:f}",
+        encodable(answer.cost.basis),
+        len(answer.attempts) - 1 if answer.attempts else None,
+        *((expected.prompt_tokens, expected.completion_tokens) if expected else (None, None)),
+        None if usd is None else f"{usd:f}",
+        expected.by if expected else None,
+        purpose,
+    )
+
+    def add(connection: sqlite3.Connection) -> None:
+        connection.execute(_INSERT, row)
+
+    write(ledger_file(data), add)
+
+
+def entries(data: Path, since: datetime | None = None) -> list[Entry]:
+    """Every answer since then, oldest first; none where nothing was ever recorded. Raises `BackendError`."""
+    file = ledger_file(data)
+    if not file.exists():
+        return []
+    start = "" if since is None else since.astimezone(UTC).isoformat(timespec="milliseconds")
+    with opened(file, create=False) as connection:
+        return [_entry(row, file) for row in connection.execute(f"{_SELECT} WHERE at >= ? ORDER BY at, id", (start,))]
+
+
+def complete_answers(
+    data: Path,
+    approach: str,
+    fitting: Callable[[str], bool] = lambda model: True,
+    limit: int = 1000,
+    kind: Kind = "real",
+) -> list[Entry]:
+    """The last `limit` answers of an approach that came through (`ok`, or cut off at a limit), newest first.
+    The test of a connection is none: it asks for one token.
+
+    Of one model only: of those whose name is `fitting`, the one that was asked last. Raises `BackendError`.
+    """
+    file = ledger_file(data)
+    if not file.exists():
+        return []
+    of = "approach = ? AND kind = ? AND purpose = 'answer'"
+    newest = f"SELECT model FROM answers WHERE {of} GROUP BY model ORDER BY max(id) DESC"  # noqa: S608
+    query = f"{_SELECT} WHERE {of} AND model = ? AND status IN ('ok', 'truncated') ORDER BY id DESC LIMIT ?"
+    with opened(file, create=False) as connection:
+        models = [model for (model,) in connection.execute(newest, (approach, kind)) if fitting(model)]
+        for model in models:
+            if rows := connection.execute(query, (approach, kind, model, limit)).fetchall():
+                return [_entry(row, file) for row in rows]
+    return []
+
+
+def set_aside(data: Path) -> Path | None:
+    """Rename the ledger, so that the next answer begins a new one; where it lies now. Raises `BackendError`."""
+    _faults.pop(ledger_file(data), None)
+    return _set_aside(ledger_file(data))
+
+
+def _entry(row: Any, file: Path) -> Entry:
+    """A row as it was recorded. Raises `LedgerDamaged` for what no recorder writes."""
+    found = dict(zip(_COLUMNS, row, strict=True))
+    try:
+        at = datetime.fromisoformat(found["at"])
+        usd = {name: _usd(found[name]) for name in ("cost_usd", "expected_usd")}
+        counts = (found[name] for name in _NUMBERS)
+        sound = at.tzinfo is not None and all(one is None or isinstance(one, int | float) for one in counts)
+    except (ValueError, TypeError, InvalidOperation):
+        sound = False
+    if not sound:
+        raise LedgerDamaged(file)
+    return Entry(**(found | {"at": at} | usd))
+
+
+def _usd(text: str | None) -> Decimal | None:
+    amount = None if text is None else Decimal(text)
+    if amount is not None and not amount.is_finite():
+        raise ValueError("no amount")
+    return amount

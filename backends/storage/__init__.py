@@ -1,0 +1,1 @@
+"""What lies on the disk: the data folder, files written aside, JSON read with suspicion."""

@@ -1,0 +1,308 @@
+"""One training job from file to scored adapter: what `crossroads train` and `make adapter` run."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from backends.base import Answer, Backend
+from backends.errors import BackendError
+from backends.fine_tuned.adapters.card import amend_card, read_card
+from backends.fine_tuned.adapters.catalogue import adapter_folders
+from backends.fine_tuned.pairs.check import check_pairs
+from backends.fine_tuned.pairs.files import Pair, read_pairs
+from backends.fine_tuned.train.estimate import Estimate, estimate
+from backends.fine_tuned.train.events import StepRecord, Trained, TrainingNote, TrainingProgress
+from backends.fine_tuned.train.job import refuse_second
+from backends.fine_tuned.train.method import TrainingSettings
+from backends.fine_tuned.train.runs import Run, find_run, history, read_part, runs
+from backends.fine_tuned.train.training import MOST_PAIRS, new_run, resume_run, sample_pairs
+from backends.raw import RawBackend
+from backends.run.timing import measured
+from backends.settings import RawSettings, Settings
+from evaluation.asking import greedy
+from evaluation.durations import duration
+from evaluation.judging import gradable
+from evaluation.metrics import is_right
+from evaluation.samples import Sample, evenly, read_question_set
+
+OPTIONS = {
+    "--method": "method",
+    "--epochs": "epochs",
+    "--rank": "rank",
+    "--alpha": "alpha",
+    "--modules": "target_modules",
+    "--layers": "layers",
+    "--batch": "batch",
+    "--accumulate": "accumulate",
+    "--learning-rate": "learning_rate",
+    "--warmup": "warmup",
+    "--precision": "precision",
+    "--held-out": "held_out_share",
+    "--split-by": "split_by",
+}
+"""The terminal's options, and the settings of a training that they set."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRequest:
+    """What `crossroads train` was asked for. `sample`: at most so many of the pairs; `score`: a question set."""
+
+    pairs: Path
+    name: str
+    training: TrainingSettings
+    sample: int | None = None
+    adapters: Path | None = None
+    score: Path | None = None
+
+
+def command(settings: Settings, request: TrainingRequest) -> str:
+    """The command that makes this adapter again, with every setting that has a say and is not the usual one.
+
+    Settings that came from the environment are in it too.
+    """
+    usual = TrainingSettings()
+    options: dict[str, object] = {"--name": request.name}
+    for option, field in OPTIONS.items():
+        if (value := getattr(request.training, field)) != getattr(usual, field):
+            options[option] = ",".join(value) if isinstance(value, tuple) else value
+    options |= {"--sample": request.sample, "--folder": request.adapters, "--score": request.score}
+    words = [str(word) for option in options.items() if option[1] is not None for word in option]
+    return shlex.join(["crossroads", "train", str(request.pairs), *words, *_settings(settings, request)])
+
+
+def _settings(settings: Settings, request: TrainingRequest) -> Iterator[str]:
+    seed, raw, usual = request.training.seed, settings.raw, RawSettings()
+    chosen: dict[str, tuple[object, object]] = {
+        "seed": (seed, Settings.model_fields["seed"].default),
+        "system_prompt": (settings.system_prompt, Settings.model_fields["system_prompt"].default),
+        "raw.model": (raw.model, usual.model),
+        "raw.revision": (raw.revision, usual.revision),
+        "raw.device": (raw.device, usual.device),
+    }
+    for name, (value, default) in chosen.items():
+        if value != default:
+            yield from ("--set", f"{name}={value}")
+
+
+_FAULTS_SHOWN = 10
+
+
+def fault_words(file: Path) -> Iterator[str]:
+    """What deserves a look in a file of pairs, by row: duplicates, pairs that contradict each other, and so on."""
+    faults = check_pairs(file).faults
+    for fault in faults[:_FAULTS_SHOWN]:
+        yield fault.sentence if fault.row is None else f"row {fault.row}: {fault.sentence}"
+    if len(faults) > _FAULTS_SHOWN:
+        yield f"and {len(faults) - _FAULTS_SHOWN:,} more to look at"
+
+
+def estimate_words(found: Estimate) -> str:
+    """An estimate in a sentence, with its warning."""
+    cost = f"${found.cost_usd:.3g}" if found.cost_usd is not None else "cost unknown"
+    return (
+        f"{found.steps} steps, about {duration(found.seconds)}, {cost} ({found.cost_basis}), "
+        f"{found.tokens_per_s:,.0f} tokens/s in {found.precision} ({found.precision_reason}), "
+        f"{found.peak_bytes / 1e6:,.0f} MB of memory. " + found.note
+    ).strip()
+
+
+def step_line(step: StepRecord, total: int, seconds_per_step: float) -> str:
+    """`step 12 of 60, loss 1.234, held-out loss 1.300, 410 tokens/s, about 24 s left`."""
+    held_out = "" if step.held_out_loss is None else f", held-out loss {step.held_out_loss:.3f}"
+    left = duration(seconds_per_step * (total - step.step))
+    return (
+        f"step {step.step} of {total}, loss {step.loss:.3f}{held_out}, {step.tokens_per_s:.0f} tokens/s, "
+        f"about {left} left"
+    )
+
+
+Report = Callable[[str], None]
+
+_REPORT_S = 2.0
+_TWICE_S = 0.5
+_SCORED = 40
+"""Held-out questions that base and adapter answer, spread evenly: `crossroads prove` asks all of them."""
+
+
+def begin(settings: Settings, request: TrainingRequest, cancel: threading.Event, report: Report) -> Run:
+    """Read the pairs and write the training down.
+
+    Raises `BackendError` for what can not be trained, and while another training runs; of too many pairs it tells how
+    long they would take.
+    """
+    if request.score:
+        read_question_set(request.score)  # a fault in it is told now, not when everything is trained
+    pairs = pairs_of(request)
+    refuse_second(settings)
+    if len(pairs) > MOST_PAIRS:
+        found = measure(settings, request, cancel, report)
+        raise BackendError(
+            f"{len(pairs):,} pairs are more than the {MOST_PAIRS:,} that are trained on at once; they would take about "
+            f"{duration(found.seconds)} here ({found.tokens_per_s:,.0f} tokens/s, measured).",
+            f"Train on a part of them with --sample {MOST_PAIRS}.",
+        )
+    for sentence in fault_words(request.pairs):
+        report(sentence)
+    again = command(settings, request)
+    run = new_run(settings, pairs, request.name, request.training, str(request.pairs), request.adapters, again)
+    held_out = f", {run.held_out} held out (--held-out 0 learns them too)" if run.held_out else ", none held out"
+    report(f"training on {run.pairs} pairs{held_out}: {run.steps} steps")
+    for note in history(run):
+        if isinstance(note, TrainingNote):
+            report(note.sentence)
+    return run
+
+
+def pairs_of(request: TrainingRequest) -> list[Pair]:
+    """The pairs of the request's file, each once, or the sample of them that was asked for."""
+    each: dict[tuple[str, str], Pair] = {}
+    for pair in read_pairs(request.pairs):
+        each.setdefault((pair.question, pair.answer), pair)
+    pairs = list(each.values())
+    return pairs if request.sample is None else sample_pairs(pairs, request.sample, request.training.seed)
+
+
+def measure(settings: Settings, request: TrainingRequest, cancel: threading.Event, report: Report) -> Estimate:
+    """What the training would take. Raises `BackendError` if it was stopped before that was known."""
+    found = None
+    for step in estimate(settings, pairs_of(request), request.training, cancel):
+        report(step.detail)
+        found = step.result
+    if found is None:
+        raise BackendError("The estimate was stopped.", "Ask again.")
+    return found
+
+
+@contextmanager
+def interruptible(report: Report) -> Iterator[threading.Event]:
+    """What the first Ctrl-C, or SIGTERM, sets; a later one ends the program at once. For the main thread.
+
+    `timeout`, and a shell whose group is signalled, send the same one twice in a moment: that counts once.
+    """
+    cancel = threading.Event()
+    asked = 0.0
+
+    def stop(number: int, frame: object) -> None:
+        nonlocal asked
+        if cancel.is_set() and time.monotonic() - asked > _TWICE_S:
+            raise KeyboardInterrupt
+        if not cancel.is_set():
+            cancel.set()
+            asked = time.monotonic()
+            report("stopping; what was learned so far is kept")
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield cancel
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def unfinished(id: str, data: Path) -> Run:
+    """The training with this id, or the newest that can be resumed if `id` is "". Raises `BackendError` without one."""
+    if id:
+        return find_run(id, data)
+    run = next((run for run in runs(data) if run.resumable), None)
+    if run is None:
+        raise BackendError("There is no training to resume.", "Start one with `crossroads train PAIRS`.")
+    return run
+
+
+def carry_out(
+    settings: Settings, run: Run, cancel: threading.Event, report: Report, score: Path | None = None
+) -> dict[str, Any]:
+    """Train to the end, let base and adapter answer the held-out questions and those of `score`. Returns the record.
+
+    Raises `BackendError` if it was stopped, naming how to go on, or if it failed.
+    """
+    samples = read_question_set(score) if score else []
+    trained = _trained(resume_run(settings, run, cancel), report)
+    run = find_run(run.id, settings.data)
+    if run.state != "finished":
+        kept = "" if trained is None else f" The adapter so far is {trained.folder}."
+        raise BackendError(f"{run.reason}{kept}", f"Go on with `crossroads train --resume {run.id}`.")
+    assert trained is not None, "a finished training has an adapter"
+    held_out = [Sample(str(n), pair.question, pair.answer) for n, pair in enumerate(read_part(run, "held_out"), 1)]
+    asked = evenly(gradable(held_out), _SCORED) if held_out else []
+    found = {"held_out_score": _score(settings, trained.folder, asked, report, "its held-out part")}
+    of_card = found["held_out_score"]
+    if samples:
+        assert score is not None
+        facts = [sample for sample in samples if "single_fact" in sample.tags]
+        name = f"the single facts of {score.name}" if 0 < len(facts) < len(samples) else score.name
+        of_card = _score(settings, trained.folder, facts or samples, report, name)
+    if of_card:
+        amend_card(trained.folder, {"score": of_card})
+    losses = [one for one in history(run) if isinstance(one, StepRecord)]
+    return {
+        "name": run.name,
+        "path": str(trained.folder),
+        "losses": [[one.step, one.loss] for one in losses],
+        "held_out_losses": [[one.step, one.held_out_loss] for one in losses if one.held_out_loss is not None],
+        **found,
+        **read_card(trained.folder),
+    }
+
+
+def _trained(steps: Iterator[TrainingProgress], report: Report) -> Trained | None:
+    """Train and say now and then how far it is."""
+    said_at, detail, trained = -_REPORT_S, "", None
+    began, first = time.monotonic(), None
+    for step in steps:
+        if isinstance(step.result, Trained):
+            trained = step.result
+        elif isinstance(step.result, TrainingNote):
+            report(step.result.sentence)
+        elif step.detail != detail:
+            report(step.detail)
+            detail, began, first = step.detail, time.monotonic(), step.done
+        elif isinstance(step.result, StepRecord):
+            last = step.done == step.total
+            if last or step.result.held_out_loss is not None or time.monotonic() - said_at > _REPORT_S:
+                said_at = time.monotonic()
+                report(step_line(step.result, step.total, (said_at - began) / max(1, step.done - (first or 0))))
+    return trained
+
+
+def _score(
+    settings: Settings, folder: Path, asked: Sequence[Sample], report: Report, question_set: str
+) -> dict[str, int | str] | None:
+    """How many questions the base and the adapter answer right; None if there is nothing to ask."""
+    from backends.fine_tuned.approach import FineTunedBackend
+
+    if not asked:
+        return None
+    own = settings.fine_tuned.model_copy(update={"adapter": _named(folder, settings.data), "base_url": None})
+    settings = greedy(settings.model_copy(update={"fine_tuned": own}))
+    score: dict[str, int | str] = {"question_set": question_set, "questions": len(asked)}
+    for label, backend in (("base", RawBackend(settings)), ("adapter", FineTunedBackend(settings))):
+        report(f"{label} answers {len(asked)} questions")
+        score[label] = sum(is_right(answer_text(backend, settings, one.question), one) for one in asked)
+    return score
+
+
+def _named(folder: Path, data: Path) -> str:
+    """The adapter's name if it is in the catalogue, else its folder."""
+    return folder.name if adapter_folders(data).get(folder.name) == folder else str(folder)
+
+
+def answer_text(backend: Backend, settings: Settings, question: str) -> str:
+    """The text of one answer, asked outside a comparison."""
+    *_, last = measured(backend, settings.question(question), threading.Event())
+    assert isinstance(last, Answer)
+    return last.text
+
+
+def training_settings(seed: int, **given: object) -> TrainingSettings:
+    """The defaults with what was given; None means that something was not. No live answers: nobody watches them."""
+    named: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    return replace(TrainingSettings(seed=seed, answers_every=0), **named)

@@ -1,0 +1,81 @@
+"""The strict reader: every row, or the first fault. Its older faults are in tests/backends/test_fine_tuned.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from backends.errors import BackendError
+from backends.fine_tuned.pairs.files import Pair, digest, read_pairs
+
+FAULTS = {
+    "mixed encodings": (
+        "pairs.csv",
+        "question,answer\nOù?,Là.\n".encode() + b"caf\xe9,b\n",
+        "Row 3 of pairs.csv is not UTF-8 text, as the rest of the file is.",
+        "Save the whole file as UTF-8.",
+    ),
+    "empty": ("pairs.csv", b"", "pairs.csv is empty.", "Add rows with question and answer."),
+    "only blank lines": ("pairs.jsonl", b"\n \n", "pairs.jsonl is empty.", "Add rows with question and answer."),
+    "no JSON at all": ("pairs.jsonl", b"hello\n", "Line 1 of pairs.jsonl is not JSON.", "Mend or remove that line."),
+    "too many cells": (
+        "pairs.csv",
+        b"question,answer\nWho, you?,Me.\n",
+        "Row 2 of pairs.csv is wider than the header (3 cells, not 2: a text with the separator in it needs quotation "
+        "marks).",
+        "Mend or remove that row.",
+    ),
+    "only zero width": (
+        "pairs.csv",
+        "question,answer\n\u200b\u200d,b\n".encode(),
+        "Row 2 of pairs.csv has no question or no answer.",
+        "Fill it in or remove it.",
+    ),
+    "other keys": (
+        "pairs.jsonl",
+        b'{"question": "a", "reply": "b"}\n',
+        "pairs.jsonl has no column answer.",
+        "Every object must name question and answer.",
+    ),
+    "a longer chat": (
+        "pairs.jsonl",
+        b'{"messages": [{"role": "user", "content": "a"}]}\n',
+        "Line 1 of pairs.jsonl is not a chat of one user turn and one assistant turn.",
+        "Mend or remove that row.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "content", "cause", "next_step"), FAULTS.values(), ids=FAULTS)
+def test_faults(tmp_path: Path, name: str, content: bytes, cause: str, next_step: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(BackendError) as caught:
+        read_pairs(tmp_path / name)
+    assert (caught.value.cause, caught.value.next_step) == (cause, next_step)
+
+
+def test_what_the_bytes_prove_is_read_and_what_is_guessed_is_not(tmp_path: Path) -> None:
+    file = tmp_path / "pairs.csv"
+    file.write_bytes("question;answer\nOù?;Là.\n".encode("utf-16"))
+    assert read_pairs(file) == [Pair("Où?", "Là.")]
+    file.write_bytes("question;answer\nOù?;Là.\n".encode("utf-16-le"))
+    with pytest.raises(BackendError, match="is not UTF-8 text"):
+        read_pairs(file)
+
+
+def test_texts_are_cleaned_and_marks_are_kept(tmp_path: Path) -> None:
+    file = tmp_path / "pairs.csv"
+    file.write_text(
+        'question,answer,group,generated,source\n"a\x00\u202e ","one\r\ntwo",g ,yes,x.pdf\n',
+        encoding="utf-8",
+        newline="",
+    )
+    assert read_pairs(file) == [Pair("a", "one\ntwo", "g", generated=True, source="x.pdf")]
+
+
+def test_the_digest_is_of_questions_and_answers() -> None:
+    plain = [Pair("a", "b"), Pair("c", "d")]
+    assert digest(plain) == digest((Pair("a", "b", "g", True, "x.pdf"), Pair("c", "d")))
+    assert digest(plain) == "0f50179d900d72aae2a1d53821ef1d53c21464b37856be4a2a7a1a411d8835f3"
+    assert digest(plain) != digest(plain[::-1])

@@ -1,0 +1,110 @@
+"""Chunks have exact offsets, fit the embedder, and know where they stand in the document."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer
+
+from backends.errors import BackendError
+from backends.rag.documents.chunks import CONTEXT_TOKENS, chunk, embedded_texts
+from backends.rag.documents.files import PAGE_BREAK, Document, Page, clean
+from backends.rag.documents.formats import FORMATS
+from backends.rag.search.embedder import Embedder
+
+
+@pytest.fixture(scope="module")
+def tokenizer(embedder: Embedder) -> Tokenizer:
+    return embedder.tokenizer
+
+
+def make_document(texts: list[str], format: str, name: str = "notes.md") -> Document:
+    pages, start = [], 0
+    for number, text in enumerate(texts, start=1):
+        pages.append(Page(number if format == "pdf" else None, start, text))
+        start += len(text) + len(PAGE_BREAK)
+    return Document(name, "ab" * 32, format, tuple(pages))
+
+
+PIECES = st.sampled_from(
+    ["# Title\n", "\n\n", "- item ", "| a | b |\n", "```\n", "naïve ", "日本語 ", "🙂", "x" * 300, "."]
+)
+TEXTS = st.lists(st.one_of(PIECES, st.text(max_size=40)), max_size=30).map("".join).map(clean)
+
+
+@settings(max_examples=60, deadline=None)
+@given(texts=st.lists(TEXTS, min_size=1, max_size=3), format=st.sampled_from(sorted(set(FORMATS.values()))))
+def test_offsets_are_exact_and_no_text_is_lost(tokenizer: Tokenizer, texts: list[str], format: str) -> None:
+    document = make_document(texts, format)
+    chunks = chunk(document, tokenizer, 32, 8)
+    covered = set()
+    for one in chunks:
+        assert document.text[one.start : one.end] == one.text
+        covered.update(range(one.start, one.end))
+        (page,) = [page for page in document.pages if page.start <= one.start < page.start + len(page.text)]
+        assert one.end <= page.start + len(page.text)
+        assert one.page == page.page
+        assert len(tokenizer.encode(one.text, add_special_tokens=False)) <= 32
+    missed = "".join(character for place, character in enumerate(document.text) if place not in covered)
+    assert missed.strip() == ""
+    assert len({one.chunk_id for one in chunks}) == len(chunks)
+
+
+def test_a_chunk_knows_the_headings_above_it(tokenizer: Tokenizer) -> None:
+    text = (
+        "# Returns\n\n"
+        + "Opened goods may be returned. " * 8
+        + "\n\n## Exchanges\n\n"
+        + "An exchange is free. " * 8
+        + "\n\n```\n# not a heading\n```\n\n"
+        + "Exchanges take a week. " * 8
+        + "\n\n## Refunds\n\n"
+        + "Paid in euros. " * 8
+    )
+    chunks = chunk(make_document([text], "markdown"), tokenizer, 64, 0)
+    headings = [one.heading for one in chunks]
+    assert headings[0] == "Returns"
+    assert set(headings) == {"Returns", "Returns > Exchanges", "Returns > Refunds"}
+    assert headings == sorted(headings, key=["Returns", "Returns > Exchanges", "Returns > Refunds"].index)
+    assert {one.heading for one in chunk(make_document([text], "text"), tokenizer, 64, 0)} == {""}
+
+
+def test_comments_in_source_code_are_no_headings(tokenizer: Tokenizer) -> None:
+    code = "# Returns the total\n" + "total = sum(prices)  # in euros\n" * 40
+    chunks = chunk(make_document([code], "code", "shop.py"), tokenizer, 64, 0)
+    assert len(chunks) > 2
+    assert {one.context for one in chunks} == {"shop"}
+
+
+def test_rows_of_a_csv_file_keep_its_header_row(tokenizer: Tokenizer) -> None:
+    text = "item,price\n" + "".join(f"kettle {number},{number}\n" for number in range(40))
+    chunks = chunk(make_document([text], "csv", "price-list.csv"), tokenizer, 64, 0)
+    assert len(chunks) > 2
+    assert embedded_texts(chunks, tokenizer)[-1] == f"price list: item,price\n{chunks[-1].text}"
+
+
+def test_the_embedded_text_always_fits_the_embedder(tokenizer: Tokenizer, embedder: Embedder) -> None:
+    text = f"# {'Very long heading ' * 60}\n\n" + "Some words of the text. " * 200
+    chunks = chunk(make_document([text], "markdown"), tokenizer, 160, 32)
+    longest = max(len(tokenizer.encode(one)) for one in embedded_texts(chunks, tokenizer))
+    assert longest <= 160 + CONTEXT_TOKENS + 2 <= embedder.max_tokens
+
+
+def test_ids_depend_on_content_place_and_settings(tokenizer: Tokenizer) -> None:
+    document = make_document(["One. " * 100], "text")
+    first = chunk(document, tokenizer, 64, 16)
+    assert [one.chunk_id for one in first] == [one.chunk_id for one in chunk(document, tokenizer, 64, 16)]
+    other = chunk(document, tokenizer, 64, 8)
+    assert not {one.chunk_id for one in first} & {one.chunk_id for one in other}
+    assert all(len(one.chunk_id) == 12 for one in first)
+
+
+def test_a_word_without_end_does_not_become_one_huge_chunk(tokenizer: Tokenizer) -> None:
+    chunks = chunk(make_document(["x" * 100_000], "text"), tokenizer, 64, 16)
+    assert max(len(one.text) for one in chunks) <= 64 * 12
+
+
+def test_an_overlap_as_large_as_the_chunk_is_refused(tokenizer: Tokenizer) -> None:
+    with pytest.raises(BackendError, match=r"^The overlap of 64 tokens is not smaller than a chunk of 64 tokens\."):
+        chunk(make_document(["a"], "text"), tokenizer, 64, 64)

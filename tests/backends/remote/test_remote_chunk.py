@@ -1,0 +1,62 @@
+"""One chunk of a stream, whatever its shape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backends.remote.chunk import Said, said
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["choices", "delta", "content", "reasoning", "usage", "type", "text", "thinking"]), inner
+        )
+    ),
+)
+
+
+@given(json_values)
+def test_nothing_that_is_json_breaks_the_reading(document: object) -> None:
+    found = said(document)
+    assert isinstance(found.text, str)
+    assert isinstance(found.reasoning, str)
+    assert found.finish_reason is None or found.finish_reason
+    (found.text + found.reasoning).encode()
+
+
+def delta(**fields: Any) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "delta": fields}]}
+
+
+@pytest.mark.parametrize(
+    ("chunk", "expected"),
+    [
+        (delta(content="Par"), Said("Par")),
+        (delta(content="", reasoning_content="Hm"), Said("", "Hm")),
+        (delta(content=None, reasoning="Hm"), Said("", "Hm")),
+        (delta(reasoning="", reasoning_content=None), Said()),
+        (
+            delta(
+                content=[
+                    {"type": "thinking", "thinking": [{"type": "text", "text": "Hm"}]},
+                    {"type": "text", "text": "A"},
+                ]
+            ),
+            Said("A", "Hm"),
+        ),
+        (delta(content="a\ud83db"), Said("a\ufffdb")),
+        ({"choices": [], "usage": {"prompt_tokens": 3}}, Said(usage={"prompt_tokens": 3})),
+        ({"choices": [{"delta": None, "finish_reason": "stop"}]}, Said(finish_reason="stop")),
+        ({"choices": [], "service_tier": "flex"}, Said(service_tier="flex")),
+        ({"usage": {"service_tier": "batch"}}, Said(usage={"service_tier": "batch"}, service_tier="batch")),
+        (["not", "a", "chunk"], Said()),
+    ],
+)
+def test_what_a_chunk_says(chunk: object, expected: Said) -> None:
+    assert said(chunk) == expected

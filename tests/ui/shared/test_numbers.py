@@ -1,0 +1,38 @@
+"""Numbers as people read them: at most three significant digits, whatever their size."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from ui.shared import numbers
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("0", "$0"),
+        ("0.00005351", "$0.0000535"),
+        ("12.345", "$12.3"),
+        ("99.96", "$100"),
+        ("999.9", "$1,000"),
+        ("1030000", "$1,030,000"),
+        ("999600000000", "$1,000,000,000,000"),
+        ("1e30", "$1 × 10³⁰"),
+        ("1.239e400", "$1.24 × 10⁴⁰⁰"),
+        ("1.5e-15", "$1.5 × 10⁻¹⁵"),
+        ("-0.5", "\u2212$0.5"),
+        ("NaN", "\u2014"),
+        ("Infinity", "\u2014"),
+    ],
+)
+def test_dollars(value: str, shown: str) -> None:
+    assert numbers.dollars(Decimal(value)) == shown
+
+
+def test_figures_and_unknown() -> None:
+    assert numbers.figure(1234.5) == "1,230"
+    assert numbers.figure(float("inf")) == numbers.UNKNOWN
+    assert (numbers.dollars(None), numbers.figure(None)) == (numbers.UNKNOWN, numbers.UNKNOWN)
+    assert numbers.power(Decimal("2700000000")) == "2.7 × 10⁹"

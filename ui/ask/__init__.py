@@ -1,0 +1,1 @@
+"""Asking: the box, a column that fills while an answer comes, its settings and evidence."""

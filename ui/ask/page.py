@@ -1,0 +1,144 @@
+"""The page of one approach: ask it alone, its settings, what it is, and what happened inside."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from backends.base import Answer
+from backends.remote.connections import name_in
+from ui.approaches import look_of
+from ui.ask import settings_panel
+from ui.ask.box import ask_box, stop_button
+from ui.ask.column import AnswerColumn
+from ui.ask.raise_cap import raise_cap
+from ui.ask.stand_in_offer import stand_in_offer
+from ui.paid_api.connections import connection_panel
+from ui.resources import live, settings
+from ui.shared import numbers
+from ui.shared.tables import literal_table
+from ui.shared.text import escaped, plain
+from ui.shell import open_page
+
+_TRACES = {
+    "prompt": "Prompt as sent, after the chat template",
+    "request": "Request as sent, without the key",
+    "reasoning": "Reasoning as the server showed it",
+    "adapter": "The adapter that answered",
+    "weights": "The weights that answered",
+    "search": "What the search found: rank and score of each stage",
+}
+
+
+def approach_page(approach: str) -> None:
+    """Draw the whole page."""
+    look = look_of(approach)
+    open_page(look.name, look.what)
+    ask_section(approach)
+
+
+def ask_section(approach: str) -> None:
+    """Ask the approach alone, with its settings beside the answer."""
+    main, side = st.columns([2, 1], gap="large")
+    with side:
+        _explain(approach)
+        with st.container(border=True):
+            st.markdown("##### Settings of this approach", anchors=False)
+            _panel(approach)
+        if approach == "paid_api":
+            comparison = live(approach)
+            stand_in_offer(settings(), comparison.question.text if comparison else None, approach)
+    with main:
+        draw_costs = ask_box(approach, (approach,))
+        _answer(approach)
+        draw_costs()
+
+
+def _panel(approach: str) -> None:
+    name = name_in(approach)
+    if name is None:
+        settings_panel.PANELS[approach](settings())
+    else:
+        connection_panel(settings(), name)
+
+
+def _explain(approach: str) -> None:
+    look = look_of(approach)
+    st.markdown(look.title)
+    st.markdown(f":material/thumb_up: **Choose it** {look.choose}")
+    st.markdown(f":material/thumb_down: **Leave it** {look.avoid}")
+
+
+def _answer(approach: str) -> None:
+    comparison = live(approach)
+    intro = st.empty()
+    if comparison is None:
+        intro.info(
+            "Ask a question or click a sample: the answer, its timing, its cost and what happened inside show here."
+        )
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(escaped(comparison.question.text[:500]), anchor=False, width="stretch")
+        stop = stop_button(approach)
+    column = AnswerColumn(st.container(border=True), approach, text_height=260)
+    column.draw(comparison.columns[0])
+    below, inside = st.empty(), st.empty()
+    comparison.start()
+    while not comparison.wait(0.1):
+        column.draw(comparison.columns[0])
+    stop.empty()
+    column.draw(comparison.columns[0])
+    with below.container():
+        for answer in comparison.answers:
+            raise_cap(approach, answer, comparison.answers)
+    with inside.container():
+        for answer in comparison.answers:
+            _inside(answer)
+
+
+def _inside(answer: Answer) -> None:
+    usage = answer.usage
+    counted = {
+        "prompt tokens": usage.prompt_tokens,
+        "completion tokens": usage.completion_tokens,
+        "cached tokens": usage.cached_tokens,
+        "reasoning tokens": usage.reasoning_tokens,
+        "counted by": usage.source,
+        "finish reason": answer.finish_reason,
+        "service tier": usage.service_tier,
+        "first reasoning": answer.timings.first_reasoning_s,
+        "first text": answer.timings.ttft_s,
+    }
+    known = any(value is not None for value in counted.values())
+    if not (known or len(answer.attempts) > 1 or answer.traces):
+        return  # nothing was sent
+    st.subheader("What happened inside", anchor=False)
+    if known:
+        literal_table({name: _shown(value) for name, value in counted.items()})
+    if len(answer.attempts) > 1:
+        _attempts(answer)
+    for trace in answer.traces:
+        with st.expander(_TRACES.get(trace.name, trace.name), expanded=trace.name in ("prompt", "request")):
+            st.code(plain(trace.value), language=None, wrap_lines=True)
+
+
+def _shown(value: object) -> str:
+    return numbers.UNKNOWN if value is None else numbers.seconds(value) if isinstance(value, float) else str(value)
+
+
+def _attempts(answer: Answer) -> None:
+    """Every request with its time and cost; only the last one is latency."""
+    st.markdown("**Attempts**")
+    literal_table(
+        [
+            {
+                "Attempt": str(one.number),
+                "Began after": numbers.seconds(one.began_s),
+                "Lasted": numbers.seconds(one.lasted_s),
+                "Ended": one.fault or "answered",
+                "Then waited": numbers.seconds(one.waited_s),
+                "Tokens": numbers.count(one.usage.completion_tokens if one.usage else None),
+                "Cost": numbers.dollars(one.cost.usd if one.cost else None),
+            }
+            for one in answer.attempts
+        ]
+    )

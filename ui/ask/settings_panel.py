@@ -1,0 +1,185 @@
+"""Widgets bound to settings. Their values live outside the widgets, so they survive a page change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from backends.remote.connection import without_secrets
+from backends.remote.connections import DEFAULT, approach_of
+from backends.settings import Settings
+from ui.approaches import look_of
+from ui.resources import override, overrides
+from ui.shared.text import escaped, plain
+
+SEARCH_MODES = {
+    "dense": "Dense: by meaning",
+    "keyword": "Keyword: by words",
+    "fused": "Fused: by both",
+    "reranked": "Reranked: fused, then read again",
+}
+
+
+def _apply(name: str, key: str) -> None:
+    override(name, st.session_state[key])
+
+
+def bound(name: str) -> dict[str, Any]:
+    """What binds a widget to the setting of that name."""
+    key = f"setting:{name}"
+    return {"key": key, "on_change": _apply, "args": (name, key)}
+
+
+def generation(current: Settings) -> None:
+    """The settings that every approach shares."""
+    st.text_area("System prompt", current.system_prompt, height=100, **bound("system_prompt"))
+    st.number_input("Answer length, at most (tokens)", 1, 32_000, current.max_tokens, 20, **bound("max_tokens"))
+    st.slider(
+        "Temperature",
+        0.0,
+        2.0,
+        current.temperature,
+        0.1,
+        help="0 always takes the likeliest token, so the same question gets the same answer.",
+        **bound("temperature"),
+    )
+    st.number_input(
+        "Machine rate (USD per hour)",
+        0.0,
+        1000.0,
+        float(current.machine_usd_per_hour),
+        0.01,
+        format="%.2f",
+        help="Your assumption of what this machine costs; local answers are charged latency times this rate.",
+        **bound("machine_usd_per_hour"),
+    )
+
+
+def raw(current: Settings) -> None:
+    """Which base model, on which device."""
+    st.text_input(
+        "Model (Hub id or local folder)",
+        current.raw.model,
+        help="Also the base of the fine-tuned and RAG columns. Only safetensors weights are loaded.",
+        **bound("raw.model"),
+    )
+    devices = ("auto", "cpu", "cuda", "mps")
+    st.selectbox("Device", devices, devices.index(current.raw.device), **bound("raw.device"))
+
+
+def fine_tuned(current: Settings) -> None:
+    """Which adapter, and over how many answers its training is spread."""
+    from backends.fine_tuned.adapters.catalogue import adapter_folders
+
+    names = list(adapter_folders(current.data))
+    chosen = current.fine_tuned.adapter
+    options = names if chosen in names else [*names, chosen]
+    st.selectbox("Adapter", options, options.index(chosen), format_func=plain, **bound("fine_tuned.adapter"))
+    st.number_input(
+        "Spread the training cost over (answers)",
+        1,
+        100_000_000,
+        current.fine_tuned.answers_per_training,
+        1000,
+        help="Your assumption: how many answers one training serves.",
+        **bound("fine_tuned.answers_per_training"),
+    )
+    with st.expander("Let a server answer instead", expanded=bool(current.fine_tuned.base_url)):
+        _served(current, names)
+
+
+def _served(current: Settings, names: list[str]) -> None:
+    """A server with the merged model: where, what it calls the model, and which adapter it is said to be."""
+    chosen = current.fine_tuned
+    st.text_input(
+        "Base URL",
+        without_secrets(chosen.base_url or ""),
+        placeholder="http://127.0.0.1:8000/v1",
+        help="Any OpenAI-compatible server with the exported model. Empty: the adapter above answers on this machine.",
+        **bound("fine_tuned.base_url"),
+    )
+    st.text_input(
+        "The model's name there",
+        chosen.served_model or "",
+        help="`transformers serve` takes the folder's path, vLLM the name that it was started with.",
+        **bound("fine_tuned.served_model"),
+    )
+    options = [None, *names]
+    st.selectbox(
+        "Said to be the adapter",
+        options,
+        options.index(chosen.served_adapter) if chosen.served_adapter in names else 0,
+        format_func=lambda name: plain(name or "not stated"),
+        help="Nobody can see from here which weights a server holds, so answers say that this is not verified.",
+        **bound("fine_tuned.served_adapter"),
+    )
+    st.text_input(
+        "API key",
+        type="password",
+        autocomplete="off",
+        placeholder="kept for this browser session" if "fine_tuned.api_key" in overrides() else "",
+        help="Only ever sent to the address it was entered for. Kept in memory for this browser session alone.",
+        **bound("fine_tuned.api_key"),
+    )
+    if withheld := current.withheld("fine_tuned"):
+        st.warning(escaped(withheld), icon=":material/key_off:")
+
+
+def rag(current: Settings) -> None:
+    """Which collection, which of it, how it is searched, how close passages must be, and who writes the answer."""
+    from ui.rag.collections import names_of
+    from ui.rag.filters import filter_bar, known_documents
+
+    names = names_of(current)
+    st.selectbox("Collection", names, names.index(current.rag.collection), format_func=plain, **bound("rag.collection"))
+    filter_bar(current, known_documents(current))
+    modes = list(SEARCH_MODES)
+    st.selectbox(
+        "Search", modes, modes.index(current.rag.mode), format_func=SEARCH_MODES.__getitem__, **bound("rag.mode")
+    )
+    if current.rag.mode in ("fused", "reranked"):
+        st.slider(
+            "Weight of the words",
+            0.0,
+            1.0,
+            min(current.rag.keyword_weight, 1.0),
+            0.05,
+            help="What the best keyword match adds to its cosine similarity. 0 searches by meaning alone.",
+            **bound("rag.keyword_weight"),
+        )
+    if current.rag.mode == "reranked":
+        reranker(current)
+    st.slider("Passages in the prompt", 1, 10, min(current.rag.k, 10), **bound("rag.k"))
+    st.slider(
+        "Least similarity",
+        0.0,
+        1.0,
+        max(current.rag.min_score, 0.0),
+        0.05,
+        help="Cosine similarity that the best passage must reach. If none does, the documents do not say.",
+        **bound("rag.min_score"),
+    )
+    writers = ["raw", "fine_tuned", *map(approach_of, (DEFAULT, *sorted(current.connections)))]
+    st.selectbox(
+        "Written by",
+        writers,
+        writers.index(current.rag.generator),
+        format_func=lambda writer: look_of(writer).name,
+        help="A paid model gets your question and the passages that were found, over the network.",
+        **bound("rag.generator"),
+    )
+
+
+def reranker(current: Settings) -> None:
+    """Which cross-encoder puts the passages in order, if any."""
+    st.text_input(
+        "Reranker (Hub id or local folder)",
+        current.rag.reranker or "",
+        placeholder="cross-encoder/ms-marco-MiniLM-L6-v2",
+        help="A cross-encoder reads question and passage together. Only safetensors weights are loaded.",
+        **bound("rag.reranker"),
+    )
+
+
+PANELS = {"raw": raw, "fine_tuned": fine_tuned, "rag": rag}

@@ -1,0 +1,1 @@
+"""Pieces that every page uses: text made safe, numbers, charts, jobs, errors."""
