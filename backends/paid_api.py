@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from backends.base import Backend, BackendEvent, Cost, Loading, PromptTokens, Question, Timings, Usage
 from backends.errors import BackendError
+from backends.registry import ApproachSpec
 from backends.remote import connections
 from backends.remote.connections import DEFAULT, same
 from backends.remote.engine import Connection, OpenAICompatibleEngine
@@ -170,3 +171,35 @@ def _messages(question: Question) -> list[dict[str, str]]:
     if question.system_prompt:
         messages.insert(0, {"role": "system", "content": question.system_prompt})
     return messages
+
+
+def _make(settings: Settings, name: str = DEFAULT) -> PaidApiBackend:
+    from backends.remote import stand_in
+
+    return PaidApiBackend(settings, None if name else stand_in.running(settings.data), name)
+
+
+def _named(settings: Settings) -> tuple[str, ...]:
+    return tuple(sorted(settings.connections))
+
+
+SPEC = ApproachSpec(
+    id="paid_api",
+    name="Paid API",
+    make=_make,
+    panel="ui.paid_api.connections:connection_panel",
+    page="ui.paid_api.page:paid_api_page",
+    offer="ui.ask.stand_in_offer:stand_in_offer",
+    writes=True,
+    monthly="paid",
+    variants=_named,
+    what="A giant model that somebody else runs. You send the question over the network and pay per token.",
+    choose="for hard reasoning, many languages, low volume, or to get going today: nothing to host.",
+    avoid=(
+        "when questions may not leave the house, when volume makes tokens dearer than a machine, or when the "
+        "provider's outages, limits and model changes are not acceptable."
+    ),
+    icon=":material/payments:",
+    colour="violet",
+    hex="#8446c9",
+)

@@ -9,6 +9,7 @@ from backends.base import Backend, BackendEvent, Cost, Loading, Question, Timing
 from backends.errors import BackendError
 from backends.models import generate as engine
 from backends.models.local import LocalModel, load_model, loaded
+from backends.registry import ApproachSpec
 from backends.run.lane import THIS_MACHINE
 from backends.settings import Settings
 from backends.spend.pricing import machine_cost
@@ -51,3 +52,26 @@ class RawBackend(Backend):
 
     def cost(self, usage: Usage, timings: Timings) -> Cost:
         return machine_cost(timings.latency_s, self.settings.machine_usd_per_hour)
+
+
+SPEC = ApproachSpec(
+    id="raw",
+    name="Raw model",
+    make="backends.raw:RawBackend",
+    subject="the raw model",
+    panel="ui.ask.settings_panel:raw",
+    warm_up=True,
+    writes=True,
+    what=(
+        "A language model from the Hub, exactly as published. It knows what was in its training data and "
+        "nothing about your company."
+    ),
+    choose=(
+        "for general language work (rephrasing, summarising, drafting), as the baseline to beat, and where "
+        "data must not leave the machine."
+    ),
+    avoid="when answers need facts that are yours or recent: it will invent them, and sound sure.",
+    icon=":material/deployed_code:",
+    colour="blue",
+    hex="#2f6fde",
+)

@@ -43,7 +43,7 @@ def main(adapter: str | None) -> None:
         {"max_tokens": 1, "paid_api.base_url": _NOWHERE, "paid_api.api_key": "bench-key", **chosen}
     )
     loaded: list[Backend] = []
-    for name in [name for name in backends.APPROACHES if adapter or name != "fine_tuned"]:
+    for name in [name for name in tuple(spec.id for spec in backends.specs()) if adapter or name != "fine_tuned"]:
         backend = backends.make(name, settings)
         list(backend.load(threading.Event()))
         loaded.append(backend)

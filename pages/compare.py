@@ -5,13 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from backends import approaches
-from ui.approaches import look_of
+from backends.registry import spec_of
 from ui.ask.box import ask_box, stop_button
 from ui.ask.column import AnswerColumn
 from ui.ask.raise_cap import raise_cap
-from ui.ask.stand_in_offer import stand_in_offer
 from ui.compare import overview
 from ui.resources import live, settings
+from ui.shared.approaches import title_of
 from ui.shared.text import escaped
 from ui.shell import open_page
 
@@ -29,12 +29,12 @@ if comparison is None:
     chosen = st.session_state.get(f"chosen:{PAGE}") or list(APPROACHES)
     with intro.container(), st.grid(min(len(chosen), MOST_COLUMNS), min_column_width=COLUMN_WIDTH):
         for approach in chosen:
-            look = look_of(approach)
+            spec = spec_of(approach)
             with st.container(border=True, height="stretch"):
-                st.markdown(f"#### {look.title}", anchors=False)
-                st.caption(look.what)
-                if approach == "paid_api":
-                    stand_in_offer(settings(), None, PAGE)
+                st.markdown(f"#### {title_of(approach)}", anchors=False)
+                st.caption(spec.what)
+                if offer := spec.loaded("offer"):
+                    offer(settings(), None, PAGE)
     st.stop()
 
 with st.container(horizontal=True, vertical_alignment="center"):
@@ -60,7 +60,7 @@ for column in comparison.columns:
 for answer in comparison.answers:
     with below[answer.approach].container():
         raise_cap(PAGE, answer, comparison.answers)
-        if answer.approach == "paid_api":
-            stand_in_offer(settings(), comparison.question.text, PAGE)
+        if offer := spec_of(answer.approach).loaded("offer"):
+            offer(settings(), comparison.question.text, PAGE)
 with across.container():
     overview.show(comparison.answers, marked)

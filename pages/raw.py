@@ -1,5 +1,5 @@
 """The page of the raw approach."""
 
-from ui.ask.page import approach_page
+from ui.shell import draw_page
 
-approach_page("raw")
+draw_page("raw")

@@ -126,7 +126,7 @@ def warm_up() -> WarmUp:
     """The one warm-up of this process: local approaches with the settings the app was started with."""
     current = load_settings(started_with())
     clear_leftovers(current.data)
-    return WarmUp([backends.make(approach, current) for approach in ("raw", "fine_tuned", "rag")]).start()
+    return WarmUp([backends.make(spec.id, current) for spec in backends.specs() if spec.warm_up]).start()
 
 
 @st.cache_resource(show_spinner=False)

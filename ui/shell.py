@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
 from streamlit.navigation.page import Page
 
 from backends.errors import BackendError
+from backends.registry import ApproachSpec, faults, spec_of, specs
 from backends.settings import Settings
 from backends.storage.data_folder import prepared
-from ui.approaches import LOOKS
 from ui.ask import settings_panel
 from ui.costs.ledger_fault import unrecorded_once
 from ui.resources import settings, warm_up
-from ui.shared.text import escaped
+from ui.shared.text import escaped, plain
 
 _FRAMED = "framed"
 _PAGES = Path(__file__).resolve().parents[1] / "pages"
@@ -32,11 +33,23 @@ def navigate() -> Page:
     return st.navigation(
         [
             st.Page(_PAGES / "compare.py", title="Compare", icon=":material/signpost:", default=True),
-            *(st.Page(_PAGES / f"{look.approach}.py", title=look.name, icon=look.icon) for look in LOOKS.values()),
+            *map(_page_of, specs()),
             st.Page(_PAGES / "costs.py", title="Costs", icon=":material/payments:"),
         ],
         position="top",
     )
+
+
+def _page_of(spec: ApproachSpec) -> Page:
+    """The page of an approach: its file in `pages/`, or where it has none, that which its spec names."""
+    file = _PAGES / f"{spec.id}.py"
+    page = file if file.is_file() else partial(draw_page, spec.id)
+    return st.Page(page, title=plain(spec.name), icon=spec.icon, url_path=spec.id)
+
+
+def draw_page(approach: str) -> None:
+    """Draw the page of an approach."""
+    spec_of(approach).loaded("page")(approach)
 
 
 def ensure_frame() -> None:
@@ -64,6 +77,8 @@ def open_page(title: str, caption: str) -> None:
         st.info("Answers come from a script, not from models.", icon=":material/theater_comedy:")
     else:
         _readiness()
+    for fault in faults():
+        st.warning(escaped(fault), icon=":material/extension_off:")
     _say_if_nothing_is_kept(current)
     unrecorded_once(current)
 

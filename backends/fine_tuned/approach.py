@@ -78,3 +78,10 @@ def answer_cost(timings: Timings, settings: Settings, card: Mapping[str, Any]) -
         return machine_cost(timings.latency_s, rate)
     training_usd = Decimal(str(seconds)) * rate / 3600
     return machine_cost(timings.latency_s, rate, training_usd, settings.fine_tuned.answers_per_training)
+
+
+def make(settings: Settings) -> Backend:
+    """The adapter in this process, or the server that the settings name in its place."""
+    from backends.fine_tuned.served import ServedFineTunedBackend
+
+    return ServedFineTunedBackend(settings) if settings.fine_tuned.base_url else FineTunedBackend(settings)

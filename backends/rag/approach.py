@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backends import registry
 from backends.base import (
     Backend,
     BackendEvent,
@@ -247,3 +248,8 @@ def _trace(found: SearchResult) -> str:
 
 def _stage(stage: Stage | None) -> dict[str, float] | None:
     return None if stage is None else {"rank": stage.rank, "score": round(stage.score, 4)}
+
+
+def make(settings: Settings) -> RagBackend:
+    """Retrieval in front of whoever the settings let write."""
+    return RagBackend(settings, registry.make(settings.rag.generator, settings))

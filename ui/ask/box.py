@@ -14,15 +14,16 @@ from backends.fine_tuned.train import job as training_job
 from backends.fine_tuned.train.events import StepRecord
 from backends.fine_tuned.train.lock import holder
 from backends.fine_tuned.train.runs import Run, find_run, history
+from backends.registry import spec_of
 from backends.run.jobs import Job, JobState
 from backends.settings import Settings
 from backends.spend.estimate import Expected
 from evaluation.durations import duration
-from ui.approaches import look_of
 from ui.ask.spent import spent_today
 from ui.costs.ledger_fault import unrecorded_once
 from ui.resources import ask, expectations, live, settings
 from ui.shared import numbers
+from ui.shared.approaches import option_of
 from ui.shared.numbers import job_left_s, run_left_s
 from ui.shared.text import escaped
 
@@ -53,7 +54,7 @@ def show_expected(place: DeltaGenerator, costs: Mapping[str, Expected | None]) -
 
 
 def _cell(approach: str, one: Expected | None) -> None:
-    look, error = look_of(approach), one.error if one else _UNTYPED
+    look, error = spec_of(approach), one.error if one else _UNTYPED
     amount = numbers.dollars(one.cost.usd) if one else numbers.UNKNOWN
     parts = " " if len(look.name) <= _NAME else "  \n"
     with st.container(width=_WIDTH, gap=None):
@@ -206,7 +207,7 @@ def _who_takes_part(page: str, approaches: Sequence[str]) -> None:
         approaches,
         selection_mode="multi",
         default=list(approaches),
-        format_func=lambda approach: look_of(approach).option,
+        format_func=lambda approach: option_of(approach),
         key=f"chosen:{page}",
         label_visibility="collapsed",
         wrap=True,

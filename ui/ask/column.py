@@ -9,13 +9,13 @@ from streamlit.delta_generator import DeltaGenerator
 
 from backends.base import Answer
 from backends.rag.evidence.answer import Checked, cited
-from backends.remote.connections import name_in
+from backends.registry import is_known, spec_of
 from backends.run.live import Column
 from backends.run.warm_up import TURN
-from ui.approaches import LOOKS, look_of
 from ui.ask.evidence import show_evidence
 from ui.resources import settings, warm_up
 from ui.shared import numbers
+from ui.shared.approaches import title_of
 from ui.shared.text import escaped, plain
 
 _BADGES = {
@@ -35,7 +35,7 @@ class AnswerColumn:
         self, area: DeltaGenerator, approach: str, *, title: str | None = None, text_height: int = _TEXT_HEIGHT
     ) -> None:
         with area:
-            st.markdown(f"#### {title or look_of(approach).title}", anchors=False)
+            st.markdown(f"#### {title or title_of(approach)}", anchors=False)
             self._model = st.empty()
             self._state = st.empty()
             with st.container(height=text_height, border=False, key=None):
@@ -114,8 +114,8 @@ def state_line(column: Column) -> str:
                 waited = f"{time.monotonic() - loading.since:.0f}"
                 of = f" of about {loading.expected_s:.0f}" if loading.expected_s else ""
                 return f":gray-badge[:material/hourglass_empty: {escaped(loading.what)} \u00b7 {waited}{of} s]"
-            known = first in LOOKS or name_in(first)
-            behind = escaped(look_of(first).name if known else first) + (f" and {len(more)} more" if more else "")
+            known = is_known(first)
+            behind = escaped(spec_of(first).name if known else first) + (f" and {len(more)} more" if more else "")
             return f":gray-badge[:material/hourglass_empty: queued behind {behind}]"
         case "loading":
             of = f" of about {column.expected_s:.0f}" if column.expected_s else ""

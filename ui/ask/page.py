@@ -5,16 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from backends.base import Answer
-from backends.remote.connections import name_in
-from ui.approaches import look_of
-from ui.ask import settings_panel
+from backends.registry import spec_of
 from ui.ask.box import ask_box, stop_button
 from ui.ask.column import AnswerColumn
 from ui.ask.raise_cap import raise_cap
-from ui.ask.stand_in_offer import stand_in_offer
-from ui.paid_api.connections import connection_panel
 from ui.resources import live, settings
 from ui.shared import numbers
+from ui.shared.approaches import title_of
 from ui.shared.tables import literal_table
 from ui.shared.text import escaped, plain
 from ui.shell import open_page
@@ -31,8 +28,8 @@ _TRACES = {
 
 def approach_page(approach: str) -> None:
     """Draw the whole page."""
-    look = look_of(approach)
-    open_page(look.name, look.what)
+    spec = spec_of(approach)
+    open_page(spec.name, spec.what)
     ask_section(approach)
 
 
@@ -41,12 +38,10 @@ def ask_section(approach: str) -> None:
     main, side = st.columns([2, 1], gap="large")
     with side:
         _explain(approach)
-        with st.container(border=True):
-            st.markdown("##### Settings of this approach", anchors=False)
-            _panel(approach)
-        if approach == "paid_api":
+        _panel(approach)
+        if offer := spec_of(approach).loaded("offer"):
             comparison = live(approach)
-            stand_in_offer(settings(), comparison.question.text if comparison else None, approach)
+            offer(settings(), comparison.question.text if comparison else None, approach)
     with main:
         draw_costs = ask_box(approach, (approach,))
         _answer(approach)
@@ -54,18 +49,22 @@ def ask_section(approach: str) -> None:
 
 
 def _panel(approach: str) -> None:
-    name = name_in(approach)
-    if name is None:
-        settings_panel.PANELS[approach](settings())
-    else:
-        connection_panel(settings(), name)
+    spec = spec_of(approach)
+    if (panel := spec.loaded("panel")) is None:
+        return
+    _, _, name = approach.partition(":")
+    with st.container(border=True):
+        st.markdown("##### Settings of this approach", anchors=False)
+        panel(settings(), name) if spec.variants else panel(settings())
 
 
 def _explain(approach: str) -> None:
-    look = look_of(approach)
-    st.markdown(look.title)
-    st.markdown(f":material/thumb_up: **Choose it** {look.choose}")
-    st.markdown(f":material/thumb_down: **Leave it** {look.avoid}")
+    spec = spec_of(approach)
+    st.markdown(title_of(approach))
+    if spec.choose:
+        st.markdown(f":material/thumb_up: **Choose it** {spec.choose}")
+    if spec.avoid:
+        st.markdown(f":material/thumb_down: **Leave it** {spec.avoid}")
 
 
 def _answer(approach: str) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 
 import streamlit as st
 
+from backends.registry import spec_of
 from backends.remote.connection import without_secrets
 from backends.remote.connections import DEFAULT, approach_of
 from backends.settings import Settings
-from ui.approaches import look_of
 from ui.resources import override, overrides
 from ui.shared.text import escaped, plain
 
@@ -165,7 +165,7 @@ def rag(current: Settings) -> None:
         "Written by",
         writers,
         writers.index(current.rag.generator),
-        format_func=lambda writer: look_of(writer).name,
+        format_func=lambda writer: spec_of(writer).name,
         help="A paid model gets your question and the passages that were found, over the network.",
         **bound("rag.generator"),
     )
@@ -180,6 +180,3 @@ def reranker(current: Settings) -> None:
         help="A cross-encoder reads question and passage together. Only safetensors weights are loaded.",
         **bound("rag.reranker"),
     )
-
-
-PANELS = {"raw": raw, "fine_tuned": fine_tuned, "rag": rag}

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from backends.base import Answer
-from ui.approaches import look_of
+from backends.registry import spec_of
 from ui.shared import numbers
 from ui.shared.charts import ink, readable
 from ui.shared.text import plain
@@ -25,7 +25,7 @@ _PARTS = {"retrieval": 0.35, "until the first text": 0.6, "writing": 1.0}
 
 def name_of(answer: Answer) -> str:
     """The approach's name, with the stand-in named wherever it shows."""
-    return look_of(answer.approach).name + (" (stand-in)" if answer.stand_in else "")
+    return spec_of(answer.approach).name + (" (stand-in)" if answer.stand_in else "")
 
 
 def latency_chart(answers: Sequence[Answer]) -> alt.LayerChart:
@@ -90,7 +90,7 @@ def _from_zero(values: pd.Series) -> alt.Scale:
 
 
 def _colours(answers: Sequence[Answer]) -> alt.Scale:
-    return alt.Scale(domain=[name_of(a) for a in answers], range=[look_of(a.approach).hex for a in answers])
+    return alt.Scale(domain=[name_of(a) for a in answers], range=[spec_of(a.approach).hex for a in answers])
 
 
 def _latency_parts(answer: Answer) -> list[tuple[str, float | None]]:

@@ -11,12 +11,12 @@ from decimal import Decimal
 import pandas as pd
 import streamlit as st
 
+from backends.registry import spec_of, specs
 from backends.settings import Settings
 from backends.spend import ledger
 from backends.spend.ledger import Entry, Kind
 from evaluation.costs.history import Spend, begin_of, daily, performance, spend
 from evaluation.spreadsheet import csv_bytes, neutral_cell
-from ui.approaches import LOOKS, look_of
 from ui.costs import uncounted
 from ui.costs.exports import save
 from ui.costs.history_charts import by_day_chart, model_chart, spend_chart
@@ -136,19 +136,19 @@ def _charts(entries: Sequence[Entry]) -> None:
         )
     grid = st.grid(2, min_column_width=_CHART)
     asked = {one.approach for one in spent}
-    shown = [*(approach for approach in LOOKS if approach in asked), *sorted(asked - set(LOOKS))]
-    colours = {look_of(approach).name: look_of(approach).hex for approach in shown}
+    shown = [*(spec.id for spec in specs() if spec.id in asked), *sorted(asked - {spec.id for spec in specs()})]
+    colours = {spec_of(approach).name: spec_of(approach).hex for approach in shown}
     with grid.cell():
         st.caption("Spend by day (UTC). Local answers: machine time at your rate and a share of training")
         st.altair_chart(spend_chart(spent, colours, ink()), width="stretch", alt="Spend by day and approach")
     with grid.cell():
         st.caption("Spend by approach and model, in the whole period")
         st.altair_chart(model_chart(spent, colours, ink()), width="stretch", alt="Spend by approach and model")
-    latency = [(one.day, look_of(one.approach).name, one.performance.latency_p50_s) for one in days]
+    latency = [(one.day, spec_of(one.approach).name, one.performance.latency_p50_s) for one in days]
     with grid.cell():
         st.caption("Latency of complete answers by day: median")
         st.altair_chart(by_day_chart(latency, "seconds", ".3~r", colours), width="stretch", alt="Median latency by day")
-    errors = [(one.day, look_of(one.approach).name, percent(one.performance.error_rate)) for one in days]
+    errors = [(one.day, spec_of(one.approach).name, percent(one.performance.error_rate)) for one in days]
     with grid.cell():
         st.caption("Answers that ended in an error, without those that were stopped")
         st.altair_chart(
@@ -189,7 +189,7 @@ def table(entries: Sequence[Entry]) -> pd.DataFrame:
         unknown = sum(one.unknown for one in spent)
         rows.append(
             {
-                "Approach": look_of(approach).name,
+                "Approach": spec_of(approach).name,
                 "Answers": f"{whole.answers:,}",
                 **({"Tests": f"{len(found) - whole.answers:,}"} if tested else {}),
                 "Spent": numbers.UNKNOWN

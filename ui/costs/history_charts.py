@@ -11,8 +11,8 @@ from decimal import Decimal
 import altair as alt
 import pandas as pd
 
+from backends.registry import spec_of
 from evaluation.costs.history import Spend
-from ui.approaches import look_of
 from ui.shared import numbers
 from ui.shared.charts import readable
 from ui.shared.text import plain, shortened
@@ -30,7 +30,7 @@ def spend_chart(spent: Sequence[Spend], colours: Mapping[str, str], ink: str) ->
         [
             {
                 "day": one.day.isoformat(),
-                "approach": look_of(one.approach).name,
+                "approach": spec_of(one.approach).name,
                 "model": plain(one.model),
                 "usd": float(one.usd),
                 "label": numbers.dollars(one.usd),
@@ -67,7 +67,7 @@ def model_chart(spent: Sequence[Spend], colours: Mapping[str, str], ink: str) ->
     """A bar per approach and model with what it cost in all, the dearest first; none for what is not known at all."""
     sums: dict[tuple[str, str], list[Spend]] = defaultdict(list)
     for one in spent:
-        sums[look_of(one.approach).name, plain(one.model)].append(one)
+        sums[spec_of(one.approach).name, plain(one.model)].append(one)
     rows: list[dict[str, object]] = []
     for (name, model), found in sums.items():
         usd = sum((one.usd for one in found), Decimal(0))

@@ -10,12 +10,12 @@ from typing import Any
 
 import streamlit as st
 
+from backends.registry import spec_of
 from backends.remote.connections import DEFAULT, ManualPrice, approach_of
 from backends.remote.connections import of as connection_of
 from backends.settings import Settings
 from evaluation.costs.inputs import Input, Inputs
 from evaluation.costs.paid import ByHand
-from ui.approaches import look_of
 from ui.costs import assumed
 from ui.costs.words import label
 from ui.shared.text import escaped, plain
@@ -46,7 +46,7 @@ def _title(current: Settings, approach: str) -> str:
     if entered := assumed.by_hand().get(approach):
         return f"{entered.model} (price by hand)"
     name = approach.partition(":")[2]
-    return f"{connection_of(current, name).model or 'no model'} ({look_of(approach).name})"
+    return f"{connection_of(current, name).model or 'no model'} ({spec_of(approach).name})"
 
 
 def _form() -> None:

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
+from backends.registry import spec_of
 from evaluation.costs.break_even import BreakEven, break_evens
 from evaluation.costs.curve import Curve
 from evaluation.costs.inputs import Inputs, Unknown
 from evaluation.costs.monthly import MonthlyCost, curve, monthly
-from ui.approaches import look_of
 from ui.costs.exports import break_even_file, headed, monthly_file, save
 from ui.costs.monthly_chart import HEIGHT, monthly_chart
 from ui.costs.words import break_even_sentence, cheapest_sentence, label, price_step
@@ -64,7 +64,7 @@ def draw_table(costs: Sequence[MonthlyCost], inputs: Inputs) -> None:
         st.caption(escaped(f"Machines rented: {', '.join(rented)}."))
     with st.expander("Formulas, with the numbers filled in"):
         for cost in costs:
-            look = look_of(cost.approach)
+            look = spec_of(cost.approach)
             st.markdown(f":{look.colour}[{look.icon}] **{escaped(label(cost.approach, inputs))}**")
             for part in cost.parts:
                 st.markdown(f"**{escaped(part.name.capitalize())}** = {escaped(part.formula)}")
@@ -91,7 +91,7 @@ def draw(inputs: Inputs) -> None:
         st.caption("Now and then: each further machine costs at once, and fills up slowly.")
     if curves:
         names = {label(approach, inputs): one for approach, one in curves.items()}
-        colours = {label(approach, inputs): look_of(approach).hex for approach in curves}
+        colours = {label(approach, inputs): spec_of(approach).hex for approach in curves}
         words = {name: legible(colour, theme()) for name, colour in colours.items()}
         with st.container(height=HEIGHT + 20, border=False):  # so that nothing moves when the chart arrives
             st.altair_chart(

@@ -8,10 +8,10 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
+from backends.registry import spec_of
 from evaluation.costs.inputs import Inputs
 from evaluation.costs.monthly import monthly
 from evaluation.costs.right_answers import FORMULA, Accuracy, CostPerRight, Run, cost_per_right, runs
-from ui.approaches import look_of
 from ui.costs.exports import headed, right_answers_file
 from ui.costs.words import label
 from ui.resources import settings
@@ -89,7 +89,7 @@ def draw(inputs: Inputs) -> None:
             what="What a right answer costs with its interval, how many were right, and every input with its origin.",
         )
     names = {label(approach, inputs): one for approach, one in found.items()}
-    colours = {label(approach, inputs): look_of(approach).hex for approach in found}
+    colours = {label(approach, inputs): spec_of(approach).hex for approach in found}
     if accuracies:
         st.altair_chart(right_chart(names, colours, ink()), width="stretch", alt="Cost of a right answer per approach")
     rows = {
@@ -150,7 +150,7 @@ def _accuracies(inputs: Inputs, run: Run | None) -> dict[str, Accuracy]:
 
 def _accuracy(approach: str, name: str, found: Accuracy | None) -> None:
     keys = [f"accuracy:{approach}:{of}" for of in ("right", "asked")]
-    look = look_of(approach)
+    look = spec_of(approach)
     st.markdown(f":{look.colour}[{look.icon} **{escaped(name)}**]")
     st.session_state[keys[0]] = found.right if found else None
     st.session_state[keys[1]] = found.asked if found else None

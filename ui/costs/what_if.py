@@ -8,11 +8,11 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
+from backends.registry import spec_of
 from evaluation.costs.break_even import BreakEven, break_even, break_evens
 from evaluation.costs.inputs import Inputs
 from evaluation.costs.monthly import MonthlyCost, monthly
 from evaluation.costs.sensitivity import Effect, sensitivity
-from ui.approaches import look_of
 from ui.costs.exports import headed, what_if_file
 from ui.costs.words import about, label, unknown_cost
 from ui.shared import numbers
@@ -51,7 +51,7 @@ def draw(inputs: Inputs) -> None:
         what="Every approach after every change, and every input with its origin.",
     )
     st.altair_chart(
-        tornado(effects, now, look_of(chosen).hex, ink()), width="stretch", alt="Monthly cost after each change"
+        tornado(effects, now, spec_of(chosen).hex, ink()), width="stretch", alt="Monthly cost after each change"
     )
     literal_table(table(effects, now, inputs), border="horizontal", hide_index=True)
 

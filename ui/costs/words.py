@@ -5,21 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from backends.registry import spec_of
 from evaluation.costs.break_even import BreakEven
 from evaluation.costs.inputs import Inputs
 from evaluation.costs.monthly import MonthlyCost
-from ui.approaches import look_of
 from ui.shared import numbers
 from ui.shared.text import plain
-
-_SUBJECTS = {"raw": "the raw model", "fine_tuned": "the fine-tuned model", "rag": "RAG"}
 
 
 def subject(approach: str, inputs: Inputs) -> str:
     """An approach within a sentence; a paid one by its model."""
     if inputs.way(approach).paid:
         return label(approach, inputs)
-    return _SUBJECTS.get(approach) or look_of(approach).name
+    return spec_of(approach).in_a_sentence
 
 
 def label(approach: str, inputs: Inputs) -> str:
@@ -29,10 +27,10 @@ def label(approach: str, inputs: Inputs) -> str:
     """
     way = inputs.way(approach)
     if not way.paid:
-        return look_of(approach).name
+        return spec_of(approach).name
     model = plain(way.model)
     twice = sum(other.paid and plain(other.model) == model for other in inputs.ways) > 1
-    return f"{model} ({look_of(approach).name})" if twice else model
+    return f"{model} ({spec_of(approach).name})" if twice else model
 
 
 def about(questions: int) -> str:

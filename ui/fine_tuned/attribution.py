@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from backends.fine_tuned.adapters.catalogue import Adapter
+from backends.registry import spec_of
 from backends.settings import Settings
 from evaluation.attribution import (
     ADAPTER,
@@ -27,7 +28,6 @@ from evaluation.attribution import (
 from evaluation.judging import Gain
 from evaluation.statistics import Estimate
 from evaluation.verdicts import ARM_NAMES, TECHNIQUE_NAMES, attribution_verdicts, points, seen_words
-from ui.approaches import look_of
 from ui.fine_tuned.question_section import Questions, Start, question_section, stored_result
 from ui.shared import numbers
 from ui.shared.charts import INK, ink
@@ -36,9 +36,9 @@ from ui.shared.text import escaped, plain
 
 _BOTH_COLOUR = "#9b2c5e"
 _COLOURS = {
-    BASE: look_of("raw").hex,
-    RAG: look_of("rag").hex,
-    ADAPTER: look_of("fine_tuned").hex,
+    BASE: spec_of("raw").hex,
+    RAG: spec_of("rag").hex,
+    ADAPTER: spec_of("fine_tuned").hex,
     BOTH: _BOTH_COLOUR,
 }
 _GAINS = {"rag": RAG, "adapter": ADAPTER, "both": BOTH, "interaction": ""}

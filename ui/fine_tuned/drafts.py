@@ -18,12 +18,12 @@ from backends.remote.connections import DEFAULT, approach_of
 from backends.run import jobs
 from backends.run.jobs import Job, JobState
 from backends.settings import Settings
-from ui.approaches import look_of
 from ui.ask.spent import spent_today
 from ui.fine_tuned import chosen_pairs
 from ui.fine_tuned.pair_tables import USE, drafts_frame, frame, pairs_of
 from ui.rag.collections import collection_bar
 from ui.shared import numbers
+from ui.shared.approaches import option_of
 from ui.shared.errors import keep_fault, opened_index, show_kept_fault
 from ui.shared.jobs import job_view
 from ui.shared.text import escaped
@@ -64,7 +64,7 @@ def _form(current: Settings, busy: bool) -> None:
             "Written by",
             writers,
             default=writers[0],
-            format_func=lambda approach: look_of(approach).option,
+            format_func=lambda approach: option_of(approach),
             required=True,
             key="draft_writer",
             persist_state="session",

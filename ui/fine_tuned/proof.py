@@ -12,12 +12,12 @@ import streamlit as st
 from backends.errors import BackendError
 from backends.fine_tuned.adapters.card import read_card
 from backends.fine_tuned.adapters.catalogue import Adapter
+from backends.registry import spec_of
 from backends.settings import Settings
 from evaluation.judging import Judged, Share
 from evaluation.proof import ADAPTER, BASE, AdapterProof, proof_key, read_proof, start_proof, stored_proofs
 from evaluation.statistics import Estimate
 from evaluation.verdicts import forgetting_verdict, points, proof_verdict, seen_words
-from ui.approaches import look_of
 from ui.fine_tuned.adapter_table import card_rows
 from ui.fine_tuned.question_section import Questions, Start, question_section, stored_result
 from ui.shared import numbers
@@ -25,7 +25,7 @@ from ui.shared.charts import ink
 from ui.shared.tables import literal_table, plain_frame
 from ui.shared.text import escaped, plain
 
-_COLOURS = {"Base": look_of("raw").hex, "Adapter": look_of("fine_tuned").hex}
+_COLOURS = {"Base": spec_of("raw").hex, "Adapter": spec_of("fine_tuned").hex}
 _TICKS = [-1.0, -0.8, -0.6, -0.4, -0.2, 0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
 _ROW_HEIGHT = 34  # pixels
 

@@ -1,0 +1,208 @@
+"""Every approach: what it is, how it is made, and what the rest of the program needs to know of it.
+
+To add one, write a backend with a `SPEC` in a file of its own and name it in `_BUILT_IN`, or let an installed package
+name it in the entry point group `crossroads.approaches`. `docs/extending.md` has the whole example.
+"""
+
+from __future__ import annotations
+
+import logging
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
+
+from backends.errors import BackendError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from backends.base import Backend
+    from backends.settings import Settings
+
+GROUP = "crossroads.approaches"
+"""The entry point group in which installed packages name their `ApproachSpec`s."""
+
+_BUILT_IN = (
+    "backends.raw:SPEC",
+    "backends.fine_tuned:SPEC",
+    "backends.paid_api:SPEC",
+    "backends.rag:SPEC",
+)
+"""Where each spec is, in the order in which approaches are shown and take turns."""
+
+_SHADES = ("#6b2fb3", "#a566e0", "#5a1f8f", "#b07ae8", "#7a4fd0", "#9a3fc4")
+"""Colours of an approach's variants, around the paid API's own violet."""
+
+_log = logging.getLogger(__name__)
+
+Lazy = str
+"""`package.module:name` of something that is imported when it is first needed, Streamlit code included."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApproachSpec:
+    """One approach, for the registry, navigation, pages, charts, costs and the terminal.
+
+    `make` gives its backend for the settings in force and, for a variant such as `paid_api:NAME`, that NAME; it raises
+    `BackendError` for settings that can not work. `colour` is Streamlit's name for a colour and `hex` the same in
+    charts; hues after Okabe and Ito's palette for colour-blind readers (2008), darkened for contrast on white.
+    """
+
+    id: str
+    """A Python name: also the section of its settings and the end of its page's address."""
+
+    name: str
+    """What people read: Raw model."""
+
+    make: Lazy | Callable[..., Backend]
+
+    what: str = ""
+    """What it is, in a sentence or two."""
+
+    choose: str = ""
+    """When to choose it: goes on after "Choose it"."""
+
+    avoid: str = ""
+    """When not to: goes on after "Leave it"."""
+
+    subject: str = ""
+    """What it is called within a sentence ("the raw model"); its name if empty."""
+
+    icon: str = ":material/extension:"
+    colour: str = "gray"
+    hex: str = "#5f6b7a"
+
+    section: type[BaseModel] | None = None
+    """Its settings, `ID.NAME`, unless they are part of `Settings` already: a frozen pydantic model with defaults."""
+
+    panel: Lazy = ""
+    """Draws the widgets of its settings: `panel(settings)`, or `panel(settings, name)` where there are variants."""
+
+    page: Lazy = "ui.ask.page:approach_page"
+    """Draws its page: `page(id)`."""
+
+    offer: Lazy = ""
+    """Draws what helps where it can not answer yet: `offer(settings, question or None, key)`. Nothing if empty."""
+
+    warm_up: bool = False
+    """Whether it is loaded in the background when the app starts."""
+
+    writes: bool = False
+    """Whether it can write a retrieval answer: it takes a prompt as it comes."""
+
+    monthly: Literal["machine", "trained", "paid", "documents"] = "machine"
+    """How a month is paid for: seconds of this machine; those and its training; tokens; those of whoever writes, and
+    seconds of this machine, and keeping documents."""
+
+    variants: Lazy | Callable[[Settings], tuple[str, ...]] = ""
+    """Gives the names of further ones of its kind, each asked as `ID:NAME`; none if empty."""
+
+    def loaded(self, field: str) -> Any:
+        """What one of the import strings names, or None where it is empty."""
+        found = getattr(self, field)
+        return load(found) if isinstance(found, str) and found else found or None
+
+    @property
+    def in_a_sentence(self) -> str:
+        """Its subject, or else its name."""
+        return self.subject or self.name
+
+    @property
+    def title(self) -> str:
+        """Icon and name in its colour, as Markdown. Its name is the program's own text."""
+        return f":{self.colour}[{self.icon} **{self.name}**]"
+
+
+def load(lazy: Lazy) -> Any:
+    """What `package.module:name` names."""
+    module, _, name = lazy.partition(":")
+    return getattr(import_module(module), name)
+
+
+@cache
+def _known() -> tuple[dict[str, ApproachSpec], tuple[str, ...]]:
+    found = {spec.id: spec for spec in map(load, _BUILT_IN)}
+    faults = []
+    for point in _entry_points():
+        try:
+            spec = point.load()
+            if not isinstance(spec, ApproachSpec) or not spec.id.isidentifier():
+                raise TypeError("it is no ApproachSpec with a Python name as its id")
+            if spec.id in found:
+                raise ValueError(f"there is an approach {spec.id!r} already")
+        except Exception as fault:  # a package of somebody else's: its fault must not take the others away
+            _log.exception("the entry point %s", point.value)
+            faults.append(f"The approach {point.name} of an installed package could not be loaded: {fault}.")
+        else:
+            found[spec.id] = spec
+    return found, tuple(faults)
+
+
+def _entry_points() -> tuple[Any, ...]:
+    from importlib.metadata import entry_points
+
+    return tuple(entry_points(group=GROUP))
+
+
+def specs() -> tuple[ApproachSpec, ...]:
+    """Every approach, in the order in which they are shown and take turns; those of installed packages last."""
+    return tuple(_known()[0].values())
+
+
+def faults() -> tuple[str, ...]:
+    """A sentence for each approach of an installed package that could not be loaded."""
+    return _known()[1]
+
+
+def spec_of(approach: str) -> ApproachSpec:
+    """The spec of an approach id; a variant has its name beside that of its kind, and a shade of its own.
+
+    An id that nothing is known of, as an old ledger may hold, gets a plain one.
+    """
+    kind, _, name = approach.partition(":")
+    found = _known()[0].get(kind)
+    if found is None:
+        return ApproachSpec(approach, approach.replace("_", " ").capitalize(), "")
+    if not name:
+        return found
+    shade = _SHADES[zlib.crc32(name.encode()) % len(_SHADES)]
+    return replace(found, id=approach, name=f"{found.name} \u00b7 {name}", subject="", hex=shade)
+
+
+def is_known(approach: str) -> bool:
+    """Whether an id is that of an approach or of a variant of one that has variants."""
+    kind, colon, name = approach.partition(":")
+    found = _known()[0].get(kind)
+    return found is not None and (not colon or bool(name and found.variants))
+
+
+def approaches(settings: Settings) -> tuple[str, ...]:
+    """Every id that can be asked with these settings: each approach with its variants behind it."""
+    return tuple(approach for spec in specs() for approach in (spec.id, *_variants(spec, settings)))
+
+
+def _variants(spec: ApproachSpec, settings: Settings) -> tuple[str, ...]:
+    named = spec.loaded("variants")
+    return tuple(f"{spec.id}:{name}" for name in named(settings)) if named else ()
+
+
+def writers(settings: Settings) -> tuple[str, ...]:
+    """The ids that can write a retrieval answer."""
+    return tuple(one for one in approaches(settings) if spec_of(one).writes)
+
+
+def make(approach: str, settings: Settings) -> Backend:
+    """The backend for an approach id. Raises `BackendError` for an id that does not exist."""
+    known = approaches(settings)
+    if approach not in known:
+        raise BackendError(f"There is no approach called {approach!r}.", f"The ids are {', '.join(known)}.")
+    if settings.scripted:
+        from backends.scripted import ScriptedBackend
+
+        return ScriptedBackend(approach, settings)
+    kind, _, name = approach.partition(":")
+    made: Callable[..., Backend] = spec_of(kind).loaded("make")
+    return made(settings, name) if name else made(settings)
