@@ -9,7 +9,7 @@ cross-encoder/ms-marco-MiniLM-L6-v2, will do better.
 The loss is the cross entropy of the right passage among one right and five wrong ones (listwise softmax; Cao et al.
 2007, "Learning to Rank: From Pairwise Approach to Listwise Approach"). The wrong ones are drawn from all passages at
 first and from the close ones more and more: with close ones alone it did not learn in the same time, for what tells
-them apart is too little to begin with (a loss of 1.30 where guessing gives 1.39, November 2026).
+them apart is too little to begin with (docs/decisions.md).
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """What an adapter learned, and what it forgot: base and adapter answer the same questions, one after the other.
 
 Two question sets are asked. The first is the user's, or the adapter's own held-out part. The second is fixed:
-`general_questions.jsonl`, 33 simple questions of general knowledge, chosen in November 2026 from 80 that were put to
-SmolLM2-135M-Instruct (Q4_1 weights in bfloat16, greedy, at most 60 tokens, the default system prompt): the base
-answers all of them right. What another base or precision does not know can not be forgotten, so the base is always
-asked first, and only the questions that it answers right count.
+`general_questions.jsonl`, 33 simple questions of general knowledge that SmolLM2-135M-Instruct answers right (how they
+were chosen: docs/measurements.md). What another base or precision does not know can not be forgotten, so the base is
+always asked first, and only the questions that it answers right count.
 
 Each answer takes one turn on the machine, so that other people's questions are answered in between.
 """

@@ -3,8 +3,8 @@
 The base's own modules and tensors are never touched. A view is either *merged*: the weights that the adapter changes
 are the view's own and all others are the base's, so it writes as fast as its base; or *beside*: every weight is the
 base's and the adapter's small matrices are multiplied for each token, which costs no memory and about a third of the
-speed (0.68 to 0.76 of the base's on two cores, November 2026). Merged weights are kept for one adapter at a time and
-made again, in a fraction of a second, when another one has had its turn.
+speed (docs/measurements.md). Merged weights are kept for one adapter at a time and made again, in a fraction of a
+second, when another one has had its turn.
 
 All trees are made and looked up on the inference thread, which so serves as their lock.
 """
@@ -23,7 +23,7 @@ from backends.models.adapter_weights import attached, changed_bytes, changed_wei
 from backends.models.local import LocalModel
 
 SWITCH_S = 0.3
-"""How long merging the sample adapter took on two cores in November 2026, reading its file included."""
+"""Seconds that merging an adapter is expected to take, reading its file included (docs/measurements.md)."""
 
 _BESIDE_KEPT = 4
 _SPARE_BYTES = 500_000_000  # what stays free for the answers themselves

@@ -1,8 +1,8 @@
 """The one thread of this process that runs torch.
 
 `generate` is not safe from several threads. And each thread that calls torch gets its own pool of OpenMP workers,
-which spin on the cores that the other pools need: with two such threads, decoding on two cores dropped from
-27 to 16 tokens a second (November 2026). So models, adapters and embedders all run here. Documents are embedded on
+which spin on the cores that the other pools need and slow decoding down (docs/measurements.md).
+So models, adapters and embedders all run here. Documents are embedded on
 threads that have one core each and no pool, while this one waits for them (`backends.rag.search.passes`).
 """
 
@@ -19,8 +19,8 @@ _STEADY, _MOST_ROUNDS = 0.9, 5
 def steady_s(device: str, seconds: Callable[[], float]) -> float:
     """What a piece of work takes (`seconds` does it and tells) once it no longer gets faster, at most six times.
 
-    A GPU loads its kernels on first use, for each shape: the first training steps in bfloat16 took five times as long
-    as later ones (H100, November 2026). On a processor the work is done once.
+    A GPU loads its kernels on first use, for each shape, which takes longer than the work itself
+    (docs/measurements.md). On a processor the work is done once.
     """
     best = seconds()
     for _ in range(0 if device == "cpu" else _MOST_ROUNDS):

@@ -23,7 +23,7 @@ _lock = threading.RLock()
 
 _log = logging.getLogger(__name__)
 
-_IMPORTS_S, _BYTES_PER_S = 3.0, 150e6  # what importing torch and reading weights took on two cores, November 2026
+_IMPORTS_S, _BYTES_PER_S = 3.0, 150e6  # for the expected time: importing torch, reading weights (docs/measurements.md)
 
 GREEDY: dict[str, Any] = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
 """For `generate`: the likeliest token each time, whatever the model's own configuration samples."""
@@ -152,12 +152,11 @@ def _read(weights: Weights, wanted: str) -> LocalModel:
 def _get_going(model: Any, device: str) -> None:
     """Answer a short and a longer prompt until that gets no faster: what a GPU does on first use is part of loading.
 
-    Otherwise the first answer, of whichever approach comes first, takes 3.3 times as long as the next one, and its
-    first token 26 times (H100, November 2026).
+    Otherwise the first answer, of whichever approach comes first, takes longer than the next (docs/measurements.md).
     """
     import torch
 
-    # For each new length, cuDNN's attention plans anew: 55 ms for a token that otherwise takes 20 (the same H100).
+    # For each new length, cuDNN's attention plans anew, which makes tokens slower (docs/measurements.md).
     torch.backends.cuda.enable_cudnn_sdp(False)
     window = getattr(model.config, "max_position_embeddings", None) or _LONG_PROMPT
     for tokens in (min(_SHORT_PROMPT, window // 4), min(_LONG_PROMPT, window // 2)):

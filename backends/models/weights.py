@@ -23,7 +23,7 @@ from backends.settings import DEFAULT_EMBEDDER, DEFAULT_MODEL
 from backends.storage.aside import aside
 
 CONVERSION_S = 20.0
-"""How long converting the default weights took on two cores in November 2026."""
+"""Seconds that converting the default weights is expected to take (docs/measurements.md)."""
 
 _MANIFEST = "crossroads.json"
 _convert_lock = threading.Lock()

@@ -54,8 +54,7 @@ class Fitted:
 def build_prompt(question_text: str, passages: Sequence[Passage]) -> str:
     """Question, instruction, numbered passages with document and page, and the question again.
 
-    Keep the order: best passage first. Asking twice helps a small model: with SmolLM2-135M, 10 instead of 8 of 30
-    sample questions were right (November 2026).
+    Keep the order: best passage first. Asking twice helps a small model (docs/measurements.md).
     """
     question = f"Question: {neutral(question_text).strip()}"
     blocks = (_block(number, passage) for number, passage in enumerate(passages, start=1))
@@ -130,8 +129,7 @@ def _block(number: int, passage: Passage) -> str:
 def _columns(passage: Passage) -> str:
     """The header row for rows of a CSV that are without it: what a number is cannot be told from the number.
 
-    Headings of other formats stay out: with them SmolLM2-135M answered 22 instead of 25 of the 126 sample questions
-    right, 4 gained and 7 lost (November 2026).
+    Headings of other formats stay out: with them fewer sample questions were answered right (docs/measurements.md).
     """
     if not passage.document.lower().endswith(".csv") or not passage.start:
         return ""

@@ -29,7 +29,7 @@ from backends.storage.data_folder import prepared
 
 HOST = "127.0.0.1"
 READY_LIMIT_S = 180.0
-"""How long the server may take to load its weights; about 10 s on two cores in November 2026."""
+"""How long the server may take to load its weights (what it does take: docs/measurements.md)."""
 
 _POLL_S = 0.2
 _STOP_LIMIT_S = 10.0

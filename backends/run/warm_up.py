@@ -79,8 +79,8 @@ def _settle() -> None:
     """Spare the garbage collector what is loaded by now, which stays until the end.
 
     Streamlit collects everything after each run of a script or a fragment. With half a million objects of the loaded
-    libraries that took 0.3 s of a processor, with the interpreter locked, twice a second beside a model that learns or
-    answers while somebody watches it; without them it is not measurable (November 2026).
+    libraries that holds the interpreter, twice a second beside a model that learns or answers while somebody watches
+    it (docs/measurements.md).
     """
     gc.collect()
     gc.freeze()

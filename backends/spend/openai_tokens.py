@@ -50,7 +50,7 @@ def count(text: str, encoding: str, data: Path) -> int | None:
 
 
 def _read(name: str, data: Path) -> Encoding | None:
-    """Reads the vocabulary, once per process: half a second and 75 MB."""
+    """Reads the vocabulary, once per process, because that takes time and memory (docs/measurements.md)."""
     import tiktoken
 
     folder = Path(os.environ.get(_FOLDER) or data / "tokenizers")

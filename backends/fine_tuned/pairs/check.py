@@ -72,7 +72,7 @@ def check_pairs(
 
     `count_tokens` gives a text's tokens, `template_tokens` what a pair has besides (see `token_counts`), `window` the
     model's context in tokens; pairs that do not fit are left out. Never raises for what is in the file.
-    Time grows with the number of rows: 100,000 take 1.5 s of a processor, and 4 s more to count tokens (November 2026).
+    Time grows with the number of rows (docs/measurements.md has it for 100,000).
     """
     name = name or (file.name if isinstance(file, Path) else "the upload")
     data = file if isinstance(file, bytes) else None

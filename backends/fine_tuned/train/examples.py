@@ -20,7 +20,7 @@ _NAMED, _BEGIN = 5, 60
 
 
 def token_counter(base: LocalModel) -> CountTokens:
-    """The model's own tokenizer as a counter: about 20 microseconds for a short text (November 2026)."""
+    """The model's own tokenizer as a counter."""
     tokenizer = base.tokenizer.backend_tokenizer
     return lambda text: len(tokenizer.encode(text, add_special_tokens=False))
 

@@ -120,11 +120,8 @@ class TrainingSettings:
 
 
 _RATES: dict[Method, float] = {"lora": 2e-3, "last_layers": 5e-4}
-"""With these and five epochs, all 40 unseen phrasings of 20 invented facts were answered right, by either method.
-
-LoRA with twice the rate did that in three epochs too, but then answered 66 of the 88 sample questions right, against
-79 in five epochs with this rate (November 2026).
-"""
+"""With these and five epochs, either method learned twenty invented facts; twice LoRA's rate lost more of the sample
+questions (docs/measurements.md)."""
 
 _LIMITS: tuple[tuple[str, float, float], ...] = (
     ("rank", 1, 512),

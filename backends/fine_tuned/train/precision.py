@@ -1,7 +1,7 @@
 """Whether LoRA's base is computed in float32 or in bfloat16: `auto` takes what trains faster on this machine, measured.
 
 First a matrix product and its gradient are timed in both, which takes half a second: processors without
-instructions for bfloat16 are 20 to 100 times slower in it (November 2026), and nothing more has to be tried there.
+instructions for bfloat16 are many times slower in it (docs/measurements.md), and nothing more has to be tried there.
 Otherwise the same training step is timed in both.
 bfloat16 rounds more, so it has to be at least a tenth faster. What was found is remembered in the data folder, so that
 the next training does not measure again and the same seed gives the same adapter; an estimate measures anew.

@@ -35,7 +35,7 @@ from backends.run.lane import Cancelled, turns
 from backends.settings import Settings
 
 MOST_PAIRS = 10_000
-"""More take hours: a hundred short pairs took about 20 seconds an epoch on one core (November 2026)."""
+"""Pairs that are trained on at once, at most; more take hours on a processor."""
 
 _SPARE_BYTES = 50_000_000
 

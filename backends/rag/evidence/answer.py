@@ -6,13 +6,8 @@ with its unit, every name, and most of its other words in any form, where the li
 name help; if neither side denies what the other says; and if the passage does not say the same of something else
 beside another number. A sentence of several clauses may draw on several passages.
 
-Measured on the sample handbook (`python -m benchmarks evidence`, even ids, on which no threshold was chosen): of the
-sentences marked as supported 94 % are (77 of 82; 95 % interval 87-97); of those that one passage supports 83 % are
-marked (73 of 88; 74-89), of those that need two passages 22 % (4 of 18; 9-45); of false sentences 1 % (5 of 371; 1-3),
-of those with another number from the same passages 3 % (2 of 66; 1-10). Rejected on the odd ids: all numbers and
-names anywhere in the passage and half of the words (65 % of such look-alike numbers marked by mistake, 56 of 86);
-cosine similarity between sentences (at 0.7: 55 %, 47 of 86); both together; cosine on top of this rule, which only
-lost supported sentences.
+How often it is right is measured by `python -m benchmarks evidence` (docs/measurements.md); what else was tried is
+in docs/decisions.md.
 
 What it cannot see: reasoning, opposites without a word of denial, paraphrase in other words. Names are told by their
 capitals and number words are English, so it marks less in other languages. It asks whether a passage says so, not

@@ -167,8 +167,7 @@ class Finder:
     def _fused(self, found: Candidates, matches: Matches) -> dict[int, float]:
         """Cosine similarity + weight * BM25 / the best BM25 of the query.
 
-        Of the ways to fuse that were tried (this one, min-max, z-scores, BM25 over its upper bound, reciprocal ranks,
-        each with several weights) it was the best or level with the best on four question sets (November 2026).
+        The best, or level with the best, of the ways to fuse that were tried (docs/decisions.md).
         """
         rows = list(found.chunks)
         weight = self.settings.keyword_weight / (matches.top or 1.0)

@@ -25,19 +25,14 @@ if TYPE_CHECKING:
 
 BATCH_SIZE = 64
 """How many texts `embed_documents` should be given at once: enough to find neighbours of equal length among them,
-few enough to take about half a second on two cores. Other work for the inference thread waits meanwhile."""
+few enough that other work for the inference thread waits for about half a second at most."""
 
 _PASS_TOKENS = 512
 """Tokens per forward pass on a processor: what a core computes stays in its cache."""
 
 INT8_WITHOUT_LOSS = frozenset({DEFAULT_EMBEDDER})
-"""Embedders that found as much with 8-bit layers for documents as without, questions staying exact (November 2026).
-
-all-MiniLM-L6-v2: cosine similarity to the exact vectors 0.999 on average, 0.998 at least. The sample handbook, 187
-chunks and 81 questions: hit@1 0.605 as before, MRR 0.741 as before (95 % interval of the difference -0.004 to 0.003).
-Debian Policy 4.6.2, 1,261 chunks and 304 section titles: hit@1 0.349 after 0.345, MRR 0.452 after 0.451 (-0.006 to
-0.007). A similarity changed by at most 0.02, and 97 % of the best five stayed among them.
-"""
+"""Embedders that find as much with 8-bit layers for documents as without, questions staying exact: measured by
+`python -m benchmarks int8_loss`, figures in docs/measurements.md."""
 
 
 class Embedder:

@@ -1,12 +1,11 @@
 """Passes of an embedder side by side, one core each.
 
 One pass on all cores makes its threads meet after each of hundreds of small operations. Where anything else runs on
-the machine they wait for each other: with two busy cores, passes side by side embedded three times as many texts a
-second as one pass after another on both (November 2026).
+the machine they wait for each other, so passes side by side embed more texts a second (docs/measurements.md).
 
 The threads here are not the inference thread, but they work only while that one waits for them, and they end with the
-work: as long as they lived, OpenMP counted more threads than cores and let its workers sleep at every meeting, which
-slowed the inference thread down from 415 to 250 tokens a second of training (November 2026).
+work: as long as they live, OpenMP counts more threads than cores and lets its workers sleep at every meeting, which
+slows the inference thread down (docs/measurements.md).
 """
 
 from __future__ import annotations

@@ -23,28 +23,24 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_POINTS = 2000
-"""Chunks on a map; of a larger collection every n-th is shown. 2,000 take about 13 s on one core."""
+"""Chunks on a map; of a larger collection every n-th is shown, because the time grows (docs/measurements.md)."""
 
 NEIGHBOURS = 3
 """Chunks on the map that decide where a vector is placed that was not laid out itself."""
 
 _SHARPNESS = 8
-"""Power of the similarity with which each neighbour counts.
-
-Chosen on the sample handbook's 187 chunks, each placed by the others (November 2026): the median distance from its
-true position is 0.051 of the map's spread, against 0.060 with power 1, and 0.083 with five neighbours and power 1.
-"""
+"""Power of the similarity with which each neighbour counts: chosen on the sample handbook (docs/measurements.md)."""
 
 _COMPONENTS = 50
 _PERPLEXITY = 15.0
-"""Of 5, 10, 15 and 30 the one that kept the handbook's neighbourhoods best: trustworthiness 0.98 (November 2026)."""
+"""Of 5, 10, 15 and 30 the one that kept the handbook's neighbourhoods best (docs/measurements.md)."""
 
 _FEWEST = 8
 """Fewer chunks than this are shown by their two principal components: t-SNE needs neighbourhoods."""
 
 _STAGES = 4
 _STAGE_ITERATIONS = 250
-"""t-SNE runs in stages, each its own turn on the machine. The map is as good as that of one run (measured)."""
+"""t-SNE runs in stages, each its own turn on the machine. The map is as good as that of one run."""
 
 _maps: dict[Path, Projection] = {}
 _maps_lock = threading.Lock()

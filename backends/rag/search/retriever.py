@@ -41,9 +41,8 @@ def merged(
 
     Two chunks are near-duplicates if their cosine similarity is at least `above` and they hold the same figures, or
     if they share more than half of the shorter one. The figures matter: paragraphs on two products or of two editions
-    of a rule reach 0.97 and differ in nothing but a number. With both rules no sample question lost a passage that
-    answers it (November 2026). Pairs are compared one by one, as few are needed, and because a product of whole
-    matrices wakes the threads of the numerical library, which cost 16 ms a query where the cores were busy.
+    of a rule reach 0.97 and differ in nothing but a number. Pairs are compared one by one, as few are needed, and
+    because a product of whole matrices wakes the threads of the numerical library (docs/measurements.md).
     """
     groups: list[list[int]] = []
     for row in order:
