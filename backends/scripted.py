@@ -26,6 +26,7 @@ from backends.base import (
     Usage,
 )
 from backends.errors import BackendError
+from backends.registry import spec_of
 from backends.remote.connections import name_in
 from backends.settings import Settings
 
@@ -48,7 +49,7 @@ class ScriptedBackend(Backend):
 
     def stream(self, question: Question, cancel: threading.Event) -> Iterator[BackendEvent]:
         yield Trace("prompt", f"{question.system_prompt}\n\n{question.text}")
-        if self.approach == "rag":
+        if spec_of(self.approach).monthly == "documents":
             text = f"A scripted passage for: {question.text}"
             yield Retrieved((Passage("script.md", None, "script-1", 0.9, 0, len(text), text),))
         words = question.text.split()

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, cast, get_args
 
 from pydantic import (
     BaseModel,
@@ -23,6 +23,7 @@ from pydantic import (
     PrivateAttr,
     SecretStr,
     ValidationError,
+    create_model,
     field_validator,
 )
 from pydantic_settings import (
@@ -142,8 +143,11 @@ class RagSettings(_Section):
     @field_validator("generator")
     @classmethod
     def _a_writer(cls, value: str) -> str:
-        if value not in ("raw", "fine_tuned") and connections.name_in(value) is None:
-            raise ValueError("it is raw, fine_tuned, paid_api, or paid_api:NAME of a connection")
+        from backends.registry import is_known, spec_of, specs
+
+        if not is_known(value) or not spec_of(value).writes:
+            known = [f"{spec.id} or {spec.id}:NAME" if spec.variants else spec.id for spec in specs() if spec.writes]
+            raise ValueError(f"it is one of {', '.join(known)}")
         return value
 
 
@@ -204,8 +208,9 @@ def load_settings(
         for name in names:
             _check_name(name)
     try:
-        values, withheld = merged(sources_of(Settings, given), Settings)
-        settings = Settings(**values)
+        kind = _with_added_sections()
+        values, withheld = merged(sources_of(kind, given), kind)
+        settings = kind(**values)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = ".".join(str(part) for part in first["loc"])
@@ -236,7 +241,17 @@ def started_with() -> dict[str, object]:
 
 def setting_names() -> tuple[str, ...]:
     """Every dotted name that `--set` takes; NAME stands for the name of a connection."""
-    return tuple(_names(Settings))
+    return tuple(_names(_with_added_sections()))
+
+
+def _with_added_sections() -> type[Settings]:
+    """`Settings` with a section for each approach that brings one: `settings.shout.loudness`."""
+    from backends.registry import specs
+
+    added = {spec.id: (spec.section, spec.section()) for spec in specs() if spec.section is not None}
+    if not added:
+        return Settings
+    return create_model("Settings", __base__=Settings, **cast(Any, added))
 
 
 def _names(model: type[BaseModel], prefix: str = "") -> Iterator[str]:

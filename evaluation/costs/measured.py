@@ -12,6 +12,7 @@ from backends.errors import BackendError
 from backends.fine_tuned.adapters.card import read_card, training_seconds
 from backends.fine_tuned.adapters.catalogue import adapter_folder
 from backends.rag.store.library import collections
+from backends.registry import ApproachSpec, spec_of, specs
 from backends.remote import connections
 from backends.remote.connections import DEFAULT, PAID_API, name_in
 from backends.settings import Settings
@@ -75,7 +76,7 @@ def assumed(value: Decimal, unit: str, note: str = ASSUMED) -> Input:
 
 
 def of_approach(settings: Settings, approach: str, as_other: Typical | None, whose: str) -> dict[str, Input]:
-    """Tokens and seconds of raw or fine_tuned; until it has answered, those of `as_other`, which `whose` names."""
+    """Tokens and seconds of a local approach; until it has answered, those of `as_other`, which `whose` names."""
     return _inputs(approach, typical(ledger.complete_answers(settings.data, approach)), _likely(as_other, whose))
 
 
@@ -170,7 +171,8 @@ def measured_inputs(
     writer = settings.rag.generator if name_in(settings.rag.generator) is not None else None
     elsewhere = writer is not None and all(one.approach != writer for one in paid)
     priced = [*paid, of_connection(settings, settings.rag.generator)] if elsewhere else list(paid)
-    raw = typical(ledger.complete_answers(settings.data, "raw"))
+    local = [spec for spec in specs() if spec.monthly in ("machine", "trained")]
+    base = typical(ledger.complete_answers(settings.data, local[0].id))
     values = {
         "questions": Input(_QUESTIONS, "", "your assumption"),
         "machine.usd_per_hour": assumed(settings.machine_usd_per_hour, "USD", "the machine rate of the settings"),
@@ -179,13 +181,14 @@ def measured_inputs(
         **{f"{one.approach}.{name}": price for one in priced for name, price in one.prices.items()},
         **_training(settings),
         **_documents(settings),
-        **of_approach(settings, "raw", None, ""),
-        **of_approach(settings, "fine_tuned", raw, "the raw model"),
     }
-    values |= of_paid(settings, paid[0], raw, "the raw model")
+    for spec in local:
+        as_other = None if spec is local[0] else base
+        values |= of_approach(settings, spec.id, as_other, local[0].in_a_sentence)
+    values |= of_paid(settings, paid[0], base, local[0].in_a_sentence)
     first = paid_typical(settings, paid[0])
     for one in paid[1:]:
-        values |= of_paid(settings, one, first or raw, paid[0].model if first else "the raw model")
+        values |= of_paid(settings, one, first or base, paid[0].model if first else local[0].in_a_sentence)
     values |= of_documents(settings)
     known = {name: value for name, value in (changes or {}).items() if name in values}
     made = Inputs(values, (), rented, paid[0].approach).assuming(known)
@@ -203,23 +206,37 @@ def anything_measured(inputs: Inputs) -> bool:
 
 
 def _ways(settings: Settings, paid: Sequence[PaidModel], priced: Sequence[PaidModel]) -> tuple[Way, ...]:
+    ways: list[Way] = []
+    for spec in specs():
+        match spec.monthly:
+            case "paid":
+                ways += map(_paid_way, paid)
+            case "documents":
+                ways.append(_documents_way(spec.id, settings, priced))
+            case how:
+                ways.append(Way(spec.id, _weights(spec, settings), on_machine=True, trained=how == "trained"))
+    return tuple(ways)
+
+
+def _weights(spec: ApproachSpec, settings: Settings) -> str:
+    """What answers, as its settings name it: the adapter, or else the model."""
+    section = getattr(settings, spec.id, None)
+    return str(getattr(section, "adapter", None) or getattr(section, "model", None) or spec.name)
+
+
+def _documents_way(approach: str, settings: Settings, priced: Sequence[PaidModel]) -> Way:
     generator = settings.rag.generator
     writer = next((one for one in priced if one.approach == generator), None)
     written_by = writer.model if writer else generator.replace("_", "-")
-    return (
-        Way("raw", settings.raw.model, on_machine=True),
-        Way("fine_tuned", settings.fine_tuned.adapter, on_machine=True, trained=True),
-        *(_paid_way(one) for one in paid),
-        Way(
-            "rag",
-            f"{settings.rag.collection}, written by {written_by}",
-            on_machine=True,
-            by_token=bool(writer and writer.by_token),
-            trained=generator == "fine_tuned",
-            documents=True,
-            priced_by=generator if writer else "",
-            why_unknown=writer.why_unknown if writer else "",
-        ),
+    return Way(
+        approach,
+        f"{settings.rag.collection}, written by {written_by}",
+        on_machine=True,
+        by_token=bool(writer and writer.by_token),
+        trained=spec_of(generator).monthly == "trained",
+        documents=True,
+        priced_by=generator if writer else "",
+        why_unknown=writer.why_unknown if writer else "",
     )
 
 

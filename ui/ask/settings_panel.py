@@ -6,9 +6,8 @@ from typing import Any
 
 import streamlit as st
 
-from backends.registry import spec_of
+from backends.registry import spec_of, writers
 from backends.remote.connection import without_secrets
-from backends.remote.connections import DEFAULT, approach_of
 from backends.settings import Settings
 from ui.resources import override, overrides
 from ui.shared.text import escaped, plain
@@ -160,11 +159,11 @@ def rag(current: Settings) -> None:
         help="Cosine similarity that the best passage must reach. If none does, the documents do not say.",
         **bound("rag.min_score"),
     )
-    writers = ["raw", "fine_tuned", *map(approach_of, (DEFAULT, *sorted(current.connections)))]
+    known = writers(current)
     st.selectbox(
         "Written by",
-        writers,
-        writers.index(current.rag.generator),
+        known,
+        known.index(current.rag.generator),
         format_func=lambda writer: spec_of(writer).name,
         help="A paid model gets your question and the passages that were found, over the network.",
         **bound("rag.generator"),

@@ -14,7 +14,7 @@ from backends.fine_tuned.pairs.draft_job import Draft
 from backends.fine_tuned.pairs.drafts import DraftProgress
 from backends.fine_tuned.pairs.files import Pair
 from backends.rag.store.library import StoredChunk
-from backends.remote.connections import DEFAULT, approach_of
+from backends.registry import spec_of, writers
 from backends.run import jobs
 from backends.run.jobs import Job, JobState
 from backends.settings import Settings
@@ -100,7 +100,7 @@ def _form(current: Settings, busy: bool) -> None:
 
 def writers_of(current: Settings) -> tuple[str, ...]:
     """Who can draft: the raw model and every paid one, the default connection first."""
-    return ("raw", *map(approach_of, (DEFAULT, *sorted(current.connections))))
+    return tuple(one for one in writers(current) if spec_of(one).monthly != "trained")
 
 
 def _chunks(current: Settings, count: int) -> list[StoredChunk]:

@@ -1,0 +1,128 @@
+"""What docs/extending.md says is tried: its code in a copy of the tree, on a page of its own and on Compare."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENT = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+CODE = next(re.finditer(r"```python\n(# backends/shout\.py\n.*?)```", DOCUMENT, re.DOTALL)).group(1)
+LINE = next(re.finditer(r"```\n(\"backends\.shout:SPEC\",)\n```", DOCUMENT)).group(1)
+
+_PAGES = """
+import json, sys
+from streamlit.testing.v1 import AppTest
+
+def opened(run, page):
+    at = run.run()
+    assert not at.exception, at.exception
+    at.text_area(key=f"question:{page}").input("say it")
+    at.button(key=f"ask:{page}").click().run()
+    assert not at.exception, at.exception
+    said = [text.value for text in at.text]
+    return {
+        "texts": said,
+        "titles": [title.value for title in at.title],
+        "markdown": [one.value for one in at.markdown],
+        "fields": [field.label for field in at.number_input],
+        "code": [code.value for code in at.code],
+    }
+
+OWN = "from ui.shell import draw_page\\ndraw_page('shout')"
+own_page = opened(AppTest.from_string(OWN, default_timeout=120), "shout")
+compare = opened(AppTest.from_file("pages/compare.py", default_timeout=120), "compare")
+entry = AppTest.from_file("streamlit_app.py", default_timeout=120).run()
+assert not entry.exception, entry.exception
+print(json.dumps({"own": own_page, "compare": compare}))
+"""
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A copy of the tree without what is large or private."""
+    copy = tmp_path / "tree"
+    left_out = shutil.ignore_patterns(".git", ".venv", "data", "tests", "docs", "*.egg-info", "__pycache__", ".*_cache")
+    shutil.copytree(ROOT, copy, ignore=left_out)
+    return copy
+
+
+def run(tree: Path, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "CROSSROADS_"))}
+    environment = inherited | {"PYTHONPATH": str(tree), "CROSSROADS_DATA": str(tree.parent / "data")} | more
+    return subprocess.run(
+        [sys.executable, *command], cwd=tree, env=environment, capture_output=True, text=True, timeout=300
+    )
+
+
+def added(tree: Path) -> None:
+    """What the document asks for: one file and one line."""
+    (tree / "backends" / "shout.py").write_text(CODE, encoding="utf-8")
+    registry = tree / "backends" / "registry.py"
+    text = registry.read_text(encoding="utf-8")
+    assert text.count('    "backends.rag:SPEC",\n') == 1
+    registry.write_text(text.replace('    "backends.rag:SPEC",\n', f'    "backends.rag:SPEC",\n    {LINE}\n'))
+
+
+def test_one_file_and_one_line_make_an_approach_with_a_page_and_a_column(tree: Path) -> None:
+    added(tree)
+    only = {"CROSSROADS_RAW__MODEL": str(tree.parent / "none"), "CROSSROADS_SHOUT__MARKS": "2"}
+    finished = run(tree, "-c", _PAGES, **only)
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    seen = json.loads(finished.stdout.splitlines()[-1])
+    assert seen["own"]["titles"] == ["Shout"]
+    assert "Exclamation marks" in seen["own"]["fields"]
+    assert any(text.strip() == "SAY IT !!" for text in seen["own"]["texts"])
+    assert "say it" in seen["own"]["code"]  # what happened inside
+    assert any("Choose it** for trying how an approach is added." in text for text in seen["own"]["markdown"])
+    assert any(text.strip() == "SAY IT !!" for text in seen["compare"]["texts"])
+
+
+def test_it_is_asked_and_set_on_the_terminal(tree: Path) -> None:
+    added(tree)
+    command = ("-m", "crossroads", "ask", "say it", "--approach", "shout", "--set", "shout.marks=3", "--json")
+    finished = run(tree, *command)
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    (answer,) = json.loads(finished.stdout)["answers"]
+    assert (answer["approach"], answer["text"], answer["status"]) == ("shout", "SAY IT !!!", "ok")
+    assert answer["latency_s"] is not None
+    refused = run(tree, "-m", "crossroads", "ask", "say it", "--set", "shout.volume=3")
+    assert refused.returncode == 2
+    assert "There is no setting called 'shout.volume'" in refused.stderr.replace("\n", " ").replace("│", "")
+
+
+def packaged(tree: Path, code: str) -> Path:
+    """A folder of site-packages with a package that brings an approach by its entry point."""
+    site = tree.parent / "site"
+    (site / "shouting").mkdir(parents=True)
+    (site / "shouting" / "__init__.py").write_text(code.replace("backends.shout:panel", "shouting:panel"))
+    info = site / "shouting-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: shouting\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[crossroads.approaches]\nshout = shouting:SPEC\n")
+    return site
+
+
+def test_an_installed_package_adds_one_by_its_entry_point(tree: Path) -> None:
+    site = packaged(tree, CODE)
+    command = ("-m", "crossroads", "ask", "say it", "--approach", "shout", "--json")
+    finished = run(tree, *command, PYTHONPATH=f"{tree}{os.pathsep}{site}")
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    assert json.loads(finished.stdout)["answers"][0]["text"] == "SAY IT !"
+
+
+def test_a_package_that_fails_is_told_and_takes_nothing_away(tree: Path) -> None:
+    site = packaged(tree, "raise RuntimeError('it is broken')\n")
+    program = "from backends import registry; print([s.id for s in registry.specs()], registry.faults())"
+    finished = run(tree, "-c", program, PYTHONPATH=f"{tree}{os.pathsep}{site}")
+    assert finished.stdout.strip() == (
+        "['raw', 'fine_tuned', 'paid_api', 'rag'] "
+        "('The approach shout of an installed package could not be loaded: it is broken.',)"
+    )
