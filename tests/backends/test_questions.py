@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import unicodedata
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from backends.base import Question
 from backends.errors import BackendError
-from backends.text import MAX_CHARACTERS, clean, visible
+from backends.text import MAX_CHARACTERS, clean, normalised, visible
 
 BIDI = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 anything = st.text(st.characters(), max_size=200) | st.text(
@@ -93,3 +94,18 @@ def test_a_megabyte_is_refused_with_its_size(character: str) -> None:
 def test_the_system_prompt_is_cleaned_and_the_rest_is_kept() -> None:
     asked = Question(" q ", system_prompt=" Be\x00 brief.\r\n", max_tokens=5, temperature=0.7, seed=9)
     assert clean(asked) == Question("q", system_prompt="Be brief.", max_tokens=5, temperature=0.7, seed=9)
+
+
+def test_normalising_takes_linear_time_and_changes_no_ordinary_text() -> None:
+    for text in ("Cafe\u0301 \uff11", "\u1112\u1161\u11ab", "a" + "\u0300" * 30, "plain"):
+        for form in ("NFC", "NFKC"):
+            assert normalised(form, text) == unicodedata.normalize(form, text)
+
+    def seconds(marks: str) -> float:
+        began = time.thread_time()
+        assert len(normalised("NFKC", "a" + marks)) > 10_000
+        return time.thread_time() - began
+
+    for marks in ("\u0300\u0316", "\u0f73"):
+        shorter = min(seconds(marks * (10_000 // len(marks))) for _ in range(9))
+        assert min(seconds(marks * (100_000 // len(marks))) for _ in range(3)) < 16 * shorter

@@ -25,7 +25,9 @@ from ui.shared.text import escaped
 
 LEGEND = ":green-background[as in the wanted answer] \u00b7 **new since the round before**"
 
-_EDGES = re.compile(r"^\W+|\W+$")
+_INSIDE = re.compile(r"\w(?:.*\w)?", re.DOTALL)
+_MOST_WORDS = 200
+"""Words that are compared: the work grows with the third power of their number."""
 
 
 def same(answer: str, reference: str) -> bool:
@@ -48,17 +50,21 @@ def marked(text: str, reference: str, before: str | None) -> str:
         part = escaped(" ".join(words[at] for at in run))
         part = part if old else f"**{part}**"
         parts.append(f":green-background[{part}]" if green else part)
+    if max(len(words), len(reference.split()), len((before or "").split())) > _MOST_WORDS:
+        parts.append(f"*(only the first {_MOST_WORDS} words are compared)*")
     return " ".join(parts)
 
 
 def _matching(words: Sequence[str], others: Sequence[str]) -> set[int]:
     """Positions of `words` that are also in `others`, in the same order."""
-    matcher = difflib.SequenceMatcher(None, [_plain(word) for word in words], [_plain(word) for word in others], False)
+    one, other = ([_plain(word) for word in some[:_MOST_WORDS]] for some in (words, others))
+    matcher = difflib.SequenceMatcher(None, one, other, False)
     return {block.a + offset for block in matcher.get_matching_blocks() for offset in range(block.size)}
 
 
 def _plain(word: str) -> str:
-    return _EDGES.sub("", word).casefold() or word
+    inside = _INSIDE.search(word)
+    return inside[0].casefold() if inside else word
 
 
 HEIGHT = 340  # pixels

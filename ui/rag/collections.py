@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 import streamlit as st
 
 from backends.errors import BackendError
 from backends.rag.store.library import CollectionInfo, collections
 from backends.settings import RagSettings, Settings
+from backends.text import normalised
 from ui.resources import override
 from ui.shared import numbers
 from ui.shared.errors import keep_fault, opened_index, show_fault
@@ -91,7 +90,7 @@ def _new() -> None:
 
 
 def _create() -> None:
-    if name := " ".join(unicodedata.normalize("NFC", st.session_state[_NAME]).split()):
+    if name := " ".join(normalised("NFC", st.session_state[_NAME]).split()):
         override("rag.collection", name)
         st.session_state[_NEW] = False
 

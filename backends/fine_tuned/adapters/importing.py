@@ -14,7 +14,7 @@ from pathlib import Path, PureWindowsPath
 
 from backends.errors import BackendError, disk_refusal
 from backends.fine_tuned.adapters.catalogue import Origin, adapter_folders, check_name, free_name, publish
-from backends.fine_tuned.adapters.zip_files import is_wanted, unpack
+from backends.fine_tuned.adapters.zip_files import check_links, is_wanted, unpack
 from backends.models import hub
 from backends.models.adapter_files import ORIGIN, read
 from backends.storage.aside import aside
@@ -36,6 +36,7 @@ def import_zip(source: bytes | Path, filename: str, data: Path, name: str | None
 
 def import_folder(folder: Path, data: Path, name: str | None = None) -> Path:
     """Copy an adapter from a folder into the catalogue. Returns its folder there. Raises as `import_zip` does."""
+    check_links(folder)
     read(folder)
     with _aside(name, folder.resolve().name, data) as (part, chosen):
         _copy(folder, part)

@@ -17,6 +17,7 @@ from typing import IO
 from backends.errors import BackendError
 from backends.fine_tuned.adapters.card import README, readme
 from backends.models.adapter_files import CONFIG, WEIGHTS, read
+from backends.storage.links import leaves
 
 MAX_ZIP_BYTES = 1_000_000_000
 """A LoRA of a 7B model at rank 64 takes about 320 MB in bfloat16."""
@@ -45,6 +46,7 @@ _TAIL = 22 + 65_535  # the end record with the longest comment there can be
 
 def write_zip(folder: Path, stream: IO[bytes]) -> None:
     """Write the adapter in `folder` to `stream`. Raises `BackendError` if it is damaged."""
+    check_links(folder)
     files = read(folder)
     with zipfile.ZipFile(stream, "w") as archive:
         for file in sorted(folder.iterdir()):
@@ -68,6 +70,16 @@ def is_wanted(name: str) -> bool:
     if name.startswith("."):
         return False
     return name in (WEIGHTS, "LICENSE", "NOTICE") or name.endswith(_TEXTS)
+
+
+def check_links(folder: Path) -> None:
+    """Raise `BackendError` for a file of the adapter that is a link to something outside of its folder."""
+    for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if is_wanted(file.name) and leaves(file, folder):
+            raise BackendError(
+                f"{file.name} in {folder.name} is a link that leads out of the folder.",
+                "Put a copy of the file in its place.",
+            )
 
 
 def unpack(source: bytes | Path, target: Path) -> None:

@@ -37,10 +37,12 @@ _REMINDER = "Now write {pairs} about {place}: only lines that begin with Q: and 
 # an example. Where it copies that instead, the filter finds that no passage speaks of the Alder library.
 
 _LABEL = re.compile(
-    r"^[\s>*_#-]*(?:\d+\s*[.):]\s*)?[*_]*(q|question|a|answer)\s*\d*\s*[*_]*\s*[:.)\]-][\s*_]*(.*?)[\s*_]*$",
-    re.IGNORECASE,
+    r"[\s>*_#-]*+(?:\d++\s*+[.):]\s*+)?[*_]*+(q|question|a|answer)\s*+\d*+\s*+[*_]*+\s*+[:.)\]-](.*)", re.IGNORECASE
 )
 _FENCE = re.compile(r"^\s*(```|---|===|\*\*\*)")
+_AROUND = "*_" + "".join(character for character in map(chr, range(0x3001)) if character.isspace())
+_LONGEST = 2_000
+"""Characters of a line, and of a question or an answer, that are read: longer ones are of no use."""
 
 
 class SourceChunk(Protocol):
@@ -83,17 +85,18 @@ def read_reply(text: str) -> list[tuple[str, str]]:
     """
     drafts: list[list[str]] = []
     side = None
-    for line in text.splitlines():
+    for whole in text.splitlines():
+        line = whole[:_LONGEST]
         label = _LABEL.match(line)
         if label:
             side = int(label[1].lower().startswith("a"))
             if side == 0 or not drafts or drafts[-1][1]:
                 drafts.append(["", ""])
-            drafts[-1][side] = label[2]
+            drafts[-1][side] = label[2].strip(_AROUND)
         elif _FENCE.match(line) or not line.strip():
             side = side if not line.strip() and drafts and not drafts[-1][side or 0] else None
         elif side is not None:
-            drafts[-1][side] = f"{drafts[-1][side]} {line.strip()}".strip()
+            drafts[-1][side] = f"{drafts[-1][side]} {line.strip()}".strip()[:_LONGEST]
     return [(question, answer) for question, answer in drafts]
 
 

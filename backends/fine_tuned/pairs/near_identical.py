@@ -16,10 +16,11 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+from backends import text as questions
 
 NEAR = 0.8
 """The similarity (0 to 1) from which two questions count as the same; where the sample's own check draws the line."""
@@ -35,7 +36,7 @@ Words = frozenset[str]
 
 def normalised(text: str) -> str:
     """`text` in lower case and compatible letters, with single spaces and without punctuation at its ends."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split()).strip(_EDGES)
+    return " ".join(questions.normalised("NFKC", text).casefold().split()).strip(_EDGES)
 
 
 def words(text: str) -> Words:

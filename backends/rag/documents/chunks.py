@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -27,7 +29,9 @@ SPECIAL_TOKENS = 2
 _LONGEST_TOKEN = 12
 """Characters per token beyond which a chunk is cut anyway: WordPiece counts any word over 100 characters as one."""
 
-_HEADING = re.compile(r"^ {0,3}(#{1,6})[ \t]+(.+?)[ \t]*#*$")
+_HEADING = re.compile(r"^ {0,3}(#{1,6})[ \t]+(.+)$")
+_HEADING_CHARACTERS = 1000
+"""A longer heading, or header row of a CSV, is cut: it is kept with every chunk below it."""
 _FENCE = re.compile(r"^ {0,3}(```+|~~~+)")
 
 
@@ -136,7 +140,7 @@ def _halves(offset: int, text: str, tokenizer: Tokenizer, size: int) -> Iterator
 def _headings(text: str, format: str) -> list[tuple[int, str]]:
     """Offset and path of every heading of a Markdown text; for CSV its header row."""
     if format == "csv":
-        return [(0, text.lstrip().split("\n", 1)[0].strip())]
+        return [(0, text.lstrip().split("\n", 1)[0].strip()[:_HEADING_CHARACTERS])]
     if format not in MARKDOWN_LIKE:
         return []
     found: list[tuple[int, str]] = []
@@ -150,17 +154,18 @@ def _headings(text: str, format: str) -> list[tuple[int, str]]:
         elif not fence and (heading := _HEADING.match(line)):
             level = len(heading.group(1))
             path = [(above, title) for above, title in path if above < level]
-            path.append((level, heading.group(2).strip()))
+            path.append((level, _title(heading.group(2))))
             found.append((offset, " > ".join(title for _, title in path)))
         offset += len(line) + 1
     return found
 
 
+def _title(written: str) -> str:
+    """A heading without the number signs that may close it."""
+    return (written[0] + written[1:].rstrip("#")).strip()[:_HEADING_CHARACTERS].rstrip()
+
+
 def _heading_at(headings: list[tuple[int, str]], offset: int) -> str:
     """The last heading that starts at or before an offset."""
-    nearest = ""
-    for start, path in headings:
-        if start > offset:
-            break
-        nearest = path
-    return nearest
+    after = bisect_right(headings, offset, key=itemgetter(0))
+    return headings[after - 1][1] if after else ""

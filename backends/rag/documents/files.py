@@ -6,7 +6,6 @@ import hashlib
 import os
 import re
 import threading
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,6 +15,8 @@ from typing import Any
 from backends.errors import BackendError
 from backends.rag.documents.formats import FORMATS, extension_of, format_of
 from backends.rag.documents.parser import ExtractProcess
+from backends.storage.links import leaves
+from backends.text import normalised
 
 PAGE_BREAK = "\n\n"
 """What joins the pages of a document into its text."""
@@ -25,6 +26,8 @@ FILE_LIMIT_S = 120.0
 
 _GENERATED = frozenset({"__pycache__", "node_modules", "site-packages"})
 """Folders of what programs wrote, often thousands of files."""
+
+_LEAVES = "The link leads out of the folder.", "Give what it points to itself, or put a copy of it into the folder."
 
 _DIRECTION = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _HIDING = re.compile(f"[{_DIRECTION}\U000e0000-\U000e007f]")
@@ -41,12 +44,13 @@ class Source:
     """A file to read and the name it is displayed under (posix, relative to the folder that was given).
 
     `named` means that the caller chose the name (an upload): it replaces a document of that name,
-    wherever that came from.
+    wherever that came from. `leaves`: it is a link out of the folder that was given, which is named and not read.
     """
 
     path: Path
     name: str
     named: bool = False
+    leaves: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +106,8 @@ def clean(text: str) -> str:
 def find_files(paths: Iterable[Path | str | Source]) -> list[Source]:
     """The files to index: folders expand to the supported files in them, sorted, hidden and generated ones left out.
 
-    A file that is named itself is kept whatever its type, and a folder that cannot be opened is kept as it is,
-    so that they are rejected with a reason.
+    A file that is named itself is kept whatever its type. A folder that cannot be opened and a link that leaves the
+    folder are kept as they are, so that they are rejected with a reason.
     Raises `BackendError` for a path that does not exist.
     """
     found: dict[Path, Source] = {}
@@ -115,7 +119,7 @@ def find_files(paths: Iterable[Path | str | Source]) -> list[Source]:
         if os.path.isdir(path):
             for file in _supported(path):
                 name = path.name if file == path else file.relative_to(path).as_posix()
-                found.setdefault(file, Source(file, _display_name(name)))
+                found.setdefault(file, Source(file, _display_name(name), leaves=leaves(file, path)))
         elif os.path.lexists(path):
             found.setdefault(path, Source(path, _display_name(path.name)))
         else:
@@ -132,7 +136,7 @@ def left_out(paths: Iterable[Path | str]) -> list[str]:
 
 
 def _supported(folder: Path) -> Iterator[Path]:
-    """The files to read in a folder, and the folders that cannot be opened."""
+    """The files to read in a folder, and the folders that cannot be opened or are links that leave it."""
     return (path for path in _walk(folder) if extension_of(path.name) in FORMATS or path.is_dir())
 
 
@@ -143,11 +147,13 @@ def _walk(folder: Path) -> Iterator[Path]:
         for name in sorted(files):
             if not name.startswith((".", "~$")):
                 yield Path(here, name)
+        # Other links to folders lead to what is met on the way.
+        yield from (path for path in (Path(here, name) for name in folders) if leaves(path, folder))
     yield from closed
 
 
 def _display_name(name: str) -> str:
-    return unicodedata.normalize("NFC", " ".join(clean(name).split())) or "unnamed"
+    return normalised("NFC", " ".join(clean(name).split())) or "unnamed"
 
 
 def hash_file(path: Path) -> str:
@@ -168,6 +174,8 @@ def read_documents(
             if cancel.is_set():
                 return
             try:
+                if source.leaves:
+                    raise BackendError(*_LEAVES)
                 _check_kind(source.path)
                 format = format_of(source.name)
                 check_size(source.path, max_file_mb)

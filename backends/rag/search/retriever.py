@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from backends.base import Passage
@@ -45,10 +46,11 @@ def merged(
     because a product of whole matrices wakes the threads of the numerical library (docs/measurements.md).
     """
     groups: list[list[int]] = []
+    figures = cache(lambda row: Counter(_FIGURE.findall(chunks[row].text)))
     for row in order:
         for group in groups:
             one, other = chunks[group[0]], chunks[row]
-            alike = float(vectors[group[0]] @ vectors[row]) >= above and _figures(one) == _figures(other)
+            alike = float(vectors[group[0]] @ vectors[row]) >= above and figures(group[0]) == figures(row)
             if alike or _overlap(one, other):
                 group.append(row)
                 break
@@ -57,10 +59,6 @@ def merged(
                 break
             groups.append([row])
     return groups
-
-
-def _figures(one: StoredChunk) -> Counter[str]:
-    return Counter(_FIGURE.findall(one.text))
 
 
 def _overlap(one: StoredChunk, other: StoredChunk) -> bool:

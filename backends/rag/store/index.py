@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -33,6 +32,7 @@ from backends.rag.store.rechunk import ChunkPreview, Rechunk, preview
 from backends.rag.store.writer import Writer
 from backends.run.lane import Cancelled
 from backends.settings import RagSettings
+from backends.text import normalised
 
 if TYPE_CHECKING:
     import numpy as np
@@ -119,7 +119,7 @@ class Index:
 
     def __init__(self, data: Path, collection: str, embedder: Embedder, settings: RagSettings) -> None:
         name = collection.encode("utf-8", "replace").decode()  # a terminal may give what is not UTF-8
-        self.collection = unicodedata.normalize("NFC", name).strip()
+        self.collection = normalised("NFC", name).strip()
         if not self.collection:
             raise BackendError("The collection has no name.", "Give it a name.")
         self.data = data = Path(data).resolve()

@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -104,6 +104,8 @@ class Ingest:
         known = self._at.get(_path(source))
         sha256 = stamp = ""
         try:
+            if source.leaves:
+                return _File(source, "", "")
             check_size(source.path, self._max_file_mb)
             stamp = _stamp(source.path)
             sha256 = known.sha256 if known and stamp and known.stamp == stamp else hash_file(source.path)
@@ -111,7 +113,7 @@ class Ingest:
             pass
         if not source.named:
             name = known.name if known else self._free_name(source, sha256)
-            source = Source(source.path, name, source.named)
+            source = replace(source, name=name)
         return _File(source, sha256, stamp)
 
     def _free_name(self, source: Source, sha256: str) -> str:

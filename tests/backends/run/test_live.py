@@ -24,6 +24,7 @@ from backends.base import (
     Trace,
 )
 from backends.errors import BackendError
+from backends.rag.evidence.answer import Checked
 from backends.run.live import Column, LiveComparison
 from backends.settings import load_settings
 from tests.backends.played import PATIENCE_S, Gate, PlayedBackend, finished
@@ -172,3 +173,20 @@ def test_a_held_comparison_asks_nothing_before_it_is_started() -> None:
     comparison.start()
     assert comparison.wait(10)
     assert [answer.text for answer in comparison.answers] == ["raw heard: held back "]
+
+
+def test_answers_are_compared_with_their_passages_before_it_is_done() -> None:
+    passage = Passage("a.md", None, "c", 0.5, 0, 24, "The fee is 18% a month.")
+    asked = [
+        PlayedBackend(Retrieved((passage,)), TextDelta("The fee is 18%. It is 19%."), finished(2), approach="rag"),
+        PlayedBackend(TextDelta("The fee is 18%."), finished(1), approach="paid_api"),
+    ]
+    comparison = LiveComparison(asked, Question("What is the fee?"))
+    assert comparison.wait(PATIENCE_S)
+    rag, paid = comparison.columns
+    assert rag.checked is not None
+    assert [one.verdict for one in rag.checked.sentences] == ["supported", "unsupported"]
+    assert paid.checked == Checked()
+    resumed = LiveComparison([asked[1]], Question("What is the fee?"), before=comparison.columns)
+    assert resumed.wait(PATIENCE_S)
+    assert resumed.columns[0].checked is rag.checked

@@ -12,7 +12,7 @@ from backends.rag.documents.readers.reading import Reading, flattened, whole
 if TYPE_CHECKING:
     from markdownify import MarkdownConverter
 
-_META_CHARSET = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?\s*([A-Za-z0-9_\-]{2,40})", re.IGNORECASE)
+_META_CHARSET = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*+(?:[\"']\s*+)?([A-Za-z0-9_\-]{2,40})", re.IGNORECASE)
 _NO_TEXT = ("title", "script", "style", "template", "noscript", "svg", "canvas", "iframe", "object")
 _OUTWARD = ("http://", "https://", "mailto:")
 

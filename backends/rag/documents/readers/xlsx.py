@@ -12,7 +12,9 @@ from typing import Any
 
 from backends.rag.documents.readers.reading import Reading, table, whole
 
-_NO_RESULT = re.compile(rb"<c(?: (?!t=\"str\")[^ >]*)*>\s*<f[^>]*(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>")
+_NO_RESULT = re.compile(
+    rb"<c(?: (?!t=\"str\")[^ <>]*)*+>\s*+<f[^<>]*+(?:(?<=/)>|>[^<]*+</f>)\s*+(?:<v\s*+/>\s*+|<v>\s*+</v>\s*+)?</c>"
+)
 """A cell whose formula has no stored result; that of a text (`t="str"`) may be empty (ECMA-376 part 1, 18.3.1.4)."""
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from backends.errors import BackendError
 from backends.fine_tuned.adapters.catalogue import Adapter, adapters
 from backends.fine_tuned.adapters.importing import import_folder, import_from_hub, import_zip
 from backends.fine_tuned.adapters.zip_files import zip_bytes
@@ -175,3 +176,18 @@ def test_a_disk_that_refuses_is_said(lora: Path, tmp_path: Path) -> None:
     (tmp_path / "adapters").write_text("in the way")
     cause, next_step = fault(lambda: import_folder(lora, tmp_path))
     assert (cause, next_step) == ("The adapter could not be stored: File exists.", "Make room for it and try again.")
+
+
+def test_a_link_out_of_an_adapters_folder_is_named_and_not_followed(lora: Path, data: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("secret")
+    (lora / "NOTES.md").symlink_to(tmp_path / "secret")
+    assert fault(lambda: import_folder(lora, data)) == (
+        "NOTES.md in doors is a link that leads out of the folder.",
+        "Put a copy of the file in its place.",
+    )
+    assert untouched(data)
+    with pytest.raises(BackendError, match="in doors is a link"):
+        zip_bytes(lora)
+    (lora / "NOTES.md").unlink()
+    (lora / "NOTES.md").symlink_to("README.md" if (lora / "README.md").exists() else WEIGHTS)
+    assert import_folder(lora, data).is_dir()

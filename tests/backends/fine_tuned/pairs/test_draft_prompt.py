@@ -47,3 +47,10 @@ def test_place() -> None:
 )
 def test_replies(reply: str, drafts: list[tuple[str, str]]) -> None:
     assert read_reply(reply) == drafts
+
+
+@pytest.mark.parametrize("line", ["*" * 100_000, "Q: " + "* " * 50_000 + "x", "1" * 100_000, "Q" + " " * 100_000 + "x"])
+def test_a_line_of_any_length_is_read_up_to_a_bound(line: str) -> None:
+    drafts = read_reply(f"{line}\n\nQ: When?\nA: Now.\n{line}\n{line}")
+    assert [answer[:4] for question, answer in drafts if question == "When?"] == ["Now."]
+    assert all(len(part) <= 2000 for draft in drafts for part in draft)

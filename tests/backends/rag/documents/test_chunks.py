@@ -108,3 +108,10 @@ def test_a_word_without_end_does_not_become_one_huge_chunk(tokenizer: Tokenizer)
 def test_an_overlap_as_large_as_the_chunk_is_refused(tokenizer: Tokenizer) -> None:
     with pytest.raises(BackendError, match=r"^The overlap of 64 tokens is not smaller than a chunk of 64 tokens\."):
         chunk(make_document(["a"], "text"), tokenizer, 64, 64)
+
+
+def test_a_long_heading_is_cut_where_it_is_kept_with_every_chunk(tokenizer: Tokenizer) -> None:
+    text = f"# {'word ' * 5000}#\n\n" + "".join(f"## Part {n} ##\n\nBody {n}.\n\n" for n in range(20))
+    found = chunk(make_document([text], "markdown"), tokenizer, 32, 0)
+    assert max(len(one.heading) for one in found) < 1100
+    assert {one.heading.rpartition(" > ")[2] for one in found} >= {"Part 8", "Part 11"}

@@ -181,3 +181,31 @@ def test_what_is_not_a_regular_file_is_refused(tmp_path: Path) -> None:
         ("pipe.txt", "This is not a regular file."),
         ("real/a.txt", "text"),
     ]
+
+
+def test_links_that_leave_the_folder_are_named_and_not_read(tmp_path: Path) -> None:
+    outside, folder = tmp_path / "outside", tmp_path / "folder"
+    (outside / "deep").mkdir(parents=True)
+    (folder / "real").mkdir(parents=True)
+    (outside / "pw.txt").write_text("secret")
+    (outside / "deep" / "more.txt").write_text("secret too")
+    (folder / "real" / "a.txt").write_text("text")
+    (folder / "pw.txt").symlink_to(outside / "pw.txt")
+    (folder / "through.txt").symlink_to("pw.txt")
+    (folder / "up.txt").symlink_to("../outside/pw.txt")
+    (folder / "deep").symlink_to(outside / "deep")
+    (folder / "again").symlink_to("real")
+    (folder / "round").symlink_to(".")
+    (tmp_path / "linked").symlink_to(folder)
+    cause = "The link leads out of the folder."
+    for given in (folder, tmp_path / "linked", folder / "round"):
+        results = list(read_documents([given], 25, NEVER))
+        assert [(one.name, one.text if isinstance(one, Document) else one.cause) for one in results] == [
+            ("pw.txt", cause),
+            ("through.txt", cause),
+            ("up.txt", cause),
+            ("deep", cause),
+            ("real/a.txt", "text"),
+        ]
+    (named,) = read_documents([folder / "pw.txt"], 25, NEVER)  # by somebody who knows where it leads
+    assert isinstance(named, Document)

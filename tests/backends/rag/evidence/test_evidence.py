@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from backends.base import Passage
-from backends.rag.evidence.answer import SentenceEvidence, cited, evidence, refused
+from backends.base import Answer, Passage
+from backends.rag.evidence.answer import Checked, SentenceEvidence, check, cited, evidence, refused
+from terminal.records import answer_record
 
 RETURNS = """2.1 Unopened goods
 Espresso machines, kettles and grinders whose inner seal is unbroken may be returned within 45
@@ -188,3 +191,78 @@ def test_passages_with_nothing_in_them_support_nothing(passages: tuple[Passage, 
 def test_hostile_passages_and_answers_are_worked_through(text: str) -> None:
     assert evidence("The Ember One holds 9 litres.", [passage(text, "a.txt")])[0].verdict == "unsupported"
     assert evidence(text, PASSAGES)
+
+
+# --- what was made to be slow, or to fail -------------------------------------------------------
+
+ALIKE = "Fee apple is 12 days.\nFee is 13 weeks foreign.\nFee 14 days apple.\n" * 130
+SLOW = [
+    ("Fee foreign apple is 12 days. " * 170, ALIKE),
+    (
+        " ".join(f"Fee w{n}x is 12 days." for n in range(230)),
+        " ".join(f"Fee is 12 days u{n}. W{n} 13 days." for n in range(250)),
+    ),
+    ("fee 1 and fee 2, " * 300, "fee 1; fee 2, fee 3 and fee 1.\n" * 260),
+    ("Fee 1 days. " * 400, "; Fee 1" * 1100),
+    (" ".join(f"K{n} holds {n}." for n in range(400)), " ".join(f"K{n + 400} holds {n}." for n in range(500))),
+    ("Fee 1 x. " * 500, "|" + "a|" * 1900 + "\n|-|\n|" + "a|1|" * 950),
+    ("Fee 1 x. " * 500, "|" + "a" * 6000 + "|b|\n|-|-|\n" + "|1|2|\n" * 300),
+]
+
+
+@pytest.mark.parametrize(("answer", "text"), SLOW)
+def test_three_long_passages_and_a_long_answer_are_little_work(answer: str, text: str) -> None:
+    """Before, it was more than 100 million comparisons."""
+    passages = [passage(text[:8000], f"{number}.txt") for number in range(3)]
+    found = evidence(answer[:5000], passages, most_work=400_000)
+    assert found
+    assert not [one for one in found if one.verdict == "unchecked"]
+
+
+def test_ten_times_as_much_text_is_not_a_hundred_times_the_work() -> None:
+    def fits(sentences: int, work: int) -> bool:
+        text = " ".join(f"The K{number} kettle holds {number} litres." for number in range(sentences))
+        return all(one.verdict == "supported" for one in evidence(text, [passage(text, "a.txt")], most_work=work))
+
+    assert fits(100, 12_000)
+    assert fits(1000, 120_000)
+
+
+def test_after_so_much_work_the_rest_is_said_to_be_unchecked() -> None:
+    text = "A return number is valid for 10 working days."
+    found = evidence(f"{text} " * 50, PASSAGES, most_work=len(RETURNS + WARRANTY) + 10 * 55)
+    verdicts = [one.verdict for one in found]
+    checked = verdicts.count("supported")
+    assert 5 < checked < 45
+    assert verdicts == ["supported"] * checked + ["unchecked"] * (50 - checked)
+    assert not refused(found)
+    assert [one.verdict for one in evidence(text, PASSAGES, most_work=9)] == ["unchecked"]
+
+
+def test_what_was_left_out_is_said() -> None:
+    huge = tuple(passage("x " * 500_000, f"{number}.txt") for number in range(3))
+    assert check(Answer("rag", "m", "It is 18%. It is 19%.", "ok", sources=huge), "").note == (
+        "No sentence was checked against the passages: comparing texts like these takes too much work."
+    )
+    assert check(Answer("rag", "m", "It is 18%.", "ok", sources=PASSAGES), "").note == ""
+    assert check(Answer("rag", "m", "It is 18%.", "ok"), "") == Checked()
+
+
+@pytest.mark.parametrize("number", ["1:" + "5" * 5000, "5" * 5000, "1." + "5" * 5000])
+def test_a_number_of_any_length_is_only_a_number(number: str) -> None:
+    (found,) = evidence(f"The fee is {number} EUR.", [passage(f"The fee is {number} EUR.", "fees.md")])
+    assert found.verdict == "supported"
+    assert one(f"The fee is {number} EUR.").verdict == "unsupported"
+    assert one(f"Vinegar must not be used in the K3 [{number[2:]}].").own == ()
+
+
+def test_an_answer_outlives_a_fault_of_the_comparison(caplog: pytest.LogCaptureFixture) -> None:
+    broken = replace(PASSAGES[0], text=None)  # type: ignore[arg-type]
+    checked = check(Answer("rag", "m", "It is 18%.", "ok", sources=(broken,)), "")
+    assert checked.sentences == ()
+    assert checked.note == (
+        "Checking the sentences against the passages failed unexpectedly (TypeError). "
+        "The log has the details; the answer stands."
+    )
+    record = answer_record(Answer("rag", "m", "It is 18%.", "ok", sources=(broken,)), "")
+    assert (record["text"], record["evidence"], record["evidence_note"]) == ("It is 18%.", [], checked.note)

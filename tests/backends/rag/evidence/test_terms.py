@@ -75,3 +75,9 @@ def test_denial() -> None:
     assert not terms("It comes opened or not, and not only in red.").negated
     none = terms("The K2 has no child lock.")
     assert (none.negated, none.negative, none.absent) == (False, True, {"child", "lock"})
+
+
+def test_numbers_are_compared_as_text_in_any_script() -> None:
+    assert numbers("at ٠٩:٠٠") == numbers("at 09:00")
+    ((value, unit),) = numbers("at 1:" + "0" * 4999 + "7")
+    assert (value, unit) == ("1:7", "time")

@@ -45,3 +45,9 @@ def test_it_stops_when_there_are_enough() -> None:
     chunks = [("a", place * 100, place * 100 + 50, f"number {place}", NEAR) for place in range(5)]
     assert groups(*chunks, k=2) == [[0], [1]]
     assert groups() == []
+
+
+def test_figures_are_whole_words_with_a_digit() -> None:
+    one, other = (f"{'a' * 50_000} the {name}, b_2 and 3rd" for name in ("K2", "K3"))
+    assert groups(("a", 0, 9, one, NEAR), ("b", 0, 9, other, NEAR)) == [[0], [1]]
+    assert groups(("a", 0, 9, one, NEAR), ("b", 0, 9, f"b_2, 3rd, K2 {'a' * 50_000}", NEAR)) == [[0, 1]]
