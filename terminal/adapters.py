@@ -94,9 +94,9 @@ def prove(
     json_: Json = False,
 ) -> None:
     """Let base and adapter answer the same questions: what was learned, and what was forgotten."""
+    from evaluation.proof import ADAPTER, BASE, questions_for
     from evaluation.proof import prove as proving
-    from evaluation.proof import questions_for
-    from evaluation.verdicts import forgetting_verdict, proof_verdict, seen_words
+    from evaluation.verdicts import forgetting_verdict, further_scores, proof_verdict, seen_words
     from terminal.records import proof_json
 
     settings = settings_of(set_)
@@ -108,7 +108,9 @@ def prove(
         print(json.dumps(proof_json(proof), indent=1))
         return
     say(f"base {proof.base}\nadapter {proof.tuned}")
-    say(f"{proof_verdict(proof)}\n{forgetting_verdict(proof)}\n{seen_words(proof.seen, len(proof.rows))}")
+    further = further_scores(proof.rows, (BASE, ADAPTER))
+    sentences = [proof_verdict(proof), forgetting_verdict(proof), *further, seen_words(proof.seen, len(proof.rows))]
+    say("\n".join(sentences))
 
 
 def attribute(
@@ -120,9 +122,10 @@ def attribute(
     json_: Json = False,
 ) -> None:
     """Ask base, base with RAG, adapter, and adapter with RAG: what did each technique buy?"""
+    from evaluation.attribution import ARMS
     from evaluation.attribution import attribute as attributing
     from evaluation.samples import read_question_set, some_of
-    from evaluation.verdicts import attribution_verdicts, seen_words
+    from evaluation.verdicts import attribution_verdicts, further_scores, seen_words
     from terminal.records import attribution_json
 
     settings = settings_of(set_)
@@ -135,7 +138,8 @@ def attribute(
     if json_:
         print(json.dumps(attribution_json(found), indent=1))
         return
-    say("\n".join([*attribution_verdicts(found), seen_words(found.seen, len(found.rows))]))
+    further = further_scores(found.rows, ARMS)
+    say("\n".join([*attribution_verdicts(found), *further, seen_words(found.seen, len(found.rows))]))
 
 
 def _tell_other_prompt(settings: Settings, adapter: str) -> None:
