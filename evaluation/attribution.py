@@ -35,6 +35,7 @@ from evaluation.judging import (
     Gain,
     Judged,
     Share,
+    StoredRows,
     gain,
     gradable,
     judge,
@@ -135,7 +136,7 @@ class Attribution:
     embedder: str
     created: datetime
     max_tokens: int
-    rows: tuple[Judged, ...]
+    rows: StoredRows
     left_out: int
     arms: Mapping[str, Arm]
     techniques: Mapping[str, Technique]

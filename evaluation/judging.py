@@ -6,7 +6,9 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Annotated, Any, Protocol
+
+from pydantic import BeforeValidator
 
 from backends.errors import BackendError
 from evaluation.asking import ArmAnswer
@@ -14,10 +16,6 @@ from evaluation.metrics import NOT_ANSWERED
 from evaluation.samples import Sample
 from evaluation.scorers import AnswerToScore, Score, Scorer, scorers
 from evaluation.statistics import Estimate, bootstrap, paired, share_text, wilson
-
-if TYPE_CHECKING:
-    from pydantic import GetCoreSchemaHandler
-    from pydantic_core import CoreSchema
 
 RIGHT, SEMANTIC = "right", "semantic"
 """The scorers that proofs and attributions draw their conclusions from; the others are listed beside them."""
@@ -96,13 +94,6 @@ class Judged:
         value = self.value(RIGHT, arm)
         return None if value is None else value == 1
 
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Stored rows are read in today's form and in the one before there were scorers."""
-        from pydantic_core import core_schema
-
-        return core_schema.no_info_before_validator_function(_with_scores, handler(source))
-
 
 def _with_scores(row: Any) -> Any:
     """A stored row; one from before there were scorers has `right` and `semantic` in place of `scores`."""
@@ -115,6 +106,10 @@ def _with_scores(row: Any) -> Any:
         SEMANTIC: {arm: without if value is None else {"value": value} for arm, value in near.items()},
     }
     return {"sample": row["sample"], "answers": row["answers"], "scores": scores}
+
+
+StoredRows = tuple[Annotated[Judged, BeforeValidator(_with_scores)], ...]
+"""Judged rows as results hold them: read in today's form, and in the one from before there were scorers."""
 
 
 def scorer_names(rows: Sequence[Judged], without: Sequence[str] = ()) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ from backends.run.jobs import Job
 from backends.run.lane import Cancelled, turns
 from backends.settings import Settings
 from evaluation.asking import MAX_TOKENS, AnswerLog, ArmAnswer, ask, get_ready, greedy, identity
-from evaluation.judging import SEMANTIC, Gain, Judged, Share, gain, gradable, judge, mean, share
+from evaluation.judging import SEMANTIC, Gain, Judged, Share, StoredRows, gain, gradable, judge, mean, share
 from evaluation.samples import Sample, read_question_set, some_of
 from evaluation.scorers.right import is_right
 from evaluation.statistics import Estimate
@@ -48,7 +48,7 @@ class Forgetting:
 
     asked: int
     kept: Share
-    rows: tuple[Judged, ...]
+    rows: StoredRows
 
     @property
     def lost(self) -> tuple[Judged, ...]:
@@ -71,7 +71,7 @@ class AdapterProof:
     created: datetime
     max_tokens: int
     embedder: str
-    rows: tuple[Judged, ...]
+    rows: StoredRows
     left_out: int
     base: Share
     tuned: Share

@@ -103,6 +103,7 @@ def prove(
     with faults(settings.data):
         samples, name = questions_for(settings, adapter, questions, most)
         _tell_other_prompt(settings, adapter)
+        _tell_scorer_faults()
         proof = _last_result(proving(settings, adapter, samples, name, threading.Event()))
     if json_:
         print(json.dumps(proof_json(proof), indent=1))
@@ -133,6 +134,7 @@ def attribute(
     with faults(settings.data):
         samples, name = some_of(read_question_set(questions), most, questions.name)
         _tell_other_prompt(settings, chosen)
+        _tell_scorer_faults()
         steps = attributing(settings, chosen, samples, name, k or settings.rag.k, threading.Event())
         found = _last_result(steps)
     if json_:
@@ -149,6 +151,13 @@ def _tell_other_prompt(settings: Settings, adapter: str) -> None:
 
     if words := other_prompt_words(read_card(adapter_folder(adapter, settings.data)), settings.system_prompt):
         report(words)
+
+
+def _tell_scorer_faults() -> None:
+    from evaluation.scorers import faults as scorer_faults
+
+    for sentence in scorer_faults():
+        report(sentence)
 
 
 def _last_result(steps: Iterable[Any]) -> Any:
