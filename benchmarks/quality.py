@@ -19,8 +19,9 @@ from backends.run.compare import compare
 from backends.settings import Settings
 from benchmarks.bench import Bench, Outcome
 from benchmarks.figures import Figure
-from evaluation.metrics import hit_at, is_right
+from evaluation.metrics import hit_at
 from evaluation.samples import SAMPLE_QUESTIONS, Sample, read_question_set
+from evaluation.scorers.right import is_right
 from evaluation.statistics import share_text
 
 NAME = "quality"
@@ -50,7 +51,7 @@ def run(bench: Bench) -> Outcome:
 
 _NOTES = (
     "The paid approach was not asked: there is no key here. An answer is right if it holds every key fact as a whole "
-    "word, or says that the documents do not say where they do not (evaluation.metrics.is_right).",
+    "word, or says that the documents do not say where they do not (the scorer right).",
     "A question with several tags counts under each of them.",
 )
 

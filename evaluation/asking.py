@@ -112,21 +112,26 @@ def ask(
     assert isinstance(last, Answer)
     if last.status == "cancelled":
         raise Cancelled
-    answer = ArmAnswer(
-        arm,
-        position,
-        last.text,
-        last.status,
-        last.error,
-        last.model,
-        last.timings.latency_s,
-        last.usage.prompt_tokens,
-        last.usage.completion_tokens,
-        None if last.cost.usd is None else f"{last.cost.usd:f}",
-        last.cost.basis,
-    )
+    answer = arm_answer(arm, position, last)
     log.add(answer)
     return answer
+
+
+def arm_answer(arm: str, position: int, answer: Answer) -> ArmAnswer:
+    """What is kept of an answer to the question at `position`."""
+    return ArmAnswer(
+        arm,
+        position,
+        answer.text,
+        answer.status,
+        answer.error,
+        answer.model,
+        answer.timings.latency_s,
+        answer.usage.prompt_tokens,
+        answer.usage.completion_tokens,
+        None if answer.cost.usd is None else f"{answer.cost.usd:f}",
+        answer.cost.basis,
+    )
 
 
 def identity(*parts: object) -> str:

@@ -29,9 +29,23 @@ from backends.run.jobs import Job
 from backends.run.lane import Cancelled, turns
 from backends.settings import Settings
 from evaluation.asking import MAX_TOKENS, AnswerLog, ArmAnswer, ask, get_ready, greedy, identity
-from evaluation.judging import DRAWS, Gain, Judged, Share, gain, gradable, judge, semantic, share
+from evaluation.judging import (
+    DRAWS,
+    SEMANTIC,
+    Gain,
+    Judged,
+    Share,
+    StoredRows,
+    gain,
+    gradable,
+    judge,
+    mean,
+    scorer_names,
+    share,
+)
 from evaluation.metrics import NOT_ANSWERED
 from evaluation.samples import Sample
+from evaluation.scorers import Score
 from evaluation.spreadsheet import csv_bytes
 from evaluation.statistics import Estimate, bootstrap
 from evaluation.stored_results import newest, read_result, write_result
@@ -122,7 +136,7 @@ class Attribution:
     embedder: str
     created: datetime
     max_tokens: int
-    rows: tuple[Judged, ...]
+    rows: StoredRows
     left_out: int
     arms: Mapping[str, Arm]
     techniques: Mapping[str, Technique]
@@ -164,7 +178,7 @@ def arm(rows: Sequence[Judged], name: str) -> Arm:
         name,
         answers[0].model,
         share(rows, name),
-        semantic(rows, {name: 1}),
+        mean(rows, SEMANTIC, {name: 1}),
         median(seconds) if seconds else None,
         sum(seconds) if seconds else None,
         _sum([one.prompt_tokens for one in answers]),
@@ -226,29 +240,33 @@ def _usd(answers: Sequence[ArmAnswer]) -> Decimal | None:
 
 
 def answers_csv(rows: Sequence[Judged]) -> bytes:
-    """Questions, references and, for each arm, answer, right (1 or 0), semantic score, seconds, USD; unknown is empty.
+    """Questions, references and, for each arm, answer, status, its scores by scorer, seconds, USD; unknown is empty.
 
-    UTF-8 with its mark. Text that a spreadsheet would take for a formula has an apostrophe before it.
+    A score of yes or no is 1 or 0; a scorer that failed has its reason in its cell. UTF-8 with its mark. Text that a
+    spreadsheet would take for a formula has an apostrophe before it.
     """
     arms = list(rows[0].answers) if rows else []
-    parts = ("answer", "status", "right", "semantic", "latency_s", "cost_usd")
+    names = scorer_names(rows)
+    parts = ("answer", "status", *names, "latency_s", "cost_usd")
     columns = ["id", "question", "reference_answer", "tags", *(f"{arm}_{part}" for arm in arms for part in parts)]
     table = []
     for row in rows:
         sample = row.sample
         cells: list[str | float] = [sample.id, sample.question, sample.reference_answer, ";".join(sample.tags)]
         for arm in arms:
-            given, near = row.answers[arm], row.semantic[arm]
-            cells += [
-                given.text,
-                given.status,
-                int(row.right[arm]),
-                "" if near is None else round(near, 4),
-                "" if given.latency_s is None else round(given.latency_s, 3),
-                given.cost_usd or "",
-            ]
+            given = row.answers[arm]
+            cells += [given.text, given.status, *(_cell(row.score(name, arm)) for name in names)]
+            cells += ["" if given.latency_s is None else round(given.latency_s, 3), given.cost_usd or ""]
         table.append(cells)
     return csv_bytes(columns, table)
+
+
+def _cell(score: Score) -> str | float:
+    if score.status == "failed":
+        return f"scorer failed: {score.reason}"
+    if score.value is None:
+        return ""
+    return int(score.value) if isinstance(score.value, bool) else round(score.value, 4)
 
 
 @dataclass(frozen=True, slots=True)

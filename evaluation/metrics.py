@@ -1,26 +1,12 @@
-"""How an answer and a list of hits are judged. Every rule is deterministic and stated here."""
+"""Which facts a text holds, and which documents a list of hits holds: the rules that scorers and retrieval share."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-from backends.rag.prompt import refuses
-from evaluation.samples import Sample
-
 NOT_ANSWERED = "not_answered"
 """Tag of questions that the documents do not answer; the right answer is to say so."""
-
-
-def is_right(answer: str, sample: Sample) -> bool:
-    """True if the answer holds every key fact as a whole word, or refuses where there is nothing to find.
-
-    Case and runs of white space do not count. An answer that states the facts among wrong ones counts as right;
-    the rule measures whether the fact was found, not the style.
-    """
-    if NOT_ANSWERED in sample.tags:
-        return refuses(plain(answer))
-    return bool(sample.key_facts) and all(holds(answer, group) for group in sample.key_facts)
 
 
 def holds(text: str, key_fact: Sequence[str]) -> bool:

@@ -27,9 +27,9 @@ from backends.run.jobs import Job
 from backends.run.lane import Cancelled, turns
 from backends.settings import Settings
 from evaluation.asking import MAX_TOKENS, AnswerLog, ArmAnswer, ask, get_ready, greedy, identity
-from evaluation.judging import Gain, Judged, Share, gain, gradable, judge, semantic, share
-from evaluation.metrics import is_right
+from evaluation.judging import SEMANTIC, Gain, Judged, Share, StoredRows, gain, gradable, judge, mean, share
 from evaluation.samples import Sample, read_question_set, some_of
+from evaluation.scorers.right import is_right
 from evaluation.statistics import Estimate
 from evaluation.stored_results import newest, read_result, write_result
 from evaluation.training_data import Seen, held_out_samples, seen, training_pairs
@@ -48,12 +48,12 @@ class Forgetting:
 
     asked: int
     kept: Share
-    rows: tuple[Judged, ...]
+    rows: StoredRows
 
     @property
     def lost(self) -> tuple[Judged, ...]:
         """The questions that the adapter gets wrong."""
-        return tuple(row for row in self.rows if not row.right[ADAPTER])
+        return tuple(row for row in self.rows if row.is_right(ADAPTER) is False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class AdapterProof:
     created: datetime
     max_tokens: int
     embedder: str
-    rows: tuple[Judged, ...]
+    rows: StoredRows
     left_out: int
     base: Share
     tuned: Share
@@ -86,12 +86,12 @@ class AdapterProof:
     @property
     def to_right(self) -> tuple[Judged, ...]:
         """The questions that only the adapter gets right."""
-        return tuple(row for row in self.rows if row.right[ADAPTER] and not row.right[BASE])
+        return tuple(row for row in self.rows if row.is_right(ADAPTER) and row.is_right(BASE) is False)
 
     @property
     def to_wrong(self) -> tuple[Judged, ...]:
         """The questions that only the base gets right."""
-        return tuple(row for row in self.rows if row.right[BASE] and not row.right[ADAPTER])
+        return tuple(row for row in self.rows if row.is_right(BASE) and row.is_right(ADAPTER) is False)
 
 
 def card_entries(proof: AdapterProof) -> dict[str, object]:
@@ -268,9 +268,9 @@ class _Making:
             base=share(rows, BASE),
             tuned=share(rows, ADAPTER),
             difference=gain(rows, _DIFFERENCE),
-            base_semantic=semantic(rows, {BASE: 1}),
-            tuned_semantic=semantic(rows, {ADAPTER: 1}),
-            semantic_difference=semantic(rows, _DIFFERENCE),
+            base_semantic=mean(rows, SEMANTIC, {BASE: 1}),
+            tuned_semantic=mean(rows, SEMANTIC, {ADAPTER: 1}),
+            semantic_difference=mean(rows, SEMANTIC, _DIFFERENCE),
             forgetting=Forgetting(len(self.general), share(known, ADAPTER), known) if known else None,
             seen=None if pairs is None else seen(pairs, self.asked),
             amended=amended,

@@ -27,10 +27,9 @@ from backends.fine_tuned.train.training import MOST_PAIRS, new_run, resume_run, 
 from backends.raw import RawBackend
 from backends.run.timing import measured
 from backends.settings import RawSettings, Settings
-from evaluation.asking import greedy
+from evaluation.asking import ArmAnswer, arm_answer, greedy
 from evaluation.durations import duration
-from evaluation.judging import gradable
-from evaluation.metrics import is_right
+from evaluation.judging import gradable, judge, scores_record, share
 from evaluation.samples import Sample, evenly, read_question_set
 
 OPTIONS = {
@@ -275,19 +274,30 @@ def _trained(steps: Iterator[TrainingProgress], report: Report) -> Trained | Non
 
 def _score(
     settings: Settings, folder: Path, asked: Sequence[Sample], report: Report, question_set: str
-) -> dict[str, int | str] | None:
-    """How many questions the base and the adapter answer right; None if there is nothing to ask."""
+) -> dict[str, Any] | None:
+    """How many questions the base and the adapter answer right, and every scorer's summary; None without questions.
+
+    Nothing is embedded, so scorers that compare meanings are not applicable: `crossroads prove` asks them.
+    """
     from backends.fine_tuned.approach import FineTunedBackend
 
     if not asked:
         return None
     own = settings.fine_tuned.model_copy(update={"adapter": _named(folder, settings.data), "base_url": None})
     settings = greedy(settings.model_copy(update={"fine_tuned": own}))
-    score: dict[str, int | str] = {"question_set": question_set, "questions": len(asked)}
+    answers: list[dict[str, ArmAnswer]] = [{} for _ in asked]
     for label, backend in (("base", RawBackend(settings)), ("adapter", FineTunedBackend(settings))):
         report(f"{label} answers {len(asked)} questions")
-        score[label] = sum(is_right(answer_text(backend, settings, one.question), one) for one in asked)
-    return score
+        for position, sample in enumerate(asked):
+            answer = _answer(backend, settings, sample.question)
+            answers[position][label] = arm_answer(label, position, answer)
+    rows = judge(asked, answers, embedder=None)
+    return {
+        "question_set": question_set,
+        "questions": len(asked),
+        **{arm: share(rows, arm).right for arm in ("base", "adapter")},
+        "scores": {arm: scores_record(rows, arm) for arm in ("base", "adapter")},
+    }
 
 
 def _named(folder: Path, data: Path) -> str:
@@ -295,11 +305,11 @@ def _named(folder: Path, data: Path) -> str:
     return folder.name if adapter_folders(data).get(folder.name) == folder else str(folder)
 
 
-def answer_text(backend: Backend, settings: Settings, question: str) -> str:
-    """The text of one answer, asked outside a comparison."""
+def _answer(backend: Backend, settings: Settings, question: str) -> Answer:
+    """One answer, asked outside a comparison."""
     *_, last = measured(backend, settings.question(question), threading.Event())
     assert isinstance(last, Answer)
-    return last.text
+    return last
 
 
 def training_settings(seed: int, **given: object) -> TrainingSettings:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evaluation.attribution import ADAPTER, BASE, BOTH, RAG, Attribution
-from evaluation.judging import Gain
+from evaluation.judging import Gain, Judged, further_scorers, summary
 from evaluation.proof import AdapterProof
+from evaluation.scorers import Score, title_of
 from evaluation.training_data import Seen
 
 ARM_NAMES = {BASE: "Base", RAG: "Base + RAG", ADAPTER: "Adapter", BOTH: "Adapter + RAG"}
@@ -126,3 +127,21 @@ def _interaction(gain: Gain) -> str:
     if gain.estimate.value < 0:
         return f"Together they bring less than the sum of the two, so they partly buy the same: {gain_words(gain)}."
     return f"Together they bring more than the sum of the two: {gain_words(gain)}."
+
+
+def further_scores(rows: Sequence[Judged], arms: Sequence[str]) -> list[str]:
+    """A sentence for each scorer beside `right` and `semantic`: its title, and what it gave each arm."""
+    return [
+        f"{title_of(name)}: " + "; ".join(f"{ARM_NAMES[arm]} {summary(rows, name, arm)}" for arm in arms) + "."
+        for name in further_scorers(rows)
+    ]
+
+
+def score_words(score: Score) -> str:
+    """A score in a cell: `yes`, `0.71`, or why there is no value."""
+    if score.value is None:
+        what = "scorer failed" if score.status == "failed" else "not applicable"
+        return f"{what}: {score.reason}"
+    if isinstance(score.value, bool):
+        return "yes" if score.value else "no"
+    return f"{score.value:.3g}".replace("-", "\u2212")

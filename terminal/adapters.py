@@ -94,21 +94,24 @@ def prove(
     json_: Json = False,
 ) -> None:
     """Let base and adapter answer the same questions: what was learned, and what was forgotten."""
+    from evaluation.proof import ADAPTER, BASE, questions_for
     from evaluation.proof import prove as proving
-    from evaluation.proof import questions_for
-    from evaluation.verdicts import forgetting_verdict, proof_verdict, seen_words
+    from evaluation.verdicts import forgetting_verdict, further_scores, proof_verdict, seen_words
     from terminal.records import proof_json
 
     settings = settings_of(set_)
     with faults(settings.data):
         samples, name = questions_for(settings, adapter, questions, most)
         _tell_other_prompt(settings, adapter)
+        _tell_scorer_faults()
         proof = _last_result(proving(settings, adapter, samples, name, threading.Event()))
     if json_:
         print(json.dumps(proof_json(proof), indent=1))
         return
     say(f"base {proof.base}\nadapter {proof.tuned}")
-    say(f"{proof_verdict(proof)}\n{forgetting_verdict(proof)}\n{seen_words(proof.seen, len(proof.rows))}")
+    further = further_scores(proof.rows, (BASE, ADAPTER))
+    sentences = [proof_verdict(proof), forgetting_verdict(proof), *further, seen_words(proof.seen, len(proof.rows))]
+    say("\n".join(sentences))
 
 
 def attribute(
@@ -120,9 +123,10 @@ def attribute(
     json_: Json = False,
 ) -> None:
     """Ask base, base with RAG, adapter, and adapter with RAG: what did each technique buy?"""
+    from evaluation.attribution import ARMS
     from evaluation.attribution import attribute as attributing
     from evaluation.samples import read_question_set, some_of
-    from evaluation.verdicts import attribution_verdicts, seen_words
+    from evaluation.verdicts import attribution_verdicts, further_scores, seen_words
     from terminal.records import attribution_json
 
     settings = settings_of(set_)
@@ -130,12 +134,14 @@ def attribute(
     with faults(settings.data):
         samples, name = some_of(read_question_set(questions), most, questions.name)
         _tell_other_prompt(settings, chosen)
+        _tell_scorer_faults()
         steps = attributing(settings, chosen, samples, name, k or settings.rag.k, threading.Event())
         found = _last_result(steps)
     if json_:
         print(json.dumps(attribution_json(found), indent=1))
         return
-    say("\n".join([*attribution_verdicts(found), seen_words(found.seen, len(found.rows))]))
+    further = further_scores(found.rows, ARMS)
+    say("\n".join([*attribution_verdicts(found), *further, seen_words(found.seen, len(found.rows))]))
 
 
 def _tell_other_prompt(settings: Settings, adapter: str) -> None:
@@ -145,6 +151,13 @@ def _tell_other_prompt(settings: Settings, adapter: str) -> None:
 
     if words := other_prompt_words(read_card(adapter_folder(adapter, settings.data)), settings.system_prompt):
         report(words)
+
+
+def _tell_scorer_faults() -> None:
+    from evaluation.scorers import faults as scorer_faults
+
+    for sentence in scorer_faults():
+        report(sentence)
 
 
 def _last_result(steps: Iterable[Any]) -> Any:

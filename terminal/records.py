@@ -16,8 +16,9 @@ from backends.remote.connection_test import run_steps
 from backends.settings import Settings
 from backends.spend.ledger import recorder
 from evaluation.attribution import Arm, Attribution
-from evaluation.judging import Gain, Judged, Share
-from evaluation.proof import AdapterProof
+from evaluation.judging import SEMANTIC, Gain, Judged, Share, scores_record
+from evaluation.proof import ADAPTER, BASE, AdapterProof
+from evaluation.scorers import Score
 from evaluation.statistics import Estimate
 from evaluation.training_data import Seen
 
@@ -92,8 +93,10 @@ def proof_json(proof: AdapterProof) -> dict[str, Any]:
         "base_model": proof.base_model,
         "question_set": proof.question_set,
         "left_out": proof.left_out,
-        "base": _share(proof.base) | {"semantic": _estimate(proof.base_semantic)},
-        "tuned": _share(proof.tuned) | {"semantic": _estimate(proof.tuned_semantic)},
+        "base": _share(proof.base)
+        | {"semantic": _estimate(proof.base_semantic), "scores": scores_record(proof.rows, BASE)},
+        "tuned": _share(proof.tuned)
+        | {"semantic": _estimate(proof.tuned_semantic), "scores": scores_record(proof.rows, ADAPTER)},
         "difference": _gain(proof.difference) | {"semantic": _estimate(proof.semantic_difference)},
         "to_right": [row.sample.id for row in proof.to_right],
         "to_wrong": [row.sample.id for row in proof.to_wrong],
@@ -115,7 +118,7 @@ def attribution_json(found: Attribution) -> dict[str, Any]:
         "collection": found.collection,
         "passages": found.passages,
         "left_out": found.left_out,
-        "arms": {name: _arm(arm) for name, arm in found.arms.items()},
+        "arms": {name: _arm(arm) | {"scores": scores_record(found.rows, name)} for name, arm in found.arms.items()},
         "techniques": {
             name: _gain(one.gain) | {"extra_s": _estimate(one.seconds), "extra_usd_per_1000": _text(one.usd_per_1000)}
             for name, one in found.techniques.items()
@@ -168,10 +171,20 @@ def _seen(seen: Seen | None) -> dict[str, Any] | None:
 
 def _judged(row: Judged) -> dict[str, Any]:
     answers = {
-        arm: {"text": one.text, "status": one.status, "right": row.right[arm], "semantic": row.semantic[arm]}
+        arm: {
+            "text": one.text,
+            "status": one.status,
+            "right": row.is_right(arm),
+            "semantic": row.value(SEMANTIC, arm),
+            "scores": {name: _score(row.score(name, arm)) for name in row.scores},
+        }
         for arm, one in row.answers.items()
     }
     return {"id": row.sample.id, "question": row.sample.question, "reference": row.sample.reference_answer} | answers
+
+
+def _score(score: Score) -> dict[str, Any]:
+    return {"value": score.value, "status": score.status, "reason": score.reason or None}
 
 
 def _text(value: object | None) -> str | None:

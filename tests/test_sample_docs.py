@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.metrics import NOT_ANSWERED, is_right
+from evaluation.metrics import NOT_ANSWERED
 from evaluation.samples import SAMPLE_QUESTIONS, Sample, read_question_set
+from evaluation.scorers.right import is_right
 
 HOME = SAMPLE_QUESTIONS.parent
 DOCUMENTS = sorted(path for path in (HOME / "handbook").iterdir() if path.is_file())

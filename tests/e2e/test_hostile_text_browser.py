@@ -30,7 +30,7 @@ from evaluation.samples import Sample
 from evaluation.statistics import Estimate
 from tests.backends.openai_server import USAGE, error, sse, text_chunk
 from tests.backends.rag.conftest import fill
-from tests.evaluation.answering import answered
+from tests.evaluation.answering import answered, scores
 from tests.evaluation.made_data import write_adapter
 from tests.hostile_text import CORPUS, LONG, hostile, on_screen
 
@@ -92,7 +92,8 @@ def settings_of(server: HTTPServer) -> dict[str, str]:
 def judged() -> Judged:
     sample = Sample("1", stored("asked"), stored("wanted"), ((stored("fact"),),), tags=(stored("tag"),))
     given = {arm: answered(arm, stored(f"said by {arm}")) for arm in ("base", "adapter", *ARMS)}
-    return Judged(sample, given, dict.fromkeys(given, True) | {"base": False}, dict.fromkeys(given, 0.5))
+    right = dict.fromkeys(given, True) | {"base": False}
+    return Judged(sample, given, scores(right, dict.fromkeys(given, 0.5)))
 
 
 def write_records(data: Path, sha256: str) -> None:

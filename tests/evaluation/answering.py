@@ -14,6 +14,7 @@ from backends.errors import BackendError
 from evaluation.asking import ArmAnswer
 from evaluation.judging import Judged
 from evaluation.samples import Sample
+from evaluation.scorers import Score
 from tests.backends.played import Clock
 
 
@@ -101,5 +102,12 @@ def answered(
 def judged(id: str, tags: tuple[str, ...] = (), **right: bool) -> Judged:
     """A question that these arms got right or wrong; a right answer is also near."""
     answers = {arm: answered(arm, "yes" if good else "no") for arm, good in right.items()}
-    near: dict[str, float | None] = {arm: float(good) for arm, good in right.items()}
-    return Judged(Sample(id, f"Question {id}?", "yes", (("yes",),), tags=tags), answers, right, near)
+    near = {arm: float(good) for arm, good in right.items()}
+    return Judged(Sample(id, f"Question {id}?", "yes", (("yes",),), tags=tags), answers, scores(right, near))
+
+
+def scores(right: Mapping[str, bool], semantic: Mapping[str, float | None]) -> dict[str, dict[str, Score]]:
+    """What the two built-in scorers said; None: there is no reference answer."""
+    none = Score.not_applicable("The question has no reference answer.")
+    near = {arm: none if value is None else Score(value) for arm, value in semantic.items()}
+    return {"right": {arm: Score(value) for arm, value in right.items()}, "semantic": near}

@@ -19,7 +19,6 @@ from backends.settings import Settings
 from evaluation import proof
 from evaluation.asking import AnswerLog, ask, greedy
 from evaluation.judging import Share
-from evaluation.metrics import is_right
 from evaluation.proof import (
     ADAPTER,
     BASE,
@@ -33,6 +32,7 @@ from evaluation.proof import (
     stored_proofs,
 )
 from evaluation.samples import Sample, read_question_set
+from evaluation.scorers.right import is_right
 from evaluation.statistics import Estimate, paired, wilson
 from terminal.records import proof_json
 from tests.backends.played import PATIENCE_S
@@ -160,6 +160,10 @@ def test_the_record_for_scripts(proving: Settings):
         "status": "ok",
         "right": True,
         "semantic": 1.0,
+        "scores": {
+            "right": {"value": True, "status": "scored", "reason": None},
+            "semantic": {"value": 1.0, "status": "scored", "reason": None},
+        },
     }
 
 

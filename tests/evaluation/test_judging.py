@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from backends.errors import BackendError
-from evaluation.judging import Gain, Judged, Share, gain, gradable, judge, semantic, share
-from evaluation.metrics import is_right
+from evaluation.judging import Gain, Judged, Share, gain, gradable, judge, mean, share
 from evaluation.samples import Sample
+from evaluation.scorers.right import is_right
 from evaluation.statistics import Estimate
-from tests.evaluation.answering import FixedEmbedder, answered, judged
+from tests.evaluation.answering import FixedEmbedder, answered, judged, scores
 
 
 def test_without_key_facts_the_whole_reference_must_occur():
@@ -36,13 +36,13 @@ def test_the_semantic_score_is_the_cosine_with_the_reference():
         {"base": answered("base", "no"), "adapter": answered("adapter", "  ")},
     ]
     first, second = judge(samples, answers, FixedEmbedder())
-    assert (first.right, first.semantic) == ({"base": True, "adapter": False}, {"base": 1.0, "adapter": 0.0})
-    assert (second.right, second.semantic) == ({"base": True, "adapter": False}, {"base": None, "adapter": None})
+    assert first.scores == scores({"base": True, "adapter": False}, {"base": 1.0, "adapter": 0.0})
+    assert second.scores == scores({"base": True, "adapter": False}, {"base": None, "adapter": None})
 
 
 def test_an_answer_without_text_is_as_far_as_can_be():
     (row,) = judge([Sample("1", "a", "yes", (("yes",),))], [{"base": answered("base", "")}], FixedEmbedder())
-    assert row.semantic == {"base": 0.0}
+    assert row.value("semantic", "base") == 0.0
 
 
 def rows(both: int, only_base: int, only_adapter: int, neither: int) -> list[Judged]:
@@ -80,9 +80,8 @@ def test_where_every_question_went_the_same_way_the_interval_still_has_a_width()
 
 def test_an_interaction_may_be_two_points_a_question():
     weights = {"both": 1, "rag": -1, "adapter": -1, "base": 1}
-    found = gain(
-        [Judged(Sample("1", "?"), {}, {"both": True, "base": True, "rag": False, "adapter": False}, {})], weights
-    )
+    right = {"both": True, "base": True, "rag": False, "adapter": False}
+    found = gain([Judged(Sample("1", "?"), {}, scores(right, {}))], weights)
     assert (found.estimate.value, found.estimate.high) == (2, 2)
 
 
@@ -99,7 +98,8 @@ def test_an_interval_that_holds_0_is_not_clear():
 
 def test_semantic_means_leave_out_what_has_no_reference():
     known = judged("1", base=True, adapter=False)
-    unknown = Judged(known.sample, known.answers, known.right, {"base": None, "adapter": 1.0})
-    found = semantic([known, unknown], {"adapter": 1, "base": -1})
+    near = scores({}, {"base": None, "adapter": 1.0})["semantic"]
+    unknown = Judged(known.sample, known.answers, {**known.scores, "semantic": near})
+    found = mean([known, unknown], "semantic", {"adapter": 1, "base": -1})
     assert found == Estimate(-1.0, -1.0, -1.0)
-    assert semantic([unknown], {"base": 1}) is None
+    assert mean([unknown], "semantic", {"base": 1}) is None

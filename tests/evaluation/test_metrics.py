@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from evaluation.metrics import NOT_ANSWERED, hit_at, is_right
+from evaluation.metrics import NOT_ANSWERED, hit_at
 from evaluation.samples import Sample
+from evaluation.scorers.right import is_right
 
 
 def sample(*groups: tuple[str, ...], tags: tuple[str, ...] = ()) -> Sample:

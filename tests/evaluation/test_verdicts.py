@@ -23,7 +23,7 @@ from evaluation.verdicts import (
 )
 from tests.evaluation import test_adapter_proof as proofs
 from tests.evaluation import test_attribution as attributions
-from tests.evaluation.answering import answered
+from tests.evaluation.answering import answered, scores
 
 CLEAR = Gain(Estimate(0.384, 0.221, 0.532), 20)
 
@@ -120,7 +120,8 @@ def test_the_sentences_of_an_attribution(proving: Settings):
 
 def test_a_csv_has_no_formulas():
     sample = Sample("=1+1", "+what?", "@me", (("x",),), tags=("a", "b"))
-    row = Judged(sample, {"base": answered("base", "-1", seconds=None, usd=None)}, {"base": False}, {"base": -0.5})
+    given = {"base": answered("base", "-1", seconds=None, usd=None)}
+    row = Judged(sample, given, scores({"base": False}, {"base": -0.5}))
     text = answers_csv([row]).decode("utf-8-sig")
     assert text.splitlines() == [
         "id,question,reference_answer,tags,base_answer,base_status,base_right,base_semantic,base_latency_s,base_cost_usd",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal
 
 import altair as alt
@@ -17,7 +16,6 @@ from evaluation.attribution import (
     BASE,
     BOTH,
     RAG,
-    Arm,
     Attribution,
     answers_csv,
     attribution_key,
@@ -25,7 +23,8 @@ from evaluation.attribution import (
     start_attribution,
     stored_attributions,
 )
-from evaluation.judging import Gain
+from evaluation.judging import Gain, further_scorers, summary
+from evaluation.scorers import title_of
 from evaluation.statistics import Estimate
 from evaluation.verdicts import ARM_NAMES, TECHNIQUE_NAMES, attribution_verdicts, points, seen_words
 from ui.fine_tuned.question_section import Questions, Start, question_section, stored_result
@@ -181,7 +180,7 @@ def show_attribution(found: Attribution) -> None:
     leaked = found.seen is None or found.seen.asked
     (st.warning if leaked else st.caption)(escaped(seen_words(found.seen, len(found.rows))))
     _downloads(found)
-    st.dataframe(arm_table(found.arms), hide_index=True, alt="The four ways with their figures")
+    st.dataframe(arm_table(found), hide_index=True, alt="The four ways with their figures")
     st.dataframe(technique_table(found), hide_index=True, alt="What each technique bought and costs")
     if found.slices:
         st.dataframe(slice_table(found), hide_index=True, alt="Right answers and points by kind of question")
@@ -207,15 +206,23 @@ def _downloads(found: Attribution) -> None:
             )
 
 
-def arm_table(arms: Mapping[str, Arm]) -> pd.DataFrame:
-    """One row per way of answering, as shown text; the best of each column has a star."""
-    listed = list(arms.values())
+def arm_table(found: Attribution) -> pd.DataFrame:
+    """One row per way of answering, as shown text; the best share of right answers has a star.
+
+    Further scorers have a column each, with how many answers they left out.
+    """
+    listed = list(found.arms.values())
     right = [arm.right.value for arm in listed]
-    return pd.DataFrame(
+    further = {
+        title_of(name): [str(summary(found.rows, name, arm.name)) for arm in listed]
+        for name in further_scorers(found.rows)
+    }
+    return plain_frame(
         {
             "Way": [ARM_NAMES[arm.name] for arm in listed],
             "Right": [_star(arm.right.value == max(right)) + str(arm.right) for arm in listed],
             "Meaning (cosine)": [_interval(arm.semantic) for arm in listed],
+            **further,
             "Seconds, median": [numbers.seconds(arm.latency_p50_s) for arm in listed],
             "Seconds, all": [numbers.seconds(arm.latency_s) for arm in listed],
             "Tokens in": [numbers.count(arm.prompt_tokens) for arm in listed],

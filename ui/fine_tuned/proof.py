@@ -14,10 +14,11 @@ from backends.fine_tuned.adapters.card import read_card
 from backends.fine_tuned.adapters.catalogue import Adapter
 from backends.registry import spec_of
 from backends.settings import Settings
-from evaluation.judging import Judged, Share
+from evaluation.judging import Judged, Share, further_scorers, summary
 from evaluation.proof import ADAPTER, BASE, AdapterProof, proof_key, read_proof, start_proof, stored_proofs
+from evaluation.scorers import title_of
 from evaluation.statistics import Estimate
-from evaluation.verdicts import forgetting_verdict, points, proof_verdict, seen_words
+from evaluation.verdicts import forgetting_verdict, points, proof_verdict, score_words, seen_words
 from ui.fine_tuned.adapter_table import card_rows
 from ui.fine_tuned.question_section import Questions, Start, question_section, stored_result
 from ui.shared import numbers
@@ -77,7 +78,14 @@ def _mean(measure: str, arm: str, mean: Estimate) -> _Row:
     return measure, arm, mean.value, mean.low, mean.high, f"{mean.value:.2f}", str(mean)
 
 
+_ARMS = {"Base": BASE, "Adapter": ADAPTER}
 RIGHT, WRONG = "\u2713", "\u2717"
+_MARKS = {True: RIGHT, False: WRONG, None: numbers.UNKNOWN}
+_VERDICTS = {
+    True: ":material/check: right",
+    False: ":material/close: wrong",
+    None: ":material/question_mark: not scored",
+}
 _WIDTHS: dict[str, int] = {"Question": 300, "Reference": 280, "Base": 330, "Adapter": 330}
 """Of the columns of answer tables, in pixels: all four are seen at 1440."""
 
@@ -98,6 +106,8 @@ def show_proof(adapter: Adapter, proof: AdapterProof) -> None:
         )
     with cells.cell():
         _doubts(proof)
+    if further_scorers(proof.rows):
+        st.dataframe(score_table(proof.rows), hide_index=True, alt="Further scores of base and adapter")
     _flips(proof)
     _forgotten(proof)
     _card(adapter, proof)
@@ -178,15 +188,26 @@ def _flips(proof: AdapterProof) -> None:
 
 
 def answer_table(rows: Sequence[Judged]) -> pd.DataFrame:
-    """One row per question: what was asked, wanted and answered, each with a mark for right and wrong."""
-    return plain_frame(
-        {
-            "Question": [row.sample.question for row in rows],
-            "Reference": [row.sample.reference_answer or numbers.UNKNOWN for row in rows],
-            "Base": [_marked(row, BASE) for row in rows],
-            "Adapter": [_marked(row, ADAPTER) for row in rows],
-        }
-    )
+    """One row per question: what was asked, wanted and answered, each with a mark for right and wrong.
+
+    Further scorers have a column for each of the two answers.
+    """
+    columns = {
+        "Question": [row.sample.question for row in rows],
+        "Reference": [row.sample.reference_answer or numbers.UNKNOWN for row in rows],
+    }
+    columns |= {name: [_marked(row, arm) for row in rows] for name, arm in _ARMS.items()}
+    for scorer in further_scorers(rows):
+        for name, arm in _ARMS.items():
+            columns[f"{title_of(scorer)}, {name.lower()}"] = [score_words(row.score(scorer, arm)) for row in rows]
+    return plain_frame(columns)
+
+
+def score_table(rows: Sequence[Judged]) -> pd.DataFrame:
+    """One row per further scorer: what it gave base and adapter, with how many answers it left out."""
+    names = further_scorers(rows)
+    given = {name: [str(summary(rows, scorer, arm)) for scorer in names] for name, arm in _ARMS.items()}
+    return plain_frame({"Score": [title_of(scorer) for scorer in names], **given})
 
 
 def _columns() -> dict[str, Any]:
@@ -196,17 +217,16 @@ def _columns() -> dict[str, Any]:
 def _marked(row: Judged, arm: str) -> str:
     answer = row.answers[arm]
     text = answer.text.strip() or answer.error or "no answer"
-    return f"{RIGHT if row.right[arm] else WRONG} {text}"
+    return f"{_MARKS[row.is_right(arm)]} {text}"
 
 
 def _side_by_side(row: Judged) -> None:
     with st.container(border=True):
         st.markdown(f"**{escaped(row.sample.question)}**")
         st.caption(escaped(f"Wanted: {row.sample.reference_answer or row.sample.key_facts}"))
-        for column, (name, arm) in zip(st.columns(2), (("Base", BASE), ("Adapter", ADAPTER)), strict=True):
+        for column, (name, arm) in zip(st.columns(2), _ARMS.items(), strict=True):
             with column:
-                verdict = ":material/check: right" if row.right[arm] else ":material/close: wrong"
-                st.markdown(f"**{name}**, {verdict}")
+                st.markdown(f"**{name}**, {_VERDICTS[row.is_right(arm)]}")
                 st.text(plain(_marked(row, arm)[2:]))
 
 

@@ -15,6 +15,7 @@ from backends.fine_tuned.adapters.catalogue import Adapter, adapters
 from backends.run import jobs
 from backends.settings import Settings
 from evaluation.samples import SAMPLE_QUESTIONS, Sample, parse_question_set, read_question_set, some_of
+from evaluation.scorers import faults as scorer_faults
 from evaluation.training_data import held_out_samples
 from evaluation.verdicts import other_prompt_words
 from ui.shared.errors import keep_fault, show_fault, show_kept_fault
@@ -131,6 +132,8 @@ def question_section(
     `more` draws what else is chosen below the adapter; `cancelled` says what is left of a job that was stopped.
     """
     show_kept_fault()
+    for sentence in scorer_faults():
+        st.warning(escaped(sentence), icon=":material/extension_off:")
     try:
         listed = fitting_adapters(current)
     except BackendError as fault:

@@ -1,0 +1,28 @@
+"""Whether an answer is right: it holds every key fact, or refuses where there is nothing to find."""
+
+from __future__ import annotations
+
+from backends.rag.prompt import refuses
+from evaluation.metrics import NOT_ANSWERED, holds, plain
+from evaluation.samples import Sample
+from evaluation.scorers.base import AnswerToScore, Score, Scorer
+
+
+def is_right(answer: str, sample: Sample) -> bool:
+    """True if the answer holds every key fact as a whole word, or refuses where there is nothing to find.
+
+    Case and runs of white space do not count. An answer that states the facts among wrong ones counts as right;
+    the rule measures whether the fact was found, not the style.
+    """
+    if NOT_ANSWERED in sample.tags:
+        return refuses(plain(answer))
+    return bool(sample.key_facts) and all(holds(answer, group) for group in sample.key_facts)
+
+
+def _score(answer: AnswerToScore, sample: Sample) -> Score:
+    if not sample.key_facts and NOT_ANSWERED not in sample.tags:
+        return Score.not_applicable("The question does not say what a right answer is.")
+    return Score(is_right(answer.text, sample))
+
+
+SCORER = Scorer("right", "Right", _score, scores_errors=True)
