@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import signal
 import sys
+from pathlib import Path
 
 import typer
+
+# Installed, the checkout is the folder `crossroads_app`, and what it holds is found as in the checkout.
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from terminal.adapters import attribute, prove, train
 from terminal.asking import ask

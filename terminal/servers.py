@@ -45,17 +45,18 @@ def demo(
     """Open the browser app."""
     from backends.settings import STARTED_WITH
 
-    home = Path(__file__).resolve().parents[1]
+    script = Path(__file__).resolve().parents[1] / "streamlit_app.py"
     settings = settings_of(set_)
     with faults(settings.data):
         pass
     given = overrides_of(set_) | {"data": str(settings.data.resolve())}
     environment = os.environ | {STARTED_WITH: json.dumps(given)}
-    command = [sys.executable, "-m", "streamlit", "run", str(home / "streamlit_app.py"), "--server.port", str(port)]
+    # -P: in the current folder lie the user's data and `.env`, but no code of ours
+    command = [sys.executable, "-P", "-m", "streamlit", "run", str(script), "--server.port", str(port)]
     command += ["--server.maxUploadSize", str(max(25, math.ceil(settings.rag.max_file_mb)))]
     if headless:
         command += ["--server.headless", "true"]
     try:
-        raise typer.Exit(subprocess.run(command, cwd=home, env=environment, check=False).returncode)
+        raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)
     except KeyboardInterrupt:
         raise typer.Exit(0) from None

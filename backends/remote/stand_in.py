@@ -140,7 +140,8 @@ def _launch(folder: str, data: Path, port: int, log: Path) -> subprocess.Popen[b
         "HF_HUB_DISABLE_UPDATE_CHECK": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
     }
-    command = [sys.executable, "-c", _CHILD, "serve", folder, "--host", HOST, "--port", str(port), "--device", "cpu"]
+    command = [sys.executable, "-P", "-c", _CHILD, "serve", folder, "--host", HOST, "--port", str(port)]
+    command += ["--device", "cpu"]
     with log.open("wb") as output:
         child = subprocess.Popen(
             command, env=child_environment(more), stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT

@@ -60,14 +60,14 @@ def _running(data: Path, arguments: Sequence[str], environment: dict[str, str]) 
             start_new_session=True,
         )
     try:
-        _wait_until_healthy(port, app)
+        wait_until_healthy(port, app)
         yield f"http://127.0.0.1:{port}"
     finally:
         app.terminate()
         app.wait(30)
 
 
-def _wait_until_healthy(port: int, app: subprocess.Popen[bytes]) -> None:
+def wait_until_healthy(port: int, app: subprocess.Popen[bytes]) -> None:
     for _ in range(600):
         assert app.poll() is None, "the app ended before it served a page"
         try:

@@ -19,7 +19,7 @@ import pytest
 import websockets
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import ROOT, _running, _wait_until_healthy
+from tests.e2e.conftest import ROOT, _running, wait_until_healthy
 from ui.server import HEADERS
 
 pytestmark = pytest.mark.slow
@@ -45,7 +45,7 @@ def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         subprocess.Popen(command, cwd=data, env=environment, stdout=log, stderr=log) as served,
     ):
         try:
-            _wait_until_healthy(port, served)
+            wait_until_healthy(port, served)
             yield f"http://127.0.0.1:{port}"
         finally:
             served.terminate()
