@@ -11,7 +11,7 @@ from backends.base import Backend, BackendEvent, Cost, Loading, PromptTokens, Qu
 from backends.errors import BackendError
 from backends.registry import ApproachSpec
 from backends.remote import connections
-from backends.remote.connections import DEFAULT, same
+from backends.remote.connection_settings import DEFAULT, approach_of, same
 from backends.remote.engine import Connection, OpenAICompatibleEngine
 from backends.remote.stand_in import StandIn
 from backends.run.lane import THIS_MACHINE
@@ -40,7 +40,7 @@ class PaidApiBackend(Backend):
     def __init__(self, settings: Settings, stand_in: StandIn | None = None, name: str = DEFAULT) -> None:
         self.settings = settings
         self.name = name
-        self.approach = connections.approach_of(name)
+        self.approach = approach_of(name)
         self.chosen = connections.of(settings, name)
         configured = connections.resolved(settings, name)
         self.base_url = configured.base_url

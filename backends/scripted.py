@@ -27,7 +27,7 @@ from backends.base import (
 )
 from backends.errors import BackendError
 from backends.registry import spec_of
-from backends.remote.connections import name_in
+from backends.remote.connection_settings import name_in
 from backends.settings import Settings
 
 

@@ -22,7 +22,7 @@ from typing import Any
 from pydantic_settings import BaseSettings, EnvSettingsSource
 
 from backends.remote.connection import without_secrets
-from backends.remote.connections import DEFAULT, PAID_API, own_url, same, section_of
+from backends.remote.connection_settings import DEFAULT, PAID_API, own_url, same, section_of
 from backends.remote.providers import OPENAI_URL
 from backends.storage.env_file import env_file_values
 

@@ -36,8 +36,7 @@ from pydantic_settings import (
 
 from backends.base import Question
 from backends.errors import BackendError
-from backends.remote import connections
-from backends.remote.connections import ConnectionSettings, ManualPrice
+from backends.remote.connection_settings import ConnectionSettings, ManualPrice, check_name, name_in, named
 from backends.remote.providers import OPENAI_URL as OPENAI_URL
 from backends.setting_sources import merged, sources_of
 
@@ -222,9 +221,9 @@ def load_settings(
         raise BackendError(f"The environment or .env is not usable: {error}.", "Give it as NAME__KEY=VALUE.") from None
     settings._withheld.update(withheld)
     for name in settings.connections:
-        connections.check_name(name)
-    if writer := connections.name_in(settings.rag.generator):
-        connections.of(settings, writer)
+        check_name(name)
+    if writer := name_in(settings.rag.generator):
+        named(writer, settings.paid_api, settings.connections)
     return settings
 
 
@@ -273,7 +272,7 @@ def _check_name(name: str) -> None:
     section, _, rest = name.partition(".")
     general = name
     if section == "connections" and "." in rest:
-        connections.check_name(rest.partition(".")[0])
+        check_name(rest.partition(".")[0])
         general = f"connections.NAME.{rest.partition('.')[2]}"
     if general not in names:
         close = difflib.get_close_matches(name, names, n=1)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from backends.remote.connections import DEFAULT, name_in
+from backends.remote.connection_settings import DEFAULT, name_in
 from terminal.shared import Json, Set, faults, report, say, settings_of
 
 

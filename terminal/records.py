@@ -12,6 +12,7 @@ from backends.rag.evidence.answer import SentenceEvidence, check
 from backends.rag.store.progress import IndexProgress
 from backends.remote import connections, stand_in
 from backends.remote.connection import without_secrets
+from backends.remote.connection_settings import approach_of
 from backends.remote.connection_test import run_steps
 from backends.settings import Settings
 from backends.spend.ledger import recorder
@@ -32,7 +33,7 @@ def connection_record(settings: Settings, name: str) -> dict[str, Any]:
     provider = connections.provider_of(chosen, name)
     key, variable = connections.key_of(settings, name)
     return {
-        "approach": connections.approach_of(name),
+        "approach": approach_of(name),
         "provider": provider.name if provider else None,
         "base_url": without_secrets(connections.base_url_of(settings, name)),
         "model": chosen.model,

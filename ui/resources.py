@@ -16,8 +16,8 @@ from backends.remote.stand_in import StandInStart
 from backends.run.live import LiveComparison
 from backends.run.warm_up import WarmUp
 from backends.settings import Settings, load_settings, started_with
-from backends.spend.estimate import Expected, expected
-from backends.spend.ledger import recorder
+from backends.spend.estimate import expected
+from backends.spend.ledger import Expected, recorder
 from backends.storage.aside import clear_leftovers
 from ui.shared.text import escaped
 

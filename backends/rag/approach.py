@@ -35,7 +35,7 @@ from backends.rag.search.filters import Filters
 from backends.rag.store.database import open_database
 from backends.rag.store.index import Index
 from backends.rag.store.library import Library
-from backends.remote.connections import name_in
+from backends.remote.connection_settings import name_in
 from backends.run.lane import THIS_MACHINE
 from backends.settings import RagSettings, Settings
 from backends.spend.estimate import guessed

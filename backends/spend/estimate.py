@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
@@ -19,7 +18,7 @@ from backends.errors import BackendError
 from backends.models.local import in_memory
 from backends.settings import Settings
 from backends.spend import ledger, openai_tokens
-from backends.spend.ledger import Entry
+from backends.spend.ledger import Entry, Expected, Track
 from backends.spend.pricing import CHARACTERS_PER_TOKEN
 from backends.text import clean
 
@@ -74,48 +73,6 @@ JUDGED = 40
 """The answers whose cost is compared with what was expected of them, at most."""
 
 _FEW = 10  # below, every answer is in the range that is told; from here on 5 % are left out at each end
-
-
-@dataclass(frozen=True, slots=True)
-class Track:
-    """How past answers compare with what was expected of them: `within` of `answers` came to `low` to `high` times."""
-
-    answers: int
-    within: int
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """What a question is expected to cost. `cost.usd` is None if that is not known, and `cost.basis` says why.
-
-    `by` says in which way it was reckoned: errors are told of the same way only. `past`: how many answers the mean
-    comes from. `track` is None while no answer had an expectation of this kind.
-    """
-
-    approach: str
-    cost: Cost
-    by: str | None = None
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    past: int = 0
-    track: Track | None = None
-
-    @property
-    def error(self) -> str:
-        """How far off it may be, in words."""
-        if self.cost.usd is None:
-            return f"unknown: {self.cost.basis}"
-        if self.track is None:
-            return "estimate; its error is not known yet"
-        one = self.track
-        if one.answers == 1:
-            return f"estimate; the last answer was {one.low:.2g} times it"
-        who = "" if one.within == one.answers else f"{one.within} of "
-        low, high = f"{one.low:.2g}", f"{one.high:.2g}"
-        came_to = low if low == high else f"{low} to {high}"
-        return f"estimate; {who}last {one.answers}: {came_to} times it"
 
 
 def expected(backend: Backend, question: Question, settings: Settings) -> Expected:

@@ -13,17 +13,14 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from backends.base import Answer, Status
+from backends.base import Answer, Cost, Status
 from backends.errors import BackendError
 from backends.settings import Settings
 from backends.spend.ledger_file import LedgerDamaged, ledger_file, opened, write
 from backends.spend.ledger_file import set_aside as _set_aside
 from backends.text import encodable
-
-if TYPE_CHECKING:
-    from backends.spend.estimate import Expected
 
 Kind = Literal["real", "stand-in", "scripted"]
 """Who answered: the real thing, a stand-in in place of a paid model, or the script."""
@@ -36,6 +33,48 @@ answers are and how long they take.
 _LARGEST = 2**63 - 1  # what SQLite can hold; no true token count is near it
 _log = logging.getLogger(__name__)
 _faults: dict[Path, BackendError] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """How past answers compare with what was expected of them: `within` of `answers` came to `low` to `high` times."""
+
+    answers: int
+    within: int
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a question is expected to cost. `cost.usd` is None if that is not known, and `cost.basis` says why.
+
+    `by` says in which way it was reckoned: errors are told of the same way only. `past`: how many answers the mean
+    comes from. `track` is None while no answer had an expectation of this kind.
+    """
+
+    approach: str
+    cost: Cost
+    by: str | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    past: int = 0
+    track: Track | None = None
+
+    @property
+    def error(self) -> str:
+        """How far off it may be, in words."""
+        if self.cost.usd is None:
+            return f"unknown: {self.cost.basis}"
+        if self.track is None:
+            return "estimate; its error is not known yet"
+        one = self.track
+        if one.answers == 1:
+            return f"estimate; the last answer was {one.low:.2g} times it"
+        who = "" if one.within == one.answers else f"{one.within} of "
+        low, high = f"{one.low:.2g}", f"{one.high:.2g}"
+        came_to = low if low == high else f"{low} to {high}"
+        return f"estimate; {who}last {one.answers}: {came_to} times it"
 
 
 @dataclass(frozen=True, slots=True)

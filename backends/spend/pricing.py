@@ -18,7 +18,7 @@ from backends.base import Cost, Usage
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, PriceCalculation, TieredPrices
 
-    from backends.remote.connections import ManualPrice
+    from backends.remote.connection_settings import ManualPrice
 
 _USUAL = {"default", "standard", "on_demand", "auto"}
 """OpenAI's and Azure's, Anthropic's and Gemini's, Groq's; `auto` is what is asked for, so echoing it says nothing."""

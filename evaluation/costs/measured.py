@@ -14,7 +14,7 @@ from backends.fine_tuned.adapters.catalogue import adapter_folder
 from backends.rag.store.library import collections
 from backends.registry import ApproachSpec, spec_of, specs
 from backends.remote import connections
-from backends.remote.connections import DEFAULT, PAID_API, name_in
+from backends.remote.connection_settings import DEFAULT, PAID_API, name_in
 from backends.settings import Settings
 from backends.spend import ledger
 from backends.spend.ledger import Entry

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from backends.errors import BackendError
 from backends.remote import connections
-from backends.remote.connections import ManualPrice, approach_of, name_in
+from backends.remote.connection_settings import DEFAULT, PAID_API, ManualPrice, approach_of, name_in
 from backends.settings import Settings
 from backends.spend.pricing import Rates, manual_rates, rates
 from evaluation.costs.inputs import Input, Origin
@@ -78,8 +78,8 @@ def of_hand(entered: ByHand) -> PaidModel:
 def paid_models(settings: Settings, drawn: Sequence[str], by_hand: Sequence[ByHand]) -> list[PaidModel]:
     """Those of `drawn` that there are, in that order; the default connection if there is none."""
     entered = {one.approach: one for one in by_hand}
-    known = [approach_of(name) for name in (connections.DEFAULT, *settings.connections)]
-    chosen = [one for one in dict.fromkeys(drawn) if one in entered or one in known] or [connections.PAID_API]
+    known = [approach_of(name) for name in (DEFAULT, *settings.connections)]
+    chosen = [one for one in dict.fromkeys(drawn) if one in entered or one in known] or [PAID_API]
     return [of_hand(entered[one]) if one in entered else of_connection(settings, one) for one in chosen]
 
 

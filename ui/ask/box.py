@@ -17,7 +17,7 @@ from backends.fine_tuned.train.runs import Run, find_run, history
 from backends.registry import spec_of
 from backends.run.jobs import Job, JobState
 from backends.settings import Settings
-from backends.spend.estimate import Expected
+from backends.spend.ledger import Expected
 from evaluation.durations import duration
 from ui.ask.spent import spent_today
 from ui.costs.ledger_fault import unrecorded_once

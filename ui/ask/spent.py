@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from backends.remote.address import is_loopback
-from backends.remote.connections import name_in
+from backends.remote.connection_settings import name_in
 from backends.settings import Settings
 from backends.spend import budget
 from ui.shared.text import escaped

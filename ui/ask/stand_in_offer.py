@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from backends.remote.connections import PAID_API
+from backends.remote.connection_settings import PAID_API
 from backends.settings import Settings
 from ui.resources import expectations, paid_api, stand_in_start
 from ui.shared import numbers

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from backends.remote.connections import PAID_API
+from backends.remote.connection_settings import PAID_API
 from backends.settings import Settings
 from evaluation.costs.inputs import Inputs
 from evaluation.costs.measured import measured_inputs

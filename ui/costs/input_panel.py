@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from backends.registry import spec_of
-from backends.remote.connections import DEFAULT, ManualPrice, approach_of
+from backends.remote.connection_settings import DEFAULT, ManualPrice, approach_of
 from backends.remote.connections import of as connection_of
 from backends.settings import Settings
 from evaluation.costs.inputs import Input, Inputs

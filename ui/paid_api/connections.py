@@ -12,8 +12,8 @@ from backends.errors import BackendError
 from backends.paid_api import PaidApiBackend
 from backends.remote import connections, stand_in
 from backends.remote.connection import without_secrets
+from backends.remote.connection_settings import DEFAULT, check_name
 from backends.remote.connection_test import Step, run_steps
-from backends.remote.connections import DEFAULT
 from backends.remote.providers import CHECKED, PROVIDERS
 from backends.settings import Settings
 from backends.spend import pricing
@@ -185,7 +185,7 @@ def _add() -> None:
     name = name or (provider if known else "")
     st.session_state[_FAULT] = None
     try:
-        connections.check_name(name)
+        check_name(name)
         if name in settings().connections:
             raise BackendError(f"There is a connection called {name} already.", "Choose another name.")
         if not base_url and not (known and PROVIDERS[provider].base_url):

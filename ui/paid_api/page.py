@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backends.registry import spec_of
-from backends.remote.connections import approach_of
+from backends.remote.connection_settings import approach_of
 from ui.ask.page import ask_section
 from ui.paid_api.connections import chosen_connection
 from ui.resources import settings

@@ -16,7 +16,8 @@ from backends.paid_api import PaidApiBackend
 from backends.remote import connections
 from backends.remote.address import is_private
 from backends.remote.connection import Connection, check
-from backends.remote.connections import ManualPrice, base_url_of, key_of
+from backends.remote.connection_settings import ManualPrice
+from backends.remote.connections import base_url_of, key_of
 from backends.remote.providers import PROVIDERS
 from backends.run.compare import compare
 from backends.run.lane import THIS_MACHINE

@@ -13,8 +13,8 @@ from backends.base import Question
 from backends.errors import BackendError
 from backends.paid_api import PaidApiBackend
 from backends.remote.address import host_of, is_forbidden, is_loopback, is_private
+from backends.remote.connection_settings import same
 from backends.remote.connection_test import run_steps
-from backends.remote.connections import same
 from backends.remote.engine import Connection, OpenAICompatibleEngine
 from backends.settings import load_settings
 from tests.backends.openai_server import KEY, MESSAGES, PATH, QUESTION, RawServer, ask, paris, text

@@ -164,7 +164,7 @@ _RACER = """
 import sys
 from decimal import Decimal
 from pathlib import Path
-from backends.base import BackendError
+from backends.errors import BackendError
 from backends.spend.budget import reserve, settle
 from backends.settings import BudgetSettings
 data, caps, done = Path(sys.argv[1]), BudgetSettings(per_day_usd=Decimal("0.25")), 0

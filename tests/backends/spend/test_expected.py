@@ -14,8 +14,8 @@ import backends
 from backends.base import Answer, Backend, BackendEvent, Cost, Question, Timings, Usage
 from backends.settings import Settings, load_settings
 from backends.spend import ledger
-from backends.spend.estimate import Expected, expected, same, track
-from backends.spend.ledger import Entry, Kind
+from backends.spend.estimate import expected, same, track
+from backends.spend.ledger import Entry, Expected, Kind
 from backends.spend.ledger_file import ledger_file
 
 BASE = "HuggingFaceTB/SmolLM2-135M-Instruct"

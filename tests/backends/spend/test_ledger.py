@@ -19,7 +19,7 @@ from backends.errors import BackendError
 from backends.run.live import LiveComparison
 from backends.settings import load_settings
 from backends.spend import ledger
-from backends.spend.estimate import Expected
+from backends.spend.ledger import Expected
 from backends.spend.ledger_file import LedgerDamaged, LedgerNewer, ledger_file, opened
 from tests.backends.played import PATIENCE_S, PlayedBackend, finished
 
@@ -283,7 +283,7 @@ def test_an_old_ledger_that_breaks_halfway_stays_as_it_was(old: Path) -> None:
 _WRITER = """
 import sys
 from pathlib import Path
-from backends import ledger
+from backends.spend import ledger
 from backends.base import Answer
 sys.stdin.readline()
 for number in range(int(sys.argv[2])):

@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from backends.base import Answer, Cost, Timings, Usage
-from backends.remote.connections import ManualPrice
+from backends.remote.connection_settings import ManualPrice
 from backends.settings import Settings, load_settings
 from backends.spend import ledger
 from evaluation.costs.break_even import break_evens
