@@ -25,7 +25,7 @@ from backends.fine_tuned.adapters.catalogue import adapter_folder
 from backends.models.adapter_files import AdapterFiles, read
 from backends.rag.approach import embedder, open_index
 from backends.run import jobs
-from backends.run.jobs import Job
+from backends.run.jobs import Job, Progress
 from backends.run.lane import Cancelled, turns
 from backends.settings import Settings
 from evaluation.asking import MAX_TOKENS, AnswerLog, ArmAnswer, ask, get_ready, greedy, identity
@@ -269,16 +269,6 @@ def _cell(score: Score) -> str | float:
     return int(score.value) if isinstance(score.value, bool) else round(score.value, 4)
 
 
-@dataclass(frozen=True, slots=True)
-class AttributionStep:
-    """Progress in answers; the last step has the attribution."""
-
-    done: int
-    total: int
-    detail: str
-    result: Attribution | None = None
-
-
 def attribution_key(data: Path) -> str:
     """The key of the job that attributes; there is one at a time."""
     return f"attribution {Path(data).resolve()}"
@@ -315,7 +305,7 @@ def attribute(
     k: int,
     cancel: threading.Event,
     arms: Mapping[str, Backend] | None = None,
-) -> Iterator[AttributionStep]:
+) -> Iterator[Progress[Attribution]]:
     """Ask every arm every question with `k` passages where there is RAG, then judge and reckon.
 
     `arms` (by `ARMS`) answer; `attribution_arms` if left out. A cancelled attribution has no result, but keeps its
@@ -329,7 +319,7 @@ def attribute(
     total, work = len(asked) * len(ARMS), f"attribution of {files.name}"
     try:
         for what in get_ready(arms, work, cancel):
-            yield AttributionStep(0, total, what)
+            yield Progress(0, total, what)
         folder = settings.data / "attributions" / _identity(settings, files, asked)
         given: list[dict[str, ArmAnswer]] = []
         log = AnswerLog(folder / "answers.jsonl")
@@ -338,13 +328,13 @@ def attribute(
             for number, arm in enumerate(ARMS, 1):
                 given[-1][arm] = ask(arms[arm], arm, position, sample, settings, log, work, cancel)
                 detail = f"question {position + 1} of {len(asked)}, four ways"
-                yield AttributionStep(position * len(ARMS) + number, total, detail)
-        yield AttributionStep(total, total, "comparing the answers with the references")
+                yield Progress(position * len(ARMS) + number, total, detail)
+        yield Progress(total, total, "comparing the answers with the references")
         result = _attribution(settings, files, asked, given, question_set, len(samples), turns(work, cancel))
     except Cancelled:
         return
     store_attribution(folder, result)
-    yield AttributionStep(total, total, "done", result)
+    yield Progress(total, total, "done", result)
 
 
 def _for_all(settings: Settings, adapter: str, k: int) -> Settings:

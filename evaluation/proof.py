@@ -23,7 +23,7 @@ from backends.fine_tuned.adapters.card import amend_card
 from backends.fine_tuned.adapters.catalogue import adapter_folder
 from backends.models.adapter_files import AdapterFiles, read
 from backends.run import jobs
-from backends.run.jobs import Job
+from backends.run.jobs import Job, Progress
 from backends.run.lane import Cancelled, turns
 from backends.settings import Settings
 from evaluation.asking import MAX_TOKENS, AnswerLog, ArmAnswer, ask, get_ready, greedy, identity
@@ -135,16 +135,6 @@ GENERAL_QUESTIONS = Path(__file__).with_name("general_questions.jsonl")
 _DIFFERENCE = {ADAPTER: 1, BASE: -1}
 
 
-@dataclass(frozen=True, slots=True)
-class ProofStep:
-    """Progress in answers; the last step has the proof."""
-
-    done: int
-    total: int
-    detail: str
-    result: AdapterProof | None = None
-
-
 def proof_key(data: Path) -> str:
     """The key of the job that proves an adapter; there is one at a time."""
     return f"proof {Path(data).resolve()}"
@@ -187,7 +177,7 @@ def prove(
     question_set: str,
     cancel: threading.Event,
     arms: Mapping[str, Backend] | None = None,
-) -> Iterator[ProofStep]:
+) -> Iterator[Progress[AdapterProof]]:
     """Ask, judge and store under `data/proofs/SHA/`; the adapter's card is amended, unless it is a sample's.
 
     `arms` (`BASE` and `ADAPTER`) answer; `proof_arms` if left out. Answers that an interrupted proof had already are
@@ -199,9 +189,9 @@ def prove(
     arms = arms or proof_arms(making.settings, adapter)
     try:
         for what in get_ready(arms, making.work, cancel):
-            yield ProofStep(0, making.total, what)
+            yield Progress(0, making.total, what)
         yield from making.ask(arms)
-        yield ProofStep(making.total, making.total, "comparing the answers with the references")
+        yield Progress(making.total, making.total, "comparing the answers with the references")
         own = folder.resolve().parent == (settings.data / "adapters").resolve()
         amended = own and not settings.scripted
         proof = making.proof(question_set, len(samples) - len(making.asked), amended)
@@ -210,7 +200,7 @@ def prove(
     store_proof(making.folder, proof)
     if amended:
         amend_card(folder, card_entries(proof))
-    yield ProofStep(making.total, making.total, "done", proof)
+    yield Progress(making.total, making.total, "done", proof)
 
 
 class _Making:
@@ -231,21 +221,21 @@ class _Making:
         self._given: list[dict[str, ArmAnswer]] = []
         self._known: list[tuple[Sample, dict[str, ArmAnswer]]] = []
 
-    def ask(self, arms: Mapping[str, Backend]) -> Iterator[ProofStep]:
+    def ask(self, arms: Mapping[str, Backend]) -> Iterator[Progress[AdapterProof]]:
         """The questions, and then the general ones, of which the adapter gets those that the base answered right."""
         for position, sample in enumerate(self.asked):
             given = {}
             for number, arm in enumerate((BASE, ADAPTER), 1):
                 given[arm] = self._answer(arms, arm, position, sample)
                 detail = f"question {position + 1} of {len(self.asked)}"
-                yield ProofStep(2 * position + number, self.total, detail)
+                yield Progress(2 * position + number, self.total, detail)
             self._given.append(given)
         for position, sample in enumerate(self.general, len(self.asked)):
             base = self._answer(arms, BASE, position, sample)
             if is_right(base.text, sample):
                 self._known.append((sample, {BASE: base, ADAPTER: self._answer(arms, ADAPTER, position, sample)}))
             of = f"{position + 1 - len(self.asked)} of {len(self.general)}"
-            yield ProofStep(2 * position + 2, self.total, f"looking for what was forgotten, {of}")
+            yield Progress(2 * position + 2, self.total, f"looking for what was forgotten, {of}")
 
     def proof(self, question_set: str, left_out: int, amended: bool) -> AdapterProof:
         """All answers judged. Raises `Cancelled`."""

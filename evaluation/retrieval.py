@@ -14,6 +14,7 @@ from backends.rag.documents.files import PAGE_BREAK, Page
 from backends.rag.search.embedder import Turn
 from backends.rag.search.retriever import Filters, Hit, Mode, SearchResult
 from backends.rag.store.index import DocumentInfo
+from backends.run.jobs import Progress
 from backends.run.lane import Cancelled
 from evaluation.metrics import holds
 from evaluation.samples import Sample
@@ -110,16 +111,6 @@ class RetrievalReport:
     overlap_tokens: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class EvaluationStep:
-    """Progress in questions (or parts of the text, while it is cut and embedded); a `result` ends one evaluation."""
-
-    done: int
-    total: int
-    detail: str
-    result: RetrievalReport | None = None
-
-
 class Compares(Protocol):
     """A `Searcher`, or what searches like one."""
 
@@ -143,7 +134,7 @@ def evaluate(
     cancel: threading.Event,
     turn: Turn | None = None,
     label: str = "",
-) -> Iterator[EvaluationStep]:
+) -> Iterator[Progress[RetrievalReport]]:
     """Search for every question once and judge all modes; the last step has the report, none if it is cancelled.
 
     Each search runs inside `with turn():`. Raises `BackendError` if no question can be judged.
@@ -164,10 +155,10 @@ def evaluate(
             with turn():
                 results = searcher.compare(sample.question, DEPTH)
             collected.add(sample, results)
-            yield EvaluationStep(number, len(asked), f"question {number} of {len(asked)}")
+            yield Progress(number, len(asked), f"question {number} of {len(asked)}")
     except Cancelled:
         return
-    yield EvaluationStep(len(asked), len(asked), "done", RetrievalReport(label, collected.modes(), left_out))
+    yield Progress(len(asked), len(asked), "done", RetrievalReport(label, collected.modes(), left_out))
 
 
 def judgeable(texts: Texts, samples: Sequence[Sample]) -> tuple[list[Sample], set[str], dict[str, str]]:

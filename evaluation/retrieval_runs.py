@@ -17,10 +17,10 @@ from backends.rag.search.retriever import Mode, Searcher
 from backends.rag.store.index import DocumentInfo, Index
 from backends.rag.store.library import StoredChunk
 from backends.run import jobs
-from backends.run.jobs import Job
+from backends.run.jobs import Job, Progress
 from backends.run.lane import Cancelled, turns
 from backends.settings import RagSettings
-from evaluation.retrieval import EvaluationStep, ModeReport, RetrievalReport, Scores, difference, evaluate
+from evaluation.retrieval import ModeReport, RetrievalReport, Scores, difference, evaluate
 from evaluation.samples import Sample
 from evaluation.statistics import Estimate
 
@@ -80,7 +80,7 @@ def evaluate_chunk_settings(
     chunk_settings: Sequence[tuple[int, int]],
     cancel: threading.Event,
     turn: Turn | None = None,
-) -> Iterator[EvaluationStep]:
+) -> Iterator[Progress[RetrievalReport]]:
     """Cut the stored text anew for each (chunk_tokens, overlap_tokens), search it and judge it; one report for each.
 
     The stored collection is not touched. Each step of work runs inside `with turn():`. Raises `BackendError` for
@@ -101,7 +101,7 @@ def evaluate_chunk_settings(
 
 def _cut(
     index: Index, embedder: Embedder, tokens: int, overlap: int, cancel: threading.Event, turn: Turn
-) -> Generator[EvaluationStep, None, CutAside]:
+) -> Generator[Progress[RetrievalReport], None, CutAside]:
     if tokens > (limit := embedder.max_tokens - CONTEXT_TOKENS - SPECIAL_TOKENS):
         raise BackendError(f"Chunks of {tokens} tokens are too long for the embedder.", f"Take {limit} or fewer.")
     documents = index.documents()
@@ -123,7 +123,7 @@ def _cut(
             done = next(steps)
         except StopIteration as finished:
             return CutAside(index.data, documents, stored, finished.value)
-        yield EvaluationStep(done, len(texts), f"chunks of {tokens} tokens: {done} of {len(texts)} embedded")
+        yield Progress(done, len(texts), f"chunks of {tokens} tokens: {done} of {len(texts)} embedded")
 
 
 METRIC = "nDCG@10"
@@ -182,16 +182,6 @@ class Measurement:
     over_in_force: Lead | None
 
 
-@dataclass(frozen=True, slots=True)
-class MeasuringStep:
-    """Progress in thousandths; the last step has the measurement."""
-
-    done: int
-    total: int
-    detail: str
-    result: Measurement | None = None
-
-
 def measuring_key(data: Path, collection: str) -> str:
     """The key of the job that measures a collection."""
     return f"measure {Path(data).resolve()} {collection}"
@@ -210,7 +200,7 @@ def measure(
     Raises `BackendError` while the same collection is being measured.
     """
 
-    def steps(cancel: threading.Event) -> Iterator[MeasuringStep]:
+    def steps(cancel: threading.Event) -> Iterator[Progress[Measurement]]:
         turn = turns("measuring the search", cancel)
         searching = len(samples) * _QUESTION_S
         cutting = max(index.count(), 1) * _EMBED_S
@@ -229,19 +219,19 @@ def measure(
                 break
             yield step
         if reports:
-            yield MeasuringStep(1000, 1000, "done", _measurement(reports, stored, settings.mode, len(samples)))
+            yield Progress(1000, 1000, "done", _measurement(reports, stored, settings.mode, len(samples)))
 
     return jobs.start(measuring_key(index.data, index.collection), f"Measuring {index.collection}", steps)
 
 
-def _chained(*parts: Iterator[EvaluationStep]) -> Iterator[EvaluationStep]:
+def _chained(*parts: Iterator[Progress[RetrievalReport]]) -> Iterator[Progress[RetrievalReport]]:
     for part in parts:
         yield from part
 
 
 def _in_thousandths(
-    steps: Iterator[EvaluationStep], costs: Sequence[float], reports: list[RetrievalReport]
-) -> Iterator[MeasuringStep]:
+    steps: Iterator[Progress[RetrievalReport]], costs: Sequence[float], reports: list[RetrievalReport]
+) -> Iterator[Progress[Measurement]]:
     """Phases that each count from their own beginning, as one progress; their reports are collected."""
     phase, last, of, shown = -1, 0, 0, 0
     for step in steps:
@@ -252,7 +242,7 @@ def _in_thousandths(
         last, of = step.done, step.total
         past = sum(costs[:phase]) + costs[phase] * step.done / max(step.total, 1)
         shown = max(shown, min(int(1000 * past / sum(costs)), 999))
-        yield MeasuringStep(shown, 1000, step.detail if step.result is None else "reckoning the intervals")
+        yield Progress(shown, 1000, step.detail if step.result is None else "reckoning the intervals")
 
 
 def _measurement(

@@ -19,12 +19,13 @@ from backends.fine_tuned.adapters.catalogue import adapter_folders
 from backends.fine_tuned.pairs.check import check_pairs
 from backends.fine_tuned.pairs.files import Pair, read_pairs
 from backends.fine_tuned.train.estimate import Estimate, estimate
-from backends.fine_tuned.train.events import StepRecord, Trained, TrainingNote, TrainingProgress
+from backends.fine_tuned.train.events import StepRecord, Trained, TrainingNote, TrainingResult
 from backends.fine_tuned.train.job import refuse_second
 from backends.fine_tuned.train.method import TrainingSettings
 from backends.fine_tuned.train.runs import Run, find_run, history, read_part, runs
 from backends.fine_tuned.train.training import MOST_PAIRS, new_run, resume_run, sample_pairs
 from backends.raw import RawBackend
+from backends.run.jobs import Progress
 from backends.run.timing import measured
 from backends.settings import RawSettings, Settings
 from evaluation.asking import ArmAnswer, arm_answer, greedy
@@ -252,7 +253,7 @@ def carry_out(
     }
 
 
-def _trained(steps: Iterator[TrainingProgress], report: Report) -> Trained | None:
+def _trained(steps: Iterator[Progress[TrainingResult]], report: Report) -> Trained | None:
     """Train and say now and then how far it is."""
     said_at, detail, trained = -_REPORT_S, "", None
     began, first = time.monotonic(), None

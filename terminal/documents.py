@@ -20,8 +20,8 @@ from terminal.shared import REPORT_S, Collection, Json, Set, faults, progress, r
 
 if TYPE_CHECKING:
     from backends.rag.search.retriever import Hit
-    from backends.rag.store.builds import RebuildProgress
     from backends.rag.store.progress import IndexProgress
+    from backends.run import jobs
 
 _FILE_STATES = ("indexed", "replaced", "skipped", "duplicate", "rejected")
 
@@ -90,7 +90,7 @@ def _add(steps: Iterator[IndexProgress]) -> list[dict[str, Any]]:
     return files
 
 
-def _report_steps(steps: Iterable[RebuildProgress], what: str) -> None:
+def _report_steps(steps: Iterable[jobs.Progress[None]], what: str) -> None:
     """Do the work and say now and then how far it is."""
     said_at = time.monotonic()
     for step in steps:

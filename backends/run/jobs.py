@@ -7,27 +7,27 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Generic, TypeVar
 
 from backends.errors import BackendError, disk_fault, unforeseen
 
 _log = logging.getLogger(__name__)
 
 
-class Progress(Protocol):
-    """One step of a job: `done` of `total`, in words in `detail`; `result` is kept unless it is None."""
+_T = TypeVar("_T", covariant=True)
 
-    @property
-    def done(self) -> int: ...
 
-    @property
-    def total(self) -> int: ...
+@dataclass(frozen=True, slots=True)
+class Progress(Generic[_T]):
+    """How far long work is after one of its steps: `done` of `total`, in a unit of its own, and in words in `detail`.
 
-    @property
-    def detail(self) -> str: ...
+    `result` is what this step finished: a file, a pair, and often with the last step the whole. None if nothing.
+    """
 
-    @property
-    def result(self) -> object | None: ...
+    done: int
+    total: int
+    detail: str = ""
+    result: _T | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class JobState:
 class Job:
     """One generator of progress, drained by a thread of its own. Anyone may look at `state`."""
 
-    def __init__(self, title: str, make: Callable[[threading.Event], Iterator[Progress]]) -> None:
+    def __init__(self, title: str, make: Callable[[threading.Event], Iterator[Progress[object]]]) -> None:
         self._state = JobState(title, time.monotonic())
         self._results: list[object] = []
         self._make = make
@@ -102,7 +102,7 @@ class Job:
             self._state = replace(self._state, finished=time.monotonic(), fault=fault)
         self._done.set()
 
-    def _note(self, step: Progress) -> None:
+    def _note(self, step: Progress[object]) -> None:
         with self._lock:
             self._state = replace(self._state, done=step.done, total=step.total, detail=step.detail)
             if step.result is not None:
@@ -113,7 +113,7 @@ _jobs: dict[str, Job] = {}
 _jobs_lock = threading.Lock()
 
 
-def start(key: str, title: str, make: Callable[[threading.Event], Iterator[Progress]]) -> Job:
+def start(key: str, title: str, make: Callable[[threading.Event], Iterator[Progress[object]]]) -> Job:
     """Run a generator in the background; it is given the event that says when to stop.
 
     Raises `BackendError` while a job with this key runs.

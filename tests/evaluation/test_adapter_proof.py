@@ -15,6 +15,7 @@ from backends.errors import BackendError
 from backends.fine_tuned.adapters.card import Score, read_card, score
 from backends.fine_tuned.adapters.catalogue import SAMPLE_ADAPTERS
 from backends.raw import RawBackend
+from backends.run.jobs import Progress
 from backends.settings import Settings
 from evaluation import proof
 from evaluation.asking import AnswerLog, ask, greedy
@@ -24,7 +25,6 @@ from evaluation.proof import (
     BASE,
     GENERAL_QUESTIONS,
     AdapterProof,
-    ProofStep,
     prove,
     questions_for,
     read_proof,
@@ -49,7 +49,9 @@ def arms(base: Mapping[str, str] = KNOWN, adapter: Mapping[str, str] = RIGHT) ->
     return {BASE: AnsweringBackend(base), ADAPTER: AnsweringBackend(adapter, approach="fine_tuned")}
 
 
-def steps(settings: Settings, given: Mapping[str, Backend], samples: list[Sample] = SAMPLES) -> list[ProofStep]:
+def steps(
+    settings: Settings, given: Mapping[str, Backend], samples: list[Sample] = SAMPLES
+) -> list[Progress[AdapterProof]]:
     return list(prove(settings, "doors", samples, "eight doors", threading.Event(), given))
 
 

@@ -13,6 +13,7 @@ from backends.base import Backend
 from backends.errors import BackendError
 from backends.rag.approach import RagBackend
 from backends.run import timing
+from backends.run.jobs import Progress
 from backends.settings import Settings
 from evaluation.attribution import (
     ADAPTER,
@@ -22,7 +23,6 @@ from evaluation.attribution import (
     RAG,
     TECHNIQUES,
     Attribution,
-    AttributionStep,
     attribute,
     attribution_arms,
     read_attribution,
@@ -63,7 +63,7 @@ def arms(clock: Clock | None = None, **more: AnsweringBackend) -> dict[str, Back
 
 def steps(
     settings: Settings, given: Mapping[str, Backend], samples: list[Sample] = SAMPLES, k: int = 3
-) -> list[AttributionStep]:
+) -> list[Progress[Attribution]]:
     return list(attribute(settings, "doors", samples, "twenty doors", k, threading.Event(), given))
 
 

@@ -11,10 +11,10 @@ from backends.rag.search.retriever import Mode
 from backends.rag.store.chroma import close_stores
 from backends.rag.store.database import open_database
 from backends.rag.store.index import Index
-from backends.run.jobs import Job
+from backends.run.jobs import Job, Progress
 from backends.settings import RagSettings
-from evaluation.retrieval import METRICS, EvaluationStep, Latency, ModeReport, RetrievalReport, Scores
-from evaluation.retrieval_runs import Measurement, MeasuringStep, Setting, _in_thousandths, _measurement, measure
+from evaluation.retrieval import METRICS, Latency, ModeReport, RetrievalReport, Scores
+from evaluation.retrieval_runs import Measurement, Setting, _in_thousandths, _measurement, measure
 from evaluation.samples import Sample, parse_question_set
 from evaluation.statistics import bootstrap
 from tests.backends.played import PATIENCE_S
@@ -120,16 +120,16 @@ def test_chunk_settings_of_the_report_are_those_of_the_row() -> None:
 def test_phases_that_count_from_their_own_beginning_make_one_progress() -> None:
     found = report({"dense": [1.0]})
     steps = [
-        EvaluationStep(1, 2, "question 1 of 2"),
-        EvaluationStep(2, 2, "question 2 of 2"),
-        EvaluationStep(2, 2, "done", found),
-        EvaluationStep(32, 64, "32 of 64 embedded"),
-        EvaluationStep(64, 64, "64 of 64 embedded"),
-        EvaluationStep(1, 2, "question 1 of 2"),
-        EvaluationStep(2, 2, "done", found),
+        Progress(1, 2, "question 1 of 2"),
+        Progress(2, 2, "question 2 of 2"),
+        Progress(2, 2, "done", found),
+        Progress(32, 64, "32 of 64 embedded"),
+        Progress(64, 64, "64 of 64 embedded"),
+        Progress(1, 2, "question 1 of 2"),
+        Progress(2, 2, "done", found),
     ]
     reports: list[RetrievalReport] = []
-    shown: list[MeasuringStep] = list(_in_thousandths(iter(steps), [1.0, 2.0, 1.0], reports))
+    shown: list[Progress[Measurement]] = list(_in_thousandths(iter(steps), [1.0, 2.0, 1.0], reports))
     assert [step.done for step in shown] == [125, 250, 250, 500, 750, 875, 999]
     assert len(reports) == 2
     assert [step.detail for step in shown][2:4] == ["reckoning the intervals", "32 of 64 embedded"]

@@ -13,8 +13,9 @@ from backends.errors import BackendError
 from backends.rag.documents.files import Page
 from backends.rag.search.retriever import Filters, Hit, Mode, SearchResult
 from backends.rag.store.index import DocumentInfo, Index
+from backends.run.jobs import Progress
 from backends.settings import RagSettings
-from evaluation.retrieval import METRICS, EvaluationStep, RetrievalReport, difference, evaluate, judgeable
+from evaluation.retrieval import METRICS, RetrievalReport, difference, evaluate, judgeable
 from evaluation.retrieval_runs import evaluate_chunk_settings
 from evaluation.samples import Sample
 from tests.backends.rag.quick import SETTINGS, QuickEmbedder
@@ -125,7 +126,7 @@ def test_progress_and_cancelling() -> None:
     cancel = threading.Event()
     searcher = Scripted(BOTH.orders)
     steps = evaluate(searcher, Shelf(), [DAYS, YEARS], cancel)
-    assert next(steps) == EvaluationStep(1, 2, "question 1 of 2")
+    assert next(steps) == Progress(1, 2, "question 1 of 2")
     cancel.set()
     assert list(steps) == []
     assert searcher.asked == ["prepare", "How long?", "How long?"]

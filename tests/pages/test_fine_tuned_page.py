@@ -25,14 +25,13 @@ from backends.fine_tuned.pairs.draft_job import Draft
 from backends.fine_tuned.pairs.drafts import DraftProgress
 from backends.fine_tuned.pairs.files import Pair
 from backends.fine_tuned.train import job as training_job
-from backends.fine_tuned.train.estimate import Estimate, ProbeProgress
+from backends.fine_tuned.train.estimate import Estimate
 from backends.fine_tuned.train.events import (
     LiveAnswer,
     LiveAnswers,
     StepRecord,
     Trained,
     TrainingNote,
-    TrainingProgress,
     TrainingResult,
 )
 from backends.fine_tuned.train.lock import training as right_to_train
@@ -43,7 +42,7 @@ from backends.rag.store.chroma import close_stores
 from backends.rag.store.database import open_database
 from backends.rag.store.index import Index
 from backends.run import jobs
-from backends.run.jobs import Job
+from backends.run.jobs import Job, Progress
 from backends.run.live import Column
 from backends.settings import DEFAULT_EMBEDDER, RagSettings, load_settings
 from tests.backends.conftest import make_tiny
@@ -322,12 +321,12 @@ def drafting(data: Path) -> Iterator[threading.Event]:
     """A drafting job that has made two pairs and makes the third once the event is set."""
     go_on = threading.Event()
 
-    def steps(cancel: threading.Event) -> Iterator[draft_job.DraftStep]:
+    def steps(cancel: threading.Event) -> Iterator[Progress[Draft | DraftProgress]]:
         for number, pair in enumerate(DRAFTS, 1):
             if number == 3:
                 assert go_on.wait(PATIENCE_S)
-            yield draft_job.DraftStep(1, 2, "1 of 2 chunks", Draft(pair, f"Passage {number}."))
-        yield draft_job.DraftStep(2, 2, "done", DraftProgress(2, 2, 1, "done", 3, {"duplicate": 2}, None, 0, ""))
+            yield Progress(1, 2, "1 of 2 chunks", Draft(pair, f"Passage {number}."))
+        yield Progress(2, 2, "done", DraftProgress(2, 2, 1, "done", 3, {"duplicate": 2}, None, 0, ""))
 
     jobs.start(draft_job.drafting_key(data), "Drafting pairs", steps)
     try:
@@ -412,19 +411,19 @@ class Training:
         self.job: Job = jobs.start(training_job.KEY, "Training doors", self._steps)
         assert self.reached.wait(PATIENCE_S)
 
-    def _steps(self, cancel: threading.Event) -> Iterator[TrainingProgress]:
+    def _steps(self, cancel: threading.Event) -> Iterator[Progress[TrainingResult]]:
         step = 0
-        yield TrainingProgress(0, 10, "loading the base")
+        yield Progress(0, 10, "loading the base")
         for result in self._results:
             step = result.step if isinstance(result, StepRecord) else step
-            yield TrainingProgress(step, 10, "", result)
+            yield Progress(step, 10, "", result)
         self.reached.set()
         while not self.go_on.wait(0.01) and not cancel.is_set():
             pass
         if isinstance(self._end, BackendError):
             raise self._end
         if self._end is not None:
-            yield TrainingProgress(10, 10, "", self._end)
+            yield Progress(10, 10, "", self._end)
 
     def finish(self) -> None:
         self.go_on.set()
@@ -551,8 +550,8 @@ def test_while_one_trains_no_other_can_be_started_and_questions_say_so(data: Pat
 def test_an_estimate_is_said_to_be_old_once_something_changed(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = Estimate(75.0, 10**9, 5 * 10**9, None, "no rate is set", 412.0, "bfloat16", 200, "It takes long.")
 
-    def estimate(*_: object) -> Iterator[ProbeProgress]:
-        yield ProbeProgress(1, 1, "done", found)
+    def estimate(*_: object) -> Iterator[Progress[Estimate]]:
+        yield Progress(1, 1, "done", found)
 
     monkeypatch.setattr("ui.fine_tuned.train.estimate", estimate)
     at = click(sample("Train"), "estimate")

@@ -5,14 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TypeVar, cast
 
 import streamlit as st
 
 from backends.errors import BackendError
 from backends.rag.store.index import Index
-from backends.run.jobs import Job
+from backends.run.jobs import Job, Progress
 from backends.run.lane import Cancelled, turns
 from backends.settings import Settings
 from ui.shared.text import escaped
@@ -24,16 +23,6 @@ _PATIENCE_S = 1.0
 
 _REFRESH_S = 0.3
 _FAULT = "rag_fault"
-
-
-@dataclass(frozen=True, slots=True)
-class _Value:
-    """All that short work gives."""
-
-    result: object
-    done: int = 1
-    total: int = 1
-    detail: str = ""
 
 
 def opened_index(current: Settings) -> Index:
@@ -88,9 +77,9 @@ def _job(slot: str, key: Hashable, what: str, compute: Callable[[], object]) -> 
     if held is not None:
         held[1].cancel()
 
-    def steps(cancel: threading.Event) -> Iterator[_Value]:
+    def steps(cancel: threading.Event) -> Iterator[Progress[object]]:
         with suppress(Cancelled), turns(what.lower(), cancel)():
-            yield _Value(compute())
+            yield Progress(1, 1, "", compute())
 
     job = Job(what, steps)
     st.session_state[place] = (key, job)

@@ -13,7 +13,7 @@ from backends.fine_tuned.pairs.drafts import DraftProgress, SourceChunk, draft_p
 from backends.fine_tuned.pairs.files import Pair
 from backends.paid_api import PaidApiBackend
 from backends.run import jobs
-from backends.run.jobs import Job
+from backends.run.jobs import Job, Progress
 from backends.spend.estimate import by_tokens
 
 
@@ -23,16 +23,6 @@ class Draft:
 
     pair: Pair
     passage: str
-
-
-@dataclass(frozen=True, slots=True)
-class DraftStep:
-    """How far drafting has come, in chunks. `result` is a pair that was kept, or the figures after a chunk."""
-
-    done: int
-    total: int
-    detail: str
-    result: Draft | DraftProgress | None
 
 
 def drafting_key(data: Path) -> str:
@@ -69,7 +59,7 @@ def start(backend: Backend, chunks: Sequence[SourceChunk], per_chunk: int, data:
     Raises `BackendError` while another drafting runs.
     """
 
-    def steps(cancel: threading.Event) -> Iterator[DraftStep]:
+    def steps(cancel: threading.Event) -> Iterator[Progress[Draft | DraftProgress]]:
         done, doing, kept, passage = 0, "starting", 0, ""
         for event in draft_pairs(chunks, backend, cancel, per_chunk):
             result: Draft | DraftProgress
@@ -79,6 +69,6 @@ def start(backend: Backend, chunks: Sequence[SourceChunk], per_chunk: int, data:
                 done, doing, kept, result = event.done, event.doing, event.kept, event
                 passage = chunks[event.position].text if chunks else ""
             words = f"{done} of {len(chunks)} chunks, {kept} {'pair' if kept == 1 else 'pairs'}; {doing}"
-            yield DraftStep(done, len(chunks), words, result)
+            yield Progress(done, len(chunks), words, result)
 
     return jobs.start(drafting_key(data), "Drafting pairs", steps)

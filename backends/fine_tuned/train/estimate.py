@@ -27,6 +27,7 @@ from backends.models import inference
 from backends.models.inference import steady_s
 from backends.models.local import LocalModel
 from backends.raw import RawBackend
+from backends.run.jobs import Progress
 from backends.run.lane import Cancelled, turns
 from backends.settings import Settings
 from backends.spend.pricing import machine_cost
@@ -119,19 +120,9 @@ class Estimate:
     precision_reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeProgress:
-    """How far the probe is; the last one carries the estimate. Fits `backends.run.jobs.Progress`."""
-
-    done: int
-    total: int
-    detail: str
-    result: Estimate | None = None
-
-
 def estimate(
     settings: Settings, pairs: Sequence[Pair], training: TrainingSettings, cancel: threading.Event
-) -> Iterator[ProbeProgress]:
+) -> Iterator[Progress[Estimate]]:
     """Measure three steps per precision that is worth it, the longest batch among them, and reckon with them.
 
     What is found about `auto` is what the next training takes. Gives up the machine after each step. Ends without an
@@ -144,14 +135,14 @@ def estimate(
         with turns("trying out the training", cancel)():
             raw = RawBackend(settings)
             for loading in raw.load(cancel):
-                yield ProbeProgress(0, 1, loading.what)
+                yield Progress(0, 1, loading.what)
         free = free_bytes(raw.base.device)
         probe = _Probe(raw.base, settings, pairs, training, cancel)
         worth_it = probe.precisions()
         for done, name in enumerate(worth_it):
             try:
                 for part, doing in enumerate(probe.measure(name)):
-                    yield ProbeProgress(_PARTS * done + part, _PARTS * len(worth_it), f"trying out {name}: {doing}")
+                    yield Progress(_PARTS * done + part, _PARTS * len(worth_it), f"trying out {name}: {doing}")
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error) or (name == worth_it[-1] and not probe.measured):
                     raise
@@ -166,7 +157,7 @@ def estimate(
     choice = probe.choice()
     if training.precision == "auto" and training.method == "lora" and choice.lasting:
         precision.remember(raw.base, training, settings.data, choice)
-    yield ProbeProgress(1, 1, "done", probe.estimate(settings, choice, free))
+    yield Progress(1, 1, "done", probe.estimate(settings, choice, free))
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,13 +67,3 @@ class Trained:
 
 
 TrainingResult = StepRecord | LiveAnswers | TrainingNote | Trained
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingProgress:
-    """How far a training is, in steps; `detail` says what is being done. Fits `backends.run.jobs.Progress`."""
-
-    done: int
-    total: int
-    detail: str
-    result: TrainingResult | None = None

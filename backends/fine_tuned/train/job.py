@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from weakref import WeakKeyDictionary
 
 from backends.errors import BackendError
-from backends.fine_tuned.train.events import TrainingProgress
+from backends.fine_tuned.train.events import TrainingResult
 from backends.fine_tuned.train.lock import holder
 from backends.fine_tuned.train.runs import Run, find_run
 from backends.fine_tuned.train.training import resume_run
 from backends.run import jobs
-from backends.run.jobs import Job
+from backends.run.jobs import Job, Progress
 from backends.settings import Settings
 
 KEY = "training"
@@ -37,7 +37,7 @@ def start(settings: Settings, run: Run) -> Job:
     if not run.resumable:
         raise BackendError(f"The training of {run.name} can not be resumed. {run.reason}", "Start a new one.")
 
-    def steps(cancel: threading.Event) -> Iterator[TrainingProgress]:
+    def steps(cancel: threading.Event) -> Iterator[Progress[TrainingResult]]:
         return resume_run(settings, run, cancel)
 
     job = jobs.start(KEY, f"Training {run.name}", steps)

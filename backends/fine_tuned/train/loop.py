@@ -20,7 +20,6 @@ from backends.fine_tuned.train.events import (
     LiveAnswers,
     StepRecord,
     TrainingNote,
-    TrainingProgress,
     TrainingResult,
 )
 from backends.fine_tuned.train.examples import Example, encode, epoch_steps, prompt_ids, steps_per_epoch
@@ -30,6 +29,7 @@ from backends.fine_tuned.train.precision import Choice, Taken
 from backends.fine_tuned.train.runs import Run, log, read_part, set_state
 from backends.models import inference
 from backends.models.local import LocalModel
+from backends.run.jobs import Progress
 from backends.run.lane import Cancelled, turns
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
@@ -151,7 +151,7 @@ class Loop:
         self.resume()
         self.seconds, self.step_seconds, self.tokens = spent
 
-    def steps(self) -> Iterator[TrainingProgress]:
+    def steps(self) -> Iterator[Progress[TrainingResult]]:
         """Do what is left. `Cancelled` leaves the state as it was after the last whole step."""
         settings = self.run.settings
         if settings.precision == "auto" and settings.method == "lora" and self.step == 0:
@@ -159,7 +159,7 @@ class Loop:
         if self.learner.slow_because:
             yield self._tell(TrainingNote(self.step, self.learner.slow_because))
         if self.step == 0 and settings.answers_every != 0:
-            yield TrainingProgress(0, self.run.steps, "asking the base first")
+            yield Progress(0, self.run.steps, "asking the base first")
             yield self._tell(self._live_answers())
         while self.step < self.run.steps:
             self.held_out_loss = None
@@ -224,7 +224,7 @@ class Loop:
         self.run = set_state(run, precision=choice.precision, precision_reason=choice.reason)
         return choice
 
-    def _one_step(self) -> Iterator[TrainingProgress]:
+    def _one_step(self) -> Iterator[Progress[TrainingResult]]:
         settings, began = self.run.settings, self.seconds
         per_epoch = self.run.steps // settings.epochs
         examples = [self._train[position] for position in self._epoch(self.step // per_epoch)[self.step % per_epoch]]
@@ -278,6 +278,6 @@ class Loop:
         file = self.run.folder / CHECKPOINT
         return checkpoint.state_of(file).step if file.is_file() else None
 
-    def _tell(self, result: TrainingResult) -> TrainingProgress:
+    def _tell(self, result: TrainingResult) -> Progress[TrainingResult]:
         log(self.run, result)
-        return TrainingProgress(self.step, self.run.steps, f"training {self.run.name}", result)
+        return Progress(self.step, self.run.steps, f"training {self.run.name}", result)

@@ -21,7 +21,7 @@ from backends.fine_tuned.train.events import (
     StepRecord,
     Trained,
     TrainingNote,
-    TrainingProgress,
+    TrainingResult,
 )
 from backends.fine_tuned.train.examples import check_lengths
 from backends.fine_tuned.train.lock import training as right_to_train
@@ -31,6 +31,7 @@ from backends.fine_tuned.train.publishing import publish_adapter
 from backends.fine_tuned.train.runs import Run, cut_log, find_run, history, log, new_id, set_state, write_run
 from backends.models.local import LocalModel
 from backends.raw import RawBackend
+from backends.run.jobs import Progress
 from backends.run.lane import Cancelled, turns
 from backends.settings import Settings
 
@@ -76,7 +77,6 @@ __all__ = [
     "StepRecord",
     "Trained",
     "TrainingNote",
-    "TrainingProgress",
     "TrainingSettings",
     "new_run",
     "resume_run",
@@ -139,7 +139,7 @@ def new_run(
     return run
 
 
-def train_run(settings: Settings, run: Run, cancel: threading.Event) -> Iterator[TrainingProgress]:
+def train_run(settings: Settings, run: Run, cancel: threading.Event) -> Iterator[Progress[TrainingResult]]:
     """Train, from the last checkpoint if there is one: the weights become those of a training that was never stopped.
 
     `cancel` stops it and keeps the best so far; it can then go on another time. The last result is `Trained`, unless
@@ -166,7 +166,7 @@ def train_run(settings: Settings, run: Run, cancel: threading.Event) -> Iterator
             raise known from error
 
 
-def resume_run(settings: Settings, run: Run, cancel: threading.Event) -> Iterator[TrainingProgress]:
+def resume_run(settings: Settings, run: Run, cancel: threading.Event) -> Iterator[Progress[TrainingResult]]:
     """The same for a training that was stopped, interrupted or failed. Raises `BackendError` if it can not go on."""
     run = find_run(run.id, settings.data)
     if run.state != "running" and not run.resumable:
@@ -179,16 +179,16 @@ def _fail(run: Run, reason: str, resumable: bool) -> None:
         set_state(find_run(run.id, run.data), state="failed", reason=reason, resumable=resumable)
 
 
-def _work(settings: Settings, run: Run, cancel: threading.Event) -> Iterator[TrainingProgress]:
-    yield TrainingProgress(run.step, run.steps, "waiting for the machine")
+def _work(settings: Settings, run: Run, cancel: threading.Event) -> Iterator[Progress[TrainingResult]]:
+    yield Progress(run.step, run.steps, "waiting for the machine")
     try:
         with turns(f"training {run.name}", cancel)():
             raw = RawBackend(settings)
             for loading in raw.load(cancel):
-                yield TrainingProgress(run.step, run.steps, loading.what)
+                yield Progress(run.step, run.steps, loading.what)
             base = raw.base
             _check_base(run, base)
-        yield TrainingProgress(run.step, run.steps, "preparing the model")
+        yield Progress(run.step, run.steps, "preparing the model")
         loop = Loop(run, base, cancel)
         loop.resume()
     except Cancelled:
@@ -199,7 +199,7 @@ def _work(settings: Settings, run: Run, cancel: threading.Event) -> Iterator[Tra
         with contextlib.suppress(Cancelled):
             yield from loop.steps()
     except NotFinite as fault:
-        yield TrainingProgress(loop.step, run.steps, "going back to the last good state")
+        yield Progress(loop.step, run.steps, "going back to the last good state")
         raise _rescued(settings, base, loop, fault) from fault
     yield from _end(settings, base, loop)
 
@@ -214,17 +214,17 @@ def _rescued(settings: Settings, base: LocalModel, loop: Loop, fault: NotFinite)
     return NotFinite(fault.step, fault.rate, loop.best.step if loop.best else loop.step, run.name)
 
 
-def _end(settings: Settings, base: LocalModel, loop: Loop) -> Iterator[TrainingProgress]:
+def _end(settings: Settings, base: LocalModel, loop: Loop) -> Iterator[Progress[TrainingResult]]:
     run = loop.run
     finished = loop.step == run.steps
     if not loop.step:
         set_state(run, state="stopped", reason=_stopped(run), resumable=True)
         return
-    yield TrainingProgress(loop.step, run.steps, "writing the adapter")
+    yield Progress(loop.step, run.steps, "writing the adapter")
     loop.end()
     if finished and (doubt := _diverged(run)):
         log(run, doubt)
-        yield TrainingProgress(loop.step, run.steps, "writing the adapter", doubt)
+        yield Progress(loop.step, run.steps, "writing the adapter", doubt)
     run = loop.run  # which now has the step of the last checkpoint
     folder = publish_adapter(settings, base, loop)
     best = loop.best.step if loop.best else loop.step
@@ -235,7 +235,7 @@ def _end(settings: Settings, base: LocalModel, loop: Loop) -> Iterator[TrainingP
     set_state(run, state="finished" if finished else "stopped", reason=trained.reason, resumable=not finished)
     if finished:
         loop.clean_up()
-    yield TrainingProgress(loop.step, run.steps, "done" if finished else "stopped", trained)
+    yield Progress(loop.step, run.steps, "done" if finished else "stopped", trained)
 
 
 def _diverged(run: Run) -> TrainingNote | None:

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backends.run.jobs import Progress
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -61,32 +63,13 @@ class Projection:
         return len(self.rows) < self.total
 
 
-@dataclass(frozen=True, slots=True)
-class MapProgress:
-    """`done` of `total` steps; the map comes with the last one."""
-
-    done: int
-    total: int
-    projection: Projection | None = None
-
-    @property
-    def detail(self) -> str:
-        """What the step was, in words."""
-        return f"step {self.done} of {self.total}"
-
-    @property
-    def result(self) -> Projection | None:
-        """The map, once it is there."""
-        return self.projection
-
-
 def lay_out(
     version: str,
     rows: Sequence[int],
     vectors: NDArray[np.float32],
     cancel: threading.Event,
     turn: Callable[[], AbstractContextManager[object]] | None = None,
-) -> Iterator[MapProgress]:
+) -> Iterator[Progress[Projection]]:
     """Lay out the vectors (n, dimension) of a collection's `rows`; ends without a map when cancelled.
 
     Each step runs inside `turn()`. The same input always gives the same map.
@@ -98,7 +81,7 @@ def lay_out(
     steps = _STAGES + 1
     with turn():
         components = _components(np.asarray(vectors)[kept])
-    yield MapProgress(1, steps)
+    yield Progress(1, steps, f"step 1 of {steps}")
     xy = components[:, :2]
     if len(kept) >= _FEWEST and xy.any():
         xy = xy / xy[:, 0].std() * 1e-4  # t-SNE starts small: Kobak and Berens, Nature Communications 10 (2019), 5416
@@ -107,9 +90,10 @@ def lay_out(
                 return
             with turn():
                 xy = _stage(components, xy, first=stage == 0)
-            yield MapProgress(stage + 1, steps)
+            yield Progress(stage + 1, steps, f"step {stage + 1} of {steps}")
     if not cancel.is_set():
-        yield MapProgress(steps, steps, Projection(version, tuple(rows[i] for i in kept), _fitted(xy), len(rows)))
+        projection = Projection(version, tuple(rows[i] for i in kept), _fitted(xy), len(rows))
+        yield Progress(steps, steps, f"step {steps} of {steps}", projection)
 
 
 def sample(count: int) -> list[int]:

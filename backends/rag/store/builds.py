@@ -6,7 +6,6 @@ import contextlib
 import json
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from backends.errors import BackendError
@@ -14,6 +13,7 @@ from backends.rag.search.embedder import Turn
 from backends.rag.store.chroma import BATCH, Known, Store, new_name
 from backends.rag.store.library import new_version, unblobbed
 from backends.rag.store.writer import Writer
+from backends.run.jobs import Progress
 from backends.run.lane import Cancelled
 
 if TYPE_CHECKING:
@@ -24,21 +24,7 @@ ASIDE = Known("aside", {})
 """A store that is being filled and that nobody else looks at."""
 
 
-@dataclass(frozen=True, slots=True)
-class RebuildProgress:
-    """How far a build has come: `done` of `total` chunks, or of characters where chunks are made anew."""
-
-    done: int
-    total: int
-    detail: str
-
-    @property
-    def result(self) -> None:
-        """There is nothing to keep of a step."""
-        return None
-
-
-def rebuild(writer: Writer, cancel: threading.Event, turn: Turn) -> Iterator[RebuildProgress]:
+def rebuild(writer: Writer, cancel: threading.Event, turn: Turn) -> Iterator[Progress[None]]:
     """Put the stored vectors into a new store. Raises `Cancelled`, which leaves everything as it was."""
     build = writer.serving().build
     with aside(writer, build) as store:
@@ -50,7 +36,7 @@ def rebuild(writer: Writer, cancel: threading.Event, turn: Turn) -> Iterator[Reb
             with turn():
                 store.add(rows, vectors, ASIDE)
             done += len(rows)
-            yield RebuildProgress(done, total, f"{done:,} of {total:,} chunks")
+            yield Progress(done, total, f"{done:,} of {total:,} chunks")
         switch(writer, store, build)
 
 

@@ -12,7 +12,7 @@ from backends.errors import BackendError
 from backends.rag.documents.chunks import CONTEXT_TOKENS, SPECIAL_TOKENS
 from backends.rag.documents.files import Page, Source
 from backends.rag.search.embedder import Embedder, Turn
-from backends.rag.store.builds import RebuildProgress, rebuild
+from backends.rag.store.builds import rebuild
 from backends.rag.store.chroma import ChromaServer, Store, StoreFault
 from backends.rag.store.database import LibraryFault, open_database
 from backends.rag.store.health import Health, command, examine, of_fault, other_embedder
@@ -30,6 +30,7 @@ from backends.rag.store.lock import writing
 from backends.rag.store.progress import IndexProgress
 from backends.rag.store.rechunk import ChunkPreview, Rechunk, preview
 from backends.rag.store.writer import Writer
+from backends.run.jobs import Progress
 from backends.run.lane import Cancelled
 from backends.settings import RagSettings
 from backends.text import normalised
@@ -104,7 +105,6 @@ __all__ = [
     "Health",
     "Index",
     "IndexProgress",
-    "RebuildProgress",
     "StoredChunk",
     "collections",
 ]
@@ -271,7 +271,7 @@ class Index:
                 self._database.set_aside()
             self._writer.collect()
 
-    def rebuild(self, cancel: threading.Event, turn: Turn | None = None) -> Iterator[RebuildProgress]:
+    def rebuild(self, cancel: threading.Event, turn: Turn | None = None) -> Iterator[Progress[None]]:
         """Build the vectors in Chroma again from what is stored. The old ones serve until the new are complete."""
         with writing(self.data), self._faults(), suppress(Cancelled):
             self._fit()
@@ -280,7 +280,7 @@ class Index:
 
     def rechunk(
         self, chunk_tokens: int, overlap_tokens: int, cancel: threading.Event, turn: Turn | None = None
-    ) -> Iterator[RebuildProgress]:
+    ) -> Iterator[Progress[None]]:
         """Cut and embed the stored text again, with this embedder. The old chunks serve until the new are complete."""
         check_chunk_size(self._embedder, chunk_tokens)
         with writing(self.data), self._faults(), suppress(Cancelled):

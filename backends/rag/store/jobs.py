@@ -5,29 +5,17 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from backends.rag.documents import uploads
 from backends.rag.documents.files import Source
 from backends.rag.search import projection
-from backends.rag.search.projection import MapProgress, lay_out
-from backends.rag.store.builds import RebuildProgress
+from backends.rag.search.projection import Projection, lay_out
 from backends.rag.store.index import Index
 from backends.rag.store.progress import IndexProgress
 from backends.run import jobs
-from backends.run.jobs import Job
+from backends.run.jobs import Job, Progress
 from backends.run.lane import Cancelled, turns
-
-
-@dataclass(frozen=True, slots=True)
-class IndexingStep:
-    """How far indexing has come, in thousandths; `result` is what became of a file, if one is finished."""
-
-    done: int
-    total: int
-    detail: str
-    result: IndexProgress | None
 
 
 def writing_key(data: Path) -> str:
@@ -46,7 +34,7 @@ def add(index: Index, data: Path, paths: Sequence[Path | Source]) -> Job:
     Raises `BackendError` while another job writes.
     """
 
-    def steps(cancel: threading.Event) -> Iterator[IndexingStep]:
+    def steps(cancel: threading.Event) -> Iterator[Progress[IndexProgress]]:
         try:
             with contextlib.suppress(Cancelled):
                 yield from measured(index.add(paths, cancel, turns("indexing documents", cancel)))
@@ -69,7 +57,7 @@ def _discard(paths: Sequence[Path | Source]) -> None:
 def rebuild(index: Index, data: Path) -> Job:
     """Start to build the vectors from the stored chunks. Raises `BackendError` while another job writes."""
 
-    def steps(cancel: threading.Event) -> Iterator[RebuildProgress]:
+    def steps(cancel: threading.Event) -> Iterator[Progress[None]]:
         with contextlib.suppress(Cancelled):
             yield from index.rebuild(cancel, turns("rebuilding the index", cancel))
 
@@ -79,7 +67,7 @@ def rebuild(index: Index, data: Path) -> Job:
 def rechunk(index: Index, data: Path, chunk_tokens: int, overlap_tokens: int) -> Job:
     """Start to cut and embed the stored text again. Raises `BackendError` while another job writes."""
 
-    def steps(cancel: threading.Event) -> Iterator[RebuildProgress]:
+    def steps(cancel: threading.Event) -> Iterator[Progress[None]]:
         with contextlib.suppress(Cancelled):
             yield from index.rechunk(chunk_tokens, overlap_tokens, cancel, turns("indexing documents", cancel))
 
@@ -89,19 +77,19 @@ def rechunk(index: Index, data: Path, chunk_tokens: int, overlap_tokens: int) ->
 def draw_map(index: Index, data: Path) -> Job:
     """Start to lay out the collection as it is now, and keep the map. Raises `BackendError` while that goes on."""
 
-    def steps(cancel: threading.Event) -> Iterator[MapProgress]:
+    def steps(cancel: threading.Event) -> Iterator[Progress[Projection]]:
         version = index.version
         rows, vectors = index.matrix()
         with contextlib.suppress(Cancelled):
             for step in lay_out(version, rows, vectors, cancel, turns("drawing the map", cancel)):
-                if step.projection is not None:
-                    projection.store(data, index.collection, step.projection)
+                if step.result is not None:
+                    projection.store(data, index.collection, step.result)
                 yield step
 
     return jobs.start(map_key(data, index.collection), f"Drawing the map of {index.collection}", steps)
 
 
-def measured(steps: Iterator[IndexProgress]) -> Iterator[IndexingStep]:
+def measured(steps: Iterator[IndexProgress]) -> Iterator[Progress[IndexProgress]]:
     """Indexing in thousandths of the whole, by the sizes of files and, within them, by chunks.
 
     Files are stored a window of chunks at a time, so files alone would stand still and then leap. By number they
@@ -117,7 +105,7 @@ def measured(steps: Iterator[IndexProgress]) -> Iterator[IndexingStep]:
         if not step.file and waiting > 0:
             share += step.share_read * embedding / waiting
         shown = max(shown, min(int(share * 1000), 1000))
-        yield IndexingStep(shown, 1000, _detail(step), step.result)
+        yield Progress(shown, 1000, _detail(step), step if step.file else None)
 
 
 def _detail(step: IndexProgress) -> str:

@@ -57,23 +57,3 @@ class IndexProgress:
     understood: Understood | None = None
     share: float = 0.0
     share_read: float = 0.0
-
-    @property
-    def done(self) -> int:
-        """Files that are finished."""
-        return self.files_done
-
-    @property
-    def total(self) -> int:
-        """Files in all."""
-        return self.files_total
-
-    @property
-    def detail(self) -> str:
-        """What is being done, in words."""
-        return self.file or self.cause or f"{self.chunks_done:,} of {self.chunks_known:,} chunks embedded"
-
-    @property
-    def result(self) -> IndexProgress | None:
-        """What became of a file; None between files."""
-        return self if self.file else None

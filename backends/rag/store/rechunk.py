@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from backends.rag.documents.chunks import Chunk, chunk, embedded_texts
 from backends.rag.documents.files import Document
 from backends.rag.search.embedder import WINDOW, Embedder, Turn, embed
-from backends.rag.store.builds import ASIDE, RebuildProgress, aside, switch
+from backends.rag.store.builds import ASIDE, aside, switch
 from backends.rag.store.chroma import BATCH, Store
 from backends.rag.store.library import Library, add_build, put_chunks, reserve, unmark_stale
 from backends.rag.store.writer import Writer
+from backends.run.jobs import Progress
 from backends.run.lane import Cancelled
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class Rechunk:
         self._overlap_tokens = overlap_tokens
         self._cancel = cancel
 
-    def run(self, turn: Turn) -> Iterator[RebuildProgress]:
+    def run(self, turn: Turn) -> Iterator[Progress[None]]:
         """Build aside, then switch. Raises `Cancelled`, which leaves everything as it was."""
         with self._writer.database.writing() as connection:
             build = add_build(
@@ -125,7 +126,7 @@ class Rechunk:
                 characters = sum(one.characters for one in window)
                 for share in self._build(window, build, store, turn):
                     part = done + int(characters * share)
-                    yield RebuildProgress(part, total, f"{part * 100 // max(total, 1)} % of the text")
+                    yield Progress(part, total, f"{part * 100 // max(total, 1)} % of the text")
                 done += characters
             switch(self._writer, store, build)
 

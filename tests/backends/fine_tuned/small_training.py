@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from backends.fine_tuned.pairs.files import Pair
-from backends.fine_tuned.train.events import TrainingProgress, TrainingResult
+from backends.fine_tuned.train.events import TrainingResult
 from backends.fine_tuned.train.method import TrainingSettings
 from backends.fine_tuned.train.runs import Run, find_run
 from backends.fine_tuned.train.training import new_run, train_run
 from backends.models.local import LocalModel
 from backends.raw import RawBackend
+from backends.run.jobs import Progress
 from backends.settings import Settings, load_settings
 
 PAIRS = [
@@ -61,7 +62,7 @@ def trained(
     return find_run(run.id, settings.data), found
 
 
-def results(progress: list[TrainingProgress]) -> list[TrainingResult]:
+def results(progress: list[Progress[TrainingResult]]) -> list[TrainingResult]:
     """What a training gave, in order."""
     return [step.result for step in progress if step.result is not None]
 

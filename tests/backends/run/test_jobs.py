@@ -5,23 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 
 from backends.errors import BackendError
 from backends.run import jobs
-from backends.run.jobs import JobState
-
-
-@dataclass(frozen=True)
-class Step:
-    """A step as index and training yield them."""
-
-    done: int
-    total: int
-    detail: str = ""
-    result: object | None = None
+from backends.run.jobs import JobState, Progress
 
 
 class Steps:
@@ -31,13 +21,13 @@ class Steps:
         self.gate = threading.Semaphore(0)
         self.reached = threading.Semaphore(0)
 
-    def __call__(self, cancel: threading.Event) -> Iterator[Step]:
+    def __call__(self, cancel: threading.Event) -> Iterator[Progress[str]]:
         for number in (1, 2, 3):
             self.reached.release()
             self.gate.acquire()
             if cancel.is_set():
                 return
-            yield Step(number, 3, f"step {number}", f"result {number}" if number != 2 else None)
+            yield Progress(number, 3, f"step {number}", f"result {number}" if number != 2 else None)
         self.reached.release()
 
 
@@ -105,8 +95,8 @@ def test_a_second_start_is_refused_while_the_first_runs() -> None:
 
 
 def test_a_fault_is_kept() -> None:
-    def make(cancel: threading.Event) -> Iterator[Step]:
-        yield Step(1, 2, "one", "kept")
+    def make(cancel: threading.Event) -> Iterator[Progress[str]]:
+        yield Progress(1, 2, "one", "kept")
         raise BackendError("The disk is full.", "Make room.")
 
     job = jobs.start("fails", "Indexing", make)
@@ -117,7 +107,7 @@ def test_a_fault_is_kept() -> None:
 
 
 def test_an_unexpected_fault_is_a_sentence_and_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    def make(cancel: threading.Event) -> Iterator[Step]:
+    def make(cancel: threading.Event) -> Iterator[Progress[str]]:
         raise ZeroDivisionError("inside")
         yield
 

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from backends.errors import BackendError
 from backends.run import jobs
-from backends.run.jobs import Job, JobState
+from backends.run.jobs import Job, JobState, Progress
 from evaluation.durations import duration
 from tests.backends.played import PATIENCE_S
 from ui.shared.jobs import progress_line, share
 
 KEY = "job-view-test"
-
-
-@dataclass(frozen=True)
-class Step:
-    done: int
-    total: int = 4
-    detail: str = "2 of 4 files"
-    result: object | None = None
 
 
 class Work:
@@ -34,15 +26,15 @@ class Work:
         self.reached, self.go_on = threading.Event(), threading.Event()
         self._fault = fault
 
-    def __call__(self, cancel: threading.Event) -> Iterator[Step]:
-        yield Step(1)
-        yield Step(2)
+    def __call__(self, cancel: threading.Event) -> Iterator[Progress[object]]:
+        yield Progress(1, 4, "2 of 4 files")
+        yield Progress(2, 4, "2 of 4 files")
         self.reached.set()
         assert self.go_on.wait(PATIENCE_S)
         if self._fault:
             raise self._fault
         if not cancel.is_set():
-            yield Step(4, detail="4 of 4 files")
+            yield Progress(4, 4, "4 of 4 files")
 
 
 def begun(fault: BackendError | None = None, title: str = "Adding to handbook") -> tuple[Job, Work]:

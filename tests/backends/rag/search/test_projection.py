@@ -25,8 +25,8 @@ Vectors = NDArray[np.float32]
 
 def mapped(vectors: Vectors, version: str = "v1") -> Projection:
     *_, last = lay_out(version, range(100, 100 + len(vectors)), vectors, threading.Event())
-    assert last.projection is not None
-    return last.projection
+    assert last.result is not None
+    return last.result
 
 
 @pytest.fixture(scope="module")

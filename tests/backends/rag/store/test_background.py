@@ -14,10 +14,10 @@ from backends.rag.documents.uploads import save_upload
 from backends.rag.search import projection
 from backends.rag.store import jobs as background
 from backends.rag.store.index import Index, IndexProgress
-from backends.rag.store.jobs import IndexingStep, measured
+from backends.rag.store.jobs import measured
 from backends.rag.store.progress import IndexState
 from backends.run import jobs
-from backends.run.jobs import Job
+from backends.run.jobs import Job, Progress
 from backends.run.lane import THIS_MACHINE, lane
 from tests.backends.played import PATIENCE_S
 from tests.backends.rag.conftest import NEVER, TEXTS, fill
@@ -177,7 +177,7 @@ def test_files_and_chunks_in_words() -> None:
         "building the vectors again, 5 of 9 chunks"
     ]
     (step,) = measured(iter([progress(1, 5, 3, 3, "a.txt")]))
-    assert isinstance(step, IndexingStep)
+    assert isinstance(step, Progress)
     assert step.result is not None
     assert step.result.file == "a.txt"
 
