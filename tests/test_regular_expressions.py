@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import gc
 import importlib
+import math
 import random
 import re
 import re._parser as parser  # type: ignore[import-not-found]
@@ -17,7 +18,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise, permutations
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -236,23 +237,25 @@ def worst(one: Expression) -> list[tuple[str, str, str]]:
 
 
 def times_longer(one: Expression, attack: tuple[str, str, str]) -> float:
-    """How much longer 100 kB takes than 10 kB, or a tenth of each where that says enough already."""
-    texts = [text_of(attack, size) for size in (100, 1_000, 10_000, 100_000)]
-    for (short, long), enough in zip(pairwise(texts), (400, 64), strict=False):  # {0,200} is quadratic up to 200
-        if (ratio := min(tenfold(one, short, long), tenfold(one, short, long))) > enough:
-            return ratio
+    """How much longer 100 kB takes than 10 kB, or shorter texts where these say enough already."""
+    steps = ((500, 1_000, 6), (1_000, 10_000, 40))  # cubic time would be 8 and 1,000, quadratic 4 and 100
+    for short, long, enough in steps:
+        if (ratio := growth_of(one, text_of(attack, short), text_of(attack, long))) > enough:
+            return ratio ** (1 / math.log10(long / short))
     shorter = longer = float("inf")
+    middle, large = text_of(attack, 10_000), text_of(attack, 100_000)
     for _ in range(40):  # noise only makes a run longer
-        shorter = min(shorter, seconds(one.run, texts[2], 10) / 10)
-        longer = min(longer, seconds(one.run, texts[3]))
-        if longer <= MOST * shorter:
+        shorter = min(shorter, seconds(one.run, middle, 10) / 10)
+        longer = min(longer, seconds(one.run, large))
+        if not MOST * shorter < longer < 4 * MOST * shorter:
             break
     return longer / shorter
 
 
-def tenfold(one: Expression, short: str, long: str) -> float:
-    """How much longer the longer text takes, measured once."""
-    return seconds(one.run, long) / max(seconds(one.run, short, 20) / 20, 1e-6)
+def growth_of(one: Expression, short: str, long: str) -> float:
+    """How much longer the longer text takes, at least."""
+    shorter = max(seconds(one.run, short, 20) / 20, 1e-6)
+    return min(seconds(one.run, long) for _ in range(3)) / shorter
 
 
 def slow(one: Expression) -> list[str]:
