@@ -304,6 +304,9 @@ class Backend(ABC):
     stand_in: bool = False
     """True if a stand-in answers in place of the real thing; shown wherever the answer appears."""
 
+    may_be_charged: bool = False
+    """True if somebody else may charge for an answer: what was spent today is shown wherever it is asked."""
+
     @property
     @abstractmethod
     def model(self) -> str:

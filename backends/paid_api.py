@@ -37,6 +37,8 @@ class PaidApiBackend(Backend):
     The stand-in may answer in place of the default connection, where that has no key.
     """
 
+    may_be_charged = True
+
     def __init__(self, settings: Settings, stand_in: StandIn | None = None, name: str = DEFAULT) -> None:
         self.settings = settings
         self.name = name

@@ -26,9 +26,9 @@ def ask(
 ) -> None:
     """Ask a question and compare the answers."""
     import backends
+    from backends.run.ask import asking
     from backends.run.compare import compare
     from backends.spend import budget, ledger
-    from backends.spend.estimate import expected
 
     settings = settings_of(set_)
     known = backends.approaches(settings)
@@ -40,20 +40,17 @@ def ask(
     text = sys.stdin.buffer.read().decode(errors="replace") if question == "-" else encodable(question)
     answers: dict[str, Answer] = {}
     with faults():
-        makers = [backends.make(name, settings) for name in chosen]
-        asked = settings.question(text)
-        before = {one.approach: expected(one, asked, settings) for one in makers}
-        record = ledger.recorder(settings, before)
-        for name, known_before in before.items():
-            usd = known_before.cost.usd
-            report(f"{name}: expected cost " + (f"${usd:.3g}, " if usd is not None else "") + known_before.error)
-        for name, event in compare(makers, asked, threading.Event()):
+        asked = asking(settings, chosen, text)
+        for name, expected in asked.expected.items():
+            usd = expected.cost.usd
+            report(f"{name}: expected cost " + (f"${usd:.3g}, " if usd is not None else "") + expected.error)
+        for name, event in compare(asked.backends, asked.question, threading.Event()):
             if isinstance(event, Answer):
                 answers[name] = event
-                record(event)
+                asked.record(event)
             _report(name, event)
     if unrecorded := ledger.fault(settings.data):
-        report(f"{unrecorded.cause} {unrecorded.next_step}")
+        report(str(unrecorded))
     ordered = [answers[name] for name in chosen]
     if any(answer.attempts or answer.stopped_by for answer in ordered):
         report(budget.today_in_words(settings.data, settings.budget))

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 import backends
-from backends.base import Answer, Backend
 from backends.errors import BackendError
 from backends.remote import connections, stand_in
 from backends.remote.stand_in import StandInStart
-from backends.run.live import LiveComparison
+from backends.run.ask import Asking, asking
+from backends.run.live import Column, LiveComparison
 from backends.run.warm_up import WarmUp
 from backends.settings import Settings, load_settings, started_with
-from backends.spend.estimate import expected
-from backends.spend.ledger import Expected, recorder
 from backends.storage.aside import clear_leftovers
-from ui.shared.text import escaped
+from ui.shared.errors import show_fault
 
 if TYPE_CHECKING:
     from backends.paid_api import PaidApiBackend
@@ -38,7 +35,7 @@ def settings() -> Settings:
     try:
         return load_settings(started_with(), overrides())
     except BackendError as fault:
-        st.error(escaped(f"{fault.cause} {fault.next_step}"), icon=":material/error:")
+        show_fault(fault)
         if st.button("Back to the defaults", key="reset_settings"):
             overrides().clear()
             st.rerun()
@@ -91,34 +88,26 @@ def live(page: str) -> LiveComparison | None:
 
 def ask(page: str, approaches: Sequence[str], text: str) -> None:
     """Start a comparison for `page`; one that is still running there is stopped."""
-    current = settings()
-    made = [backends.make(approach, current) for approach in approaches]
-    ask_backends(page, made, text, recorder(current, expectations(made, text)))
-
-
-def expectations(made: Sequence[Backend], text: str) -> dict[str, Expected]:
-    """What a question is expected to cost, by approach, before it is asked."""
-    current = settings()
-    question = current.question(text)
-    return {backend.approach: expected(backend, question, current) for backend in made}
+    start(page, asking(settings(), approaches, text))
 
 
 def resume(page: str, approaches: Sequence[str]) -> None:
     """Ask the question of `page` again, of these approaches only and within the same run; the other answers stay."""
-    if (previous := live(page)) is None:
-        return
-    current = settings()
-    made = [backends.make(approach, current) for approach in approaches]
-    question = replace(current.question(previous.question.text), run=previous.question.run)
-    record = recorder(current, expectations(made, question.text))
-    st.session_state[_LIVE][page] = LiveComparison(made, question, hold=True, on_answer=record, before=previous.columns)
+    if (previous := live(page)) is not None:
+        question = previous.question
+        start(page, asking(settings(), approaches, question.text, question.run), before=previous.columns)
 
 
-def ask_backends(page: str, made: Sequence[Backend], text: str, on_answer: Callable[[Answer], None]) -> None:
-    """Start a comparison of backends that were made already; one that is still running on `page` is stopped."""
+def start(page: str, asked: Asking, before: Sequence[Column] = ()) -> None:
+    """Start a comparison that is ready to be asked; one that is still running on `page` is stopped.
+
+    `before` are columns of an earlier one that stay unless they are asked again.
+    """
     if previous := live(page):
         previous.stop()
-    st.session_state[_LIVE][page] = LiveComparison(made, settings().question(text), hold=True, on_answer=on_answer)
+    st.session_state[_LIVE][page] = LiveComparison(
+        asked.backends, asked.question, hold=True, on_answer=asked.record, before=before
+    )
 
 
 @st.cache_resource(show_spinner=False)

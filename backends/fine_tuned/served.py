@@ -43,6 +43,7 @@ class ServedFineTunedBackend(Backend):
         self.settings = settings
         self._url = chosen.base_url or ""
         self.lane = THIS_MACHINE if is_loopback(self._url) else None
+        self.may_be_charged = self.lane is None or chosen.price is not None
         self._claim: dict[str, Any] = {}
         self._engine = OpenAICompatibleEngine(
             Connection(

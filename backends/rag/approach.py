@@ -114,6 +114,7 @@ class RagBackend(Backend):
         self.lane = THIS_MACHINE
         self.lane_until_retrieved = generator.lane is None
         self.stand_in = generator.stand_in
+        self.may_be_charged = generator.may_be_charged
         self._generator = generator
         self._searcher: Searcher | None = None
 

@@ -29,7 +29,7 @@ def compare(backends: Sequence[Backend], question: Question, cancel: threading.E
         question = clean(question)
     except BackendError as fault:
         for backend in backends:
-            error = f"{fault.cause} {fault.next_step}"
+            error = str(fault)
             yield (
                 backend.approach,
                 Answer(backend.approach, backend.model, "", "error", error=error, stand_in=backend.stand_in),

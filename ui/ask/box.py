@@ -9,19 +9,21 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 import backends
+from backends.base import Backend
 from backends.errors import BackendError
 from backends.fine_tuned.train import job as training_job
 from backends.fine_tuned.train.events import StepRecord
 from backends.fine_tuned.train.lock import holder
 from backends.fine_tuned.train.runs import Run, find_run, history
 from backends.registry import spec_of
+from backends.run.ask import asking
 from backends.run.jobs import Job, JobState
 from backends.settings import Settings
+from backends.spend import budget
 from backends.spend.ledger import Expected
 from evaluation.durations import duration
-from ui.ask.spent import spent_today
 from ui.costs.ledger_fault import unrecorded_once
-from ui.resources import ask, expectations, live, settings
+from ui.resources import ask, live, settings
 from ui.shared import numbers
 from ui.shared.approaches import option_of
 from ui.shared.numbers import job_left_s, run_left_s
@@ -34,9 +36,7 @@ _UNTYPED = "type a question"
 
 def expected_costs(approaches: Sequence[str], text: str) -> dict[str, Expected | None]:
     """What `text` is expected to cost by approach; None as long as nothing is typed."""
-    current = settings()
-    made = [backends.make(approach, current) for approach in approaches]
-    found = expectations(made, text) if text.strip() else {}
+    found = asking(settings(), approaches, text).expected if text.strip() else {}
     return {approach: found.get(approach) for approach in approaches}
 
 
@@ -186,8 +186,15 @@ def ask_box(page: str, approaches: Sequence[str], *, choose: bool = False) -> Ca
 
 
 def _draw_spent(place: DeltaGenerator, page: str, approaches: Sequence[str]) -> None:
+    current = settings()
     with place:
-        spent_today(settings(), _chosen(page, approaches))
+        spent_today(current, [backends.make(approach, current) for approach in _chosen(page, approaches)])
+
+
+def spent_today(current: Settings, asked: Sequence[Backend]) -> None:
+    """What was spent today, in one line, if somebody may charge for an answer of these; nothing otherwise."""
+    if any(backend.may_be_charged for backend in asked):
+        st.caption(escaped(budget.today_in_words(current.data, current.budget)), width="content")
 
 
 def _samples(page: str, approaches: Sequence[str]) -> None:

@@ -25,14 +25,15 @@ _BADGES = {
     "cancelled": (":material/stop_circle: stopped", "gray"),
     "error": (":material/error: failed", "red"),
 }
-_TEXT_HEIGHT = 220
+TEXT_HEIGHT = 220
+"""Pixels for an answer's text; a longer one scrolls."""
 
 
 class AnswerColumn:
     """Placeholders of one column, filled again and again without anything jumping."""
 
     def __init__(
-        self, area: DeltaGenerator, approach: str, *, title: str | None = None, text_height: int = _TEXT_HEIGHT
+        self, area: DeltaGenerator, approach: str, *, title: str | None = None, text_height: int = TEXT_HEIGHT
     ) -> None:
         with area:
             st.markdown(f"#### {title or title_of(approach)}", anchors=False)

@@ -52,7 +52,7 @@ def _passage(current: Settings, passage: Passage, number: int, sentence: str, pl
     try:
         text, start = _page_of(current, passage)
     except BackendError as fault:
-        st.warning(escaped(f"{fault.cause} {fault.next_step} This is the passage as it was used:"))
+        st.warning(escaped(f"{fault} This is the passage as it was used:"))
         text, start = passage.text, 0
     focus = (start + places[0][0], start + places[0][1]) if places else (start, start + len(passage.text))
     whole = len(text) > focus[1] - focus[0] + 2 * _AROUND and st.toggle(

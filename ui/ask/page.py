@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from backends.base import Answer
 from backends.registry import spec_of
-from ui.ask.box import ask_box, stop_button
-from ui.ask.column import AnswerColumn
+from ui.ask.answers import Answers
+from ui.ask.box import ask_box
 from ui.ask.raise_cap import raise_cap
 from ui.resources import live, settings
 from ui.shared import numbers
 from ui.shared.approaches import title_of
+from ui.shared.sections import Section, chosen_section
 from ui.shared.tables import literal_table
-from ui.shared.text import escaped, plain
+from ui.shared.text import plain
 from ui.shell import open_page
 
 _TRACES = {
@@ -26,11 +29,23 @@ _TRACES = {
 }
 
 
-def approach_page(approach: str) -> None:
-    """Draw the whole page."""
+_ASK = Section("Ask", "ui.ask.page:ask_section")
+
+
+def approach_page(approach: str, sections: Sequence[Section] = (), scripted: str = "") -> None:
+    """Draw the whole page: asking the approach, and behind that its `sections`, which are given the settings.
+
+    `scripted` is shown in place of a section where answers come from a script.
+    """
     spec = spec_of(approach)
     open_page(spec.name, spec.what)
-    ask_section(approach)
+    opened = chosen_section((_ASK, *sections)) if sections else _ASK
+    if opened is _ASK:
+        ask_section(approach)
+    elif settings().scripted:
+        st.info(scripted)
+    else:
+        opened.draw(settings())
 
 
 def ask_section(approach: str) -> None:
@@ -75,22 +90,14 @@ def _answer(approach: str) -> None:
             "Ask a question or click a sample: the answer, its timing, its cost and what happened inside show here."
         )
         return
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(escaped(comparison.question.text[:500]), anchor=False, width="stretch")
-        stop = stop_button(approach)
-    column = AnswerColumn(st.container(border=True), approach, text_height=260)
-    column.draw(comparison.columns[0])
+    shown = Answers(approach, comparison, text_height=260)
     below, inside = st.empty(), st.empty()
-    comparison.start()
-    while not comparison.wait(0.1):
-        column.draw(comparison.columns[0])
-    stop.empty()
-    column.draw(comparison.columns[0])
-    with below.container():
-        for answer in comparison.answers:
-            raise_cap(approach, answer, comparison.answers)
-    with inside.container():
-        for answer in comparison.answers:
+    shown.watch()
+    shown.finish()
+    for answer in shown.answers:
+        with below.container():
+            raise_cap(approach, answer, shown.answers)
+        with inside.container():
             _inside(answer)
 
 

@@ -6,7 +6,8 @@ import streamlit as st
 
 from backends.remote.connection_settings import PAID_API
 from backends.settings import Settings
-from ui.resources import expectations, paid_api, stand_in_start
+from backends.spend.estimate import expected
+from ui.resources import paid_api, stand_in_start
 from ui.shared import numbers
 from ui.shared.text import escaped, plain
 
@@ -28,9 +29,9 @@ def stand_in_offer(current: Settings, question: str | None, key: str) -> None:
         if backend.connection.withheld:
             st.caption(escaped(backend.connection.withheld))
         if question:
-            expected = expectations([backend], question)[backend.approach].cost
-            st.markdown(f"This question would cost about **{escaped(numbers.dollars(expected.usd))}** (estimate).")
-            st.caption(escaped(expected.basis))
+            cost = expected(backend, current.question(question), current).cost
+            st.markdown(f"This question would cost about **{escaped(numbers.dollars(cost.usd))}** (estimate).")
+            st.caption(escaped(cost.basis))
         start = stand_in_start()
         if start.under_way:
             st.fragment(_watch, run_every=0.5)()

@@ -8,6 +8,7 @@ from backends.errors import BackendError
 from backends.settings import Settings
 from backends.spend import ledger
 from backends.spend.ledger_file import LedgerDamaged
+from ui.shared.errors import show_fault
 from ui.shared.text import escaped
 
 _SAID = "ledger_fault_said"
@@ -24,7 +25,7 @@ def unrecorded_once(current: Settings) -> None:
 
 def ledger_fault(current: Settings, found: BackendError) -> None:
     """Draw the fault; a damaged ledger can be set aside, so that a new one is begun."""
-    st.error(escaped(f"{found.cause} {found.next_step}"), icon=":material/error:")
+    show_fault(found)
     if isinstance(found, LedgerDamaged):
         st.button(
             "Set the damaged ledger aside",
@@ -40,7 +41,7 @@ def _set_aside(current: Settings) -> None:
     try:
         aside = ledger.set_aside(current.data)
     except BackendError as fault:
-        st.session_state[_ASIDE] = f"{fault.cause} {fault.next_step}"
+        st.session_state[_ASIDE] = str(fault)
         return
     st.session_state[_ASIDE] = f"The damaged ledger is kept as {aside.name}." if aside else "There is no ledger."
 

@@ -10,11 +10,11 @@ from backends.errors import BackendError
 from backends.settings import Settings
 from backends.spend import budget
 from backends.spend.budget import Uncounted
+from ui.shared.errors import keep_fault, show_kept_fault
 from ui.shared.text import escaped
 
 _MOST = 10  # rows at once: the next ones come up when these are settled
 _DEAREST_USD = 1e6  # more than any answer costs, and less than what the ledger can hold
-_FAULT = "uncounted_fault"
 
 
 def draw(current: Settings) -> None:
@@ -29,8 +29,7 @@ def draw(current: Settings) -> None:
             "The provider may have charged them, so each counts in its day's and its run's budget at its worst case "
             "until you enter what the provider's bill says."
         )
-        if fault := st.session_state.pop(_FAULT, None):
-            st.error(escaped(fault), icon=":material/error:")
+        show_kept_fault()
         for one in found[:_MOST]:
             _row(current, one)
         if len(found) > _MOST:
@@ -61,4 +60,4 @@ def _count(current: Settings, number: int, key: str) -> None:
     try:
         budget.count(current.data, number, Decimal(repr(st.session_state[key])))
     except BackendError as fault:
-        st.session_state[_FAULT] = f"{fault.cause} {fault.next_step}"
+        keep_fault(fault)

@@ -16,9 +16,9 @@ from backends.settings import Settings
 from ui.fine_tuned.adapter_detail import adapter_detail
 from ui.fine_tuned.adapter_table import fitting, table
 from ui.fine_tuned.compare_adapters import compare_adapters
-from ui.fine_tuned.sections import open_section
 from ui.shared.errors import keep_fault, show_kept_fault
 from ui.shared.jobs import job_view
+from ui.shared.sections import open_section
 from ui.shared.text import escaped
 
 _HUB, _ZIP, _FOLDER = "import_hub", "import_zip", "import_folder"

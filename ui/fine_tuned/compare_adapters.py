@@ -9,15 +9,16 @@ import streamlit as st
 
 from backends.base import Backend
 from backends.fine_tuned.approach import FineTunedBackend
+from backends.run.ask import Asking
 from backends.settings import Settings
 from backends.spend.ledger import recorder
-from ui.ask.box import stop_button
-from ui.ask.column import AnswerColumn
-from ui.resources import ask_backends, live
+from ui.ask.answers import Answers
+from ui.resources import live, start
 from ui.shared.text import escaped, plain
 
 _PAGE = "adapters"
 _WHO, _QUESTION = "compared_adapters", "adapters_question"
+_ADAPTER = "adapter "  # and its name: the id of its column
 _MOST = 4
 _COLUMN_WIDTH = 290  # pixels at least: four beside each other at 1440, two at 800
 
@@ -50,18 +51,15 @@ def _ask(current: Settings, names: Sequence[str]) -> None:
     chosen = [name for name in st.session_state[_WHO] if name in names]
     record = recorder(current)
     if chosen:
-        ask_backends(
-            _PAGE,
-            [_backend(current, name) for name in chosen],
-            st.session_state[_QUESTION],
-            lambda answer: record(replace(answer, approach="fine_tuned")),
-        )
+        made = tuple(_backend(current, name) for name in chosen)
+        question = current.question(st.session_state[_QUESTION])
+        start(_PAGE, Asking(made, question, {}, lambda answer: record(replace(answer, approach="fine_tuned"))))
 
 
 def _backend(current: Settings, name: str) -> Backend:
     own = current.fine_tuned.model_copy(update={"adapter": name})
     backend = FineTunedBackend(current.model_copy(update={"fine_tuned": own}))
-    backend.approach = f"adapter {name}"  # what tells the columns apart, and those who wait what they wait for
+    backend.approach = f"{_ADAPTER}{name}"  # what tells the columns apart, and those who wait what they wait for
     return backend
 
 
@@ -69,20 +67,10 @@ def _answers() -> None:
     comparison = live(_PAGE)
     if comparison is None:
         return
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{escaped(comparison.question.text[:500])}**", width="stretch")
-        stop = stop_button(_PAGE)
-    columns = {}
-    with st.grid(len(comparison.columns), min_column_width=_COLUMN_WIDTH):
-        for column in comparison.columns:
-            area = st.container(border=True, height="stretch")
-            title = f":orange[:material/model_training:] **{escaped(column.approach.removeprefix('adapter '))}**"
-            columns[column.approach] = AnswerColumn(area, column.approach, title=title, text_height=160)
-            columns[column.approach].draw(column)
-    comparison.start()
-    while not comparison.wait(0.1):
-        for column in comparison.columns:
-            columns[column.approach].draw(column)
-    stop.empty()
-    for column in comparison.columns:
-        columns[column.approach].draw(column)
+    shown = Answers(_PAGE, comparison, compact=True, title=_title, text_height=160, least_width=_COLUMN_WIDTH)
+    shown.watch()
+    shown.finish()
+
+
+def _title(approach: str) -> str:
+    return f":orange[:material/model_training:] **{escaped(approach.removeprefix(_ADAPTER))}**"

@@ -18,13 +18,13 @@ from backends.registry import spec_of, writers
 from backends.run import jobs
 from backends.run.jobs import Job, JobState
 from backends.settings import Settings
-from ui.ask.spent import spent_today
+from ui.ask.box import spent_today
 from ui.fine_tuned import chosen_pairs
 from ui.fine_tuned.pair_tables import USE, drafts_frame, frame, pairs_of
-from ui.rag.collections import collection_bar
+from ui.rag.collections import collection_bar, opened_index
 from ui.shared import numbers
 from ui.shared.approaches import option_of
-from ui.shared.errors import keep_fault, opened_index, show_kept_fault
+from ui.shared.errors import keep_fault, show_fault, show_kept_fault
 from ui.shared.jobs import job_view
 from ui.shared.text import escaped
 
@@ -85,9 +85,9 @@ def _form(current: Settings, busy: bool) -> None:
         chosen = _chunks(current, int(chunks))
         _price(backend, chosen, int(each))
     except BackendError as fault:
-        st.error(escaped(f"{fault.cause} {fault.next_step}"), icon=":material/error:")
+        show_fault(fault)
         return
-    spent_today(current, (writer or writers[0],))
+    spent_today(current, (backend,))
     st.button(
         "Draft pairs",
         key="draft",

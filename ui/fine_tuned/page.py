@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from backends.registry import spec_of
-from ui.ask.page import ask_section
-from ui.fine_tuned.sections import chosen_section, draw_section
-from ui.shell import open_page
+from ui.ask.page import approach_page
+from ui.shared.sections import Section
+
+SECTIONS = (
+    Section("Pairs", "ui.fine_tuned.pairs:draw"),
+    Section("Train", "ui.fine_tuned.train:draw"),
+    Section("Adapters", "ui.fine_tuned.adapters:draw"),
+    Section("Proof", "ui.fine_tuned.proof:draw"),
+    Section("Attribution", "ui.fine_tuned.attribution:draw"),
+)
 
 
 def fine_tuned_page(approach: str) -> None:
     """Draw the section that is open."""
-    spec = spec_of(approach)
-    open_page(spec.name, spec.what)
-    if (section := chosen_section()) == "Ask":
-        ask_section(approach)
-    else:
-        draw_section(section)
+    approach_page(
+        approach,
+        SECTIONS,
+        "The script answers without weights, so there is nothing to train here. Start the app without "
+        "`CROSSROADS_SCRIPTED` to see it.",
+    )

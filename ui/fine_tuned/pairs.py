@@ -14,10 +14,10 @@ from backends.settings import Settings
 from ui.fine_tuned import chosen_pairs, drafts
 from ui.fine_tuned.chosen_pairs import ChosenPairs
 from ui.fine_tuned.pair_tables import csv_file, faults_table, frame, held_out_table, jsonl, pairs_of, split_words
-from ui.fine_tuned.sections import open_section
 from ui.fine_tuned.split_choice import split_choice
 from ui.shared import numbers
 from ui.shared.errors import show_fault
+from ui.shared.sections import open_section
 from ui.shared.text import escaped
 
 MOST_EDITED = 5_000

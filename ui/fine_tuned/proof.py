@@ -23,6 +23,7 @@ from ui.fine_tuned.adapter_table import card_rows
 from ui.fine_tuned.question_section import Questions, Start, question_section, stored_result
 from ui.shared import numbers
 from ui.shared.charts import ink
+from ui.shared.errors import show_fault
 from ui.shared.tables import literal_table, plain_frame
 from ui.shared.text import escaped, plain
 
@@ -249,7 +250,7 @@ def _card(adapter: Adapter, proof: AdapterProof) -> None:
         try:
             rows = dict(card_rows(read_card(adapter.folder)))
         except BackendError as fault:
-            st.error(escaped(f"{fault.cause} {fault.next_step}"), icon=":material/error:")
+            show_fault(fault)
             return
         if rows:
             literal_table(rows)

@@ -23,7 +23,6 @@ from evaluation.durations import duration
 from ui.fine_tuned import chosen_pairs
 from ui.fine_tuned.adapter_detail import use
 from ui.fine_tuned.adapter_table import card_rows
-from ui.fine_tuned.sections import open_section
 from ui.fine_tuned.training_form import training_form
 from ui.fine_tuned.training_view import pictures, watch, with_past
 from ui.shared import numbers
@@ -31,6 +30,7 @@ from ui.shared.errors import keep_fault, show_kept_fault
 from ui.shared.file_table import size
 from ui.shared.jobs import job_view
 from ui.shared.numbers import run_left_s
+from ui.shared.sections import open_section
 from ui.shared.tables import literal_table
 from ui.shared.text import escaped
 
@@ -283,7 +283,7 @@ def _ended(job: Job, current: Settings, past: Sequence[TrainingResult]) -> None:
     made = next((one for one in reversed(state.results) if isinstance(one, Trained)), None)
     with st.container(border=True):
         if state.fault is not None:
-            st.error(escaped(f"{state.what}: {state.fault.cause} {state.fault.next_step}"), icon=":material/error:")
+            st.error(escaped(f"{state.what}: {state.fault}"), icon=":material/error:")
         elif made is not None:
             st.success(escaped(f"{made.name}: {made.reason}"), icon=":material/check_circle:")
         else:

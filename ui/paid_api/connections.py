@@ -191,7 +191,7 @@ def _add() -> None:
         if not base_url and not (known and PROVIDERS[provider].base_url):
             raise BackendError("The address is missing.", "Give the server's base URL; it usually ends with /v1.")
     except BackendError as fault:
-        st.session_state[_FAULT] = f"{fault.cause} {fault.next_step}"
+        st.session_state[_FAULT] = str(fault)
         return
     section = connections.section_of(name)
     override(f"{section}.provider", provider if known else None)

@@ -18,7 +18,8 @@ from backends.rag.store.index import ChunkPreview, CollectionInfo, DocumentInfo,
 from backends.settings import Settings
 from ui.rag.document_view import LEGEND, Cut, parts, show_cuts
 from ui.shared import numbers
-from ui.shared.errors import keep_fault, worked_out
+from ui.shared.errors import keep_fault
+from ui.shared.jobs import worked_out
 from ui.shared.text import escaped
 
 NOW, THEN = "now", "with these settings"

@@ -5,18 +5,30 @@ from __future__ import annotations
 import streamlit as st
 
 from backends.errors import BackendError
+from backends.rag.store.index import Index
 from backends.rag.store.library import CollectionInfo, collections
 from backends.settings import RagSettings, Settings
 from backends.text import normalised
 from ui.resources import override
 from ui.shared import numbers
-from ui.shared.errors import keep_fault, opened_index, show_fault
+from ui.shared.errors import keep_fault, show_fault
 from ui.shared.text import escaped, plain
 
 _CHOICE = "collection"
 _NAME = "new_collection"
 _NEW, _DELETE = "new_collection_open", "delete_collection_open"
 _WIDTH = 260  # pixels
+
+
+def opened_index(current: Settings) -> Index:
+    """The collection in force. Stops the page with a sentence where it cannot be opened."""
+    from backends.rag.approach import open_index
+
+    try:
+        return open_index(current)
+    except BackendError as fault:
+        show_fault(fault)
+        st.stop()
 
 
 def known_collections(current: Settings) -> dict[str, CollectionInfo | None]:

@@ -11,11 +11,11 @@ from backends.rag.store.index import DocumentInfo, Index
 from backends.settings import Settings
 from ui.rag import upload
 from ui.rag.chunk_settings import chunk_settings
-from ui.rag.collections import collection_bar
+from ui.rag.collections import collection_bar, opened_index
 from ui.rag.document_view import document_text, warnings_of
 from ui.rag.health_banner import health_banner
 from ui.resources import warm_up
-from ui.shared.errors import keep_fault, opened_index, show_fault, show_kept_fault
+from ui.shared.errors import keep_fault, show_fault, show_kept_fault
 from ui.shared.file_table import file_table
 from ui.shared.text import escaped
 

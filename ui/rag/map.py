@@ -17,12 +17,12 @@ from backends.rag.store import jobs as background
 from backends.rag.store.index import Index, StoredChunk
 from backends.run import jobs
 from backends.settings import Settings
-from ui.rag.collections import collection_bar
+from ui.rag.collections import collection_bar, opened_index
 from ui.rag.hits import Place, place_of
 from ui.rag.query import Found, asked_text, found, question_box
 from ui.shared import numbers
 from ui.shared.charts import INK, theme
-from ui.shared.errors import keep_fault, opened_index, show_fault, show_kept_fault
+from ui.shared.errors import keep_fault, show_fault, show_kept_fault
 from ui.shared.jobs import job_view
 from ui.shared.text import plain
 

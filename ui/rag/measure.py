@@ -14,9 +14,9 @@ from backends.run import jobs
 from backends.settings import RagSettings, Settings
 from evaluation.retrieval_runs import Measurement, measure, measuring_key
 from evaluation.samples import SAMPLE_QUESTIONS, Sample, parse_question_set, read_question_set
-from ui.rag.collections import collection_bar
+from ui.rag.collections import collection_bar, opened_index
 from ui.rag.measured import show_measurement
-from ui.shared.errors import keep_fault, opened_index, show_fault, show_kept_fault
+from ui.shared.errors import keep_fault, show_fault, show_kept_fault
 from ui.shared.jobs import job_view
 
 _SAMPLE, _UPLOAD = "Sample questions", "A file of yours"

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from backends.registry import spec_of
-from ui.ask.page import ask_section
-from ui.rag.sections import chosen_section, draw_section
-from ui.shell import open_page
+from ui.ask.page import approach_page
+from ui.shared.sections import Section
+
+SECTIONS = (
+    Section("Documents", "ui.rag.documents:draw"),
+    Section("Search", "ui.rag.search:draw"),
+    Section("Map", "ui.rag.map:draw"),
+    Section("Measure", "ui.rag.measure:draw"),
+)
 
 
 def rag_page(approach: str) -> None:
     """Draw the section that is open."""
-    spec = spec_of(approach)
-    open_page(spec.name, spec.what)
-    if (section := chosen_section()) == "Ask":
-        ask_section(approach)
-    else:
-        draw_section(section)
+    approach_page(
+        approach,
+        SECTIONS,
+        "The script answers without documents, so there is nothing to show here. Start the app without "
+        "`CROSSROADS_SCRIPTED` to see them.",
+    )

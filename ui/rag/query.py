@@ -15,7 +15,7 @@ from backends.rag.store.index import DocumentInfo, Index
 from backends.settings import Settings
 from ui.rag.filters import filter_bar
 from ui.resources import live
-from ui.shared.errors import worked_out
+from ui.shared.jobs import worked_out
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,11 +7,11 @@ import streamlit as st
 from backends.errors import BackendError
 from backends.settings import Settings
 from ui.ask import settings_panel
-from ui.rag.collections import collection_bar
+from ui.rag.collections import collection_bar, opened_index
 from ui.rag.hits import COLUMN_WIDTH, LOOKS, every_stage, mode_column, ranks, stage_times, verdict
 from ui.rag.query import Found, asked_text, found, question_box
 from ui.shared import numbers
-from ui.shared.errors import opened_index, show_fault
+from ui.shared.errors import show_fault
 from ui.shared.text import escaped
 
 

@@ -1,4 +1,4 @@
-"""The sections of the Costs page, and which one is open. It is part of the address, so a section can be shared."""
+"""The Costs page: its sections, and what they are worked out from beside them."""
 
 from __future__ import annotations
 
@@ -6,38 +6,36 @@ import streamlit as st
 
 from backends.errors import BackendError
 from evaluation.costs.measured import anything_measured
-from ui.costs import assumed, history, per_month, right_answers, scratch, what_if
+from ui.costs import assumed
 from ui.costs.input_panel import input_panel
 from ui.costs.ledger_fault import ledger_fault, show_set_aside
 from ui.resources import settings
+from ui.shared.sections import Section, chosen_section
+from ui.shell import open_page
 
-_REASONED = {
-    "Per month": per_month.draw,
-    "Per right answer": right_answers.draw,
-    "What if": what_if.draw,
-    "From scratch": scratch.draw,
-}
-_HISTORY = "History"
-SECTIONS = (*_REASONED, _HISTORY)
+HISTORY = Section("History", "ui.costs.history:draw")
+SECTIONS = (
+    Section("Per month", "ui.costs.per_month:draw"),
+    Section("Per right answer", "ui.costs.right_answers:draw"),
+    Section("What if", "ui.costs.what_if:draw"),
+    Section("From scratch", "ui.costs.scratch:draw"),
+    HISTORY,
+)
+"""History is given the settings, the others what costs are worked out from."""
 
 
-def draw_sections() -> None:
+def costs_page() -> None:
     """Draw the choice and the section that is open."""
-    chosen = st.segmented_control(
-        "Section",
-        SECTIONS,
-        default=SECTIONS[0],
-        required=True,
-        key="costs",
-        bind="query-params",
-        label_visibility="collapsed",
+    open_page(
+        "Costs", "From how many questions a month on is a local model cheaper, and what does a right answer cost?"
     )
+    opened = chosen_section(SECTIONS, "costs")
     current = settings()
     show_set_aside()
     try:
         inputs = assumed.inputs_in_force(current)
-        if chosen == _HISTORY:
-            history.draw(current)
+        if opened is HISTORY:
+            opened.draw(current)
             return
     except BackendError as fault:
         ledger_fault(current, fault)
@@ -48,7 +46,7 @@ def draw_sections() -> None:
     with side:
         input_panel(inputs, current)
     with main:
-        _REASONED[chosen or SECTIONS[0]](inputs)
+        opened.draw(inputs)
 
 
 def _nothing_measured() -> None:
