@@ -6,9 +6,8 @@ import threading
 from collections.abc import Iterator
 
 from backends.base import Backend, BackendEvent, Cost, Loading, Question, Timings, Trace, Usage
-from backends.errors import BackendError
 from backends.models import generate as engine
-from backends.models.local import LocalModel, load_model, loaded
+from backends.models.local import LocalModel, base_label, base_of, load_base
 from backends.registry import ApproachSpec
 from backends.run.lane import THIS_MACHINE
 from backends.settings import Settings
@@ -27,21 +26,14 @@ class RawBackend(Backend):
     @property
     def base(self) -> LocalModel:
         """The weights in memory. Raises `BackendError` before `load`."""
-        raw = self.settings.raw
-        base = loaded(raw.model, raw.revision, raw.device)
-        if base is None:
-            raise BackendError(f"{raw.model} is not loaded.", "Ask again.")
-        return base
+        return base_of(self.settings)
 
     @property
     def model(self) -> str:
-        raw = self.settings.raw
-        base = loaded(raw.model, raw.revision, raw.device)
-        return base.weights.label if base else raw.model
+        return base_label(self.settings)
 
     def load(self, cancel: threading.Event) -> Iterator[Loading]:
-        raw = self.settings.raw
-        yield from load_model(raw.model, raw.revision, raw.device, self.settings.data)
+        yield from load_base(self.settings)
 
     def fits(self, question: Question) -> bool | None:
         return engine.fits(self.base, question)

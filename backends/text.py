@@ -1,4 +1,7 @@
-"""What a question may contain: cleaned the same way for every approach, or refused with a sentence."""
+"""What a question may contain: cleaned the same way for every approach, or refused with a sentence.
+
+And how text from a document stands in a prompt: between two signs, and unable to steer the model's chat format.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,16 @@ _NO_SHAPE = {"Cc", "Cf", "Zs", "Zl", "Zp"}
 """Unicode categories of which alone no question can be made: controls, formats (zero width), spaces."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
+OPEN, CLOSE = "<<<", ">>>"
+"""The lines around each passage. Text from documents cannot contain them."""
+
+# Control tokens of chat formats: <|im_end|> (ChatML, Llama 3, Phi), <｜User｜> (DeepSeek), <end_of_turn> (Gemma),
+# <s>, [INST] and <<SYS>> (Llama 2, Mistral). A server may read them as such wherever they stand.
+_CONTROL = re.compile(
+    r"<(?=\|[^|<>\n]{1,60}\|>|｜[^｜<>\n]{1,60}｜>|/?(?:s|bos|eos|pad|unk|(?:start|end)_of_\w{1,30})>|</?SYS>>)"
+    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\])",
+    re.IGNORECASE,
+)
 
 _MOST_MARKS = 30
 _JOINER = "\u034f"
@@ -55,6 +68,15 @@ def visible(text: str) -> str:
 def encodable(text: str) -> str:
     """`text` with U+FFFD for lone surrogates, which no UTF-8 can carry."""
     return _SURROGATE.sub("\ufffd", text)
+
+
+def neutral(text: str) -> str:
+    """Text that can neither close its block nor be read as a control token of a chat format.
+
+    Runs of three or more angle brackets become two; a space takes control tokens apart.
+    """
+    text = re.sub(r">{3,}", ">>", re.sub(r"<{3,}", "<<", text))
+    return _CONTROL.sub(r"\g<0> ", text)
 
 
 def clean(question: Question) -> Question:

@@ -24,10 +24,10 @@ from typing import Any
 from backends.base import Passage
 from backends.rag.approach import RagBackend, open_index, open_searcher
 from backends.rag.evidence.answer import evidence
-from backends.rag.evidence.terms import terms
 from backends.rag.search.retriever import Searcher
 from backends.rag.store.index import Index
 from backends.raw import RawBackend
+from backends.terms import terms
 from benchmarks.bench import Bench, Outcome
 from benchmarks.figures import Figure
 from evaluation.metrics import holds

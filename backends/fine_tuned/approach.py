@@ -14,7 +14,7 @@ from backends.fine_tuned.adapters.card import read_card, training_seconds
 from backends.fine_tuned.adapters.catalogue import adapter_folder
 from backends.models import generate as engine
 from backends.models.adapter_view import SWITCH_S, AdapterView, is_ready, load_adapter
-from backends.raw import RawBackend
+from backends.models.local import base_label, base_of, load_base
 from backends.run.lane import THIS_MACHINE
 from backends.settings import Settings
 from backends.spend.pricing import machine_cost
@@ -28,36 +28,37 @@ class FineTunedBackend(Backend):
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.lane = THIS_MACHINE
-        self._raw = RawBackend(settings)
         self._view: AdapterView | None = None
 
     @property
     def model(self) -> str:
         name = self.settings.fine_tuned.adapter
         proof = f"{self._view.name} (sha256 {self._view.digest[:12]})" if self._view else name
-        return f"{self._raw.model} + adapter {proof}"
+        return f"{base_label(self.settings)} + adapter {proof}"
 
     def load(self, cancel: threading.Event) -> Iterator[Loading]:
         """The base, then the adapter over it: a switch of adapters does not load the base again."""
         chosen = self.settings.fine_tuned
         folder = adapter_folder(chosen.adapter, self.settings.data)
-        yield from self._raw.load(cancel)
-        if not is_ready(self._raw.base, folder, chosen.merge):
+        yield from load_base(self.settings)
+        base = base_of(self.settings)
+        if not is_ready(base, folder, chosen.merge):
             yield Loading(f"putting the adapter {folder.name} over its base", SWITCH_S)
-        self._view = load_adapter(self._raw.base, folder, chosen.merge)
+        self._view = load_adapter(base, folder, chosen.merge)
 
     def fits(self, question: Question) -> bool | None:
-        return self._raw.fits(question)
+        return engine.fits(base_of(self.settings), question)
 
     def stream(self, question: Question, cancel: threading.Event) -> Iterator[BackendEvent]:
         view = self._view
         assert view is not None, "load comes before stream"
-        yield Trace("weights", self._raw.base.description)
+        base = base_of(self.settings)
+        yield Trace("weights", base.description)
         about = {"name": view.name, "sha256": view.digest, "weights": view.how}
         yield Trace("adapter", json.dumps(about | {k: v for k, v in view.card.items() if k not in about}, indent=1))
         if self.settings.fine_tuned.merge and not view.merged:
             yield Note("There is no room for merged weights, so the adapter works beside its base, which is slower.")
-        yield from engine.generate(self._raw.base, view.model, question, cancel)
+        yield from engine.generate(base, view.model, question, cancel)
 
     def cost(self, usage: Usage, timings: Timings) -> Cost:
         return answer_cost(timings, self.settings, self._view.card if self._view else self._card())

@@ -17,6 +17,7 @@ from backends.errors import BackendError, is_out_of_memory, too_little_memory
 from backends.models import inference
 from backends.models.inference import steady_s
 from backends.models.weights import Weights, pending, resolve
+from backends.settings import Settings
 
 _models: dict[tuple[str, str | None, str], LocalModel] = {}
 _lock = threading.RLock()
@@ -108,6 +109,27 @@ def load_model(model_id: str, revision: str | None, device: str, data: Path) -> 
                 if is_out_of_memory(error):
                     raise too_little_memory(weights.label) from error
                 raise
+
+
+def load_base(settings: Settings) -> Iterator[Loading]:
+    """Bring the raw model of the settings into memory, which adapters share; see `load_model`."""
+    raw = settings.raw
+    yield from load_model(raw.model, raw.revision, raw.device, settings.data)
+
+
+def base_of(settings: Settings) -> LocalModel:
+    """The raw model of the settings, in memory. Raises `BackendError` before `load_base`."""
+    raw = settings.raw
+    if base := loaded(raw.model, raw.revision, raw.device):
+        return base
+    raise BackendError(f"{raw.model} is not loaded.", "Ask again.")
+
+
+def base_label(settings: Settings) -> str:
+    """What the raw model of the settings is called: as its weights are once they are in memory, before that its id."""
+    raw = settings.raw
+    base = loaded(raw.model, raw.revision, raw.device)
+    return base.weights.label if base else raw.model
 
 
 def _read(weights: Weights, wanted: str) -> LocalModel:

@@ -7,12 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from backends.base import Passage
+from backends.text import CLOSE, OPEN, neutral
 
 REFUSAL = "The documents do not say."
 """What the model is asked to say when the passages do not hold the answer."""
-
-OPEN, CLOSE = "<<<", ">>>"
-"""The lines around each passage. Text from documents cannot contain them."""
 
 _INSTRUCTION = (
     "Answer the question in one or two sentences, using only the passages between "
@@ -32,14 +30,6 @@ _REFUSES = re.compile(
     r"(say|state|mention|specify|give|provide|cover|contain|include|tell|answer|address)\b"
     r"|\b(documents?|handbook|passages?|text|information)\b[^.]{0,40}\b(is|are)( not|n't) (given|provided|available)\b"
     r"|\bnot (stated|mentioned|specified|in the (documents?|passages?))\b"
-)
-
-# Control tokens of chat formats: <|im_end|> (ChatML, Llama 3, Phi), <｜User｜> (DeepSeek), <end_of_turn> (Gemma),
-# <s>, [INST] and <<SYS>> (Llama 2, Mistral). A server may read them as such wherever they stand.
-_CONTROL = re.compile(
-    r"<(?=\|[^|<>\n]{1,60}\|>|｜[^｜<>\n]{1,60}｜>|/?(?:s|bos|eos|pad|unk|(?:start|end)_of_\w{1,30})>|</?SYS>>)"
-    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\])",
-    re.IGNORECASE,
 )
 
 
@@ -88,15 +78,6 @@ def fit(
 def refuses(text: str) -> bool:
     """Whether a text says that the documents do not say, in these or near words."""
     return bool(_REFUSES.search(" ".join(text.lower().replace("\u2019", "'").split())))
-
-
-def neutral(text: str) -> str:
-    """Text that can neither close its block nor be read as a control token of a chat format.
-
-    Runs of three or more angle brackets become two; a space takes control tokens apart.
-    """
-    text = re.sub(r">{3,}", ">>", re.sub(r"<{3,}", "<<", text))
-    return _CONTROL.sub(r"\g<0> ", text)
 
 
 def _most(limit: int, fits: Callable[[int], bool]) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from backends.fine_tuned.adapters.catalogue import adapter_folder
 from backends.fine_tuned.adapters.export import Exported, export_merged
 from backends.fine_tuned.adapters.importing import import_from_hub
-from backends.raw import RawBackend
+from backends.models.local import base_of, load_base
 from backends.run import jobs
 from backends.run.jobs import Job, Progress
 from backends.run.lane import Cancelled, turns
@@ -48,12 +48,11 @@ def start_export(name: str, settings: Settings) -> Job:
     def steps(cancel: threading.Event) -> Iterator[Progress[Exported | Path]]:
         yield Progress(0, 2, "waiting for a turn")
         with contextlib.suppress(Cancelled), turns(f"exporting {name}", cancel)():
-            raw = RawBackend(settings)
-            for loading in raw.load(cancel):
+            for loading in load_base(settings):
                 yield Progress(0, 2, loading.what)
             yield Progress(1, 2, "merging and writing")
             folder = adapter_folder(name, settings.data)
-            written = export_merged(raw.base, folder, export_folder(name, settings.data))
+            written = export_merged(base_of(settings), folder, export_folder(name, settings.data))
             yield Progress(2, 2, "written", written)
 
     return jobs.start(export_key(settings.data), f"Exporting {name}", steps)

@@ -16,10 +16,9 @@ from backends.base import Answer, Backend, Cost, Loading, Question
 from backends.errors import BackendError
 from backends.fine_tuned.pairs.files import Pair
 from backends.fine_tuned.pairs.near_identical import normalised, words
-from backends.rag.evidence.terms import Terms, terms
-from backends.rag.prompt import CLOSE, OPEN, neutral
 from backends.run.timing import measured
-from backends.text import visible
+from backends.terms import Terms, terms
+from backends.text import CLOSE, OPEN, neutral, visible
 
 SYSTEM_PROMPT = "You write question-and-answer pairs about a text, exactly in the form that you are given."
 

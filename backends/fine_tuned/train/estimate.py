@@ -25,8 +25,7 @@ from backends.fine_tuned.train.precision import Choice, Taken
 from backends.fine_tuned.train.step import computed_tokens
 from backends.models import inference
 from backends.models.inference import steady_s
-from backends.models.local import LocalModel
-from backends.raw import RawBackend
+from backends.models.local import LocalModel, base_of, load_base
 from backends.run.jobs import Progress
 from backends.run.lane import Cancelled, turns
 from backends.settings import Settings
@@ -133,11 +132,11 @@ def estimate(
     check_enough(len(pairs))
     try:
         with turns("trying out the training", cancel)():
-            raw = RawBackend(settings)
-            for loading in raw.load(cancel):
+            for loading in load_base(settings):
                 yield Progress(0, 1, loading.what)
-        free = free_bytes(raw.base.device)
-        probe = _Probe(raw.base, settings, pairs, training, cancel)
+            base = base_of(settings)
+        free = free_bytes(base.device)
+        probe = _Probe(base, settings, pairs, training, cancel)
         worth_it = probe.precisions()
         for done, name in enumerate(worth_it):
             try:
@@ -156,7 +155,7 @@ def estimate(
         ) from None
     choice = probe.choice()
     if training.precision == "auto" and training.method == "lora" and choice.lasting:
-        precision.remember(raw.base, training, settings.data, choice)
+        precision.remember(base, training, settings.data, choice)
     yield Progress(1, 1, "done", probe.estimate(settings, choice, free))
 
 

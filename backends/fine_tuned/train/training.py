@@ -29,8 +29,7 @@ from backends.fine_tuned.train.loop import Loop, NotFinite, as_fault, steps_of
 from backends.fine_tuned.train.method import TrainingSettings, check, trained_bytes
 from backends.fine_tuned.train.publishing import publish_adapter
 from backends.fine_tuned.train.runs import Run, cut_log, find_run, history, log, new_id, set_state, write_run
-from backends.models.local import LocalModel
-from backends.raw import RawBackend
+from backends.models.local import LocalModel, base_of, load_base
 from backends.run.jobs import Progress
 from backends.run.lane import Cancelled, turns
 from backends.settings import Settings
@@ -103,10 +102,10 @@ def new_run(
     check_place(adapters, name)
     check(training)
     check_number(len(pairs))
-    raw = RawBackend(settings)
-    for _ in raw.load(threading.Event()):
+    for _ in load_base(settings):
         pass
-    check_lengths(raw.base, pairs, settings.system_prompt)
+    base = base_of(settings)
+    check_lengths(base, pairs, settings.system_prompt)
     parts = held_out.split(pairs, training.held_out_share, training.split_by, training.seed)
     id = new_id()
     run = Run(
@@ -124,13 +123,13 @@ def new_run(
         settings=training,
         system_prompt=settings.system_prompt,
         source=source,
-        base_model=raw.base.weights.model_id,
-        base_revision=raw.base.weights.revision,
+        base_model=base.weights.model_id,
+        base_revision=base.weights.revision,
         adapters=adapters,
         command=command,
     )
     with _disk_faults(run):
-        check_room(raw.base, run)
+        check_room(base, run)
         write_run(run, parts.train, parts.held_out)
         if parts.reason and training.held_out_share:
             log(run, TrainingNote(0, parts.reason))
@@ -183,10 +182,9 @@ def _work(settings: Settings, run: Run, cancel: threading.Event) -> Iterator[Pro
     yield Progress(run.step, run.steps, "waiting for the machine")
     try:
         with turns(f"training {run.name}", cancel)():
-            raw = RawBackend(settings)
-            for loading in raw.load(cancel):
+            for loading in load_base(settings):
                 yield Progress(run.step, run.steps, loading.what)
-            base = raw.base
+            base = base_of(settings)
             _check_base(run, base)
         yield Progress(run.step, run.steps, "preparing the model")
         loop = Loop(run, base, cancel)

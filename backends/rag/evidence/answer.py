@@ -27,8 +27,8 @@ from backends.base import Answer, Passage
 from backends.errors import unforeseen
 from backends.rag.evidence.claims import Sources, Support, Work, WorkLimit
 from backends.rag.evidence.sentences import CITATION, sentences
-from backends.rag.evidence.terms import Terms, terms
 from backends.rag.prompt import refuses
+from backends.terms import Terms, terms
 
 Verdict = Literal["supported", "unsupported", "no_claim", "refusal", "unchecked"]
 """`no_claim`: nothing to check, such as a greeting or a question; `refusal`: it says that the documents do not say;

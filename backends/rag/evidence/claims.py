@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from backends.base import Passage
 from backends.rag.evidence.places import Stretch, stretches
-from backends.rag.evidence.terms import Number, Terms, terms
+from backends.terms import Number, Terms, terms
 
 # Chosen on the odd-numbered sample questions (see `benchmarks/evidence.py`).
 ENOUGH = 0.6

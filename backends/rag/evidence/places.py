@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from backends.rag.evidence.sentences import sentences
-from backends.rag.evidence.terms import Terms, terms, together
+from backends.terms import Terms, terms, together
 
 _WRAPPED = 60
 """A line of this many characters that ends openly was wrapped there and goes on in the next one."""

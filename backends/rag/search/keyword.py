@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backends.rag.evidence.terms import stem
+from backends.terms import stem
 
 if TYPE_CHECKING:
     import numpy as np

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backends.rag.evidence.terms import OTHER, Number, stem, terms
+from backends.terms import OTHER, Number, stem, terms
 
 
 def numbers(text: str) -> set[tuple[str, str | None]]:

@@ -1,0 +1,30 @@
+"""Which folder may import which (the contracts in `pyproject.toml`), and that no imports close a circle."""
+
+from __future__ import annotations
+
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import grimp
+from importlinter.cli import lint_imports
+
+CONFIGURATION = Path(__file__).resolve().parents[1] / "pyproject.toml"
+LATE = {
+    ("backends.registry", "backends.scripted"),  # the script answers in place of every approach
+    ("backends.settings", "backends.registry"),  # which approaches have settings, once an approach is named
+    ("backends.fine_tuned.approach", "backends.fine_tuned.served"),  # `make` chooses between the two
+}
+"""Imports within a function that would close a circle."""
+
+
+def test_imports_keep_to_the_contracts() -> None:
+    assert lint_imports(str(CONFIGURATION), no_cache=True) == 0
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = grimp.build_graph("backends", "evaluation", "terminal", "ui", cache_dir=None)
+    imported = {
+        module: {one for one in graph.find_modules_directly_imported_by(module) if (module, one) not in LATE}
+        for module in graph.modules
+    }
+    TopologicalSorter(imported).prepare()  # raises CycleError, which names the modules
