@@ -34,7 +34,6 @@ fits the processor's cache is read on a busy machine. In quadratic time it is 10
 
 OWN_TEXT = {
     "backends/remote/faults.py": "a number of seconds that we wrote ourselves",
-    "backends/models/adapter_files.py": "it judges target modules, which have their own tests",
 }
 """Files whose expressions never see a long text from outside, and why."""
 
