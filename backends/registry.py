@@ -170,7 +170,7 @@ def spec_of(approach: str) -> ApproachSpec:
     if not name:
         return found
     shade = _SHADES[zlib.crc32(name.encode()) % len(_SHADES)]
-    return replace(found, id=approach, name=f"{found.name} \u00b7 {visible(name)}", subject="", hex=shade)
+    return replace(found, id=approach, offer="", name=f"{found.name} \u00b7 {visible(name)}", subject="", hex=shade)
 
 
 def is_known(approach: str) -> bool:

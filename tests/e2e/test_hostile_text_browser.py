@@ -131,8 +131,8 @@ def data(server: HTTPServer, tmp_path: Path) -> Path:
         "base_model": settings.raw.model,
         "cost_usd": "1",
         "created": "2030-01-01T00:00:00+00:00",
-        "steps": 10**300,
-        "final_loss": 1e300,
+        "steps": 10**12,
+        "final_loss": 1e12,
     }
     write_adapter(folder, card | {"score": {"questions": 1, "base": 0, "adapter": 1, "question_set": hostile("set")}})
     (folder / "origin.json").write_text(json.dumps({"kind": "folder", "source": hostile("origin")}))
