@@ -213,6 +213,8 @@ def test_every_page_shows_text_that_attacks_as_letters(
     reader.check("compare")
 
     reader.open("/paid_api")
+    reader.ask()
+    reader.reads(hostile("answer"), hostile("finish reason"))
     page.get_by_role("button", name="Test connection").click()
     expect(page.get_by_text("The server lists 1 models")).to_be_visible()
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
