@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import threading
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 _STOP_WORDS = """
     a an the and or but nor so yet if then than as of in on at by for from to with within into onto over under
@@ -67,7 +69,10 @@ _FORMS = """
 """
 _IRREGULAR = dict(zip(_FORMS.split()[::2], _FORMS.split()[1::2], strict=True))
 OTHER = "other"
-_SUFFIXES = (("ies", "y"), ("ings", ""), ("edly", ""), ("ing", ""), ("ed", ""), ("ly", ""), ("es", ""), ("s", ""))
+STEMMER = "snowball-english"
+"""What `stem` goes by; an index of stems is good only for this one."""
+
+_local = threading.local()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,20 +115,22 @@ class Terms:
 
 
 def stem(word: str) -> str:
-    """A word without its English ending, roughly: "returned", "returns" and "return" become one."""
+    """A word without its English ending, in lower case: "returned", "returns" and "return" become one.
+
+    By Snowball's English stemmer (Porter, snowballstem.org/algorithms/english), and for irregular forms by a list.
+    """
     word = word.lower().replace("’", "'").removesuffix("'s")
     word = _IRREGULAR.get(word, word)
-    if any(character.isdigit() for character in word):
-        return word
-    for ending, instead in _SUFFIXES:
-        if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
-            word = word.removesuffix(ending) + instead
-            break
-    if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "sl":
-        word = word[:-1]
-    if len(word) > 3 and word.endswith("i"):
-        word = word[:-1] + "y"
-    return word[:-1] if len(word) > 3 and word.endswith("e") else word
+    return word if any(character.isdigit() for character in word) else str(_snowball().stemWord(word))
+
+
+def _snowball() -> Any:
+    """This thread's stemmer: one must not be used by two threads at once."""
+    if not hasattr(_local, "stemmer"):
+        import Stemmer
+
+        _local.stemmer = Stemmer.Stemmer("english")
+    return _local.stemmer
 
 
 def terms(text: str, *, sentence_start: bool = True) -> Terms:

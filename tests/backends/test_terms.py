@@ -54,8 +54,8 @@ def test_numbers_agree_unless_their_units_differ() -> None:
 def test_names_are_capitalised_phrases_codes_and_labelled_numbers() -> None:
     found = terms("Customers send the Ember One with E4 to Helen Sturrock under version 3, part BP-1242.")
     assert found.names == {("ember", "one"), ("e4",), ("helen", "sturrock"), ("version 3",), ("bp-1242",)}
-    assert "customer" in found.words
-    assert terms("Odile Harcastle founded it.").names == {("odil", "harcastl")}
+    assert stem("customer") in found.words
+    assert terms("Odile Harcastle founded it.").names == {(stem("Odile"), stem("Harcastle"))}
 
 
 def test_words_are_stems_without_those_that_say_little() -> None:

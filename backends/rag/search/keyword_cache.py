@@ -14,6 +14,7 @@ from typing import Protocol
 from backends.rag.search.keyword import KeywordIndex
 from backends.rag.store.index import Index
 from backends.rag.store.library import StoredChunk
+from backends.terms import STEMMER
 
 _KEPT_FROM = 2_000
 """Chunks from which the index is written to disk: with fewer, building takes less than half a second."""
@@ -156,4 +157,4 @@ class KeywordCache:
             shutil.rmtree(draft, ignore_errors=True)
 
     def _folder_of(self, version: str) -> Path | None:
-        return self._folder / hashlib.sha256(version.encode()).hexdigest()[:32] if self._folder else None
+        return self._folder / hashlib.sha256(f"{version} {STEMMER}".encode()).hexdigest()[:32] if self._folder else None
