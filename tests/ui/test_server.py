@@ -64,7 +64,7 @@ def test_origins(origin: str | None, host: str, let_in: bool) -> None:
     ],
 )
 def test_a_fault_that_no_page_caught_is_a_sentence(raised: str, said: str) -> None:
-    script = f"from backends.base import BackendError\nfrom ui.server import say_fault\nassert say_fault({raised})"
+    script = f"from backends.errors import BackendError\nfrom ui.server import say_fault\nassert say_fault({raised})"
     at = AppTest.from_string(script).run()
     assert not at.exception
     assert at.error[0].value.replace("\\", "").startswith(said)

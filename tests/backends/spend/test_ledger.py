@@ -283,7 +283,7 @@ def test_an_old_ledger_that_breaks_halfway_stays_as_it_was(old: Path) -> None:
 _WRITER = """
 import sys
 from pathlib import Path
-from backends import ledger
+from backends.spend import ledger
 from backends.base import Answer
 sys.stdin.readline()
 for number in range(int(sys.argv[2])):
