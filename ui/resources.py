@@ -18,7 +18,7 @@ from backends.run.warm_up import WarmUp
 from backends.settings import Settings, load_settings, started_with
 from backends.spend.estimate import Expected, expected
 from backends.spend.ledger import recorder
-from backends.storage.aside import clear_leftovers
+from backends.storage.files import clear_leftovers
 from ui.shared.text import escaped
 
 if TYPE_CHECKING:

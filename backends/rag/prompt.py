@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from backends.base import Passage
+from backends.text import without_control_tokens
 
 REFUSAL = "The documents do not say."
 """What the model is asked to say when the passages do not hold the answer."""
@@ -32,14 +33,6 @@ _REFUSES = re.compile(
     r"(say|state|mention|specify|give|provide|cover|contain|include|tell|answer|address)\b"
     r"|\b(documents?|handbook|passages?|text|information)\b[^.]{0,40}\b(is|are)( not|n't) (given|provided|available)\b"
     r"|\bnot (stated|mentioned|specified|in the (documents?|passages?))\b"
-)
-
-# Control tokens of chat formats: <|im_end|> (ChatML, Llama 3, Phi), <｜User｜> (DeepSeek), <end_of_turn> (Gemma),
-# <s>, [INST] and <<SYS>> (Llama 2, Mistral). A server may read them as such wherever they stand.
-_CONTROL = re.compile(
-    r"<(?=\|[^|<>\n]{1,60}\|>|｜[^｜<>\n]{1,60}｜>|/?(?:s|bos|eos|pad|unk|(?:start|end)_of_\w{1,30})>|</?SYS>>)"
-    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)\])",
-    re.IGNORECASE,
 )
 
 
@@ -96,7 +89,7 @@ def neutral(text: str) -> str:
     Runs of three or more angle brackets become two; a space takes control tokens apart.
     """
     text = re.sub(r">{3,}", ">>", re.sub(r"<{3,}", "<<", text))
-    return _CONTROL.sub(r"\g<0> ", text)
+    return without_control_tokens(text)
 
 
 def _most(limit: int, fits: Callable[[int], bool]) -> int:

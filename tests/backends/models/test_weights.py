@@ -552,7 +552,7 @@ def test_a_data_folder_that_cannot_be_written_is_said(tmp_path: Path, below: str
 _ON_A_FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
-from backends.base import BackendError
+from backends.errors import BackendError
 from backends.settings import DEFAULT_MODEL
 from backends.models.weights import resolve
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
