@@ -21,10 +21,10 @@ from backends.models import inference
 from backends.models.adapter_view import AdapterView, load_adapter
 from backends.models.generate import build_prompt
 from backends.models.local import LocalModel
-from backends.models.weights import sha256
 from backends.raw import RawBackend
 from backends.run.compare import compare
 from backends.settings import Settings, load_settings
+from backends.storage.files import sha256
 from tests.backends.conftest import make_tiny
 from tests.backends.engines.made_adapters import make_lora
 

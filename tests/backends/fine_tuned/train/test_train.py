@@ -34,8 +34,8 @@ from backends.fine_tuned.train.step import summed_loss
 from backends.fine_tuned.train.training import MOST_PAIRS, new_run, resume_run, train_run
 from backends.models import inference
 from backends.models.adapter_view import load_adapter
-from backends.models.weights import sha256
 from backends.settings import Settings, load_settings
+from backends.storage.files import sha256
 from tests.backends.engines.made_adapters import fault, in_float32, logits, pointers, same
 from tests.backends.fine_tuned.small_training import (
     ALL,

@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 
 from backends.errors import BackendError
 from backends.rag.documents.chunks import CONTEXT_TOKENS, chunk, embedded_texts
-from backends.rag.documents.files import PAGE_BREAK, Document, Page, clean
+from backends.rag.documents.files import PAGE_BREAK, Document, Page
 from backends.rag.documents.formats import FORMATS
 from backends.rag.search.embedder import Embedder
 
