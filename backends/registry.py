@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 from backends.errors import BackendError
+from backends.text import visible
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -165,11 +166,11 @@ def spec_of(approach: str) -> ApproachSpec:
     kind, _, name = approach.partition(":")
     found = _known()[0].get(kind)
     if found is None:
-        return ApproachSpec(approach, approach.replace("_", " ").capitalize(), "")
+        return ApproachSpec(approach, visible(approach.replace("_", " ")).capitalize(), "")
     if not name:
         return found
     shade = _SHADES[zlib.crc32(name.encode()) % len(_SHADES)]
-    return replace(found, id=approach, name=f"{found.name} \u00b7 {name}", subject="", hex=shade)
+    return replace(found, id=approach, offer="", name=f"{found.name} \u00b7 {visible(name)}", subject="", hex=shade)
 
 
 def is_known(approach: str) -> bool:

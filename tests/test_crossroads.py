@@ -38,7 +38,7 @@ PROMISED = {
     "cost_basis",
     "sources",
 }
-ADDED = {"first_reasoning_s", "service_tier", "stand_in", "retry_s", "notes", "evidence", "attempts"}
+ADDED = {"first_reasoning_s", "service_tier", "stand_in", "retry_s", "notes", "evidence", "evidence_note", "attempts"}
 DURATIONS = ["queued_s", "load_s", "retrieval_s", "ttft_s", "latency_s", "tokens_per_s"]
 EMPTY = "The question is empty. Type a question first."
 

@@ -86,7 +86,7 @@ def test_models_that_cannot_be_converted_are_said_in_their_columns(tmp_path: Pat
     assert "Traceback" not in done.stderr
     for answer in answers:
         assert answer["status"] == "error"
-        assert "there is a file where a folder should be" in answer["error"]
+        assert "could not be written to /dev/null/models: Not a directory. Make 300 MB of room" in answer["error"]
 
 
 def test_an_env_file_that_is_no_text_is_wrong_usage(tmp_path: Path) -> None:

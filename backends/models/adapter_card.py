@@ -37,6 +37,9 @@ def _in_range(text: str) -> str:
 _Text = Annotated[StrictStr, Field(max_length=10_000)]
 _Count = Annotated[StrictInt, Field(ge=0, le=10**12)]
 _Number = Annotated[float, Field(strict=True, ge=0, le=1e12)]
+_Seconds = Annotated[
+    float, Field(strict=True, ge=-1e12, le=1e12)
+]  # a negative one says nothing, as earlier versions read it
 
 
 class _Score(BaseModel):
@@ -58,7 +61,7 @@ class _Card(BaseModel):
     best_step: _Count | None = None
     final_loss: _Number | None = None
     held_out_loss: _Number | None = None
-    seconds: _Number | None = None
+    seconds: _Seconds | None = None
     tokens_per_s: _Number | None = None
     cost_usd: Annotated[Decimal, Field(ge=0, le=10**12)] | None = None
     cost_basis: _Text | None = None

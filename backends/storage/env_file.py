@@ -24,7 +24,9 @@ def env_file_values(file: object) -> dict[str, str]:
     try:
         written, replaced = dotenv_values(file, interpolate=False), dotenv_values(file)
     except UnicodeDecodeError:
-        raise BackendError(f"The file {file} is not UTF-8 text.", "Save it as UTF-8, or remove it.") from None
+        raise BackendError(
+            f"The file {Path(file).name} cannot be read: it is not UTF-8 text.", "Correct, rename or remove it."
+        ) from None
     for name in [name for name, value in written.items() if replaced[name] != value]:
         if name.upper().startswith(_READ):
             raise BackendError(

@@ -125,17 +125,17 @@ def data(server: HTTPServer, tmp_path: Path) -> Path:
     data = tmp_path / "hostile"
     settings = load_settings(settings_of(server) | {"data": str(data)})
     folder = data / "adapters" / ADAPTER
-    card = {name: hostile(name) for name in ("precision", "command", "base_revision", "cost_basis")}
-    card |= {name: {"x": hostile(name), hostile(f"name in {name}"): 1} for name in ("data", "settings", "versions")}
+    card = {name: stored(name) for name in ("precision", "command", "base_revision", "cost_basis")}
+    card |= {name: {"x": stored(name), stored(f"name in {name}"): 1} for name in ("data", "settings", "versions")}
     card |= {
         "base_model": settings.raw.model,
         "cost_usd": "1",
         "created": "2030-01-01T00:00:00+00:00",
-        "steps": 10**300,
-        "final_loss": 1e300,
+        "steps": 10**12,
+        "final_loss": 1e12,
     }
-    write_adapter(folder, card | {"score": {"questions": 1, "base": 0, "adapter": 1, "question_set": hostile("set")}})
-    (folder / "origin.json").write_text(json.dumps({"kind": "folder", "source": hostile("origin")}))
+    write_adapter(folder, card | {"score": {"questions": 1, "base": 0, "adapter": 1, "question_set": stored("set")}})
+    (folder / "origin.json").write_text(json.dumps({"kind": "folder", "source": stored("origin")}))
     write_adapter(data / "adapters" / "odd", {"base_model": hostile("another base")})
     write_records(data, file_digest(folder / "adapter_model.safetensors"))
     text = tmp_path / "text.txt"
@@ -218,9 +218,6 @@ def test_every_page_shows_text_that_attacks_as_letters(
     page.get_by_role("button", name="Test connection").click()
     expect(page.get_by_text("The server lists 1 models")).to_be_visible()
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
-    page.get_by_role("combobox", name="Model").click()
-    reader.reads(hostile("listed model"))
-    page.keyboard.press("Escape")
     reader.check("paid_api")
     page.get_by_text("long", exact=True).click()
     expect(page.get_by_role("textbox", name="Base URL")).to_have_value(server.url_for("/long"))
@@ -243,16 +240,16 @@ def test_every_page_shows_text_that_attacks_as_letters(
     page.get_by_test_id("stDataFrame").first.click(position={"x": 20, "y": 55})
     reader.reads(
         ADAPTER,
-        hostile("origin"),
-        hostile("precision"),
-        hostile("command"),
-        hostile("name in settings").replace("_", " "),
+        stored("origin"),
+        stored("precision"),
+        stored("command"),
+        stored("name in settings").replace("_", " "),
     )
     reader.check("adapters")
     reader.open("/fine_tuned?section=Proof")
     reader.reads(stored("set of the proof"), stored("asked"), stored("wanted"), stored("said by base"))
     page.get_by_text("The adapter's card").click()
-    reader.reads(hostile("precision"))
+    reader.reads(stored("precision"))
     reader.check("proof")
     reader.open("/fine_tuned?section=Attribution")
     reader.reads(COLLECTION, stored("set of it"), stored("collection of it"), stored("adapter of it"))

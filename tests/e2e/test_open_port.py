@@ -9,6 +9,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -31,7 +32,7 @@ SCRIPTED = {"CROSSROADS_SCRIPTED": "true"}
 def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     data = tmp_path_factory.mktemp("data")
     if request.param == "crossroads demo":
-        with _running(data, SCRIPTED) as address:
+        with _running(data, (), SCRIPTED) as address:
             yield address
         return
     with socket.socket() as probe:
@@ -97,7 +98,8 @@ def opens(app: str, origin: str | None) -> bool:
         except websockets.InvalidStatus:
             return False
 
-    return asyncio.run(connect())
+    with ThreadPoolExecutor(1) as apart:  # a browser test may have left an event loop running in this thread
+        return apart.submit(lambda: asyncio.run(connect())).result()
 
 
 def test_a_page_of_another_origin_opens_no_session_and_uploads_nothing(app: str) -> None:

@@ -92,7 +92,7 @@ def test_a_price_is_entered_by_hand_and_goes_with_the_address(server: HTTPServer
     assert unknown[0].endswith(r"It computes here, so machine time is charged\.")
     at.number_input(key=f"{section}:input_usd").set_value(2.5)
     at.button(key=f"FormSubmitter:{section}-Use this price").click().run()
-    assert [error.value for error in at.error] == ["Out is missing; 0 is a price too."]
+    assert [error.value.replace("\\", "") for error in at.error] == ["Out is missing; 0 is a price too."]
     at.number_input(key=f"{section}:output_usd").set_value(10.0)
     at.button(key=f"FormSubmitter:{section}-Use this price").click().run()
     assert not at.exception

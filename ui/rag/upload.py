@@ -113,7 +113,8 @@ def show_writing_job(job: Job) -> None:
     odd = sorted((result for result in results if result.cause), key=_urgency)
     for result in odd[:_ODD_SHOWN]:
         st.markdown(
-            f":material/warning: **{escaped(result.file)}** {_WORDS[result.state]}: " + escaped(str(result).strip())
+            f":material/warning: **{escaped(result.file)}** {_WORDS[result.state]}: "
+            + escaped(f"{result.cause} {result.next_step}".strip())
         )
     if len(odd) > _ODD_SHOWN:
         st.caption(f"and {len(odd) - _ODD_SHOWN} more, see Every file.")

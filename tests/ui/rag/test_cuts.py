@@ -67,5 +67,5 @@ def test_a_tint_never_spans_lines_and_nothing_in_the_text_is_markdown() -> None:
     assert shown(text, [Cut(2, 0, len(text))]) == (
         ":gray-badge[2] :blue-background[\\# head]  \n\n"
         ":blue-background[\\!\\[x\\]\\(http\\::small[]//evil\\.example/x\\.png\\)]  \n"
-        ":blue-background[    code \\:red\\[b\\] \\$x\\$]"
+        ":blue-background[:small[]    code \\:red\\[b\\] \\$x\\$]"
     )

@@ -326,7 +326,7 @@ def test_another_base_is_told(settings: Settings, tiny_model: Path) -> None:
 
 _TRAIN = """
 import sys, threading
-from backends.fine_tuned import loop
+from backends.fine_tuned.train import loop
 from backends.fine_tuned.train.runs import find_run
 from backends.fine_tuned.train.training import train_run
 from backends.settings import load_settings

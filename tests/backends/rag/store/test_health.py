@@ -212,7 +212,7 @@ def test_adding_mends_damage_first(index: Index, folder: Path, data: Path, damag
     database.unlink() if damage == "missing" else database.write_bytes(b"not a database " * 1000)
     (folder / "new.txt").write_text("Something new.")
     steps = list(index.add([folder], NEVER))
-    assert (steps[0].state, steps[0].file, steps[0].detail) == (
+    assert (steps[0].state, steps[0].file, steps[0].cause) == (
         "rebuilding",
         "",
         "building the vectors again, 5 of 5 chunks",
