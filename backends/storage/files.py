@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import glob
 import hashlib
+import os
 import shutil
 import tempfile
 import uuid
@@ -40,6 +41,14 @@ def sha256(file: Path) -> str:
     """The file's sha256 in hexadecimal. Raises `OSError`."""
     with open(file, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def leaves(path: Path, folder: Path) -> bool:
+    """Whether `path`, which stands in `folder`, is a link to something outside of it, through others if need be.
+
+    The folder itself may be a link, or be reached through one.
+    """
+    return path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 # --- written whole or not at all ------------------------------------------------------------------

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backends.errors import BackendError
+from backends.errors import BackendError, too_little_memory
 from backends.storage.files import replacing
 
 _BESIDE = ("-wal", "-shm")
@@ -66,8 +66,11 @@ def connect(file: Path, format: Format) -> sqlite3.Connection:
 def set_aside(file: Path, target: Path) -> None:
     """Rename a file, if it is there, so that a new one can be begun. Raises `OSError`."""
     for end in (*_BESIDE, ""):  # these first: they would be played into the new file
-        with contextlib.suppress(FileNotFoundError):
+        try:
             os.replace(f"{file}{end}", f"{target}{end}")
+        except FileNotFoundError:
+            if end:  # nor may those of a file that was renamed earlier stay beside this one
+                Path(f"{target}{end}").unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -90,6 +93,8 @@ def _explained(error: sqlite3.Error, file: Path, format: Format) -> BackendError
             return no_permission(format.what)
         case sqlite3.SQLITE_FULL:
             return disk_full()
+        case sqlite3.SQLITE_NOMEM:
+            return too_little_memory("SQLite")
         case sqlite3.SQLITE_IOERR:
             return BackendError("The disk of the data folder does not work.", "Check it, and try again.")
     return format.damaged(file)
@@ -112,14 +117,18 @@ def disk_full() -> BackendError:
 
 def _bring_up_to_date(connection: sqlite3.Connection, file: Path, format: Format) -> None:
     """An older file gets what was added since, in one transaction; what a row says stays."""
-    found = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    found = _version(connection)
     if found == format.version:
         return
     if found > format.version or found not in format.migrations:
         raise format.foreign(file, found)
     connection.execute("BEGIN IMMEDIATE")
-    for version in range(found, format.version):
+    for version in range(_version(connection), format.version):  # another process may have been first
         for statement in format.migrations[version]:
             connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {format.version}")
     connection.execute("COMMIT")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])

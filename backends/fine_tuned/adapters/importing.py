@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path, PureWindowsPath
 
-from backends.errors import BackendError
+from backends.errors import BackendError, disk_error
 from backends.fine_tuned.adapters.catalogue import Origin, adapter_folders, check_name, free_name, publish
 from backends.fine_tuned.adapters.zip_files import check_links, is_wanted, unpack
 from backends.models import hub
@@ -64,8 +64,11 @@ def _draft(name: str | None, wanted: str, data: Path) -> Iterator[tuple[Path, st
         with draft_folder(data / "adapters" / chosen) as part:
             yield part, chosen
     except OSError as error:
-        why = error.strerror or type(error).__name__
-        raise BackendError(f"The adapter could not be stored: {why}.", "Make room for it and try again.") from error
+        if (refused := disk_error(error)) is None:
+            raise
+        raise BackendError(
+            f"The adapter could not be stored: {refused.strerror}.", "Make room for it and try again."
+        ) from error
 
 
 def _copy(folder: Path, part: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from backends.errors import BackendError
 from backends.rag.documents.formats import FORMATS, extension_of, format_of
 from backends.rag.documents.parser import ExtractProcess
-from backends.storage.links import leaves
+from backends.storage.files import leaves
 from backends.text import count_hiding, normalised, visible_lines
 
 PAGE_BREAK = "\n\n"
