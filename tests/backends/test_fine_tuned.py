@@ -350,7 +350,7 @@ PAIR_FAULTS = {
         "Row 1 of pairs.jsonl has no question or no answer.",
         "Fill it in or remove it.",
     ),
-    "not UTF-8": ("pairs.csv", b"question,answer\n\xe9,b\n", "pairs.csv is not UTF-8 text.", "Save it as UTF-8."),
+    "binary": ("pairs.csv", b"question,answer\n\x00\x01\x02", "pairs.csv is not text.", "Save it as UTF-8 text."),
     "empty JSONL": ("pairs.jsonl", b"\n", "pairs.jsonl is empty.", "Add rows with question and answer."),
     "header only": (
         "pairs.csv",
