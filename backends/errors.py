@@ -82,13 +82,24 @@ def disk_fault(error: BaseException) -> BackendError | None:
 
     The file goes by its name alone: where folders are is nobody's business who only sees the page.
     """
-    told = _RUST.search(str(error)) if isinstance(error, Exception) else None
-    number = error.errno if isinstance(error, OSError) else int(told[1]) if told else None
-    if number not in _MEANINGS or isinstance(error, ConnectionError | TimeoutError):
+    found = disk_error(error)
+    if found is None or found.errno not in _MEANINGS:
         return None
-    name = getattr(error, "filename", None)
-    what = f"The file {Path(str(name)).name}" if name else "A file"
-    return not_written(what, OSError(number, ""), "used")
+    what = f"The file {Path(str(found.filename)).name}" if found.filename else "A file"
+    return not_written(what, found, "used")
+
+
+def disk_error(error: BaseException) -> OSError | None:
+    """The error of the disk that `error` is or tells of, always with `strerror`; None if it is of another kind.
+
+    Libraries that are written in Rust have exceptions of their own and tell the number in words.
+    """
+    if isinstance(error, ConnectionError | TimeoutError):
+        return None
+    if isinstance(error, OSError):
+        return error if error.strerror else OSError(error.errno, str(error) or type(error).__name__)
+    found = _RUST.search(str(error)[:10_000]) if isinstance(error, Exception) else None
+    return OSError(int(found[1]), os.strerror(int(found[1]))) if found else None
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -96,17 +107,6 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in _NO_MEMORY)
-
-
-def disk_refusal(error: BaseException) -> str | None:
-    """What the disk said, such as `No space left on device`, or None if the error is of another kind.
-
-    Libraries that are written in Rust have exceptions of their own and tell the number in words.
-    """
-    if isinstance(error, OSError):
-        return error.strerror or str(error) or type(error).__name__
-    found = re.search(r"\(os error (\d{1,4})\)", str(error)[:10_000])
-    return os.strerror(int(found[1])) if found else None
 
 
 def too_little_memory(what_for: str) -> BackendError:

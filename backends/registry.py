@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import logging
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from backends.errors import BackendError
 from backends.text import visible
@@ -123,29 +123,47 @@ def load(lazy: Lazy) -> Any:
     return getattr(import_module(module), name)
 
 
-@cache
-def _known() -> tuple[dict[str, ApproachSpec], tuple[str, ...]]:
-    found = {spec.id: spec for spec in map(load, _BUILT_IN)}
+_Known = TypeVar("_Known")
+
+
+def load_group(
+    group: str, noun: str, built_in: Iterable[Lazy], named: Callable[[Any], Mapping[str, _Known]]
+) -> tuple[dict[str, _Known], tuple[str, ...]]:
+    """What is built in and what installed packages add in an entry point group, by name.
+
+    `named` gives the names of what a module or an entry point holds, and raises for what is of another kind. Second, a
+    sentence for each entry point that could not be loaded: `noun` says in it what one of them is called.
+    """
+    from importlib.metadata import entry_points
+
+    found = {name: one for lazy in built_in for name, one in named(load(lazy)).items()}
     faults = []
-    for point in _entry_points():
+    for point in entry_points(group=group):
         try:
-            spec = point.load()
-            if not isinstance(spec, ApproachSpec) or not spec.id.isidentifier():
-                raise TypeError("it is no ApproachSpec with a Python name as its id")
-            if spec.id in found:
-                raise ValueError(f"there is an approach {spec.id!r} already")
+            more = named(point.load())
+            if taken := sorted(more.keys() & found.keys()):
+                raise ValueError(f"there is {_a(noun)} {taken[0]!r} already")
         except Exception as fault:  # a package of somebody else's: its fault must not take the others away
             _log.exception("the entry point %s", point.value)
-            faults.append(f"The approach {point.name} of an installed package could not be loaded: {fault}.")
+            faults.append(f"The {noun} {point.name} of an installed package could not be loaded: {fault}.")
         else:
-            found[spec.id] = spec
+            found |= more
     return found, tuple(faults)
 
 
-def _entry_points() -> tuple[Any, ...]:
-    from importlib.metadata import entry_points
+def _a(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
-    return tuple(entry_points(group=GROUP))
+
+@cache
+def _known() -> tuple[dict[str, ApproachSpec], tuple[str, ...]]:
+    return load_group(GROUP, "approach", _BUILT_IN, _by_id)
+
+
+def _by_id(spec: Any) -> dict[str, ApproachSpec]:
+    if not isinstance(spec, ApproachSpec) or not spec.id.isidentifier():
+        raise TypeError("it is no ApproachSpec with a Python name as its id")
+    return {spec.id: spec}
 
 
 def specs() -> tuple[ApproachSpec, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from backends.storage.files import write_text
 from benchmarks.bench import Outcome
 from benchmarks.figures import Figure
 
@@ -53,7 +54,4 @@ def write(file: Path, head: Mapping[str, Any], outcomes: Mapping[str, Outcome], 
         "failed": dict(failed),
         "raw": {name: outcome.raw for name, outcome in outcomes.items()},
     }
-    file.parent.mkdir(parents=True, exist_ok=True)
-    aside = file.with_name(f"{file.name}.part")
-    aside.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    aside.replace(file)
+    write_text(file, json.dumps(document, indent=1, ensure_ascii=False) + "\n")

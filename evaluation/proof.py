@@ -11,7 +11,7 @@ Each answer takes one turn on the machine, so that other people's questions are 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -149,13 +149,16 @@ def start_proof(settings: Settings, adapter: str, samples: Sequence[Sample], que
     )
 
 
-def questions_for(settings: Settings, adapter: str, file: Path | None, most: int) -> tuple[list[Sample], str]:
+def questions_for(
+    settings: Settings, adapter: str, file: Path | None, most: int, tell: Callable[[str], object] | None = None
+) -> tuple[list[Sample], str]:
     """At most so many questions of a file, or of the adapter's held-out part, and where they come from.
 
-    Raises `BackendError` without a file where no held-out part is known.
+    `tell` is called with a sentence where the file's encoding had to be guessed. Raises `BackendError` without a file
+    where no held-out part is known.
     """
     if file is not None:
-        return some_of(read_question_set(file), most, file.name)
+        return some_of(read_question_set(file, tell), most, file.name)
     if not (samples := held_out_samples(settings.data, read(adapter_folder(adapter, settings.data)).card)):
         raise BackendError(
             f"No held-out part is known of the adapter {adapter}.", "Give questions: `--questions FILE`."

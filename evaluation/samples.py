@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from backends.decoding import decode
 from backends.errors import BackendError
 from backends.text import encodable
 
@@ -28,26 +29,25 @@ class Sample:
     tags: tuple[str, ...] = ()
 
 
-def read_question_set(file: Path) -> list[Sample]:
+def read_question_set(file: Path, tell: Callable[[str], object] | None = None) -> list[Sample]:
     """The samples of a CSV or JSONL file with at least a column `question`.
 
-    Raises `BackendError` naming what is missing.
+    `tell` is called with a sentence where its encoding had to be guessed. Raises `BackendError` naming what is missing.
     """
     if not file.is_file():
         raise BackendError(f"There is no file {file}.", "Give a CSV or JSONL file with a column question.")
-    return parse_question_set(file.name, file.read_bytes())
+    return parse_question_set(file.name, file.read_bytes(), tell)
 
 
-def parse_question_set(name: str, content: bytes) -> list[Sample]:
+def parse_question_set(name: str, content: bytes, tell: Callable[[str], object] | None = None) -> list[Sample]:
     """The samples of a CSV or JSONL file that was read already; `name` tells which of them it is.
 
-    Raises `BackendError` naming what is missing.
+    `tell` is called with a sentence where its encoding had to be guessed. Raises `BackendError` naming what is missing.
     """
+    decoded = decode(content, name)
+    text = decoded.whole
     try:
-        text = content.decode("utf-8-sig")
         samples = list(_samples(_jsonl(text) if name.lower().endswith(".jsonl") else _csv(text)))
-    except UnicodeDecodeError:
-        raise BackendError(f"{name} is not UTF-8 text.", "Save it as UTF-8.") from None
     except (ValueError, RecursionError):
         raise BackendError(f"{name} has a line that is not JSON.", "Write one object per line.") from None
     except csv.Error as error:
@@ -56,6 +56,9 @@ def parse_question_set(name: str, content: bytes) -> list[Sample]:
         raise BackendError(f"{name}: {error}.", "Write one object per line, with a text question.") from None
     if not samples:
         raise BackendError(f"{name} has no questions.", "It needs a column question with at least one row.")
+    if tell:
+        for warning in decoded.warnings:
+            tell(f"{name}: {warning}")
     return samples
 
 

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from backends.errors import BackendError
+from backends.storage.files import replacing
 
 _T = TypeVar("_T")
 
 
 def write_result(file: Path, kind: type[_T], result: _T) -> None:
     """Write a frozen dataclass. Raises `BackendError` if the disk does not take it."""
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(TypeAdapter(kind).dump_json(result, indent=1))
-        part.replace(file)
+        with replacing(file) as part:
+            part.write_bytes(TypeAdapter(kind).dump_json(result, indent=1))
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise BackendError(
             f"The result could not be written to {file} ({error.strerror}).", "Make room, then measure again."
         ) from error

@@ -101,7 +101,7 @@ def prove(
 
     settings = settings_of(set_)
     with faults(settings.data):
-        samples, name = questions_for(settings, adapter, questions, most)
+        samples, name = questions_for(settings, adapter, questions, most, report)
         _tell_other_prompt(settings, adapter)
         _tell_scorer_faults()
         proof = _last_result(proving(settings, adapter, samples, name, threading.Event()))
@@ -132,7 +132,7 @@ def attribute(
     settings = settings_of(set_)
     chosen = adapter or settings.fine_tuned.adapter
     with faults(settings.data):
-        samples, name = some_of(read_question_set(questions), most, questions.name)
+        samples, name = some_of(read_question_set(questions, report), most, questions.name)
         _tell_other_prompt(settings, chosen)
         _tell_scorer_faults()
         steps = attributing(settings, chosen, samples, name, k or settings.rag.k, threading.Event())

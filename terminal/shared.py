@@ -12,8 +12,7 @@ from rich.console import Console
 
 from backends.errors import BackendError, disk_fault
 from backends.settings import Settings, load_settings, setting_names
-from backends.storage.aside import clear_leftovers
-from backends.storage.data_folder import prepared
+from backends.storage.files import clear_leftovers, prepared
 from backends.text import visible
 
 progress = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)

@@ -15,7 +15,7 @@ from backends.run.ask import Asking, asking
 from backends.run.live import Column, LiveComparison
 from backends.run.warm_up import WarmUp
 from backends.settings import Settings, load_settings, started_with
-from backends.storage.aside import clear_leftovers
+from backends.storage.files import clear_leftovers
 from ui.shared.errors import show_fault
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from streamlit.navigation.page import Page
 from backends.errors import BackendError
 from backends.registry import ApproachSpec, faults, spec_of, specs
 from backends.settings import Settings
-from backends.storage.data_folder import prepared
+from backends.storage.files import prepared
 from ui.ask import settings_panel
 from ui.costs.ledger_fault import unrecorded_once
 from ui.resources import settings, warm_up

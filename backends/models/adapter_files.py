@@ -16,8 +16,8 @@ from typing import Any
 from backends.errors import BackendError
 from backends.models.adapter_card import impossible
 from backends.models.adapter_modules import PREFIX, with_plain_names
-from backends.models.weights import sha256
 from backends.storage import strict_json
+from backends.storage.files import sha256
 
 CONFIG, WEIGHTS, CARD = "adapter_config.json", "adapter_model.safetensors", "card.json"
 ORIGIN = "origin.json"

@@ -21,6 +21,7 @@ from backends.models import adapter_files, inference
 from backends.models.adapter_files import WEIGHTS, AdapterFiles, Base
 from backends.models.adapter_weights import attached, changed_bytes, changed_weights, with_weights
 from backends.models.local import LocalModel
+from backends.storage import process
 
 SWITCH_S = 0.3
 """Seconds that merging an adapter is expected to take, reading its file included (docs/measurements.md)."""
@@ -132,19 +133,9 @@ def _view(base: LocalModel, files: AdapterFiles, merge: bool) -> AdapterView:
         return AdapterView(base, files, True, changed_bytes(base, files))
     needed = changed_bytes(base, files)
     held = sum(view.own_bytes for view in _merged)  # makes room first
-    if merge and needed + _SPARE_BYTES <= _free_bytes(base.device) + held:
+    if merge and needed + _SPARE_BYTES <= process.free_memory(base.device) + held:
         return AdapterView(base, files, True, needed)
     return AdapterView(base, files, False, files.size_bytes)
-
-
-def _free_bytes(device: str) -> int:
-    if device == "cuda":
-        import torch
-
-        return int(torch.cuda.mem_get_info()[0])
-    import psutil
-
-    return int(psutil.virtual_memory().available)
 
 
 def _tree(view: AdapterView) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,9 +13,7 @@ from backends.base import BackendEvent, Finished, Note, Question, TextDelta, Tra
 from backends.errors import BackendError
 from backends.models import inference
 from backends.models.local import GREEDY, LocalModel
-
-_MARKS = re.compile(r"<[^<>\s{}'\"]{1,60}>|<</?[A-Z]+>>|\[/?[A-Z_]{2,40}\]")
-"""What looks like a mark between turns in a chat template: `<|im_end|>`, `<tool_call>`, `[/INST]`."""
+from backends.text import turn_marks, without_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +77,8 @@ def _prompt(base: LocalModel, question: Question) -> Prompt:
 def _defused(tokenizer: Any, text: str) -> str:
     """`text` whose words can not be read as the chat format's control tokens."""
     control = {token.content for token in tokenizer.added_tokens_decoder.values() if token.special}
-    control.update(_MARKS.findall(str(tokenizer.chat_template or "")))  # some formats mark turns with plain text
-    for token in control | set(tokenizer.all_special_tokens):
-        text = text.replace(token, f"{token[0]} {token[1:]}")
-    return text
+    control |= turn_marks(str(tokenizer.chat_template or ""))  # some formats mark turns with plain text
+    return without_tokens(text, control | set(tokenizer.all_special_tokens))
 
 
 def generate(base: LocalModel, model: Any, question: Question, cancel: threading.Event) -> Iterator[BackendEvent]:

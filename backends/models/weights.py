@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backends.base import Loading
-from backends.errors import BackendError, disk_refusal
+from backends.errors import BackendError, disk_error
 from backends.models import hub, inference
 from backends.models.model_files import check_model_files
 from backends.settings import DEFAULT_EMBEDDER, DEFAULT_MODEL
-from backends.storage.aside import aside
+from backends.storage.files import draft_folder, sha256
 
 CONVERSION_S = 20.0
 """Seconds that converting the default weights is expected to take (docs/measurements.md)."""
@@ -166,7 +166,7 @@ def _convert(gguf: Path, folder: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     try:
-        with aside(folder) as part:
+        with draft_folder(folder) as part:
             part.mkdir()
             tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
             model = AutoModelForCausalLM.from_pretrained(
@@ -181,10 +181,10 @@ def _convert(gguf: Path, folder: Path) -> None:
             (part / _MANIFEST).write_text(json.dumps({"source": gguf.name, "model.safetensors": digest}))
             _move_into_place(part, folder)
     except Exception as error:  # safetensors and tokenizers tell of the disk in exceptions of their own
-        if (why := disk_refusal(error)) is None:
+        if (refused := disk_error(error)) is None:
             raise
         raise BackendError(
-            f"The default weights could not be written to {folder.parent}: {why}.",
+            f"The default weights could not be written to {folder.parent}: {refused.strerror}.",
             "Make 300 MB of room there, or set CROSSROADS_DATA to a folder that can be written, and ask again.",
         ) from error
 
@@ -207,12 +207,6 @@ def _check_converted(folder: Path) -> None:
     except (ValueError, KeyError, TypeError):
         raise BackendError(f"{_MANIFEST} of the weights is damaged.", f"To mend it, {remedy} and ask again.") from None
     _check(folder / "model.safetensors", expected, remedy)
-
-
-def sha256(path: Path) -> str:
-    """The file's sha256 in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _check(path: Path, expected: str, remedy: str) -> None:

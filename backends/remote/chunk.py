@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from backends.base import Usage
+from backends.text import encodable
 
 ABSURD_TOKENS = 10_000_000
 """More than any model reads or writes in one answer: the largest context windows hold about two million tokens."""
@@ -82,7 +83,6 @@ def _shown(value: object) -> str:
     return "something that is not a whole number"
 
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _REASONING = ("reasoning_content", "reasoning")
 
 
@@ -118,11 +118,6 @@ def said(chunk: object) -> Said:
     return Said(
         encodable(text), encodable(reasoning), reason if isinstance(reason, str) and reason else None, usage, tier
     )
-
-
-def encodable(text: str) -> str:
-    """`text` without lone halves of characters, which no file or page can hold."""
-    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 def _parts(content: object) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from backends.base import BackendEvent, Finished, TextDelta
 from backends.errors import BackendError
+from backends.text import CONTROLS, FORMATS, ZERO_WIDTH
 
 REPLACEMENT = "[key]"
 
@@ -24,7 +25,7 @@ _HELD_FROM = _SHORTEST
 """So many characters that could be the beginning of a secret are held back until it is clear whether they are."""
 
 _KEY_LIKE = re.compile(r"\b(?:sk|pk|rk)-[\w*.\-]{6,}", re.IGNORECASE)
-_INVISIBLE = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]*"
+_INVISIBLE = f"[{CONTROLS}{FORMATS}{ZERO_WIDTH}\ufeff]*"
 _CUT_OFF = r"(?:%[0-9a-f]?|\\(?:u[0-9a-f]{0,3}|x[0-9a-f]?)?|&#?\w{0,10})"  # the beginning of a spelling
 _ENDS_HERE = re.compile(rf"{_INVISIBLE}{_CUT_OFF}?\Z", re.IGNORECASE)
 _LONGEST_CUT_OFF = 12

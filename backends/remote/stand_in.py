@@ -6,7 +6,6 @@ import atexit
 import http.client
 import json
 import logging
-import os
 import socket
 import subprocess
 import sys
@@ -24,8 +23,8 @@ from backends.errors import BackendError, disk_faults, unforeseen
 from backends.models.weights import resolve
 from backends.run.lane import turns
 from backends.settings import DEFAULT_MODEL
-from backends.storage.child_environment import child_environment
-from backends.storage.data_folder import prepared
+from backends.storage.files import prepared, write_text
+from backends.storage.process import child_environment, is_alive, started_at
 
 HOST = "127.0.0.1"
 READY_LIMIT_S = 180.0
@@ -104,7 +103,7 @@ def running(data: Path) -> StandIn | None:
     try:
         known = json.loads(record.read_text(encoding="utf-8"))
         stand_in = StandIn(str(known["url"]), str(known["model"]), int(known["pid"]))
-        if urlsplit(stand_in.url).hostname == HOST and _is_alive(stand_in.pid, float(known["created"])):
+        if urlsplit(stand_in.url).hostname == HOST and is_alive(stand_in.pid, float(known["created"])):
             return stand_in
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -196,19 +195,7 @@ def _free_port(port: int) -> int:
 
 def _write(stand_in: StandIn, data: Path) -> None:
     record = {"pid": stand_in.pid, "url": stand_in.url, "model": stand_in.model}
-    document = json.dumps(record | {"created": psutil.Process(stand_in.pid).create_time()})
-    part = data / f"stand_in.json.{os.getpid()}"
-    part.write_text(document, encoding="utf-8")
-    part.replace(data / "stand_in.json")
-
-
-def _is_alive(pid: int, created: float) -> bool:
-    """Whether `pid` is still the process that was started then: process ids are used again."""
-    try:
-        process = psutil.Process(pid)
-        return abs(process.create_time() - created) < 1 and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
+    write_text(data / "stand_in.json", json.dumps(record | {"created": started_at(stand_in.pid)}))
 
 
 def _end(pid: int) -> None:

@@ -22,13 +22,12 @@ from decimal import ROUND_CEILING, Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import psutil
-
 from backends.base import AttemptEnded, AttemptStarted, BackendEvent, Cost, Usage, Waiting
 from backends.errors import BackendError, CapReached, NotSent, not_written
 from backends.settings import BudgetSettings
 from backends.spend.ledger_file import ledger_file, reading, write
 from backends.spend.pricing import Rates
+from backends.storage.process import is_alive, started_at
 
 if TYPE_CHECKING:
     from backends.settings import Settings
@@ -247,22 +246,11 @@ def _ended(row: Sequence[Any], now: datetime) -> bool:
     host, *this = _this_process()
     if of_host != host:
         return datetime.fromisoformat(at) < now - _GIVEN_UP_AFTER
-    return [pid, began] != this and not _runs(pid, began)
+    return [pid, began] != this and is_alive(pid, began) is False
 
 
 def _this_process() -> tuple[str, int, float]:
-    return socket.gethostname(), os.getpid(), psutil.Process().create_time()
-
-
-def _runs(pid: int, began: float) -> bool:
-    """Whether that very process still runs; its number may have been given to another one since."""
-    try:
-        process = psutil.Process(pid)
-        return abs(process.create_time() - began) < 1 and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.AccessDenied:
-        return True
-    except psutil.Error:
-        return False
+    return socket.gethostname(), os.getpid(), started_at()
 
 
 def _pico(usd: Decimal) -> int:

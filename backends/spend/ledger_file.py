@@ -1,20 +1,21 @@
-"""The SQLite file of the ledger: its table, one connection at a time, and what its faults mean."""
+"""The SQLite file of the ledger: its tables, one connection at a time, and writes that share a transaction."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sqlite3
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from backends.errors import BackendError, not_written
+from backends.errors import BackendError, disk_faults
+from backends.storage import sqlite
+from backends.storage.files import locked
 
 VERSION = 3
 """Of the tables, kept in the file as `user_version`."""
@@ -68,8 +69,6 @@ _PURPOSE = (  # what was asked for. Older rows say it by the rule below: nothing
     "AND completion_tokens <= 1 AND expected_by IS NULL",  # a test asks for one token, and nothing was expected of it
     _KEPT,
 )
-_MIGRATIONS = {1: _EXPECTED, 2: _PURPOSE}
-"""What brings a file of that version to the next one."""
 
 
 class LedgerNewer(BackendError):
@@ -98,90 +97,35 @@ def ledger_file(data: Path) -> Path:
     return Path(os.path.realpath(data)) / "ledger.sqlite"  # Path.resolve raises where links lead in a circle
 
 
-@contextlib.contextmanager
+_FORMAT = sqlite.Format(
+    "The ledger of answers",
+    VERSION,
+    _FIRST,
+    damaged=LedgerDamaged,
+    foreign=lambda file, found: LedgerNewer(file, found) if found > VERSION else LedgerDamaged(file),
+    wait_s=_PATIENCE_S,
+    migrations={1: _EXPECTED, 2: _PURPOSE},
+)
+
+
+@contextmanager
 def opened(file: Path, *, create: bool) -> Iterator[sqlite3.Connection]:
     """A connection within one transaction, alone with the file: SQLite before 3.51.3 can lose a WAL to two writers."""
-    with _turn(file):
-        try:
-            if create and not file.exists():
-                _create(file)
-            address = f"{file.as_uri()}?mode=rw"
-            with contextlib.closing(sqlite3.connect(address, uri=True, isolation_level=None)) as connection:
-                connection.execute(f"PRAGMA busy_timeout = {_PATIENCE_S * 1000}")
-                connection.execute("PRAGMA foreign_keys = ON")
-                connection.execute("PRAGMA synchronous = FULL")
-                _bring_up_to_date(connection, file)
-                connection.execute("BEGIN IMMEDIATE" if create else "BEGIN")
-                yield connection
-                connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise _explained(error, file) from error
+    with _turn(file), sqlite.explaining(file, _FORMAT):
+        if create and not file.exists():
+            sqlite.create(file, _FORMAT)
+        with closing(sqlite.connect(file, _FORMAT)) as connection:
+            connection.execute("BEGIN IMMEDIATE" if create else "BEGIN")
+            yield connection
+            connection.execute("COMMIT")
 
 
-@contextlib.contextmanager
+@contextmanager
 def _turn(file: Path) -> Iterator[None]:
-    """One thread of one process at a time."""
-    from filelock import FileLock, Timeout
-
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(file.with_suffix(".lock"), timeout=_PATIENCE_S, thread_local=False)
-        lock.acquire()
-    except Timeout:
-        raise BackendError("The ledger is in use by another program.", "Try again in a moment.") from None
-    except OSError as error:
-        raise not_written("The ledger of answers", error) from error
-    try:
+    """One thread of one process at a time; what the disk refuses meanwhile is a `BackendError`."""
+    what = _FORMAT.what
+    with locked(file.with_suffix(".lock"), what, lambda: sqlite.in_use(what), _PATIENCE_S), disk_faults(what):
         yield
-    except OSError as error:
-        raise not_written("The ledger of answers", error) from error
-    finally:
-        lock.release()
-
-
-def _bring_up_to_date(connection: sqlite3.Connection, file: Path) -> None:
-    """An older file gets what was added since, in one transaction; what a row says stays. Raises `BackendError`."""
-    found = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    if found > VERSION:
-        raise LedgerNewer(file, found)
-    if found == VERSION:
-        return
-    if found not in _MIGRATIONS:
-        raise LedgerDamaged(file)
-    connection.execute("BEGIN IMMEDIATE")
-    for version in range(found, VERSION):
-        for statement in _MIGRATIONS[version]:
-            connection.execute(statement)
-    connection.execute(f"PRAGMA user_version = {VERSION}")
-    connection.execute("COMMIT")
-
-
-def _create(file: Path) -> None:
-    """Made under another name, so that nobody ever sees a part of it."""
-    draft = file.with_suffix(".new")
-    draft.unlink(missing_ok=True)
-    with contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as connection:
-        connection.executescript(f"{_FIRST} PRAGMA user_version = 1; PRAGMA journal_mode = WAL;")
-        _bring_up_to_date(connection, file)
-    os.replace(draft, file)
-
-
-def _no_permission() -> BackendError:
-    return BackendError("The ledger of answers cannot be written.", "Check the permissions of the data folder.")
-
-
-def _explained(error: sqlite3.Error, file: Path) -> BackendError:
-    """What an error code (https://sqlite.org/rescode.html) means for the user."""
-    match getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF:
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return BackendError("The ledger is in use by another program.", "Try again in a moment.")
-        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
-            return _no_permission()
-        case sqlite3.SQLITE_FULL:
-            return BackendError("The disk is full, so answers are not recorded.", "Make room.")
-        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_ERROR:
-            return LedgerDamaged(file)
-    return BackendError("The disk of the data folder does not work.", "Check it, and try again.")
 
 
 def set_aside(file: Path) -> Path | None:
@@ -189,12 +133,9 @@ def set_aside(file: Path) -> Path | None:
     with _turn(file):
         if not file.exists():
             return None
-        aside = file.with_name(f"{file.stem}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.sqlite")
-        os.replace(file, aside)
-        for end in ("-wal", "-shm"):
-            with contextlib.suppress(FileNotFoundError):
-                os.replace(f"{file}{end}", f"{aside}{end}")
-        return aside
+        target = file.with_name(f"{file.stem}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.sqlite")
+        sqlite.set_aside(file, target)
+        return target
 
 
 T = TypeVar("T")

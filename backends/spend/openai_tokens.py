@@ -6,7 +6,6 @@ checked against the sha256 that tiktoken itself expects of them (tiktoken_ext/op
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import hashlib
 import importlib.util
@@ -15,6 +14,8 @@ import threading
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from backends.storage.files import replacing, sha256
 
 if TYPE_CHECKING:
     from tiktoken import Encoding
@@ -72,7 +73,7 @@ def _read(name: str, data: Path) -> Encoding | None:
 def _is_sound(file: Path, name: str) -> bool:
     """Whether it is what tiktoken expects; anything else it would fetch anew."""
     try:
-        return hashlib.sha256(file.read_bytes()).hexdigest() == _SHA256[name]
+        return sha256(file) == _SHA256[name]
     except OSError:
         return False
 
@@ -82,16 +83,12 @@ def _unpack(name: str, file: Path) -> bool:
     spec = importlib.util.find_spec(_MODULE)
     if spec is None or spec.origin is None:
         return False
-    aside = file.with_name(f"{file.name}.{os.getpid()}.part")
     try:
         vocabulary = gzip.decompress((Path(spec.origin).parent / "data" / f"{name}.tiktoken.gz").read_bytes())
         if hashlib.sha256(vocabulary).hexdigest() != _SHA256[name]:
             return False
-        file.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_bytes(vocabulary)
-        aside.replace(file)
+        with replacing(file) as part:
+            part.write_bytes(vocabulary)
     except (OSError, EOFError, zlib.error):
-        with contextlib.suppress(OSError):
-            aside.unlink()
         return False
     return True

@@ -6,14 +6,12 @@ let an installed package name it in the entry point group `crossroads.scorers`. 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import entry_points
 from typing import Any
 
-from backends.registry import load
+from backends.registry import load_group
 from evaluation.scorers.base import AnswerToScore, Score, Scorer
 
 __all__ = ["AnswerToScore", "Score", "Scorer", "faults", "registered", "scorers", "title_of"]
@@ -27,8 +25,6 @@ _BUILT_IN = (
 )
 """Where each scorer is, in the order in which scores are listed."""
 
-_log = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True, slots=True)
 class Registered:
@@ -41,27 +37,15 @@ class Registered:
 @cache
 def registered() -> Registered:
     """All that is known, found once per process."""
-    found = {scorer.name: scorer for lazy in _BUILT_IN for scorer in _listed(load(lazy))}
-    faults = []
-    for point in entry_points(group=GROUP):
-        try:
-            found |= _checked(_listed(point.load()), found)
-        except Exception as fault:  # a package of somebody else's: its fault must not take the others away
-            _log.exception("the entry point %s", point.value)
-            faults.append(f"The scorer {point.name} of an installed package could not be loaded: {fault}.")
-    return Registered(found, tuple(faults))
+    return Registered(*load_group(GROUP, "scorer", _BUILT_IN, _by_name))
 
 
-def _listed(named: Any) -> list[Any]:
-    return list(named) if isinstance(named, list | tuple) else [named]
-
-
-def _checked(named: list[Any], known: Mapping[str, Scorer]) -> dict[str, Scorer]:
+def _by_name(named: Any) -> dict[str, Scorer]:
     found: dict[str, Scorer] = {}
-    for scorer in named:
+    for scorer in named if isinstance(named, list | tuple) else [named]:
         if not isinstance(scorer, Scorer) or not scorer.name.isidentifier():
             raise TypeError("it is no Scorer with a Python name")
-        if scorer.name in known or scorer.name in found:
+        if scorer.name in found:
             raise ValueError(f"there is a scorer {scorer.name!r} already")
         found[scorer.name] = scorer
     return found

@@ -21,10 +21,10 @@ from backends.models import inference
 from backends.models.adapter_view import AdapterView, load_adapter
 from backends.models.generate import build_prompt
 from backends.models.local import LocalModel
-from backends.models.weights import sha256
 from backends.raw import RawBackend
 from backends.run.compare import compare
 from backends.settings import Settings, load_settings
+from backends.storage.files import sha256
 from tests.backends.conftest import make_tiny
 from tests.backends.engines.made_adapters import make_lora
 
@@ -350,7 +350,7 @@ PAIR_FAULTS = {
         "Row 1 of pairs.jsonl has no question or no answer.",
         "Fill it in or remove it.",
     ),
-    "not UTF-8": ("pairs.csv", b"question,answer\n\xe9,b\n", "pairs.csv is not UTF-8 text.", "Save it as UTF-8."),
+    "binary": ("pairs.csv", b"question,answer\n\x00\x01\x02", "pairs.csv is not text.", "Save it as UTF-8 text."),
     "empty JSONL": ("pairs.jsonl", b"\n", "pairs.jsonl is empty.", "Add rows with question and answer."),
     "header only": (
         "pairs.csv",

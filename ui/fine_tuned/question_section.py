@@ -94,7 +94,11 @@ def chosen_questions(current: Settings, adapter: Adapter, section: str) -> Quest
     file = st.session_state.get(f"{section}_file")
     if file is None:
         raise BackendError("There is no file with questions yet.", "Upload one, or take other questions.")
-    return _some(parse_question_set(file.name, file.getvalue()), file.name, section)
+
+    def tell(sentence: str) -> None:
+        st.toast(escaped(sentence))
+
+    return _some(parse_question_set(file.name, file.getvalue(), tell), file.name, section)
 
 
 def _some(samples: Sequence[Sample], name: str, section: str) -> Questions:

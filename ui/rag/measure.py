@@ -18,6 +18,7 @@ from ui.rag.collections import collection_bar, opened_index
 from ui.rag.measured import show_measurement
 from ui.shared.errors import keep_fault, show_fault, show_kept_fault
 from ui.shared.jobs import job_view
+from ui.shared.text import escaped
 
 _SAMPLE, _UPLOAD = "Sample questions", "A file of yours"
 _PRESETS = ((64, 16), (96, 24), (128, 32), (160, 40), (192, 48))
@@ -120,4 +121,4 @@ def _samples() -> list[Sample]:
         return read_question_set(SAMPLE_QUESTIONS)
     if (file := st.session_state["question_file"]) is None:
         raise BackendError("There is no file with questions yet.", "Upload one, or take the sample questions.")
-    return parse_question_set(file.name, file.getvalue())
+    return parse_question_set(file.name, file.getvalue(), lambda sentence: st.toast(escaped(sentence)))

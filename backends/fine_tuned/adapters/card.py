@@ -26,7 +26,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -36,6 +35,7 @@ from typing import Any
 
 from backends.models.adapter_card import FIRST, LAST, usable_date
 from backends.models.adapter_files import CARD, WEIGHTS, AdapterFiles, card_of
+from backends.storage.files import write_text
 
 README = "README.md"
 
@@ -67,8 +67,8 @@ def read_card(folder: Path) -> dict[str, Any]:
 
 def write_card(folder: Path, card: Mapping[str, Any]) -> None:
     """Write `card.json` and the README that says the same; each appears whole or not at all."""
-    _put(folder / CARD, json.dumps(card, indent=1) + "\n")
-    _put(folder / README, readme(folder.name, card))
+    write_text(folder / CARD, json.dumps(card, indent=1) + "\n")
+    write_text(folder / README, readme(folder.name, card))
 
 
 def amend_card(folder: Path, more: Mapping[str, Any]) -> None:
@@ -188,9 +188,3 @@ def _object(card: Mapping[str, Any], name: str) -> dict[str, Any]:
 def _cell(value: object) -> str:
     """Text in which Markdown finds no table, link, image, code or HTML: a card may come from anywhere."""
     return re.sub(r"([\\`*_\[\]<>|!#])", r"\\\1", " ".join(str(value).split()))
-
-
-def _put(file: Path, text: str) -> None:
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(file)

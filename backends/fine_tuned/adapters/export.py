@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backends.errors import BackendError, disk_refusal
+from backends.errors import BackendError, disk_error
 from backends.fine_tuned.adapters.card import readme
 from backends.models import inference
 from backends.models.adapter_view import AdapterView, load_adapter
 from backends.models.adapter_weights import changed_weights, with_weights
 from backends.models.local import LocalModel
-from backends.models.weights import sha256
-from backends.storage.aside import aside
+from backends.storage.files import draft_folder, sha256
 
 _MANIFEST = "crossroads.json"
 _SPARE_BYTES = 50_000_000
@@ -47,17 +46,17 @@ def export_merged(base: LocalModel, adapter: Path, target: Path) -> Exported:
     view = load_adapter(base, adapter)
     _check_room(base, target)
     try:
-        with aside(target) as part:
+        with draft_folder(target) as part:
             part.mkdir()
             inference.run(_write, view, part)
             _describe(view, part)
             shutil.rmtree(target, ignore_errors=True)
             part.rename(target)
     except Exception as error:  # safetensors and tokenizers tell of the disk in exceptions of their own
-        if (why := disk_refusal(error)) is None:
+        if (refused := disk_error(error)) is None:
             raise
         raise BackendError(
-            f"The model could not be written to {target}: {why}.", "Make room, or name another folder."
+            f"The model could not be written to {target}: {refused.strerror}.", "Make room, or name another folder."
         ) from error
     exported = manifest(target)
     assert exported is not None, "it has just been written"

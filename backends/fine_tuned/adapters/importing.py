@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path, PureWindowsPath
 
-from backends.errors import BackendError, disk_refusal
+from backends.errors import BackendError, disk_error
 from backends.fine_tuned.adapters.catalogue import Origin, adapter_folders, check_name, free_name, publish
 from backends.fine_tuned.adapters.zip_files import check_links, is_wanted, unpack
 from backends.models import hub
 from backends.models.adapter_files import ORIGIN, read
-from backends.storage.aside import aside
+from backends.storage.files import draft_folder
 
 _SOURCE_CHARACTERS = 200
 
@@ -29,7 +29,7 @@ def import_zip(source: bytes | Path, filename: str, data: Path, name: str | None
     safetensors, is damaged, too large, or of a kind that cannot be used; and for a name that is taken.
     """
     displayed = PureWindowsPath(filename)  # which takes / and \\ alike
-    with _aside(name, displayed.stem, data) as (part, chosen):
+    with _draft(name, displayed.stem, data) as (part, chosen):
         unpack(source, part)
         return _admit(part, chosen, "zip file", displayed.name, data)
 
@@ -38,7 +38,7 @@ def import_folder(folder: Path, data: Path, name: str | None = None) -> Path:
     """Copy an adapter from a folder into the catalogue. Returns its folder there. Raises as `import_zip` does."""
     check_links(folder)
     read(folder)
-    with _aside(name, folder.resolve().name, data) as (part, chosen):
+    with _draft(name, folder.resolve().name, data) as (part, chosen):
         _copy(folder, part)
         return _admit(part, chosen, "folder", str(folder.resolve()), data)
 
@@ -49,23 +49,26 @@ def import_from_hub(repository: str, data: Path, revision: str | None = None, na
     Raises as `import_zip` does, and for what the Hub refuses.
     """
     snapshot = hub.download_adapter(repository, data, revision)
-    with _aside(name, repository.rpartition("/")[2], data) as (part, chosen):
+    with _draft(name, repository.rpartition("/")[2], data) as (part, chosen):
         _copy(snapshot, part)
         return _admit(part, chosen, "Hub", f"{repository} at {snapshot.name}", data)
 
 
 @contextmanager
-def _aside(name: str | None, wanted: str, data: Path) -> Iterator[tuple[Path, str]]:
+def _draft(name: str | None, wanted: str, data: Path) -> Iterator[tuple[Path, str]]:
     """A folder to fill, which is no adapter yet, and the name that it will have."""
     if name is not None and check_name(name) in adapter_folders(data):
         raise BackendError(f"There is an adapter called {name} already.", "Choose another name.")
     chosen = name or free_name(wanted, data)
     try:
-        with aside(data / "adapters" / chosen) as part:
+        with draft_folder(data / "adapters" / chosen) as part:
             yield part, chosen
     except OSError as error:
-        why = disk_refusal(error)
-        raise BackendError(f"The adapter could not be stored: {why}.", "Make room for it and try again.") from error
+        if (refused := disk_error(error)) is None:
+            raise
+        raise BackendError(
+            f"The adapter could not be stored: {refused.strerror}.", "Make room for it and try again."
+        ) from error
 
 
 def _copy(folder: Path, part: Path) -> None:

@@ -17,7 +17,7 @@ from typing import IO
 from backends.errors import BackendError
 from backends.fine_tuned.adapters.card import README, readme
 from backends.models.adapter_files import CONFIG, WEIGHTS, read
-from backends.storage.links import leaves
+from backends.storage.files import leaves
 
 MAX_ZIP_BYTES = 1_000_000_000
 """A LoRA of a 7B model at rank 64 takes about 320 MB in bfloat16."""

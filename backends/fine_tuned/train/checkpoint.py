@@ -10,11 +10,12 @@ There are no random numbers to keep: the order of the pairs follows from seed an
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from backends.storage.files import replacing
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 
@@ -39,12 +40,8 @@ def save(file: Path, parameters: Mapping[str, Any], optimizer: Any, state: Train
     if optimizer is not None:
         for name, one in parameters.items():
             tensors |= {f"{moment}.{name}": optimizer.state[one][moment] for moment in _MOMENTS}
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    try:
+    with replacing(file) as part:
         save_file({name: one.contiguous() for name, one in tensors.items()}, part, {"state": json.dumps(asdict(state))})
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def state_of(file: Path) -> TrainingState:

@@ -30,6 +30,7 @@ from backends.run.jobs import Progress
 from backends.run.lane import Cancelled, turns
 from backends.settings import Settings
 from backends.spend.pricing import machine_cost
+from backends.storage.process import free_memory
 
 _LOOK_S = 0.005
 
@@ -84,15 +85,6 @@ class PeakMemory:
         return int(psutil.Process().memory_info().rss)
 
 
-def free_bytes(device: str) -> int:
-    """Memory that is free now, on the GPU or on this machine."""
-    if device == "cuda":
-        import torch
-
-        return int(torch.cuda.mem_get_info()[0])
-    return int(psutil.virtual_memory().available)
-
-
 _T = TypeVar("_T")
 
 _PARTS = 6
@@ -135,7 +127,7 @@ def estimate(
             for loading in load_base(settings):
                 yield Progress(0, 1, loading.what)
             base = base_of(settings)
-        free = free_bytes(base.device)
+        free = free_memory(base.device)
         probe = _Probe(base, settings, pairs, training, cancel)
         worth_it = probe.precisions()
         for done, name in enumerate(worth_it):

@@ -8,9 +8,9 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from backends.errors import BackendError, disk_faults
+from backends.errors import BackendError
+from backends.storage.files import locked
 
 _PATIENCE_S = 1.0  # whoever only looks holds the lock for a moment
 
@@ -26,18 +26,9 @@ class Holder:
 @contextlib.contextmanager
 def training(run_id: str, data: Path) -> Iterator[None]:
     """The right to train. Raises `Busy` while somebody else has it; a process that dies gives it up."""
-    from filelock import Timeout
-
-    lock = _lock(data)
-    try:
-        lock.acquire(timeout=_PATIENCE_S)
-    except Timeout:
-        raise Busy(holder(data)) from None
-    try:
+    with locked(_lock(data), "The training", lambda: Busy(holder(data)), _PATIENCE_S):
         _claim(data).write_text(json.dumps({"run": run_id, "pid": os.getpid()}), encoding="utf-8")
         yield
-    finally:
-        lock.release()
 
 
 class Busy(BackendError):
@@ -51,14 +42,12 @@ class Busy(BackendError):
 
 def holder(data: Path) -> Holder | None:
     """Who trains in this data folder at the moment, in this process or another one; None if nobody does."""
-    from filelock import Timeout
-
     if not _claim(data).is_file():
         return None
     try:
-        with _lock(data).acquire(timeout=0):
+        with locked(_lock(data), "The training", lambda: Busy(None)):
             return None
-    except Timeout:
+    except Busy:
         return _claimed(data)
 
 
@@ -74,10 +63,5 @@ def _claim(data: Path) -> Path:
     return data / "trainings" / "running.json"
 
 
-def _lock(data: Path) -> Any:
-    from filelock import FileLock
-
-    folder = data / "trainings"
-    with disk_faults("The training"):
-        folder.mkdir(parents=True, exist_ok=True)
-    return FileLock(folder / "running.lock", thread_local=False)
+def _lock(data: Path) -> Path:
+    return data / "trainings" / "running.lock"

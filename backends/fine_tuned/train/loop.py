@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import ParamSpec, TypeVar, cast, get_args
 
-from backends.errors import BackendError, is_out_of_memory
+from backends.errors import BackendError, disk_error, is_out_of_memory
 from backends.fine_tuned.train import checkpoint, precision
 from backends.fine_tuned.train.checkpoint import TrainingState
 from backends.fine_tuned.train.events import (
@@ -55,16 +55,9 @@ def as_fault(error: BaseException, step: int) -> BackendError | None:
             "There is not enough memory to train on even one pair at a time.",
             "Shorten the longest pairs, train fewer layers or a lower rank, or close other programs.",
         )
-    if _is_disk_full(error):
+    if (refused := disk_error(error)) is not None and refused.errno in _NO_ROOM:
         return BackendError(f"The disk is full; training stopped at step {step}.", "Make room and resume the training.")
     return None
-
-
-def _is_disk_full(error: BaseException) -> bool:
-    """Whether a file could not be written for lack of room; safetensors tells it in words only."""
-    if isinstance(error, OSError) and error.errno in _NO_ROOM:
-        return True
-    return "No space left on device" in str(error) or "quota exceeded" in str(error).lower()
 
 
 CHECKPOINT = "checkpoint.safetensors"

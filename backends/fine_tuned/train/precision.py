@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import platform
 import time
 from collections.abc import Mapping, Sequence
@@ -25,6 +24,7 @@ from backends.fine_tuned.train.learner import Learner
 from backends.fine_tuned.train.method import TrainingSettings
 from backends.models.inference import steady_s
 from backends.models.local import LocalModel
+from backends.storage.files import write_text
 
 Taken = Literal["float32", "bfloat16"]
 
@@ -157,10 +157,7 @@ def remember(base: LocalModel, training: TrainingSettings, data: Path, choice: C
         told = json.loads(file.read_text(encoding="utf-8"))
     told[_key(base, training)] = {"precision": choice.precision, "reason": choice.reason}
     with contextlib.suppress(OSError):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_name(f"{file.name}.{os.getpid()}.part")
-        part.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-        part.replace(file)
+        write_text(file, json.dumps(told, indent=1) + "\n")
 
 
 def _file(data: Path) -> Path:

@@ -20,10 +20,9 @@ from backends.fine_tuned.train.runs import history, read_part
 from backends.models import inference
 from backends.models.adapter_files import WEIGHTS
 from backends.models.local import LocalModel
-from backends.models.weights import sha256
 from backends.settings import Settings
 from backends.spend.pricing import machine_cost
-from backends.storage.aside import aside
+from backends.storage.files import draft_folder, sha256
 
 
 def publish_adapter(settings: Settings, base: LocalModel, loop: Loop) -> Path:
@@ -33,7 +32,7 @@ def publish_adapter(settings: Settings, base: LocalModel, loop: Loop) -> Path:
     """
     run = loop.run
     root = run.adapters or run.data / "adapters"
-    with aside(root / run.name) as part:
+    with draft_folder(root / run.name) as part:
         whole = part / run.name  # its README carries the folder's name
         whole.mkdir(parents=True)
         tensors = checkpoint.parameters_in(run.folder / BEST) if loop.best else loop.learner.trainable.parameters

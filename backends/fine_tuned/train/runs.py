@@ -31,7 +31,7 @@ from backends.fine_tuned.train.lock import holder
 from backends.fine_tuned.train.method import TrainingSettings
 from backends.models.adapter_card import usable_date
 from backends.storage import strict_json
-from backends.storage.aside import aside
+from backends.storage.files import draft_folder, write_text
 
 RunState = Literal["running", "stopped", "interrupted", "finished", "failed"]
 
@@ -113,7 +113,7 @@ def discard(id: str, data: Path) -> None:
 
 def write_run(run: Run, train: Sequence[Pair], held_out: Sequence[Pair]) -> None:
     """Write a new training down; its folder appears whole or not at all."""
-    with disk_faults("The training"), aside(run.folder) as part:
+    with disk_faults("The training"), draft_folder(run.folder) as part:
         part.mkdir()
         for name, pairs in (("train", train), ("held_out", held_out)):
             lines = (json.dumps(asdict(pair), ensure_ascii=False) + "\n" for pair in pairs)
@@ -132,14 +132,14 @@ def write_run(run: Run, train: Sequence[Pair], held_out: Sequence[Pair]) -> None
             "adapters": None if run.adapters is None else str(run.adapters),
         }
         (part / "run.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-        _put(part / "state.json", _state_of(run))
+        write_text(part / "state.json", _state_of(run))
         part.rename(run.folder)
 
 
 def set_state(run: Run, **changes: Any) -> Run:
     """Note how the training stands: `state`, `step`, `reason`, `resumable`. Returns the run as it is then."""
     run = replace(run, **changes)
-    _put(run.folder / "state.json", _state_of(run))
+    write_text(run.folder / "state.json", _state_of(run))
     return run
 
 
@@ -170,9 +170,7 @@ def history(run: Run) -> list[TrainingResult]:
 def cut_log(run: Run, step: int) -> None:
     """Forget what was logged after `step`: it is going to be done again."""
     kept = "".join(line + "\n" for line, result in _logged(run) if _step(result) <= step)
-    part = run.folder / "log.jsonl.part"
-    part.write_text(kept, encoding="utf-8")
-    part.replace(run.folder / "log.jsonl")
+    write_text(run.folder / "log.jsonl", kept)
 
 
 def _step(result: TrainingResult) -> int:
@@ -210,12 +208,7 @@ def _broke_off(run: Run) -> str:
     return f"It broke off at step {run.step}. Resumed, it {again}."
 
 
-def _state_of(run: Run) -> dict[str, Any]:
+def _state_of(run: Run) -> str:
+    """What `state.json` holds."""
     names = ("state", "step", "steps", "reason", "resumable", "precision", "precision_reason", "saved")
-    return {name: getattr(run, name) for name in names}
-
-
-def _put(file: Path, told: dict[str, Any]) -> None:
-    part = file.with_name(f"{file.name}.part")
-    part.write_text(json.dumps(told) + "\n", encoding="utf-8")
-    part.replace(file)
+    return json.dumps({name: getattr(run, name) for name in names}) + "\n"

@@ -9,8 +9,8 @@ import zlib
 from typing import IO
 from xml.parsers import expat
 
+from backends.decoding import MARKS, is_binary, wide_encoding
 from backends.errors import BackendError
-from backends.rag.documents.encodings import wide_encoding
 from backends.rag.documents.formats import OFFICE, SUPPORTED
 
 MAX_EXPANDED_BYTES = 200_000_000
@@ -128,9 +128,7 @@ def _has_doctype(part: IO[bytes]) -> bool:
     return False
 
 
-_TEXT_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_READABLE_CONTROLS = frozenset(b"\t\n\r\f\x0b\x1b\b")
 _WORDS = {"binary": "binary data", "old office": "an old Office file", "text": "plain text"}
 
 
@@ -182,13 +180,9 @@ def _sniff(data: bytes, format: str) -> str:
         return "zip"
     if data.startswith(_OLD_OFFICE):
         return "old office"
-    if data.startswith(_TEXT_MARKS):
+    if data.startswith(tuple(mark for mark, _, _ in MARKS)) or wide_encoding(data):
         return "text"
-    if b"\x00" in data:
-        return "text" if wide_encoding(data) else "binary"
-    sample = data[:65536]
-    controls = sum(1 for byte in sample if byte < 32 and byte not in _READABLE_CONTROLS)
-    return "binary" if controls > len(sample) * 0.01 else "text"
+    return "binary" if is_binary(data) else "text"
 
 
 def _sniff_zip(data: bytes, format: str) -> str:

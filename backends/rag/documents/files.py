@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -15,8 +13,8 @@ from typing import Any
 from backends.errors import BackendError
 from backends.rag.documents.formats import FORMATS, extension_of, format_of
 from backends.rag.documents.parser import ExtractProcess
-from backends.storage.links import leaves
-from backends.text import normalised
+from backends.storage.files import leaves
+from backends.text import count_hiding, normalised, visible_lines
 
 PAGE_BREAK = "\n\n"
 """What joins the pages of a document into its text."""
@@ -28,15 +26,6 @@ _GENERATED = frozenset({"__pycache__", "node_modules", "site-packages"})
 """Folders of what programs wrote, often thousands of files."""
 
 _LEAVES = "The link leads out of the folder.", "Give what it points to itself, or put a copy of it into the folder."
-
-_DIRECTION = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-_HIDING = re.compile(f"[{_DIRECTION}\U000e0000-\U000e007f]")
-_INVISIBLE = {ord(character): None for character in _DIRECTION + "\ufeff\ufffe\uffff"}
-_INVISIBLE |= {code: None for code in range(0xE0000, 0xE0080)}
-_BREAKS = {0x0B: "\n", 0x0C: "\n", 0x85: "\n", 0x2028: "\n", 0x2029: "\n\n"}
-_CONTROLS = {code: None for code in (*range(0x20), *range(0x7F, 0xA0)) if code not in (0x09, 0x0A, *_BREAKS)}
-_SURROGATES = {code: None for code in range(0xD800, 0xE000)}
-_CLEANING = {**_CONTROLS, **_SURROGATES, **_INVISIBLE, **_BREAKS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +87,6 @@ class Rejected:
     next_step: str
 
 
-def clean(text: str) -> str:
-    """Text without control characters, lone surrogates, byte order marks, and marks that hide or reorder text."""
-    return text.replace("\r\n", "\n").replace("\r", "\n").translate(_CLEANING)
-
-
 def find_files(paths: Iterable[Path | str | Source]) -> list[Source]:
     """The files to index: folders expand to the supported files in them, sorted, hidden and generated ones left out.
 
@@ -153,13 +137,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def _display_name(name: str) -> str:
-    return normalised("NFC", " ".join(clean(name).split())) or "unnamed"
-
-
-def hash_file(path: Path) -> str:
-    """The SHA-256 of a file in hex. Raises `OSError`."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return normalised("NFC", " ".join(visible_lines(name).split())) or "unnamed"
 
 
 def read_documents(
@@ -221,13 +199,13 @@ def _document(name: str, format: str, answer: dict[str, Any]) -> Document | Reje
     pages: list[Page] = []
     start = hidden = 0
     for part in answer["pages"]:
-        hidden += len(_HIDING.findall(part["text"]))
-        text = clean(part["text"])
+        hidden += count_hiding(part["text"])
+        text = visible_lines(part["text"])
         pages.append(Page(part["page"], start, text))
         start += len(text) + len(PAGE_BREAK)
     if not any(page.text.strip() for page in pages):
         return Rejected(name, "The file holds no text.", "Leave it out, or add text to it.")
-    warnings = [clean(warning) for warning in answer["warnings"]]
+    warnings = [visible_lines(warning) for warning in answer["warnings"]]
     if hidden:
         what = (
             "characters that hide or reorder text were" if hidden > 1 else "character that hides or reorders text was"

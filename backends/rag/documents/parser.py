@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from backends.errors import BackendError
-from backends.storage.child_environment import child_environment
+from backends.storage.process import child_environment
 
 _ROOT = Path(__file__).resolve().parents[3]
 _POLL_S = 0.1

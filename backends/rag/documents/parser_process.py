@@ -65,7 +65,7 @@ def extract(path: str, format: str) -> dict[str, Any]:
 def _language(pages: tuple[tuple[int | None, str], ...], format: str) -> str | None:
     if format == "code":
         return None
-    from backends.rag.documents.encodings import CHARACTERS, detect
+    from backends.decoding import CHARACTERS, detect
 
     beginning = ""
     for _, text in pages:

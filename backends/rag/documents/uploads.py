@@ -10,9 +10,9 @@ import uuid
 from pathlib import Path, PurePosixPath
 
 from backends.errors import BackendError
-from backends.rag.documents.files import Source, clean
+from backends.rag.documents.files import Source
 from backends.rag.documents.formats import FORMATS, extension_of
-from backends.text import normalised
+from backends.text import normalised, visible_lines
 
 NAME_CHARACTERS = 200
 """A longer name is shortened in the middle, so that its extension stays."""
@@ -56,7 +56,7 @@ def discard(source: Source) -> None:
 
 def display_name(name: str) -> str:
     """The last part of a name from any system, without what hides or breaks text, at most `NAME_CHARACTERS` long."""
-    parts = [" ".join(clean(part).split()) for part in _SEPARATORS.split(normalised("NFC", name))]
+    parts = [" ".join(visible_lines(part).split()) for part in _SEPARATORS.split(normalised("NFC", name))]
     last = next((part for part in reversed(parts) if part.strip(" .")), "unnamed")
     if len(last) <= NAME_CHARACTERS:
         return last

@@ -6,7 +6,6 @@ import hashlib
 import logging
 import shutil
 import threading
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +13,7 @@ from typing import Protocol
 from backends.rag.search.keyword import KeywordIndex
 from backends.rag.store.index import Index
 from backends.rag.store.library import StoredChunk
+from backends.storage.files import draft_folder
 from backends.terms import STEMMER
 
 _KEPT_FROM = 2_000
@@ -143,18 +143,17 @@ class KeywordCache:
         if len(index.rows) < _KEPT_FROM:
             shutil.rmtree(folder.parent, ignore_errors=True)
             return
-        draft = folder.with_name(f"{uuid.uuid4().hex}.new")
         try:
-            draft.mkdir(parents=True)
-            index.save(draft)
-            if not folder.is_dir():
-                draft.rename(folder)
+            with draft_folder(folder) as draft:
+                draft.mkdir()
+                index.save(draft)
+                if not folder.is_dir():
+                    draft.rename(folder)
             for other in folder.parent.iterdir():
                 if other != folder:  # another process that writes there meanwhile does without
                     shutil.rmtree(other, ignore_errors=True)
         except OSError as fault:
             _log.warning("the keyword index cannot be kept on disk (%s)", fault)
-            shutil.rmtree(draft, ignore_errors=True)
 
     def _folder_of(self, version: str) -> Path | None:
         return self._folder / hashlib.sha256(f"{version} {STEMMER}".encode()).hexdigest()[:32] if self._folder else None

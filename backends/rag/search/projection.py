@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import threading
-import uuid
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -19,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backends.run.jobs import Progress
+from backends.storage.files import replacing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -137,20 +136,14 @@ def store(data: Path, collection: str, projection: Projection) -> None:
     file = _file(data, collection)
     with _maps_lock:
         _maps[file] = projection
-    file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_name(f"{uuid.uuid4().hex}.new")
-    try:
-        with draft.open("wb") as out:
-            np.savez(
-                out,
-                version=np.array(projection.version),
-                rows=np.array(projection.rows, dtype=np.int64),
-                xy=projection.xy,
-                total=np.array(projection.total),
-            )
-        os.replace(draft, file)
-    finally:
-        draft.unlink(missing_ok=True)
+    with replacing(file) as part, part.open("wb") as out:
+        np.savez(
+            out,
+            version=np.array(projection.version),
+            rows=np.array(projection.rows, dtype=np.int64),
+            xy=projection.xy,
+            total=np.array(projection.total),
+        )
 
 
 def _read(file: Path) -> Projection | None:

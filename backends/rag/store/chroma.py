@@ -18,6 +18,7 @@ from backends.errors import BackendError
 from backends.rag.store import vector_files
 from backends.remote.address import AddressRule, normalised
 from backends.remote.transport import checked_transport, refusal_in
+from backends.storage import sqlite
 
 if TYPE_CHECKING:
     import numpy as np
@@ -165,11 +166,11 @@ def chroma_faults() -> Iterator[None]:
         if not isinstance(error, (ChromaError, sqlite3.Error)) and type(error).__name__ != "PanicException":
             raise
         if "locked" in str(error) or "busy" in str(error):
-            raise BackendError("The index is being written by another program.", "Try again in a moment.") from error
+            raise sqlite.in_use("The index") from error
         if "readonly" in str(error):
-            raise BackendError("The index cannot be written.", "Check the permissions of the data folder.") from error
+            raise sqlite.no_permission("The index") from error
         if "disk is full" in str(error):
-            raise BackendError("The disk is full.", "Make room and try again.") from error
+            raise sqlite.disk_full() from error
         raise StoreFault("damaged") from error
 
 

@@ -1,4 +1,4 @@
-"""The SQLite file that holds the library: its tables, its connections, and what its faults mean."""
+"""The SQLite file that holds the library: its tables and its connections."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from backends.errors import BackendError
+from backends.storage import sqlite
 
 VERSION = 1
 """Of the tables below, kept in the file as `user_version`."""
-
-_WAIT_MS = 10_000
-"""How long a statement waits for another process that writes."""
 
 _TABLES = """
 CREATE TABLE collections (
@@ -98,6 +96,15 @@ class LibraryFault(BackendError):
         super().__init__(cause, "Index the documents again.")
 
 
+_FORMAT = sqlite.Format(
+    "The index",
+    VERSION,
+    _TABLES,
+    damaged=lambda file: LibraryFault("The library of documents is damaged."),
+    foreign=lambda file, found: LibraryFault("The library of documents was made by another version."),
+    wait_s=10,
+)
+
 _databases: dict[Path, Database] = {}
 _databases_lock = threading.Lock()
 
@@ -125,7 +132,7 @@ class Database:
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """A connection with one consistent view. Call only if the database `exists`."""
-        with self._faults(), self._connection() as connection:
+        with self._explaining(), self._connection() as connection:
             connection.execute("BEGIN")
             try:
                 yield connection
@@ -135,10 +142,10 @@ class Database:
     @contextlib.contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction that is committed at the end, or undone when an exception passes. Keep it short."""
-        with self._faults():
+        with self._explaining():
             if not self.exists:
-                self._create()
-        with self._faults(), self._connection() as connection:
+                sqlite.create(self.file, _FORMAT)
+        with self._explaining(), self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -157,11 +164,8 @@ class Database:
     def set_aside(self) -> None:
         """Rename a damaged database, so that the next write begins a new one."""
         self.close()
-        with self._faults():
-            for end in ("-wal", "-shm"):
-                Path(f"{self.file}{end}").unlink(missing_ok=True)
-            if self.file.exists():
-                os.replace(self.file, self.file.with_suffix(".damaged"))
+        with self._explaining():
+            sqlite.set_aside(self.file, self.file.with_suffix(".damaged"))
 
     @contextlib.contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
@@ -187,28 +191,7 @@ class Database:
             found[1].close()
 
     def _open(self) -> tuple[int, sqlite3.Connection]:
-        inode = self._inode() or 0
-        address = f"{self.file.as_uri()}?mode=rw"
-        connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
-        try:
-            connection.execute(f"PRAGMA busy_timeout = {_WAIT_MS}")
-            connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute("PRAGMA synchronous = FULL")
-            if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
-                raise LibraryFault("The library of documents was made by another version.")
-        except BaseException:
-            connection.close()
-            raise
-        return inode, connection
-
-    def _create(self) -> None:
-        """Made under another name, so that nobody ever sees a part of it."""
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        draft = self.file.with_suffix(".new")
-        draft.unlink(missing_ok=True)
-        with contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as connection:
-            connection.executescript(f"{_TABLES} PRAGMA user_version = {VERSION}; PRAGMA journal_mode = WAL;")
-        os.replace(draft, self.file)
+        return self._inode() or 0, sqlite.connect(self.file, _FORMAT)
 
     def _inode(self) -> int | None:
         """Which file it is; None if there is none, or an empty one from a process that died at once."""
@@ -219,30 +202,9 @@ class Database:
         return found.st_ino if found.st_size else None
 
     @contextlib.contextmanager
-    def _faults(self) -> Iterator[None]:
+    def _explaining(self) -> Iterator[None]:
         try:
-            yield
-        except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
-            raise  # a fault of this program
-        except sqlite3.Error as error:
-            raise _explained(error) from error
+            with sqlite.explaining(self.file, _FORMAT):
+                yield
         except PermissionError as error:
-            raise _no_permission() from error
-
-
-def _no_permission() -> BackendError:
-    return BackendError("The index cannot be written.", "Check the permissions of the data folder.")
-
-
-def _explained(error: sqlite3.Error) -> BackendError:
-    """What an error code (https://sqlite.org/rescode.html) means for the user."""
-    match getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF:
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return BackendError("The index is being written by another program.", "Try again in a moment.")
-        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
-            return _no_permission()
-        case sqlite3.SQLITE_FULL:
-            return BackendError("The disk is full.", "Make room and try again.")
-        case sqlite3.SQLITE_IOERR:
-            return BackendError("The disk of the data folder does not work.", "Check it, and try again.")
-    return LibraryFault("The library of documents is damaged.")
+            raise sqlite.no_permission(_FORMAT.what) from error

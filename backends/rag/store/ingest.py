@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, cast
 
 from backends.errors import BackendError
 from backends.rag.documents.chunks import Chunk, chunk, embedded_texts
-from backends.rag.documents.files import Document, Rejected, Source, check_size, find_files, hash_file, read_documents
+from backends.rag.documents.files import Document, Rejected, Source, check_size, find_files, read_documents
 from backends.rag.search.embedder import WINDOW, Embedder, Turn, embed
 from backends.rag.store.library import Entry
 from backends.rag.store.progress import IndexProgress, IndexState, Understood, understood
 from backends.rag.store.writer import Writer
 from backends.run.lane import Cancelled
+from backends.storage.files import sha256
 
 if TYPE_CHECKING:
     import numpy as np
@@ -102,33 +103,33 @@ class Ingest:
     def _named(self, source: Source) -> _File:
         """The file under the name it is stored as, with a hash ("" if it cannot be read: the reader reports that)."""
         known = self._at.get(_path(source))
-        sha256 = stamp = ""
+        digest = stamp = ""
         try:
             if source.leaves:
                 return _File(source, "", "")
             check_size(source.path, self._max_file_mb)
             stamp = _stamp(source.path)
-            sha256 = known.sha256 if known and stamp and known.stamp == stamp else hash_file(source.path)
+            digest = known.sha256 if known and stamp and known.stamp == stamp else sha256(source.path)
         except (OSError, BackendError):
             pass
         if not source.named:
-            name = known.name if known else self._free_name(source, sha256)
+            name = known.name if known else self._free_name(source, digest)
             source = replace(source, name=name)
-        return _File(source, sha256, stamp)
+        return _File(source, digest, stamp)
 
-    def _free_name(self, source: Source, sha256: str) -> str:
+    def _free_name(self, source: Source, digest: str) -> str:
         """Its own name, with folders in front where another file has that name."""
         name, folders = source.name, list(source.path.parents)
-        while self._taken(name, source, sha256) and folders:
+        while self._taken(name, source, digest) and folders:
             folder = source.path.relative_to(folders.pop(0)).as_posix()
             name = folder if len(folder) > len(name) else name
         return name
 
-    def _taken(self, name: str, source: Source, sha256: str) -> bool:
+    def _taken(self, name: str, source: Source, digest: str) -> bool:
         if name in self._pending:
             return self._pending[name].source.path != source.path
         stored = self._stored.get(name)
-        if stored is None or stored.sha256 == sha256:
+        if stored is None or stored.sha256 == digest:
             return False
         return stored.path != _path(source) and Path(stored.path).exists()
 

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from backends.errors import BackendError, not_written
+from backends.errors import BackendError
+from backends.storage.files import locked
 
 
 class Busy(BackendError):
     """Somebody else is writing."""
 
+    def __init__(self) -> None:
+        super().__init__("Documents are being indexed already.", "Wait until that has finished.")
 
-@contextlib.contextmanager
-def writing(data: Path) -> Iterator[None]:
+
+def writing(data: Path) -> AbstractContextManager[None]:
     """The right to write in `data/index`. Raises `Busy` while another has it, `BackendError` for what is read-only."""
-    from filelock import FileLock, Timeout
-
-    try:
-        file = Path(data) / "index" / "writer.lock"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(file, timeout=0, thread_local=False)
-        lock.acquire()
-    except Timeout:
-        raise Busy("Documents are being indexed already.", "Wait until that has finished.") from None
-    except OSError as error:
-        raise not_written("The index", error) from error
-    try:
-        yield
-    finally:
-        lock.release()
+    return locked(Path(data) / "index" / "writer.lock", "The index", Busy)

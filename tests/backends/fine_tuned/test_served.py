@@ -14,11 +14,11 @@ import backends
 from backends.base import Answer, Timings, Usage
 from backends.fine_tuned.approach import FineTunedBackend
 from backends.fine_tuned.served import ServedFineTunedBackend
-from backends.models.weights import sha256
 from backends.run.compare import compare
 from backends.run.lane import THIS_MACHINE
 from backends.settings import BudgetSettings, Settings, load_settings
 from backends.spend.budget import spent_today
+from backends.storage.files import sha256
 from tests.backends.engines.made_adapters import QUESTION, fault, make_lora
 from tests.backends.openai_server import PATH, error, paris
 

@@ -11,7 +11,7 @@ import pytest
 
 from backends.models import adapter_files
 from backends.models.adapter_files import Base, Fit, file_digest, fit, read
-from backends.models.weights import sha256
+from backends.storage.files import sha256
 from tests.backends.engines.made_adapters import change_config, fault, make_lora
 
 WEIGHTS = "adapter_model.safetensors"

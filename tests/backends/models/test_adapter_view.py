@@ -12,7 +12,7 @@ import pytest
 from backends.models import adapter_view, inference
 from backends.models.adapter_view import is_ready, load_adapter
 from backends.models.local import LocalModel
-from backends.models.weights import sha256
+from backends.storage.files import sha256
 from tests.backends.engines.made_adapters import (
     fault,
     in_float32,
@@ -43,7 +43,7 @@ def lora(tmp_path: Path) -> Path:
 @pytest.fixture
 def no_room(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine without memory to spare."""
-    monkeypatch.setattr(adapter_view, "_free_bytes", lambda device: 0)
+    monkeypatch.setattr("backends.storage.process.free_memory", lambda device: 0)
     inference.run(adapter_view._merged.clear)
 
 

@@ -13,10 +13,10 @@ from backends.base import Answer, Loading, Timings, Usage
 from backends.fine_tuned.approach import FineTunedBackend
 from backends.models import adapter_view, inference
 from backends.models.adapter_view import SWITCH_S
-from backends.models.weights import sha256
 from backends.raw import RawBackend
 from backends.run.compare import compare
 from backends.settings import Settings, load_settings
+from backends.storage.files import sha256
 from tests.backends.engines.made_adapters import QUESTION, load_base, logits, make_lora, same
 
 
@@ -77,7 +77,7 @@ def test_the_trace_tells_how_the_weights_came_together(settings: Settings, tmp_p
 
 
 def test_too_little_memory_for_merging_is_noted(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adapter_view, "_free_bytes", lambda device: 0)
+    monkeypatch.setattr("backends.storage.process.free_memory", lambda device: 0)
     inference.run(adapter_view._merged.clear)
     answer = ask(FineTunedBackend(settings))
     assert answer.notes == (

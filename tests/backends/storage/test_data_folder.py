@@ -21,7 +21,7 @@ from backends.run.compare import compare
 from backends.run.jobs import Job
 from backends.settings import BudgetSettings, Settings, load_settings
 from backends.spend import budget, ledger
-from backends.storage.data_folder import prepared
+from backends.storage.files import prepared
 from tests.backends.openai_server import KEY, PATH, paris
 from tests.backends.played import PATIENCE_S, PlayedBackend
 

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from backends.fine_tuned.train.lock import training
-from backends.storage.aside import aside, clear, clear_leftovers
+from backends.storage.files import clear_drafts, clear_leftovers, draft_folder
 from terminal.shared import settings_of
 
 _WRITER = """
 import sys
 from pathlib import Path
-from backends.storage.aside import aside
-with aside(Path(sys.argv[1])) as part:
+from backends.storage.files import draft_folder
+with draft_folder(Path(sys.argv[1])) as part:
     part.mkdir()
     (part / "model.safetensors").write_bytes(b"half")
     print(part.name, flush=True)
@@ -48,7 +48,7 @@ def test_a_killed_process_leaves_nothing_for_good(tmp_path: Path, kind: str) -> 
 
 
 def test_what_is_being_written_stays(tmp_path: Path) -> None:
-    with writer(tmp_path / "models" / "one") as (process, part), aside(tmp_path / "models" / "one") as own:
+    with writer(tmp_path / "models" / "one") as (process, part), draft_folder(tmp_path / "models" / "one") as own:
         own.mkdir()
         clear_leftovers(tmp_path)
         assert (part / "model.safetensors").is_file()
@@ -78,9 +78,9 @@ def test_a_name_is_no_pattern(tmp_path: Path) -> None:
     with writer(tmp_path / "[ab]") as (process, part):
         process.kill()
         process.wait()
-        clear(tmp_path, "a")
+        clear_drafts(tmp_path, "a")
         assert part.is_dir()
-        clear(tmp_path, "[ab]")
+        clear_drafts(tmp_path, "[ab]")
         assert not part.exists()
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from backends.decoding import decode
 from backends.errors import BackendError
 from backends.rag.documents.content import damaged
-from backends.rag.documents.encodings import decode
 from backends.rag.documents.readers.reading import Reading, whole
 
 
@@ -50,4 +50,4 @@ def _read(data: bytes, format: str) -> Reading:
 
         return read_jsonl(data)
     decoded = decode(data)
-    return whole(decoded.text, decoded.warnings)
+    return whole(decoded.whole, decoded.warnings)

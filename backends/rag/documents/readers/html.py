@@ -6,7 +6,7 @@ import functools
 import re
 from typing import TYPE_CHECKING, Any
 
-from backends.rag.documents.encodings import decode
+from backends.decoding import decode
 from backends.rag.documents.readers.reading import Reading, flattened, whole
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ _OUTWARD = ("http://", "https://", "mailto:")
 def read_html(data: bytes) -> Reading:
     """A page as Markdown. Nothing that it refers to is fetched."""
     found = _META_CHARSET.search(data[:4096])
-    decoded = decode(data, found.group(1).decode("ascii") if found else None)
-    text, warnings = to_markdown(decoded.text)
+    decoded = decode(data, declared=found.group(1).decode("ascii") if found else None)
+    text, warnings = to_markdown(decoded.whole)
     return whole(text, (*decoded.warnings, *warnings))
 
 

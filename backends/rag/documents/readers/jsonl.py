@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from backends.rag.documents.encodings import decode
+from backends.decoding import decode
 from backends.rag.documents.readers.reading import Reading, numbered, whole
 
 
@@ -14,7 +14,7 @@ def read_jsonl(data: bytes) -> Reading:
     """The records, with an empty line between them. Lines that are not JSON are kept as they are and named."""
     decoded = decode(data)
     records, foreign = [], []
-    for number, line in enumerate(decoded.text.split("\n"), start=1):
+    for number, line in enumerate(decoded.whole.split("\n"), start=1):
         if not line.strip():
             continue
         try:

@@ -15,8 +15,8 @@ from backends.fine_tuned.adapters.importing import import_folder, import_from_hu
 from backends.fine_tuned.adapters.zip_files import zip_bytes
 from backends.models import hub as hub_cache
 from backends.models.adapter_files import Fit
-from backends.models.weights import sha256
 from backends.settings import load_settings
+from backends.storage.files import sha256
 from tests.backends.engines.made_adapters import change_config, fault, make_lora
 from tests.hub_server import COMMIT, GATED, MISSING, Hub, files_of, serve
 

@@ -26,8 +26,8 @@ from backends.fine_tuned.adapters.catalogue import (
     restore,
 )
 from backends.models.adapter_files import Fit
-from backends.models.weights import sha256
 from backends.settings import DEFAULT_MODEL, Settings, load_settings
+from backends.storage.files import sha256
 from tests.backends.engines.made_adapters import fault, load_base, make_lora
 
 CARD = {

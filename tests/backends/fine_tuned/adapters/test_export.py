@@ -21,11 +21,11 @@ from backends.models import inference
 from backends.models.adapter_view import load_adapter
 from backends.models.generate import build_prompt
 from backends.models.local import LocalModel
-from backends.models.weights import sha256
 from backends.remote import stand_in
 from backends.run.compare import compare
 from backends.run.lane import THIS_MACHINE
 from backends.settings import Settings, load_settings
+from backends.storage.files import sha256
 from tests.backends.engines.made_adapters import QUESTION, fault, load_base, logits, make_lora, same
 from tests.backends.fine_tuned.elsewhere import logits_elsewhere
 

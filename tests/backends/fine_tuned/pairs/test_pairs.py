@@ -10,12 +10,6 @@ from backends.errors import BackendError
 from backends.fine_tuned.pairs.files import Pair, digest, read_pairs
 
 FAULTS = {
-    "mixed encodings": (
-        "pairs.csv",
-        "question,answer\nOù?,Là.\n".encode() + b"caf\xe9,b\n",
-        "Row 3 of pairs.csv is not UTF-8 text, as the rest of the file is.",
-        "Save the whole file as UTF-8.",
-    ),
     "empty": ("pairs.csv", b"", "pairs.csv is empty.", "Add rows with question and answer."),
     "only blank lines": ("pairs.jsonl", b"\n \n", "pairs.jsonl is empty.", "Add rows with question and answer."),
     "no JSON at all": ("pairs.jsonl", b"hello\n", "Line 1 of pairs.jsonl is not JSON.", "Mend or remove that line."),
@@ -55,13 +49,14 @@ def test_faults(tmp_path: Path, name: str, content: bytes, cause: str, next_step
     assert (caught.value.cause, caught.value.next_step) == (cause, next_step)
 
 
-def test_what_the_bytes_prove_is_read_and_what_is_guessed_is_not(tmp_path: Path) -> None:
+def test_what_the_bytes_prove_is_read_and_so_is_what_is_guessed(tmp_path: Path) -> None:
     file = tmp_path / "pairs.csv"
     file.write_bytes("question;answer\nOù?;Là.\n".encode("utf-16"))
     assert read_pairs(file) == [Pair("Où?", "Là.")]
     file.write_bytes("question;answer\nOù?;Là.\n".encode("utf-16-le"))
-    with pytest.raises(BackendError, match="is not UTF-8 text"):
-        read_pairs(file)
+    assert read_pairs(file) == [Pair("Où?", "Là.")]
+    file.write_bytes("question,answer\nOù?,Là.\n".encode() + b"caf\xe9,b\n")
+    assert read_pairs(file) == [Pair("Où?", "Là."), Pair("café", "b")]
 
 
 def test_texts_are_cleaned_and_marks_are_kept(tmp_path: Path) -> None:

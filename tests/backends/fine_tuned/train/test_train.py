@@ -34,8 +34,8 @@ from backends.fine_tuned.train.step import summed_loss
 from backends.fine_tuned.train.training import MOST_PAIRS, new_run, resume_run, train_run
 from backends.models import inference
 from backends.models.adapter_view import load_adapter
-from backends.models.weights import sha256
 from backends.settings import Settings, load_settings
+from backends.storage.files import sha256
 from tests.backends.engines.made_adapters import fault, in_float32, logits, pointers, same
 from tests.backends.fine_tuned.small_training import (
     ALL,
@@ -456,18 +456,19 @@ def little_memory(monkeypatch: pytest.MonkeyPatch, pairs: int) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
-def test_a_full_disk_is_a_sentence_and_the_training_goes_on_later(settings: Settings) -> None:
+def test_a_full_disk_is_a_sentence_and_the_training_goes_on_later(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = new_run(settings, PAIRS, "doors", replace(ALL, answers_every=2))
-    full = run.folder / "state.json.part"
     training = train_run(settings, run, NEVER)
     while not isinstance(next(training).result, StepRecord):
         pass
-    full.symlink_to("/dev/full")
-    assert fault(lambda: list(training)) == (
-        "The disk is full; training stopped at step 1.",
-        "Make room and resume the training.",
-    )
-    full.unlink()
+    with monkeypatch.context() as full:
+        full.setattr("backends.fine_tuned.train.runs.write_text", lambda file, text: Path("/dev/full").write_text(text))
+        assert fault(lambda: list(training)) == (
+            "The disk is full; training stopped at step 1.",
+            "Make room and resume the training.",
+        )
     run = find_run(run.id, settings.data)
     assert (run.state, run.resumable) == ("interrupted", True)
     list(resume_run(settings, run, NEVER))

@@ -9,9 +9,10 @@ from tokenizers import Tokenizer
 
 from backends.errors import BackendError
 from backends.rag.documents.chunks import CONTEXT_TOKENS, chunk, embedded_texts
-from backends.rag.documents.files import PAGE_BREAK, Document, Page, clean
+from backends.rag.documents.files import PAGE_BREAK, Document, Page
 from backends.rag.documents.formats import FORMATS
 from backends.rag.search.embedder import Embedder
+from backends.text import visible_lines
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def make_document(texts: list[str], format: str, name: str = "notes.md") -> Docu
 PIECES = st.sampled_from(
     ["# Title\n", "\n\n", "- item ", "| a | b |\n", "```\n", "naïve ", "日本語 ", "🙂", "x" * 300, "."]
 )
-TEXTS = st.lists(st.one_of(PIECES, st.text(max_size=40)), max_size=30).map("".join).map(clean)
+TEXTS = st.lists(st.one_of(PIECES, st.text(max_size=40)), max_size=30).map("".join).map(visible_lines)
 
 
 @settings(max_examples=60, deadline=None)

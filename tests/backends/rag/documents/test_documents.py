@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from backends.errors import BackendError
-from backends.rag.documents.files import Document, Rejected, Source, clean, find_files, read_documents
+from backends.rag.documents.files import Document, Rejected, Source, find_files, read_documents
 from backends.rag.documents.formats import FORMATS, SUPPORTED
+from backends.text import visible_lines
 from tests.backends.rag.conftest import make_docx, make_pdf
 from tests.backends.rag.samples import NEVER, read_good, read_one
 
@@ -65,7 +66,7 @@ def test_every_format_is_read_from_a_folder(tmp_path: Path) -> None:
 
 
 def test_text_that_hides_or_reorders_is_cleaned_and_counted(tmp_path: Path) -> None:
-    assert clean("a\x00b\x1b[31m\r\nc\u202egnp\u2066\ufeff\ud800d\x0ce\U000e0041") == "ab[31m\ncgnpd\ne"
+    assert visible_lines("a\x00b\x1b[31m\r\nc\u202egnp\u2066\ufeff\ud800d\x0ce\U000e0041") == "ab[31m\ncgnpd\ne"
     (tmp_path / "a.txt").write_text("Pay\u202e 99 \u202cnow\U000e0041")
     document = read_good(tmp_path / "a.txt")
     assert document.text == "Pay 99 now"

@@ -116,8 +116,8 @@ def test_a_settled_file_is_not_read_again(index: Index, folder: Path, monkeypatc
     import backends.rag.store.ingest as ingest
 
     hashed: list[str] = []
-    real = ingest.hash_file
-    monkeypatch.setattr(ingest, "hash_file", lambda path: hashed.append(path.name) or real(path))
+    real = ingest.sha256
+    monkeypatch.setattr(ingest, "sha256", lambda path: hashed.append(path.name) or real(path))
     monkeypatch.setattr(ingest, "_SETTLED_NS", 10**18)
     fill(index, folder / "leave.txt")
     fill(index, folder / "leave.txt")
