@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from terminal.adapters import attribute, prove, train
 from terminal.asking import ask
+from terminal.charges import uncounted
 from terminal.connections import connections_command
 from terminal.documents import index, search
 from terminal.servers import demo, stand_in
@@ -23,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for _command in (ask, connections_command, index, search, train, prove, attribute, stand_in, demo):
+for _command in (ask, connections_command, index, search, train, prove, attribute, uncounted, stand_in, demo):
     app.command(_command.__name__.removesuffix("_command").replace("_", "-"))(_command)
 
 

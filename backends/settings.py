@@ -7,7 +7,6 @@ Environment names are `CROSSROADS_` plus the dotted name with `__` for the dot:
 from __future__ import annotations
 
 import difflib
-import json
 import os
 import uuid
 from collections.abc import Iterator, Mapping
@@ -39,6 +38,7 @@ from backends.errors import BackendError
 from backends.remote.connection_settings import ConnectionSettings, ManualPrice, check_name, name_in, named
 from backends.remote.providers import OPENAI_URL as OPENAI_URL
 from backends.setting_sources import merged, sources_of
+from backends.storage import strict_json
 
 DEFAULT_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 DEFAULT_EMBEDDER = "sentence-transformers/all-MiniLM-L6-v2"
@@ -217,6 +217,8 @@ def load_settings(
     except (OSError, UnicodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise BackendError(f"The file .env cannot be read: {why}.", "Correct, rename or remove it.") from None
+    except RecursionError:
+        raise BackendError("A variable of the environment or of .env is nested too deeply.", "Correct it.") from None
     except SettingsError as error:
         raise BackendError(f"The environment or .env is not usable: {error}.", "Give it as NAME__KEY=VALUE.") from None
     settings._withheld.update(withheld)
@@ -230,8 +232,8 @@ def load_settings(
 def started_with() -> dict[str, object]:
     """What `--set` was given when the browser app was started; raises `BackendError` if it cannot be read."""
     try:
-        given = json.loads(os.environ.get(STARTED_WITH, "{}"))
-    except json.JSONDecodeError:
+        given = strict_json.an_object(os.environ.get(STARTED_WITH, "{}"))
+    except ValueError:
         given = None
     if not isinstance(given, dict):
         raise BackendError(f"The variable {STARTED_WITH} is not JSON of settings.", "Unset it; `--set` writes it.")

@@ -8,13 +8,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from backends.base import Answer, Backend, Question, Status
 from backends.errors import disk_faults
 from backends.run.lane import Cancelled, lane, turns
 from backends.run.timing import measured
 from backends.settings import Settings
+from backends.storage import strict_json
 from backends.text import clean
 from evaluation.samples import Sample
 
@@ -55,8 +56,9 @@ class AnswerLog:
             return
         for line in file.read_bytes().splitlines():
             try:
+                strict_json.loads(line)  # pydantic lets NaN and Infinity pass
                 answer = _ANSWER.validate_json(line)
-            except ValidationError:
+            except ValueError:
                 continue
             if answer.status != "error":
                 self._answers[answer.arm, answer.position] = answer

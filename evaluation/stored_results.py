@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from backends.errors import BackendError
+from backends.storage import strict_json
 from backends.storage.files import replacing
 
 _T = TypeVar("_T")
@@ -27,8 +28,10 @@ def write_result(file: Path, kind: type[_T], result: _T) -> None:
 def read_result(file: Path, kind: type[_T]) -> _T:
     """Read it back. Raises `BackendError` if it is damaged."""
     try:
-        return TypeAdapter(kind).validate_json(file.read_bytes())
-    except (OSError, ValidationError) as error:
+        content = file.read_bytes()
+        strict_json.loads(content)  # pydantic lets NaN and Infinity pass
+        return TypeAdapter(kind).validate_json(content)
+    except (OSError, ValueError) as error:
         raise BackendError(f"The result {file} can not be read.", "Delete the file, then measure again.") from error
 
 

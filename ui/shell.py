@@ -117,4 +117,4 @@ def _show_readiness() -> None:
     if not state.faults:
         st.caption(":material/check_circle: Local models are loaded")
     for approach, sentence in state.faults:
-        st.warning(f"**{approach}**: {escaped(sentence)}", icon=":material/warning:")
+        st.warning(f"**{escaped(approach)}**: {escaped(sentence)}", icon=":material/warning:")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -32,6 +32,17 @@ _KINDS = ("LORA", "LN_TUNING", "IA3", "LOHA", "LOKR")
 _STARTS_THAT_LEAVE_THE_BASE = ("gaussian", "eva", "orthogonal")
 _HEADER_LIMIT_BYTES = 20_000_000
 _TEXT_LIMIT_BYTES = 2_000_000
+_RANK_AXES = {
+    ".lora_A": 0,
+    ".lora_B": 1,
+    ".lora_embedding_A": 0,
+    ".lora_embedding_B": 1,
+    ".hada_w1_a": 1,
+    ".hada_w1_b": 0,
+}
+_MOST_RANK = 100_000  # LoKr's way to say that a matrix is not taken apart; peft makes none of that size
+_MOST_ALPHA = 1_000_000
+_USUAL_RANK = 256  # at most, where no tensor tells: only whole layers were trained
 _SETTLED_NS = 1_000_000_000  # a file that changed less than this ago may change again within its clock's tick
 
 _digests: dict[tuple[int, ...], str] = {}
@@ -105,6 +116,7 @@ def read(folder: Path) -> AdapterFiles:
             )
     _check_kind(config, folder.name)
     shapes = _shapes(weights)
+    config = _with_possible_sizes(config, shapes, folder.name)
     config = with_plain_names(config, shapes, folder.name)
     return AdapterFiles(folder, config, card, shapes, digest, weights.stat().st_size)
 
@@ -182,6 +194,41 @@ def _check_kind(config: dict[str, Any], name: str) -> None:
     for field in ("layer_replication", "megatron_config"):
         if config.get(field):
             raise BackendError(f"The adapter {name} changes the base's structure ({field}).", "Choose a LoRA adapter.")
+
+
+def _with_possible_sizes(config: dict[str, Any], shapes: Mapping[str, Shape], name: str) -> dict[str, Any]:
+    """The configuration, after a look at its numbers: peft makes room for a rank before it sees the tensors.
+
+    Where every module has a rank of its own, the common one may be any number and is made small.
+    """
+    largest = max((size for tensor, shape in shapes.items() for size in _ranks(tensor, shape)), default=_USUAL_RANK)
+    own = config.get("rank_pattern") or {}
+    alphas = config.get("alpha_pattern") or {}
+    if not isinstance(own, dict) or not isinstance(alphas, dict):
+        raise BackendError(f"{CONFIG} of the adapter {name} is damaged.", "Restore the adapter.")
+    ranks = [*own.values(), *([] if own else [config.get("r", 1)])]
+    if not all(isinstance(one, int) and 0 < one <= largest for one in ranks):
+        told = ", ".join(sorted({str(one)[:20] for one in ranks})[:3])
+        raise BackendError(
+            f"The adapter {name} says rank {told}; its tensors have at most rank {largest}.",
+            f"Correct {CONFIG}, or export the adapter again.",
+        )
+    for one in (*alphas.values(), *(config.get(field, 1) for field in ("lora_alpha", "alpha"))):
+        if not isinstance(one, int | float) or not abs(one) <= _MOST_ALPHA:
+            raise BackendError(
+                f"The adapter {name} says alpha {str(one)[:20]}; it has to be a number of at most {_MOST_ALPHA:,}.",
+                f"Correct {CONFIG}, or export the adapter again.",
+            )
+    return {**config, "r": min(config["r"], largest)} if own and isinstance(config.get("r"), int) else config
+
+
+def _ranks(tensor: str, shape: Shape) -> Iterator[int]:
+    """The rank that a tensor has, by peft's names."""
+    for part, axis in _RANK_AXES.items():
+        if part in tensor and axis < len(shape):
+            yield shape[axis]
+    if ".lokr_" in tensor:
+        yield _MOST_RANK
 
 
 def _shapes(file: Path) -> dict[str, Shape]:

@@ -6,7 +6,6 @@ private network is called only with `CROSSROADS_HUB_ALLOW_PRIVATE=true`, a varia
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 from backends.errors import BackendError
 from backends.remote.address import AddressRule
 from backends.remote.transport import checked_transport
+from backends.storage import strict_json
 
 if TYPE_CHECKING:
     import httpx2
@@ -83,10 +83,10 @@ def _whole(folder: Path) -> bool:
         return False
     for index in folder.glob("*.safetensors.index.json"):
         try:
-            shards = set(json.loads(index.read_text())["weight_map"].values())
-        except (ValueError, KeyError, AttributeError):
-            return False
-        if not all((folder / shard).is_file() for shard in shards):
+            shards = set(strict_json.an_object(index.read_bytes())["weight_map"].values())
+            if not all((folder / shard).is_file() for shard in shards):
+                return False
+        except (OSError, ValueError, KeyError, AttributeError, TypeError):
             return False
     return True
 

@@ -20,6 +20,7 @@ from backends.errors import BackendError, disk_error
 from backends.models import hub, inference
 from backends.models.model_files import check_model_files
 from backends.settings import DEFAULT_EMBEDDER, DEFAULT_MODEL
+from backends.storage import strict_json
 from backends.storage.files import draft_folder, sha256
 
 CONVERSION_S = 20.0
@@ -203,8 +204,8 @@ def _move_into_place(part: Path, folder: Path) -> None:
 def _check_converted(folder: Path) -> None:
     remedy = f"delete the folder models/{folder.name} in the data folder"
     try:
-        expected = json.loads((folder / _MANIFEST).read_text())["model.safetensors"]
-    except (ValueError, KeyError, TypeError):
+        expected = str(strict_json.an_object((folder / _MANIFEST).read_bytes())["model.safetensors"])[:64]
+    except (OSError, ValueError, KeyError):
         raise BackendError(f"{_MANIFEST} of the weights is damaged.", f"To mend it, {remedy} and ask again.") from None
     _check(folder / "model.safetensors", expected, remedy)
 

@@ -6,7 +6,6 @@ wherever an approach is named.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from datetime import date
@@ -20,6 +19,7 @@ from backends.errors import BackendError
 from backends.remote.address import host_of
 from backends.remote.connection import header_fault
 from backends.remote.providers import PROVIDERS
+from backends.storage import strict_json
 
 DEFAULT = ""
 """The name of the connection that `paid_api` settings describe."""
@@ -31,7 +31,7 @@ _LONGEST_NAME = 32
 
 def _parsed(value: object) -> object:
     """An environment variable or `--set` gives a mapping as JSON."""
-    return json.loads(value) if isinstance(value, str) else value
+    return strict_json.loads(value) if isinstance(value, str) else value
 
 
 class ManualPrice(BaseModel):

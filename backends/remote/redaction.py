@@ -160,7 +160,7 @@ def _further(character: str) -> re.Pattern[str]:
 def _spellings(character: str) -> str:
     """A pattern for every way to write a character that is still read as it. Letters come in either case."""
     ways = list(_named().get(character, ()))
-    for code in {ord(character.lower()), ord(character.upper())}:
+    for code in {ord(one) for one in (character, character.lower(), character.upper()) if len(one) == 1}:
         ways += [rf"%{code:02x}", rf"\\u{code:04x}", rf"\\x{code:02x}", f"&#0{{0,5}}{code};", f"&#x0{{0,5}}{code:x};"]
     itself = re.escape(character) if character.isalnum() else rf"\\?{re.escape(character)}"
     return f"(?:{'|'.join([*ways, itself])})"  # itself last: an ampersand begins other spellings of itself

@@ -23,6 +23,7 @@ from backends.errors import BackendError, disk_faults, unforeseen
 from backends.models.weights import resolve
 from backends.run.lane import turns
 from backends.settings import DEFAULT_MODEL
+from backends.storage import strict_json
 from backends.storage.files import prepared, write_text
 from backends.storage.process import child_environment, is_alive, started_at
 
@@ -101,7 +102,7 @@ def running(data: Path) -> StandIn | None:
     """The stand-in that `data` knows of, if its process is alive; a stale or damaged record is removed."""
     record = data / "stand_in.json"
     try:
-        known = json.loads(record.read_text(encoding="utf-8"))
+        known = strict_json.an_object(record.read_bytes())
         stand_in = StandIn(str(known["url"]), str(known["model"]), int(known["pid"]))
         if urlsplit(stand_in.url).hostname == HOST and is_alive(stand_in.pid, float(known["created"])):
             return stand_in

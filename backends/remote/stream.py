@@ -6,7 +6,6 @@ on a slow drip, name resolution cannot be interrupted, and closing a socket does
 
 from __future__ import annotations
 
-import json
 import queue
 import socket
 import threading
@@ -20,6 +19,7 @@ from backends.remote.address import host_of
 from backends.remote.client import client_of, sending
 from backends.remote.connection import NO_KEY, Connection
 from backends.remote.request import OPENAI_HOST
+from backends.storage import strict_json
 
 if TYPE_CHECKING:
     import httpx2
@@ -215,8 +215,7 @@ def _check_is_stream(stream: Any) -> None:
         return
     message = None
     if kind == "application/json":
-        with suppress(json.JSONDecodeError, UnicodeDecodeError):
-            document = json.loads(response.read())
-            error = document.get("error") if isinstance(document, dict) else None
+        with suppress(ValueError):
+            error = strict_json.an_object(response.read()).get("error")
             message = error.get("message") if isinstance(error, dict) else error
     raise NotAStream(kind, message if isinstance(message, str) else None)

@@ -37,7 +37,14 @@ def proxy_for(url: str) -> str | None:
 def _proxy_for(url: str, environment: tuple[str | None, ...]) -> str | None:
     """Kept for each state of the `environment`: it takes longer than all else that is done before a request."""
     import httpx2
-    from httpx2._utils import URLPattern, get_environment_proxies
+
+    try:  # there is no public function that says which proxy a request would take
+        from httpx2._utils import URLPattern, get_environment_proxies
+    except ImportError as error:
+        raise BackendError(
+            f"This version of httpx2 ({httpx2.__version__}) does not say which proxy is configured.",
+            "Install the version that requirements/app.txt names.",
+        ) from error
 
     target = httpx2.URL(url)
     if is_loopback_host(target.host):

@@ -1,4 +1,7 @@
-"""JSON from files that may come from anywhere: only what every page, table and encoder can take."""
+"""JSON from files and servers that may say anything: only what every page, table and encoder can take.
+
+Lines that a user wrote (pairs, question sets, documents) are read with more patience by their own readers.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,14 @@ def loads(text: str | bytes) -> Any:
         json.dumps(found, ensure_ascii=False).encode("utf-8")
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    return found
+
+
+def an_object(text: str | bytes) -> dict[str, Any]:
+    """The document, which must be an object. Raises `ValueError` as `loads` does."""
+    found = loads(text)
+    if not isinstance(found, dict):
+        raise ValueError("not an object")
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from backends.errors import BackendError
+from backends.storage import strict_json
 from evaluation import attribution
 from evaluation.attribution import read_attribution, stored_attributions
 from evaluation.costs.inputs import Origin
@@ -104,7 +104,7 @@ def _readable(reader: _Reader, files: list[Path], writer: str) -> list[Run]:
     for file in files:
         try:
             made.append(_read(reader, file, file.stat().st_mtime_ns, writer))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, BackendError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, BackendError):
             continue
     return made
 
@@ -116,7 +116,7 @@ def _read(reader: _Reader, file: Path, changed_ns: int, writer: str) -> Run:
 
 
 def _benchmarked(file: Path, writer: str) -> Run:
-    result = json.loads(file.read_text(encoding="utf-8"))
+    result = strict_json.an_object(file.read_bytes())
     ended = datetime.fromisoformat(result["date"])
     rights: dict[str, list[bool]] = {}
     for sample in result["raw"]["quality"]["samples"]:

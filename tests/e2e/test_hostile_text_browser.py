@@ -57,6 +57,19 @@ def stored(field: str) -> str:
 
 
 DOCUMENT = f"{stored('document')}.txt"
+ODD_CARDS = {
+    "year 1": '{"created": "0001-01-01T00:00:00+14:00"}',
+    "year 9999": '{"created": "9999-12-31T23:59:59-12:00"}',
+    "NaN": '{"final_loss": NaN}',
+    "Infinity": '{"seconds": Infinity}',
+    "digits": f'{{"steps": 1{"0" * 4000}}}',
+    "long": json.dumps(
+        {"settings": {"x": LONG}, "versions": {LONG: "x"}, "precision": "x" * 9_000, "created": "2000-01-01"}
+    ),
+    "too long": json.dumps({"command": LONG}),
+}
+"""Names of adapters, and what their cards say; half a surrogate pair is in `another base`."""
+QUESTIONS = "![x](x) :smile:.jsonl"
 
 
 @pytest.fixture
@@ -138,6 +151,9 @@ def data(server: HTTPServer, tmp_path: Path) -> Path:
     write_adapter(folder, card | {"score": {"questions": 1, "base": 0, "adapter": 1, "question_set": stored("set")}})
     (folder / "origin.json").write_text(json.dumps({"kind": "folder", "source": stored("origin")}))
     write_adapter(data / "adapters" / "odd", {"base_model": hostile("another base")})
+    for name, text in ODD_CARDS.items():
+        write_adapter(data / "adapters" / name, {})
+        (data / "adapters" / name / "card.json").write_text(text)
     write_records(data, file_digest(folder / "adapter_model.safetensors"))
     text = tmp_path / "text.txt"
     text.write_text(f"{stored('passage')}\n\n" + "\n".join(map(carried, CORPUS.values())))
@@ -157,6 +173,14 @@ def data(server: HTTPServer, tmp_path: Path) -> Path:
         )
         ledger.append(data, spent, "real")
     return data
+
+
+def question_set() -> bytes:
+    """Questions that attack: one that can be judged, and one whose document is not there."""
+    asked = {name: hostile(f"{name} of a question") for name in ("id", "question", "reference_answer", "key_facts")}
+    asked |= {"tags": [hostile("tag of a question")]}
+    unknown = {"id": hostile("another id"), "source": [stored("source of a question"), LONG]}
+    return "\n".join(json.dumps(asked | more) for more in ({"source": [DOCUMENT]}, unknown, {"id": LONG})).encode()
 
 
 class Reader:
@@ -188,6 +212,25 @@ class Reader:
             except TimeoutError:
                 self.faults.append(f"{self.page.url} does not show {text[:60]}")
 
+    def upload(self, name: str, content: bytes) -> None:
+        """Give a file to the first place that takes one."""
+        files = self.page.get_by_test_id("stFileUploaderDropzoneInput").first
+        files.set_input_files([{"name": name, "mimeType": "text/plain", "buffer": content}])
+        expect(self.page.get_by_role("button", name=f"Remove {name}")).to_be_visible()
+        expect(self.page.get_by_test_id("stStatusWidget")).to_have_count(0)
+
+    def click_rows(self, count: int) -> None:
+        """Choose every row of the page's first table, one after another; it may hold them apart in two tables."""
+        clicked = 0
+        for table in self.page.get_by_test_id("stDataFrame").all():
+            box = table.bounding_box()
+            assert box is not None
+            for y in range(55, int(box["height"]), 35):
+                table.click(position={"x": 20, "y": y})
+                self.check(f"{self.page.url}, row {clicked}")
+                clicked += 1
+        assert clicked >= count
+
     def check(self, place: str) -> None:
         """Nothing was fetched, made of a text, or broken."""
         expect(self.page.get_by_test_id("stStatusWidget")).to_have_count(0)
@@ -212,6 +255,11 @@ def test_every_page_shows_text_that_attacks_as_letters(
     expect(page.get_by_text("Every number")).to_be_visible()
     reader.reads(hostile("asked here")[:480], hostile("answer"), hostile("refusal")[:150], CORPUS["image"])
     reader.check("compare")
+
+    reader.open("/raw")
+    reader.ask(hostile("asked of the raw model"))
+    reader.reads(hostile("asked of the raw model")[:480], "There is no folder", stored("base")[:60])
+    reader.check("raw")
 
     reader.open("/paid_api")
     reader.ask()
@@ -255,11 +303,17 @@ def test_every_page_shows_text_that_attacks_as_letters(
         stored("name in settings").replace("_", " "),
     )
     reader.check("adapters")
+    reader.click_rows(len(ODD_CARDS) + 3)  # with the sample, and the one with another base
     reader.open("/fine_tuned?section=Proof")
     reader.reads(stored("set of the proof"), stored("asked"), stored("wanted"), stored("said by base"))
     page.get_by_text("The adapter's card").click()
     reader.reads(stored("precision"))
     reader.check("proof")
+    page.get_by_text("A file of yours").click()
+    reader.upload(QUESTIONS, b"no JSON")
+    page.get_by_role("button", name="Prove").click()
+    reader.reads(f"{QUESTIONS} has a line that is not JSON.")
+    reader.check("proof, with questions that are none")
     reader.open("/fine_tuned?section=Attribution")
     reader.reads(COLLECTION, stored("set of it"), stored("collection of it"), stored("adapter of it"))
     reader.check("attribution")
@@ -280,7 +334,11 @@ def test_every_page_shows_text_that_attacks_as_letters(
         elif section == "Map":
             expect(page.get_by_test_id("stVegaLiteChart")).to_be_visible()
         else:
-            expect(page.get_by_role("button", name="Measure", exact=True)).to_be_visible()
+            reader.upload(QUESTIONS, question_set())
+            page.get_by_role("button", name="Measure", exact=True).click()
+            expect(page.get_by_text("is best: ")).to_be_visible(timeout=PATIENCE_MS)
+            page.get_by_text("were not judged in full").click()
+            reader.reads(stored("source of a question"))
         reader.check(section)
 
     model = stored("model")

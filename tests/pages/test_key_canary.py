@@ -8,6 +8,8 @@ import itertools
 import json
 import logging
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -167,6 +169,38 @@ def test_no_key_comes_out_of_the_terminal(
         assert "[key]" in answers["paid_api"]["finish_reason"]
     assert_nowhere(asked.stdout, asked.stderr, caplog.text)
     assert_not_stored(tmp_path)
+
+
+@pytest.mark.parametrize("place", ["answer", "refusal"])
+def test_no_key_comes_out_of_a_command_whatever_its_source(httpserver: HTTPServer, tmp_path: Path, place: str) -> None:
+    """A real process, with one key from the environment, one from `.env` and one from `--set`."""
+    play(httpserver, PLACES[place], str.upper)
+    url, work = httpserver.url_for("/v1"), tmp_path / "work"
+    work.mkdir()
+    fields = {"BASE_URL": url, "MODEL": "m", "MAX_RETRIES": "0"}
+
+    def configured(name: str, key: str) -> dict[str, str]:
+        return {
+            f"CROSSROADS_CONNECTIONS__{name}__{field}": value for field, value in (fields | {"API_KEY": key}).items()
+        }
+
+    lines = [f"{name}='{value}'" for name, value in configured("FILE", KEYS["one"]).items()]
+    (work / ".env").write_text("\n".join(lines))
+    given = {
+        f"connections.set.{field.lower()}": value for field, value in (fields | {"API_KEY": KEYS["tuned"]}).items()
+    }
+    command = [sys.executable, "-m", "crossroads", "ask", "Which key?", "--json"]
+    command += [part for name, value in given.items() for part in ("--set", f"{name}={value}")]
+    command += [part for name in ("environment", "file", "set") for part in ("--approach", f"paid_api:{name}")]
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "CROSSROADS_"))}
+    own = {"CROSSROADS_DATA": str(tmp_path / "data"), "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    own |= configured("ENVIRONMENT", KEYS["default"])
+    asked = subprocess.run(command, cwd=work, env=inherited | own, capture_output=True, text=True, timeout=120)
+    assert len(json.loads(asked.stdout)["answers"]) == 3, asked.stderr
+    sent = {request.headers["Authorization"].removeprefix("Bearer ") for request, _ in httpserver.log}
+    assert sent == {KEYS[name] for name in ("default", "one", "tuned")}
+    assert_nowhere(asked.stdout, asked.stderr)
+    assert_not_stored(tmp_path / "data")
 
 
 @pytest.mark.parametrize("place", ["answer", "refusal", "content type as it is"])

@@ -18,6 +18,7 @@ from backends.models import inference
 from backends.models.adapter_view import AdapterView, load_adapter
 from backends.models.adapter_weights import changed_weights, with_weights
 from backends.models.local import LocalModel
+from backends.storage import strict_json
 from backends.storage.files import draft_folder, sha256
 
 _MANIFEST = "crossroads.json"
@@ -66,7 +67,7 @@ def export_merged(base: LocalModel, adapter: Path, target: Path) -> Exported:
 def manifest(folder: Path) -> Exported | None:
     """What an exported folder says of itself, or None if it is none."""
     try:
-        told = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+        told = strict_json.an_object((folder / _MANIFEST).read_bytes())
         adapter = dict(told["adapter"])
         named = all(isinstance(adapter[key], str) for key in ("name", "sha256"))
         base, revision = str(told["base_model"]), str(told["base_revision"])

@@ -15,6 +15,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
+from backends.errors import BackendError
+from backends.storage import strict_json
 from backends.storage.files import replacing
 
 _MOMENTS = ("exp_avg", "exp_avg_sq")
@@ -45,11 +49,18 @@ def save(file: Path, parameters: Mapping[str, Any], optimizer: Any, state: Train
 
 
 def state_of(file: Path) -> TrainingState:
-    """What a checkpoint says of itself."""
-    from safetensors import safe_open
+    """What a checkpoint says of itself.
 
-    with safe_open(file, "pt") as opened:
-        return TrainingState(**json.loads(opened.metadata()["state"]))
+    Raises `BackendError` if it is damaged, `FileNotFoundError` if there is none.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, "pt") as opened:
+            told = strict_json.an_object((opened.metadata() or {})["state"])
+        return TypeAdapter(TrainingState).validate_python(told)
+    except (SafetensorError, ValueError, KeyError):
+        raise BackendError(f"{file.name} of the training is damaged.", "Start a new training.") from None
 
 
 def load(file: Path, parameters: Mapping[str, Any], optimizer: Any) -> TrainingState:
@@ -57,7 +68,7 @@ def load(file: Path, parameters: Mapping[str, Any], optimizer: Any) -> TrainingS
     import torch
     from safetensors.torch import load_file
 
-    tensors, state = load_file(file), state_of(file)
+    state, tensors = state_of(file), load_file(file)
     with torch.no_grad():
         for name, one in parameters.items():
             one.copy_(tensors[f"parameter.{name}"])

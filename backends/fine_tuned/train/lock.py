@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backends.errors import BackendError
+from backends.storage import strict_json
 from backends.storage.files import locked
 
 _PATIENCE_S = 1.0  # whoever only looks holds the lock for a moment
@@ -53,7 +54,7 @@ def holder(data: Path) -> Holder | None:
 
 def _claimed(data: Path) -> Holder | None:
     try:
-        told = json.loads(_claim(data).read_text(encoding="utf-8"))
+        told = strict_json.an_object(_claim(data).read_bytes())
         return Holder(str(told["run"]), int(told["pid"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None

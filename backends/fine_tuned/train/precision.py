@@ -24,6 +24,7 @@ from backends.fine_tuned.train.learner import Learner
 from backends.fine_tuned.train.method import TrainingSettings
 from backends.models.inference import steady_s
 from backends.models.local import LocalModel
+from backends.storage import strict_json
 from backends.storage.files import write_text
 
 Taken = Literal["float32", "bfloat16"]
@@ -144,7 +145,7 @@ def _tokens_per_s(base: LocalModel, training: TrainingSettings, name: Taken, bat
 def remembered(base: LocalModel, training: TrainingSettings, data: Path) -> Choice | None:
     """What was measured earlier for this base, on this machine and for batches of this size; None if nothing was."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        told = json.loads(_file(data).read_text(encoding="utf-8"))[_key(base, training)]
+        told = strict_json.an_object(_file(data).read_bytes())[_key(base, training)]
         if told["precision"] in get_args(Taken):
             return Choice(told["precision"], str(told["reason"]))
     return None
@@ -154,7 +155,7 @@ def remember(base: LocalModel, training: TrainingSettings, data: Path, choice: C
     """Keep what was measured. Where the disk does not take it, the next training measures again."""
     file, told = _file(data), {}
     with contextlib.suppress(OSError, ValueError):
-        told = json.loads(file.read_text(encoding="utf-8"))
+        told = strict_json.an_object(file.read_bytes())
     told[_key(base, training)] = {"precision": choice.precision, "reason": choice.reason}
     with contextlib.suppress(OSError):
         write_text(file, json.dumps(told, indent=1) + "\n")

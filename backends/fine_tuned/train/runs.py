@@ -149,9 +149,13 @@ def new_id() -> str:
 
 
 def read_part(run: Run, part: Literal["train", "held_out"]) -> list[Pair]:
-    """The pairs of one part."""
-    text = (run.folder / f"{part}.jsonl").read_text(encoding="utf-8")
-    return [Pair(**json.loads(line)) for line in text.split("\n") if line]
+    """The pairs of one part. Raises `BackendError` if its file is damaged."""
+    file = run.folder / f"{part}.jsonl"
+    try:
+        lines = file.read_text(encoding="utf-8").split("\n")
+        return [TypeAdapter(Pair).validate_python(strict_json.an_object(line)) for line in lines if line]
+    except (OSError, ValueError):
+        raise BackendError(f"{file.name} of the training {run.name} is damaged.", "Start a new training.") from None
 
 
 def log(run: Run, result: TrainingResult) -> None:
@@ -183,7 +187,7 @@ def _logged(run: Run) -> list[tuple[str, TrainingResult]]:
     with contextlib.suppress(FileNotFoundError):
         for line in (run.folder / "log.jsonl").read_text(encoding="utf-8", errors="replace").split("\n"):
             with contextlib.suppress(ValueError, KeyError, TypeError):
-                found.append((line, _result(json.loads(line))))
+                found.append((line, _result(strict_json.an_object(line))))
     return found
 
 
@@ -192,7 +196,7 @@ def _result(told: dict[str, Any]) -> TrainingResult:
 
 
 def _read(folder: Path, runs_now: bool) -> Run:
-    told, state = (strict_json.loads((folder / f"{name}.json").read_bytes()) for name in ("run", "state"))
+    told, state = (strict_json.an_object((folder / f"{name}.json").read_bytes()) for name in ("run", "state"))
     run = TypeAdapter(Run).validate_python({**told, **state, "id": folder.name, "folder": folder})
     if usable_date(run.created.isoformat()) is None or run.created.tzinfo is None:
         raise ValueError("the date is no date")

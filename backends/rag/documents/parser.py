@@ -51,10 +51,11 @@ class ExtractProcess:
             return None
         try:
             answer: dict[str, Any] = json.loads(line)
-        except ValueError:  # cut off, or not written by our own code any more
+            last = answer["last"]
+        except (ValueError, KeyError, TypeError, RecursionError):  # cut off, or not written by our own code any more
             self.stop()
             raise _gave_up() from None
-        if answer["last"]:
+        if last:
             self.stop()
         if "error" in answer:
             raise BackendError(answer["error"]["cause"], answer["error"]["next_step"])

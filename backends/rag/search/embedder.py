@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager
@@ -14,6 +13,7 @@ from backends.models import inference
 from backends.models.model_files import check_model_files
 from backends.run.lane import Cancelled
 from backends.settings import DEFAULT_EMBEDDER
+from backends.storage import strict_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +33,8 @@ _PASS_TOKENS = 512
 INT8_WITHOUT_LOSS = frozenset({DEFAULT_EMBEDDER})
 """Embedders that find as much with 8-bit layers for documents as without, questions staying exact: measured by
 `python -m benchmarks int8_loss`, figures in docs/measurements.md."""
+
+_LENGTHS = "sentence_bert_config.json"
 
 
 class Embedder:
@@ -117,12 +119,24 @@ class Embedder:
 
     @property
     def max_tokens(self) -> int:
-        """Tokens that one text may have; the model does not read what is beyond."""
+        """Tokens that one text may have; the model does not read what is beyond.
+
+        Raises `BackendError` if the model's file says no such number.
+        """
         try:
-            config = json.loads((self._folder / "sentence_bert_config.json").read_text("utf-8"))
-            return int(config["max_seq_length"])
-        except (OSError, ValueError, KeyError, TypeError):
+            told = strict_json.an_object((self._folder / _LENGTHS).read_bytes()).get("max_seq_length")
+        except FileNotFoundError:
+            told = None
+        except (OSError, ValueError):
+            told = 0
+        if told is None:
             return int(self.load().get_max_seq_length() or 512)
+        if not isinstance(told, int) or told < 1:
+            raise BackendError(
+                f"{_LENGTHS} of the embedder {self.identity} is damaged.",
+                "Choose another one with rag.embedder, or fetch it again.",
+            )
+        return told
 
     @property
     def dimension(self) -> int:

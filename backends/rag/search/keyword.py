@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backends.storage import strict_json
 from backends.terms import stem
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class KeywordIndex:
         from bm25s import BM25
 
         rows, offsets, tokens = (np.load(folder / f"{name}.npy") for name in ("rows", "offsets", "tokens"))
-        vocabulary = json.loads((folder / "vocabulary.json").read_text("utf-8"))
+        vocabulary = strict_json.an_object((folder / "vocabulary.json").read_bytes())
         model = BM25.load(folder, load_vocab=False, show_progress=False) if len(tokens) else None
         sizes = (len(offsets), int(offsets[-1]), model.scores["num_docs"] if model else len(rows))
         if sizes != (len(rows) + 1, len(tokens), len(rows)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import threading
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 from backends.errors import BackendError, is_out_of_memory, too_little_memory
 from backends.models import inference
 from backends.models.weights import resolve
+from backends.storage import strict_json
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
@@ -117,10 +117,10 @@ class Reranker:
 def _check_kind(name: str, folder: Path) -> None:
     """Refuse what is no cross-encoder with one score: loaded as one, it would get random numbers for a head."""
     try:
-        config = json.loads((folder / "config.json").read_text("utf-8"))
-        kinds = config.get("architectures") or []
+        config = strict_json.an_object((folder / "config.json").read_bytes())
+        kinds = list(config.get("architectures") or [])
         labels = len(config.get("id2label") or {"0": ""})
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, TypeError):
         raise BackendError(f"config.json of the reranker {name} cannot be read.", "Fetch it again.") from None
     if not any("ForSequenceClassification" in str(kind) for kind in kinds) or labels != 1:
         raise BackendError(

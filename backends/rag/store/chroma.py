@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Collection as Names
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import urlsplit
@@ -79,7 +80,10 @@ def connect_to_server(server: ChromaServer) -> ClientAPI:
     rule.check(where, host)
 
     def check_addresses(holder: Any) -> None:
-        for one in _servers(holder):
+        servers = _servers(holder)
+        if not servers or not hasattr(Client, "_validate_tenant_database"):
+            raise _other_chroma()
+        for one in servers:
             made_by_chroma = one._session
             one._session = httpx.Client(
                 transport=checked_transport(httpx, rule, limits=one.http_limits),
@@ -114,6 +118,19 @@ def connect_to_server(server: ChromaServer) -> ClientAPI:
         raise BackendError(
             f"The Chroma server at {where} cannot be reached.", "Start it, or correct rag.chroma_url."
         ) from error
+
+
+def _other_chroma() -> BackendError:
+    """What is said where Chroma's client is built in another way than the rule for addresses relies on.
+
+    Chroma has no public way to give its client a transport. `Client._validate_tenant_database` is the one place where
+    all that sends requests is there and nothing was sent; `_server._session` and `_admin_client._server._session` are
+    what sends.
+    """
+    return BackendError(
+        f"This version of Chroma ({version('chromadb')}) cannot be kept from forbidden addresses.",
+        "Install the version that requirements/app.txt names, or unset rag.chroma_url.",
+    )
 
 
 def _address(url: str) -> tuple[str, str, str]:

@@ -10,17 +10,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from backends.errors import BackendError
 from backends.rag.documents.chunks import Chunk, context_of
 from backends.rag.documents.files import Document, Page
 from backends.rag.store.chroma import Known
 from backends.rag.store.database import Database, LibraryFault, open_database
+from backends.storage import strict_json
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,7 @@ class Serving:
     @property
     def known(self) -> Known:
         """What the store needs to be told."""
-        return Known(self.version, json.loads(self.files))
+        return Known(self.version, _told(self.files, dict))
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +249,7 @@ def unpacked(blob: bytes) -> tuple[Page, ...]:
     """Pages as they were."""
     try:
         return tuple(Page(*one) for one in json.loads(zlib.decompress(blob)))
-    except (zlib.error, ValueError) as error:
+    except (zlib.error, ValueError, TypeError, RecursionError) as error:
         raise LibraryFault("The library of documents is damaged.") from error
 
 
@@ -261,7 +264,17 @@ def unblobbed(blobs: Sequence[bytes]) -> NDArray[np.float32]:
 
 def _info(*row: Any) -> DocumentInfo:
     info = DocumentInfo(*row)
-    return replace(info, warnings=tuple(json.loads(str(info.warnings))))
+    return replace(info, warnings=tuple(_told(str(info.warnings), list)))
+
+
+def _told(text: str, kind: type[_T]) -> _T:
+    try:
+        found = strict_json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, kind):
+        raise LibraryFault("The library of documents is damaged.")
+    return found
 
 
 def _numbers(rows: Sequence[int]) -> str:

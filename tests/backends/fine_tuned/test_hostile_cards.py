@@ -11,7 +11,7 @@ import pytest
 from backends.fine_tuned.adapters.catalogue import adapters, delete
 from backends.fine_tuned.adapters.importing import import_folder
 from backends.fine_tuned.train.runs import runs
-from backends.models.adapter_files import WEIGHTS
+from backends.models.adapter_files import WEIGHTS, read
 from backends.settings import load_settings
 from tests.backends.engines.made_adapters import change_config, fault, make_lora
 from tests.backends.fine_tuned.train.test_runs import made
@@ -105,3 +105,28 @@ def test_a_training_that_says_the_impossible_is_left_out(tmp_path: Path, file: s
     (bad.folder / file).write_text(json.dumps(told | change))
     assert runs(tmp_path) == [good]
     shutil.rmtree(bad.folder)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"r": 10**9}, "says rank 1000000000; its tensors have at most rank 4."),
+        ({"r": 5}, "says rank 5; its tensors have at most rank 4."),
+        ({"r": 0}, "says rank 0; its tensors have at most rank 4."),
+        ({"r": "4"}, "says rank 4; its tensors have at most rank 4."),
+        ({"r": None}, "says rank None; its tensors have at most rank 4."),
+        ({"rank_pattern": {"q_proj": 10**9}}, "says rank 1000000000; its tensors have at most rank 4."),
+        ({"lora_alpha": 10**12}, "says alpha 1000000000000; it has to be a number of at most 1,000,000."),
+        ({"lora_alpha": [8]}, "says alpha [8]; it has to be a number of at most 1,000,000."),
+        ({"alpha_pattern": {"q_proj": 1e300}}, "says alpha 1e+300; it has to be a number of at most 1,000,000."),
+    ],
+)
+def test_a_rank_that_its_tensors_do_not_have(data: Path, fields: dict[str, object], said: str) -> None:
+    change_config(data / "adapters" / "bad", **fields)
+    check_one_row(data, f"The adapter bad {said}")
+
+
+def test_a_common_rank_that_no_module_has_makes_no_room(data: Path) -> None:
+    folder = data / "adapters" / "bad"
+    change_config(folder, r=10**9, rank_pattern={"proj": 4})
+    assert read(folder).config["r"] == 4

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
+import httpx2
 import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
@@ -11,6 +13,7 @@ from werkzeug import Request, Response
 from backends.errors import BackendError
 from backends.rag.store.chroma import ChromaServer, connect_to_server
 from backends.rag.store.index import Index
+from backends.remote.transport import proxy_for
 from backends.settings import RagSettings, load_settings
 from tests.backends.rag.quick import SETTINGS, QuickEmbedder
 from tests.network import Network
@@ -103,3 +106,36 @@ def test_another_server_comes_without_the_permission(monkeypatch: pytest.MonkeyP
     assert not load_settings({"rag.chroma_url": "http://10.0.0.8"}).rag.chroma_allow_private
     both = {"rag.chroma_url": "http://10.0.0.8", "rag.chroma_allow_private": "true"}
     assert load_settings(both).rag.chroma_allow_private
+
+
+def test_what_the_rule_for_addresses_takes_from_libraries_is_there() -> None:
+    """Names that are not public. Where one is missing, look for a public way first: `backends.rag.store.chroma`
+    (`_other_chroma` says what each is for) and `backends.remote.transport` (`_proxy_for`)."""
+    from chromadb.api.client import Client
+    from chromadb.api.fastapi import FastAPI
+
+    names = {
+        "chromadb.api.client.Client._validate_tenant_database": hasattr(Client, "_validate_tenant_database"),
+        "chromadb.api.client.Client._server": "_server" in inspect.getsource(Client.__init__),
+        "chromadb.api.client.Client._admin_client": "_admin_client" in inspect.getsource(Client.__init__),
+        "chromadb.api.fastapi.FastAPI._session": "_session" in inspect.getsource(FastAPI.__init__),
+        "chromadb.api.fastapi.FastAPI.http_limits": "http_limits" in inspect.getsource(FastAPI),
+        "httpx2._utils.URLPattern": hasattr(httpx2._utils, "URLPattern"),
+        "httpx2._utils.get_environment_proxies": hasattr(httpx2._utils, "get_environment_proxies"),
+    }
+    assert [name for name, there in names.items() if not there] == []
+
+
+def test_a_chroma_of_another_make_is_not_called(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    from chromadb.api.client import Client
+
+    monkeypatch.delattr(Client, "_validate_tenant_database")
+    with pytest.raises(BackendError, match=r"This version of Chroma \(.*cannot be kept from forbidden addresses"):
+        connect_to_server(ChromaServer(httpserver.url_for("").rstrip("/")))
+    assert httpserver.log == []
+
+
+def test_an_httpx_that_does_not_tell_its_proxy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(httpx2._utils, "URLPattern")
+    with pytest.raises(BackendError, match=r"This version of httpx2 \(.*does not say which proxy is configured"):
+        proxy_for("http://of-its-own.example")
