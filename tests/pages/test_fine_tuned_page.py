@@ -46,7 +46,7 @@ from backends.run.jobs import Job, Progress
 from backends.run.live import Column
 from backends.settings import DEFAULT_EMBEDDER, RagSettings, load_settings
 from tests.backends.conftest import make_tiny
-from tests.backends.engines.made_adapters import load_base, make_lora
+from tests.backends.models.made_adapters import load_base, make_lora
 from tests.backends.played import PATIENCE_S
 from tests.backends.rag.conftest import TEXTS, fill
 from tests.backends.rag.quick import QuickEmbedder

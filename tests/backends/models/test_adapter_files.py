@@ -12,7 +12,7 @@ import pytest
 from backends.models import adapter_files
 from backends.models.adapter_files import Base, Fit, file_digest, fit, read
 from backends.models.weights import sha256
-from tests.backends.engines.made_adapters import change_config, fault, make_lora
+from tests.backends.models.made_adapters import change_config, fault, make_lora
 
 WEIGHTS = "adapter_model.safetensors"
 SHAPES = {"model.layers.0.self_attn.q_proj.weight": (32, 32), "model.norm.weight": (32,)}

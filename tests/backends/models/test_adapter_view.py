@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import shutil
 import weakref
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from backends.models import adapter_view, inference
 from backends.models.adapter_view import is_ready, load_adapter
 from backends.models.local import LocalModel
 from backends.models.weights import sha256
-from tests.backends.engines.made_adapters import (
+from tests.backends.models.made_adapters import (
     fault,
     in_float32,
     load_base,
@@ -187,6 +188,9 @@ def test_without_room_the_adapter_works_beside_its_base(base: LocalModel, lora: 
     assert view.how == f"beside the base's weights ({view.own_bytes / 1e6:.3g} MB), not merged"
     shared = set(pointers(base.model).values())
     assert {p for name, p in pointers(view.model).items() if "lora_" not in name} == shared
+    own = [p for name, p in pointers(view.model).items() if "lora_" in name]
+    assert len(own) == 2 * 7 * 2  # layers, linear layers of each, two matrices for each of those
+    assert not shared & set(own)
 
 
 def test_few_adapters_are_kept_beside_their_base(base: LocalModel, tmp_path: Path) -> None:
@@ -194,6 +198,18 @@ def test_few_adapters_are_kept_beside_their_base(base: LocalModel, tmp_path: Pat
     for folder in folders:
         load_adapter(base, folder, merge=False)
     assert [is_ready(base, folder, merge=False) for folder in folders] == [False, True, True, True, True]
+
+
+def test_an_adapter_is_loaded_once_and_again_when_its_file_has_changed(base: LocalModel, lora: Path) -> None:
+    first = load_adapter(base, lora)
+    before = logits(base, first.model)
+    assert load_adapter(base, lora) is first
+    shutil.rmtree(lora)
+    make_lora(lora, seed=6)
+    second = load_adapter(base, lora)
+    assert second.digest == sha256(lora / "adapter_model.safetensors") != first.digest
+    assert not same(logits(base, second.model), before)
+    assert fault(lambda: first.model) == ("The adapter doors has changed meanwhile.", "Ask again.")
 
 
 def test_an_adapter_that_has_gone_is_not_ready(base: LocalModel, lora: Path) -> None:

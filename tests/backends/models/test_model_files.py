@@ -12,7 +12,7 @@ from backends.models.model_files import check_model_files
 from backends.models.weights import resolve
 from backends.rag.search.embedder import Embedder
 from backends.rag.search.reranker import Reranker
-from tests.backends.engines.made_adapters import fault
+from tests.backends.models.made_adapters import fault
 
 MODULES = [
     {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},

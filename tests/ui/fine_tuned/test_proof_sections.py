@@ -20,8 +20,8 @@ from evaluation import attribution, proof
 from evaluation.attribution import attribution_key, stored_attributions
 from evaluation.proof import proof_key, stored_proofs
 from tests.backends.played import PATIENCE_S
-from tests.evaluation import test_adapter_proof as proofs
 from tests.evaluation import test_attribution as attributions
+from tests.evaluation import test_proof as proofs
 from tests.evaluation.answering import AnsweringBackend, FixedEmbedder
 from tests.evaluation.made_data import BASE_MODEL, make_data
 

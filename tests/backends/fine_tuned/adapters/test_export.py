@@ -26,8 +26,8 @@ from backends.remote import stand_in
 from backends.run.compare import compare
 from backends.run.lane import THIS_MACHINE
 from backends.settings import Settings, load_settings
-from tests.backends.engines.made_adapters import QUESTION, fault, load_base, logits, make_lora, same
-from tests.backends.fine_tuned.elsewhere import logits_elsewhere
+from tests.backends.fine_tuned.plain_peft import logits_elsewhere
+from tests.backends.models.made_adapters import QUESTION, fault, load_base, logits, make_lora, same
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from backends.paid_api import PaidApiBackend
 from backends.run import jobs
 from backends.settings import load_settings
 from backends.spend.openai_tokens import count
-from tests.backends.fine_tuned.pairs.test_drafting import GOOD, chunks
+from tests.backends.fine_tuned.pairs.test_drafts import GOOD, chunks
 from tests.backends.played import PATIENCE_S, Gate, PlayedBackend, finished
 
 

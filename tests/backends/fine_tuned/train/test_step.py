@@ -16,8 +16,8 @@ from backends.fine_tuned.train.method import TrainingSettings, prepare
 from backends.fine_tuned.train.step import computed_tokens, fast_way_works, pack, summed_loss
 from backends.models import inference
 from backends.models.local import LocalModel
-from tests.backends.engines.made_adapters import in_float32
 from tests.backends.fine_tuned.small_training import PAIRS, SHORT, base_of, tiny_settings
+from tests.backends.models.made_adapters import in_float32
 
 _WHOLE = step._packed_loss
 

@@ -36,7 +36,6 @@ from backends.models import inference
 from backends.models.adapter_view import load_adapter
 from backends.models.weights import sha256
 from backends.settings import Settings, load_settings
-from tests.backends.engines.made_adapters import fault, in_float32, logits, pointers, same
 from tests.backends.fine_tuned.small_training import (
     ALL,
     PAIRS,
@@ -48,6 +47,7 @@ from tests.backends.fine_tuned.small_training import (
     trained,
     weights_of,
 )
+from tests.backends.models.made_adapters import fault, in_float32, logits, pointers, same
 
 NEVER = threading.Event()
 

@@ -23,7 +23,7 @@ from evaluation import training
 from tests.backends.conftest import tiny_model  # noqa: F401 - a fixture
 from tests.backends.fine_tuned.small_training import PAIRS
 
-HOME = Path(__file__).resolve().parents[1]
+HOME = Path(__file__).resolve().parents[2]
 SMALL = ("--rank", "4", "--alpha", "8", "--epochs", "2", "--batch", "4", "--learning-rate", "0.01")
 
 

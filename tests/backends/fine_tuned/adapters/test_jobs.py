@@ -10,7 +10,7 @@ from backends.fine_tuned.adapters.jobs import export_folder, export_key, start_e
 from backends.run.jobs import find
 from backends.run.lane import THIS_MACHINE, lane
 from backends.settings import load_settings
-from tests.backends.engines.made_adapters import make_lora
+from tests.backends.models.made_adapters import make_lora
 from tests.backends.played import PATIENCE_S
 
 
