@@ -46,7 +46,7 @@ from backends.run.lane import THIS_MACHINE, lane
 from backends.run.timing import measured
 from backends.settings import DEFAULT_MODEL, Settings, load_settings
 from backends.spend.estimate import expected
-from tests.backends.played import Gate, PlayedBackend, finished
+from tests.scripted import Gate, Scripted, finished
 
 KETTLE = "Within how many days of delivery can an unopened kettle be sent back?"
 
@@ -80,7 +80,7 @@ def ask(settings: Settings, text: str, generator: Backend | None = None) -> Answ
     return last
 
 
-class Windowed(PlayedBackend):
+class Windowed(Scripted):
     """Has room for so many characters, and says so only if `known`."""
 
     def __init__(self, characters: int, known: bool = True) -> None:
@@ -259,7 +259,7 @@ def test_without_room_for_a_passage_there_is_a_sentence_with_numbers(data: Path,
     assert (answer.status, answer.text, answer.sources) == ("error", "", ())
     assert answer.error == (
         f"A question of {len(KETTLE)} characters and an answer of up to 6 tokens leave no room for a passage in the "
-        "context of played raw. Shorten the question or lower max_tokens."
+        "context of scripted answers (raw). Shorten the question or lower max_tokens."
     )
 
 
@@ -269,7 +269,7 @@ def test_an_unknown_window_has_a_budget_of_characters(data: Path, indexed: list[
     asked = generator.asked[0].text
     assert len(asked) <= PROMPT_CHARACTERS
     assert len(asked) + 800 > PROMPT_CHARACTERS
-    why = "12,000 characters, since the context of played raw is not known."
+    why = "12,000 characters, since the context of scripted answers (raw) is not known."
     assert answer.notes[0].endswith(f"passages were left out, to keep the prompt within {why}")
     answer = ask(settings_of(data), KETTLE + " Please." * 1_500, Windowed(0, known=False))
     assert answer.error == (
@@ -313,7 +313,7 @@ def test_a_paid_model_of_known_window_reads_as_many_passages_as_fit(
 # --- who writes ---------------------------------------------------------------------------------
 
 
-class Elsewhere(PlayedBackend):
+class Elsewhere(Scripted):
     """Computes elsewhere, stands in for something, and charges by token."""
 
     stand_in = True
@@ -328,7 +328,7 @@ def test_what_the_generator_is_and_charges_is_what_counts(data: Path, indexed: l
     answer = ask(settings, KETTLE, generator)
     assert (answer.approach, answer.stand_in, answer.text) == ("rag", True, "Yes.")
     assert (answer.usage.completion_tokens, answer.cost.basis) == (9, "for 9 tokens")
-    assert answer.model.startswith("played paid_api + handbook searched with ")
+    assert answer.model.startswith("scripted answers (paid_api) + handbook searched with ")
     assert generator.asked[0].text.endswith(f"Question: {KETTLE}")
 
 
@@ -344,8 +344,8 @@ def test_a_local_generator_keeps_its_turn_and_a_remote_one_gives_it_back(data: P
 def test_the_next_one_computes_while_a_remote_generator_is_waited_for(data: Path, indexed: list[str]) -> None:
     settings = settings_of(data)
     gate = Gate()
-    generator = PlayedBackend(gate, TextDelta("Yes."), finished(), approach="paid_api")
-    second = PlayedBackend(TextDelta("Me too."), finished(), approach="raw", lane=THIS_MACHINE)
+    generator = Scripted(gate, TextDelta("Yes."), finished(), approach="paid_api")
+    second = Scripted(TextDelta("Me too."), finished(), approach="raw", lane=THIS_MACHINE)
     events = compare([RagBackend(settings, generator), second], settings.question(KETTLE), threading.Event())
     done = dict(_until(events, "raw"))
     assert done["raw"].text == "Me too."

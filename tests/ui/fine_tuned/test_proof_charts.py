@@ -31,7 +31,7 @@ INK = "#123456"
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
-    monkeypatch.setitem(approach._embedders, (DEFAULT_EMBEDDER, tmp_path / "data"), FixedEmbedder())
+    monkeypatch.setitem(approach.embedders, (DEFAULT_EMBEDDER, tmp_path / "data"), FixedEmbedder())
     return make_data(tmp_path / "data")
 
 

@@ -6,6 +6,7 @@ import json
 import shutil
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -115,13 +116,13 @@ def test_a_full_disk_leaves_nothing(
         raise OSError(28, "No space left on device")
 
     target = tmp_path / "models" / "doors"
-    monkeypatch.setattr(export, "_describe", full)
+    monkeypatch.setattr(export, "readme", full)
     assert fault(lambda: export_merged(base, lora, target)) == (
         f"The model could not be written to {target}: No space left on device.",
         "Make room, or name another folder.",
     )
     assert not list((tmp_path / "models").iterdir())
-    monkeypatch.setattr(export.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(1, 1, 0))  # type: ignore[attr-defined]
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=0))
     assert " MB, more than is free at " in fault(lambda: export_merged(base, lora, target))[0]
 
 

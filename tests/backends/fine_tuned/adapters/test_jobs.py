@@ -11,7 +11,7 @@ from backends.run.jobs import find
 from backends.run.lane import THIS_MACHINE, lane
 from backends.settings import load_settings
 from tests.backends.models.made_adapters import make_lora
-from tests.backends.played import PATIENCE_S
+from tests.scripted import PATIENCE_S
 
 
 def test_a_merged_model_is_written_when_it_is_this_machines_turn(tiny_model: Path, tmp_path: Path) -> None:
