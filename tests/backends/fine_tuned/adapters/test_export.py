@@ -112,7 +112,7 @@ def test_an_earlier_export_is_replaced_and_nothing_else_is(base: LocalModel, lor
 def test_a_full_disk_leaves_nothing(
     base: LocalModel, lora: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: Any) -> None:
+    def full(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
     target = tmp_path / "models" / "doors"
