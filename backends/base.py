@@ -6,8 +6,9 @@ Everything here is immutable. Identity (ids, rows) belongs to whoever stores an 
 from __future__ import annotations
 
 import threading
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
@@ -300,6 +301,9 @@ class Backend(ABC):
 
     lane_until_retrieved: bool = False
     """True if it computes elsewhere once it has yielded `Retrieved`: then the next one may have its turn."""
+
+    clock: Callable[[], float] = time.monotonic
+    """Monotonic seconds on which its answers are measured; a script has a clock of its own."""
 
     stand_in: bool = False
     """True if a stand-in answers in place of the real thing; shown wherever the answer appears."""

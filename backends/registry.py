@@ -34,7 +34,7 @@ _BUILT_IN = (
 )
 """Where each spec is, in the order in which approaches are shown and take turns."""
 
-_SHADES = ("#6b2fb3", "#a566e0", "#5a1f8f", "#b07ae8", "#7a4fd0", "#9a3fc4")
+SHADES = ("#6b2fb3", "#a566e0", "#5a1f8f", "#b07ae8", "#7a4fd0", "#9a3fc4")
 """Colours of an approach's variants, around the paid API's own violet."""
 
 _log = logging.getLogger(__name__)
@@ -187,7 +187,7 @@ def spec_of(approach: str) -> ApproachSpec:
         return ApproachSpec(approach, visible(approach.replace("_", " ")).capitalize(), "")
     if not name:
         return found
-    shade = _SHADES[zlib.crc32(name.encode()) % len(_SHADES)]
+    shade = SHADES[zlib.crc32(name.encode()) % len(SHADES)]
     return replace(found, id=approach, offer="", name=f"{found.name} \u00b7 {visible(name)}", subject="", hex=shade)
 
 
@@ -219,9 +219,9 @@ def make(approach: str, settings: Settings) -> Backend:
     if approach not in known:
         raise BackendError(f"There is no approach called {approach!r}.", f"The ids are {', '.join(known)}.")
     if settings.scripted:
-        from backends.scripted import ScriptedBackend
+        from backends.scripted import WordsBackend
 
-        return ScriptedBackend(approach, settings)
+        return WordsBackend(approach)
     kind, _, name = approach.partition(":")
     made: Callable[..., Backend] = spec_of(kind).loaded("make")
     return made(settings, name) if name else made(settings)

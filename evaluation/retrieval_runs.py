@@ -207,7 +207,7 @@ def measure(
         costs = [searching, *(cost for _ in others for cost in (cutting, searching))]
         searcher = Searcher(index, embedder, settings)
         reports: list[RetrievalReport] = []
-        for step in _in_thousandths(
+        for step in in_thousandths(
             _chained(
                 evaluate(searcher, index, samples, cancel, turn, f"{stored[0]}/{stored[1]}"),
                 evaluate_chunk_settings(index, embedder, settings, samples, others, cancel, turn),
@@ -219,7 +219,7 @@ def measure(
                 break
             yield step
         if reports:
-            yield Progress(1000, 1000, "done", _measurement(reports, stored, settings.mode, len(samples)))
+            yield Progress(1000, 1000, "done", measurement(reports, stored, settings.mode, len(samples)))
 
     return jobs.start(measuring_key(index.data, index.collection), f"Measuring {index.collection}", steps)
 
@@ -229,7 +229,7 @@ def _chained(*parts: Iterator[Progress[RetrievalReport]]) -> Iterator[Progress[R
         yield from part
 
 
-def _in_thousandths(
+def in_thousandths(
     steps: Iterator[Progress[RetrievalReport]], costs: Sequence[float], reports: list[RetrievalReport]
 ) -> Iterator[Progress[Measurement]]:
     """Phases that each count from their own beginning, as one progress; their reports are collected."""
@@ -245,9 +245,8 @@ def _in_thousandths(
         yield Progress(shown, 1000, step.detail if step.result is None else "reckoning the intervals")
 
 
-def _measurement(
-    reports: Sequence[RetrievalReport], stored: tuple[int, int], mode: Mode, questions: int
-) -> Measurement:
+def measurement(reports: Sequence[RetrievalReport], stored: tuple[int, int], mode: Mode, questions: int) -> Measurement:
+    """What was measured, best setting first; `stored` are the chunk settings of the collection, `mode` is in force."""
     rows = [
         Row(Setting(name, report.chunk_tokens or stored[0], _overlap(report, stored)), found)
         for report in reports

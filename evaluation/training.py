@@ -182,21 +182,22 @@ def measure(settings: Settings, request: TrainingRequest, cancel: threading.Even
 
 
 @contextmanager
-def interruptible(report: Report) -> Iterator[threading.Event]:
+def interruptible(report: Report, clock: Callable[[], float] = time.monotonic) -> Iterator[threading.Event]:
     """What the first Ctrl-C, or SIGTERM, sets; a later one ends the program at once. For the main thread.
 
     `timeout`, and a shell whose group is signalled, send the same one twice in a moment: that counts once.
+    `clock` is monotonic, in seconds.
     """
     cancel = threading.Event()
     asked = 0.0
 
     def stop(number: int, frame: object) -> None:
         nonlocal asked
-        if cancel.is_set() and time.monotonic() - asked > _TWICE_S:
+        if cancel.is_set() and clock() - asked > _TWICE_S:
             raise KeyboardInterrupt
         if not cancel.is_set():
             cancel.set()
-            asked = time.monotonic()
+            asked = clock()
             report("stopping; what was learned so far is kept")
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -1,13 +1,22 @@
-"""Fixtures that every test may use. Real weights are converted once per test run."""
+"""Fixtures that every test may use. Real weights are converted once per test run, for all of its workers."""
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from backends.models.weights import Weights, resolve
 from backends.settings import DEFAULT_MODEL, Settings, load_settings
+
+WORKER = os.environ.get("PYTEST_XDIST_WORKER")
+"""The name of this worker of pytest-xdist; None in a run of one process."""
+
+if WORKER:  # before torch is imported: workers that each take every core wait for each other
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +32,13 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 def model_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder that holds the converted default weights."""
     data = tmp_path_factory.mktemp("model_data")
-    resolve(DEFAULT_MODEL, data)
+    if not WORKER:
+        resolve(DEFAULT_MODEL, data)
+        return data
+    shared = tmp_path_factory.getbasetemp().parent / "converted"
+    with FileLock(f"{shared}.lock"):
+        resolve(DEFAULT_MODEL, shared)
+    shutil.copytree(shared / "models", data / "models", copy_function=os.link)
     return data
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -135,13 +135,13 @@ def fit(files: AdapterFiles, base: Base) -> Fit:
     return Fit(True, "" if claim is not None else "It does not say which base it was trained on.")
 
 
-def file_digest(file: Path) -> str:
-    """The file's sha256; computed again only when the file has changed."""
+def file_digest(file: Path, now_ns: Callable[[], int] = time.time_ns) -> str:
+    """The file's sha256; computed again only when the file has changed. `now_ns` is Unix time in nanoseconds."""
     status = file.stat()
     key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     if key not in _digests:
         digest = sha256(file)
-        if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) < _SETTLED_NS:
+        if now_ns() - max(status.st_mtime_ns, status.st_ctime_ns) < _SETTLED_NS:
             return digest
         _digests[key] = digest
     return _digests[key]

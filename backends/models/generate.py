@@ -93,7 +93,7 @@ def generate(base: LocalModel, model: Any, question: Question, cancel: threading
     tokens: queue.SimpleQueue[tuple[int, float] | None] = queue.SimpleQueue()
     stop = threading.Event()
     job = inference.submit(_run, base, model, prompt, question, (cancel, stop), tokens)
-    decode = _decoder(base.tokenizer)
+    decode = token_decoder(base.tokenizer)
     count, last = 0, None
     try:
         while (token := tokens.get()) is not None:
@@ -167,7 +167,7 @@ def _stop_when(stops: tuple[threading.Event, ...]) -> Callable[..., Any]:
     return stopped
 
 
-def _decoder(tokenizer: Any) -> Callable[[int], str]:
+def token_decoder(tokenizer: Any) -> Callable[[int], str]:
     """Token id -> the text that has become final with it ("" while a character is incomplete)."""
     from tokenizers.decoders import DecodeStream
 

@@ -167,11 +167,11 @@ def _read(weights: Weights, wanted: str) -> LocalModel:
         )
     model = model.to(device).eval().requires_grad_(False)
     if device != "cpu":
-        _get_going(model, device)
+        warm_up_kernels(model, device)
     return LocalModel(model, tokenizer, weights, device, str(model.dtype).removeprefix("torch."))
 
 
-def _get_going(model: Any, device: str) -> None:
+def warm_up_kernels(model: Any, device: str) -> None:
     """Answer a short and a longer prompt until that gets no faster: what a GPU does on first use is part of loading.
 
     Otherwise the first answer, of whichever approach comes first, takes longer than the next (docs/measurements.md).

@@ -180,7 +180,7 @@ def _convert(gguf: Path, folder: Path) -> None:
             tokenizer.save_pretrained(part)
             digest = sha256(part / "model.safetensors")
             (part / _MANIFEST).write_text(json.dumps({"source": gguf.name, "model.safetensors": digest}))
-            _move_into_place(part, folder)
+            move_into_place(part, folder)
     except Exception as error:  # safetensors and tokenizers tell of the disk in exceptions of their own
         if (refused := disk_error(error)) is None:
             raise
@@ -190,7 +190,7 @@ def _convert(gguf: Path, folder: Path) -> None:
         ) from error
 
 
-def _move_into_place(part: Path, folder: Path) -> None:
+def move_into_place(part: Path, folder: Path) -> None:
     """Make `part` the folder; one without a manifest goes, a complete one by another process stays."""
     if not (folder / _MANIFEST).is_file():
         shutil.rmtree(folder, ignore_errors=True)

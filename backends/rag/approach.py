@@ -71,7 +71,9 @@ PROMPT_CHARACTERS = 12_000
 """What a prompt may hold where the generator's context window is not known: about 3,000 tokens of English, which
 leaves room for an answer in the 4,096 tokens that small models have."""
 
-_embedders: dict[tuple[str, Path], Embedder] = {}
+embedders: dict[tuple[str, Path], Embedder] = {}
+"""In memory, by the setting `rag.embedder` and the data folder; one that is put there is taken as it is."""
+
 _embedders_lock = threading.Lock()
 _prepared: set[tuple[RagSettings, str]] = set()
 """Collections, by settings and version, whose first search has nothing more to read."""
@@ -81,12 +83,12 @@ def embedder(settings: Settings) -> Embedder:
     """The embedder in force, one per process. Raises `BackendError` if its weights cannot be had."""
     key = (settings.rag.embedder, settings.data)
     with _embedders_lock:
-        if key not in _embedders:
+        if key not in embedders:
             weights = resolve(settings.rag.embedder, settings.data)
             identity = f"{weights.model_id}@{weights.revision}"
             int8 = weights.model_id in INT8_WITHOUT_LOSS
-            _embedders[key] = Embedder(weights.folder, settings.raw.device, identity, int8)
-        return _embedders[key]
+            embedders[key] = Embedder(weights.folder, settings.raw.device, identity, int8)
+        return embedders[key]
 
 
 def open_index(settings: Settings) -> Index:

@@ -52,12 +52,11 @@ class JobState:
         """Whether it still works."""
         return self.finished is None
 
-    @property
-    def remaining_s(self) -> float | None:
-        """Seconds that the rest takes at the speed so far; None before the first step, and at the end."""
+    def remaining_s(self, now: float) -> float | None:
+        """Seconds that the rest takes at the speed until `now` (monotonic); None before a step and at the end."""
         if not self.done or not self.running or self.done > self.total:
             return None
-        return (time.monotonic() - self.started) / self.done * (self.total - self.done)
+        return (now - self.started) / self.done * (self.total - self.done)
 
 
 class Job:
@@ -109,7 +108,9 @@ class Job:
                 self._results.append(step.result)
 
 
-_jobs: dict[str, Job] = {}
+by_key: dict[str, Job] = {}
+"""The last job of each key; what is taken out of here is forgotten."""
+
 _jobs_lock = threading.Lock()
 
 
@@ -119,14 +120,14 @@ def start(key: str, title: str, make: Callable[[threading.Event], Iterator[Progr
     Raises `BackendError` while a job with this key runs.
     """
     with _jobs_lock:
-        running = _jobs.get(key)
+        running = by_key.get(key)
         if running and running.state.running:
             raise BackendError(f"{running.state.what} is still running.", "Wait until it has finished, or cancel it.")
-        job = _jobs[key] = Job(title, make)
+        job = by_key[key] = Job(title, make)
         return job
 
 
 def find(key: str) -> Job | None:
     """The last job with this key, running or not; None if there was none."""
     with _jobs_lock:
-        return _jobs.get(key)
+        return by_key.get(key)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -168,7 +167,7 @@ def measured(
     `place` is the place in the lane's line if the caller took one already. Never raises for a fault of the
     backend: it becomes the answer's status and sentence.
     """
-    run = Measurement(asked_at=time.monotonic())
+    run = Measurement(asked_at=backend.clock())
     stopped_by: CapReached | None = None
     try:
         yield from _work(backend, question, cancel, place, run)
@@ -183,7 +182,7 @@ def measured(
         _log.error("%s failed", backend.approach, exc_info=disk_fault(fault) is None)
         status = "error"
         error = str(unforeseen(backend.approach, fault, "ask again"))
-    run.ended_at = run.ended_at or time.monotonic()
+    run.ended_at = run.ended_at or backend.clock()
     yield _answer(backend, run, status, error, stopped_by)
 
 
@@ -198,7 +197,7 @@ def _work(
     place = place or line.join(backend.approach)
     with ExitStack() as turn:
         turn.enter_context(line.turn(place, cancel))
-        run.granted_at = time.monotonic()
+        run.granted_at = backend.clock()
         for event in _load_and_stream(backend, question, cancel, run):
             if backend.lane_until_retrieved and isinstance(event, Retrieved):
                 turn.close()
@@ -215,14 +214,14 @@ def _load_and_stream(
         yield loading
     if cancel.is_set():
         raise Cancelled
-    run.loaded_at = run.attempt_at = time.monotonic()
+    run.loaded_at = run.attempt_at = backend.clock()
     yield Started()
     try:
         for event in backend.stream(question, cancel):
-            run.take(event, time.monotonic())
+            run.take(event, backend.clock())
             yield event
     finally:
-        run.ended_at = run.ended_at or time.monotonic()
+        run.ended_at = run.ended_at or backend.clock()
 
 
 def _fault_status(run: Measurement, cancel: threading.Event) -> Status:

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -163,15 +163,16 @@ def reading(file: Path) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def write(file: Path, work: Callable[[sqlite3.Connection], T]) -> T:
+def write(file: Path, work: Callable[[sqlite3.Connection], T], turn: AbstractContextManager[object] = _one_thread) -> T:
     """Do `work` within a transaction, durable on return, perhaps after and before that of other threads.
 
-    A `BackendError` of `work` is raised and concerns nobody else; what it wrote before that stays.
+    A `BackendError` of `work` is raised and concerns nobody else; what it wrote before that stays. `turn`
+    is the lock of those that write together.
     """
     mine: _Write[T] = _Write(work)
     with _lock:
         _waiting[file].append(mine)  # type: ignore[arg-type]
-    with _one_thread:
+    with turn:
         if not mine.done:  # nobody has done it in the meantime, so it is done here with all that waits
             with _lock:
                 together = _waiting.pop(file)

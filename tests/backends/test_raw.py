@@ -13,7 +13,7 @@ import pytest
 from backends.base import Answer, BackendEvent, Finished, Note, Question, TextDelta, Trace, Usage
 from backends.errors import BackendError
 from backends.models import inference
-from backends.models.generate import _decoder, build_prompt
+from backends.models.generate import build_prompt, token_decoder
 from backends.raw import RawBackend
 from backends.run.compare import compare
 from backends.settings import Settings, load_settings
@@ -218,7 +218,7 @@ def test_marks_of_a_chat_format_in_plain_text_stay_text(tiny_model: Path, tmp_pa
 def test_characters_of_several_tokens_arrive_whole(real_settings: Settings, text: str) -> None:
     tokenizer = ready(real_settings).base.tokenizer
     tokens = tokenizer(text, add_special_tokens=False).input_ids
-    decode = _decoder(tokenizer)
+    decode = token_decoder(tokenizer)
     pieces = [decode(token) for token in [*tokens, tokenizer.eos_token_id]]
     assert "".join(pieces) == text
     assert "\ufffd" not in "".join(pieces)

@@ -44,7 +44,7 @@ def screenshots() -> Path:
 
 
 @contextmanager
-def _running(data: Path, arguments: Sequence[str], environment: dict[str, str]) -> Iterator[str]:
+def running_app(data: Path, arguments: Sequence[str], environment: dict[str, str]) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -90,5 +90,5 @@ def start_app(tmp_path: Path) -> Iterator[Callable[..., str]]:
 
     with ExitStack() as stack:
         yield lambda data=tmp_path, arguments=(), **environment: stack.enter_context(
-            _running(data, arguments, environment)
+            running_app(data, arguments, environment)
         )

@@ -20,7 +20,7 @@ import pytest
 import websockets
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import ROOT, _running, wait_until_healthy
+from tests.e2e.conftest import ROOT, running_app, wait_until_healthy
 from ui.server import HEADERS
 
 pytestmark = pytest.mark.slow
@@ -32,7 +32,7 @@ SCRIPTED = {"CROSSROADS_SCRIPTED": "true"}
 def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     data = tmp_path_factory.mktemp("data")
     if request.param == "crossroads demo":
-        with _running(data, (), SCRIPTED) as address:
+        with running_app(data, (), SCRIPTED) as address:
             yield address
         return
     with socket.socket() as probe:

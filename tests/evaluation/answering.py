@@ -9,20 +9,21 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.base import Backend, BackendEvent, Cost, Finished, Loading, Question, TextDelta, Timings, Usage
+from backends.base import Cost, Finished, Loading, Question, TextDelta, Usage
 from backends.errors import BackendError
+from backends.scripted import Step
 from evaluation.asking import ArmAnswer
 from evaluation.judging import Judged
 from evaluation.samples import Sample
 from evaluation.scorers import Score
-from tests.backends.played import Clock
+from tests.scripted import Clock, Scripted
 
 
-class AnsweringBackend(Backend):
+class AnsweringBackend(Scripted):
     """Says what `answers` has for the question, else `otherwise`; an exception there is raised.
 
-    Each answer takes `seconds` on the clock, has 10 tokens in and 4 out, and costs `usd`. `asked` keeps the questions;
-    `before` is called with the cancel event ahead of each answer.
+    Each answer takes `seconds` on the clock, has 10 tokens in and 4 out, and costs `usd`. `before` is called with the
+    cancel event ahead of each answer.
     """
 
     def __init__(
@@ -38,36 +39,18 @@ class AnsweringBackend(Backend):
         loading: BackendError | None = None,
         before: Callable[[threading.Event], None] | None = None,
     ) -> None:
-        self.approach, self.lane = approach, lane
-        self.asked: list[str] = []
-        self.tokens: list[int] = []
-        self._answers, self._otherwise = answers, otherwise
-        self._seconds, self._usd, self._clock = seconds, usd, clock or Clock()
-        self._loading, self._before = loading, before
+        first = loading or Loading(f"learning {approach} by heart")
+        price = Cost(usd, "by heart")
+        super().__init__(approach=approach, lane=lane, loading=[first], clock=clock or Clock(), price=price)
+        self._answers, self._otherwise, self._seconds, self._before = answers, otherwise, seconds, before
 
-    @property
-    def model(self) -> str:
-        return f"answering {self.approach}"
-
-    def load(self, cancel: threading.Event) -> Iterator[Loading]:
-        if self._loading:
-            raise self._loading
-        yield Loading(f"learning {self.approach} by heart")
-
-    def stream(self, question: Question, cancel: threading.Event) -> Iterator[BackendEvent]:
+    def script(self, question: Question, cancel: threading.Event) -> Iterator[Step]:
         if self._before:
-            self._before(cancel)
-        self.asked.append(question.text)
-        self.tokens.append(question.max_tokens)
+            yield self._before
         said = self._answers.get(question.text, self._otherwise)
-        self._clock.now += self._seconds
-        if isinstance(said, BackendError):
-            raise said
-        yield TextDelta(said)
+        yield self._seconds
+        yield said if isinstance(said, BackendError) else TextDelta(said)
         yield Finished(Usage(10, 4, source="tokenizer"), "cancelled" if cancel.is_set() else "stop")
-
-    def cost(self, usage: Usage, timings: Timings) -> Cost:
-        return Cost(self._usd, "by heart")
 
 
 class FixedEmbedder:

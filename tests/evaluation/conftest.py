@@ -16,5 +16,5 @@ from tests.evaluation.made_data import make_data
 def proving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings with the adapter `doors` in a data folder of its own."""
     data = tmp_path / "data"
-    monkeypatch.setitem(approach._embedders, (DEFAULT_EMBEDDER, data), FixedEmbedder())
+    monkeypatch.setitem(approach.embedders, (DEFAULT_EMBEDDER, data), FixedEmbedder())
     return make_data(data)

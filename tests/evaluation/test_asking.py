@@ -12,8 +12,8 @@ from backends.run.lane import Cancelled, lane
 from backends.settings import load_settings
 from evaluation.asking import MAX_TOKENS, AnswerLog, ask, get_ready, greedy, identity
 from evaluation.samples import Sample
-from tests.backends.played import Gate
 from tests.evaluation.answering import AnsweringBackend, answered
+from tests.scripted import Gate
 
 SAMPLE = Sample("1", "Why?", "Because.")
 
@@ -25,9 +25,9 @@ def test_an_answer_is_asked_once(tmp_path: Path):
     first = ask(backend, "base", 3, SAMPLE, settings, AnswerLog(file), "proof", threading.Event())
     again = ask(backend, "base", 3, SAMPLE, settings, AnswerLog(file), "proof", threading.Event())
     assert first == again
-    assert (first.text, first.status, first.model, first.cost_usd) == ("So.", "ok", "answering raw", "0.001")
+    assert (first.text, first.status, first.model, first.cost_usd) == ("So.", "ok", "scripted answers (raw)", "0.001")
     assert (first.prompt_tokens, first.completion_tokens) == (10, 4)
-    assert (backend.asked, backend.tokens) == (["Why?"], [MAX_TOKENS])
+    assert [(one.text, one.max_tokens) for one in backend.asked] == [("Why?", MAX_TOKENS)]
     assert len(file.read_text().splitlines()) == 1
 
 

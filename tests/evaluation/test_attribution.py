@@ -12,7 +12,6 @@ import pytest
 from backends.base import Backend
 from backends.errors import BackendError
 from backends.rag.approach import RagBackend
-from backends.run import timing
 from backends.run.jobs import Progress
 from backends.settings import Settings
 from evaluation.attribution import (
@@ -33,8 +32,8 @@ from evaluation.judging import Share
 from evaluation.samples import Sample
 from evaluation.statistics import Estimate
 from terminal.records import attribution_json
-from tests.backends.played import PATIENCE_S, Clock
 from tests.evaluation.answering import AnsweringBackend
+from tests.scripted import PATIENCE_S, Clock
 
 SAMPLES = [
     Sample(
@@ -74,10 +73,8 @@ def found(settings: Settings, given: Mapping[str, Backend], samples: list[Sample
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(timing, "time", clock)
-    return clock
+def clock() -> Clock:
+    return Clock()
 
 
 def test_every_arm_has_its_figures(proving: Settings, clock: Clock):
@@ -214,7 +211,7 @@ def test_an_interrupted_one_goes_on_where_it_was(proving: Settings):
     again = arms()
     made = found(proving, again)
     assert made.arms[BOTH].right == Share(14, 20)
-    asked = [backend.asked[0] for backend in again.values() if isinstance(backend, AnsweringBackend)]
+    asked = [backend.asked[0].text for backend in again.values() if isinstance(backend, AnsweringBackend)]
     assert asked == [SAMPLES[number].question for number in (3, 3, 2, 2)]
 
 

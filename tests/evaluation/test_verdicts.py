@@ -21,8 +21,8 @@ from evaluation.verdicts import (
     proof_verdict,
     seen_words,
 )
-from tests.evaluation import test_adapter_proof as proofs
 from tests.evaluation import test_attribution as attributions
+from tests.evaluation import test_proof as proofs
 from tests.evaluation.answering import answered, scores
 
 CLEAR = Gain(Estimate(0.384, 0.221, 0.532), 20)

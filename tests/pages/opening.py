@@ -6,7 +6,7 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
-from tests.backends.played import PATIENCE_S
+from tests.scripted import PATIENCE_S
 
 HOME = Path(__file__).resolve().parents[2]
 

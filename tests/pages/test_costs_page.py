@@ -20,8 +20,8 @@ from backends.spend.ledger_file import ledger_file
 from backends.spend.ledger_file import opened as ledger_opened
 from evaluation.costs import right_answers
 from evaluation.costs.monthly import monthly
-from tests.backends.played import PATIENCE_S
 from tests.evaluation.costs.made_inputs import made_inputs
+from tests.scripted import PATIENCE_S
 from ui.costs.per_month import table
 
 HOME = Path(__file__).resolve().parents[2]

@@ -46,10 +46,10 @@ from backends.run.jobs import Job, Progress
 from backends.run.live import Column
 from backends.settings import DEFAULT_EMBEDDER, RagSettings, load_settings
 from tests.backends.conftest import make_tiny
-from tests.backends.engines.made_adapters import load_base, make_lora
-from tests.backends.played import PATIENCE_S
+from tests.backends.models.made_adapters import load_base, make_lora
 from tests.backends.rag.conftest import TEXTS, fill
 from tests.backends.rag.quick import QuickEmbedder
+from tests.scripted import PATIENCE_S
 from ui.ask.column import state_line
 from ui.fine_tuned.train import estimate_key
 from ui.resources import stand_in_start, warm_up
@@ -64,13 +64,13 @@ def data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """The app without a model in memory; no training of another test is left."""
     folder = tmp_path / "data"
     monkeypatch.setenv("CROSSROADS_RAW__MODEL", str(tmp_path / "no-such-folder"))
-    monkeypatch.setitem(approach._embedders, (DEFAULT_EMBEDDER, folder), QuickEmbedder())
-    monkeypatch.delitem(jobs._jobs, training_job.KEY, raising=False)
+    monkeypatch.setitem(approach.embedders, (DEFAULT_EMBEDDER, folder), QuickEmbedder())
+    monkeypatch.delitem(jobs.by_key, training_job.KEY, raising=False)
     monkeypatch.chdir(tmp_path)
     warm_up.clear()
     stand_in_start.clear()
     yield folder
-    jobs._jobs.pop(training_job.KEY, None)
+    jobs.by_key.pop(training_job.KEY, None)
     warm_up.clear()
     stand_in_start.clear()
     close_stores(folder)
@@ -306,7 +306,7 @@ def index(data: Path, tmp_path: Path) -> Index:
     folder.mkdir()
     for name in ("returns.md", "leave.txt"):
         (folder / name).write_text(TEXTS[name])
-    made = Index(data, "handbook", approach._embedders[DEFAULT_EMBEDDER, data], RagSettings())
+    made = Index(data, "handbook", approach.embedders[DEFAULT_EMBEDDER, data], RagSettings())
     fill(made, folder)
     return made
 

@@ -17,7 +17,7 @@ from streamlit.testing.v1.element_tree import Widget
 from backends.base import Cost, Passage, Question, Retrieved, TextDelta
 from backends.errors import BackendError
 from backends.run.live import LiveComparison
-from tests.backends.played import PATIENCE_S, Clock, Gate, PlayedBackend, finished
+from tests.scripted import PATIENCE_S, Clock, Gate, Scripted, finished
 from ui.ask.box import SAMPLES
 from ui.shared.text import escaped
 
@@ -189,10 +189,8 @@ def test_the_table_and_the_charts_name_every_approach() -> None:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr("backends.run.timing.time", clock)
-    return clock
+def clock() -> Clock:
+    return Clock()
 
 
 def priced(usd: str | None) -> Cost:
@@ -200,16 +198,16 @@ def priced(usd: str | None) -> Cost:
 
 
 def test_the_best_of_each_row_is_marked(clock: Clock) -> None:
-    def answering(approach: str, first_s: float, rest_s: float, tokens: int, usd: str | None) -> PlayedBackend:
+    def answering(approach: str, first_s: float, rest_s: float, tokens: int, usd: str | None) -> Scripted:
         steps = (first_s, TextDelta("a"), rest_s, TextDelta("b"), finished(tokens))
-        return PlayedBackend(*steps, approach=approach, lane=LANE, clock=clock, price=priced(usd))
+        return Scripted(*steps, approach=approach, lane=LANE, clock=clock, price=priced(usd))
 
     comparison = LiveComparison(
         [
             answering("raw", 0.5, 3.5, 8, "0.002"),
             answering("fine_tuned", 1.0, 1.0, 8, "0.001"),
             answering("paid_api", 1.5, 1.5, 13, None),
-            PlayedBackend(BackendError("No documents.", "Add some."), approach="rag", lane=LANE, clock=clock),
+            Scripted(BackendError("No documents.", "Add some."), approach="rag", lane=LANE, clock=clock),
         ],
         Question("q"),
     )
@@ -295,10 +293,10 @@ def test_an_answer_that_is_not_complete_keeps_its_column_and_says_why(
 def test_a_failed_column_leaves_the_others_alone() -> None:
     comparison = LiveComparison(
         [
-            PlayedBackend(TextDelta("Yes"), finished(1), approach="raw", lane=LANE),
-            PlayedBackend(ValueError("key-0123456789"), approach="fine_tuned", lane=LANE),
-            PlayedBackend(BackendError("No key.", "Set one."), approach="paid_api"),
-            PlayedBackend(TextDelta("No"), finished(1), approach="rag", lane=LANE),
+            Scripted(TextDelta("Yes"), finished(1), approach="raw", lane=LANE),
+            Scripted(ValueError("key-0123456789"), approach="fine_tuned", lane=LANE),
+            Scripted(BackendError("No key.", "Set one."), approach="paid_api"),
+            Scripted(TextDelta("No"), finished(1), approach="rag", lane=LANE),
         ],
         Question("q"),
     )
@@ -329,16 +327,16 @@ def test_one_approach_on_its_own_page(approach: str, name: str) -> None:
 # --- stopping, leaving, coming back ---------------------------------------------------------------
 
 
-def endless(begun: threading.Event) -> PlayedBackend:
+def endless(begun: threading.Event) -> Scripted:
     def go_on(cancel: threading.Event) -> None:
         begun.set()
         assert cancel.wait(PATIENCE_S), "nobody stopped it"
 
-    return PlayedBackend(TextDelta("So far"), go_on, finished(1, "cancelled"), approach="raw", lane=LANE)
+    return Scripted(TextDelta("So far"), go_on, finished(1, "cancelled"), approach="raw", lane=LANE)
 
 
-def waiting() -> PlayedBackend:
-    return PlayedBackend(TextDelta("never"), finished(1), approach="rag", lane=LANE)
+def waiting() -> Scripted:
+    return Scripted(TextDelta("never"), finished(1), approach="rag", lane=LANE)
 
 
 def stop_button_alone() -> None:
@@ -422,7 +420,7 @@ def test_a_comparison_survives_a_page_change_and_each_page_keeps_its_own() -> No
 def test_leaving_in_mid_stream_loses_nothing() -> None:
     gate = Gate()
     comparison = LiveComparison(
-        [PlayedBackend(TextDelta("Half"), gate, TextDelta(" and whole"), finished(2), approach="raw", lane=LANE)],
+        [Scripted(TextDelta("Half"), gate, TextDelta(" and whole"), finished(2), approach="raw", lane=LANE)],
         Question("q"),
     )
     assert gate.reached.wait(PATIENCE_S)
@@ -467,10 +465,8 @@ def test_hostile_names_and_faults_are_shown_as_text() -> None:
     passage = Passage(HOSTILE, 3, "c", 0.5, 0, 1, HOSTILE)
     comparison = LiveComparison(
         [
-            PlayedBackend(
-                Retrieved((passage,)), TextDelta(HOSTILE), finished(1), approach="rag", price=Cost(None, HOSTILE)
-            ),
-            PlayedBackend(BackendError(HOSTILE, "Ask again."), approach="paid_api"),
+            Scripted(Retrieved((passage,)), TextDelta(HOSTILE), finished(1), approach="rag", price=Cost(None, HOSTILE)),
+            Scripted(BackendError(HOSTILE, "Ask again."), approach="paid_api"),
         ],
         Question(HOSTILE),
     )
@@ -609,7 +605,7 @@ def test_an_answer_that_ended_changes_what_the_next_one_is_expected_to_cost_at_o
 
 def test_an_amount_is_unknown_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CROSSROADS_SCRIPTED", "false")
-    monkeypatch.setattr("ui.shell._readiness", lambda: None)
+    monkeypatch.setattr("ui.resources.WarmUp.start", lambda self: self)
     at = opened("raw")
     at.text_area(key="question:raw").input("hello")
     run(at)

@@ -13,8 +13,8 @@ from werkzeug import Response
 from backends.settings import Settings, load_settings
 from backends.spend.ledger import entries
 from tests.backends.openai_server import KEY, PATH, error, paris
-from tests.backends.played import PATIENCE_S
 from tests.pages.opening import HOME, everything, opened
+from tests.scripted import PATIENCE_S
 
 pytestmark = pytest.mark.usefixtures("no_local_models")
 

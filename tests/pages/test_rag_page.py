@@ -25,10 +25,10 @@ from backends.run.lane import THIS_MACHINE, lane
 from backends.run.live import LiveComparison
 from backends.settings import DEFAULT_EMBEDDER, RagSettings
 from evaluation.retrieval_runs import measuring_key
-from tests.backends.played import PATIENCE_S, PlayedBackend, finished
 from tests.backends.rag.conftest import TEXTS, fill, make_pdf
 from tests.backends.rag.cross_encoder import tiny_cross_encoder
 from tests.backends.rag.quick import QuickEmbedder
+from tests.scripted import PATIENCE_S, Scripted, finished
 from ui.resources import stand_in_start, warm_up
 from ui.shared import numbers
 
@@ -42,7 +42,7 @@ def data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """The app with real collections, an embedder that costs nothing, and no model that writes answers."""
     folder = tmp_path / "data"
     monkeypatch.setenv("CROSSROADS_RAW__MODEL", str(tmp_path / "no-such-folder"))
-    monkeypatch.setitem(approach._embedders, (DEFAULT_EMBEDDER, folder), QuickEmbedder())
+    monkeypatch.setitem(approach.embedders, (DEFAULT_EMBEDDER, folder), QuickEmbedder())
     monkeypatch.chdir(tmp_path)
     warm_up.clear()
     stand_in_start.clear()
@@ -53,17 +53,26 @@ def data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     open_database(folder).close()
 
 
-@pytest.fixture
-def index(data: Path, tmp_path: Path) -> Index:
-    """The collection `handbook` with three documents; the PDF has two pages."""
-    folder = tmp_path / "docs"
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with the collection `handbook` of three documents; the PDF has two pages. To be copied."""
+    root = tmp_path_factory.mktemp("filled")
+    folder = root / "docs"
     folder.mkdir()
     (folder / "returns.md").write_text(TEXTS["returns.md"])
     (folder / "leave.txt").write_text(TEXTS["leave.txt"])
     (folder / "manual.pdf").write_bytes(make_pdf(["Fill the tank with water.", "Descale every 60 days."]))
-    index = Index(data, "handbook", approach._embedders[DEFAULT_EMBEDDER, data], RagSettings())
-    fill(index, folder)
-    return index
+    fill(Index(root / "data", "handbook", QuickEmbedder(), RagSettings()), folder)
+    close_stores(root / "data")
+    open_database(root / "data").close()
+    return root / "data"
+
+
+@pytest.fixture
+def index(data: Path, filled: Path) -> Index:
+    """The collection `handbook` in the data folder."""
+    shutil.copytree(filled, data)
+    return Index(data, "handbook", approach.embedders[DEFAULT_EMBEDDER, data], RagSettings())
 
 
 def run(acted: AppTest | Widget) -> AppTest:
@@ -351,7 +360,7 @@ def test_lost_vectors_are_named_and_rebuilt_with_one_click(index: Index, data: P
 def test_another_embedder_is_named_and_embedded_again_with_one_click(
     index: Index, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(approach._embedders, (DEFAULT_EMBEDDER, data), QuickEmbedder("other@2"))
+    monkeypatch.setitem(approach.embedders, (DEFAULT_EMBEDDER, data), QuickEmbedder("other@2"))
     at = opened("Documents")
     assert shows(at, "The collection handbook was indexed with the embedder quick@1, but other@2 is chosen now.")
     click(at, "re_embed")
@@ -477,7 +486,7 @@ def test_what_is_below_the_threshold_is_marked(index: Index, monkeypatch: pytest
 
 
 def test_the_last_question_that_rag_was_asked_is_the_first_to_be_searched(index: Index) -> None:
-    comparison = LiveComparison([PlayedBackend(finished(1), approach="rag", lane="rag-page-test")], Question(QUESTION))
+    comparison = LiveComparison([Scripted(finished(1), approach="rag", lane="rag-page-test")], Question(QUESTION))
     assert comparison.wait(PATIENCE_S)
     at = opened()
     at.session_state["live_comparisons"] = {"rag": comparison}

@@ -101,9 +101,10 @@ def _model_line(column: Column) -> str:
     return f":orange-badge[:material/swap_horiz: stand-in]  \n:small[{model}]" if column.stand_in else model
 
 
-def state_line(column: Column) -> str:
-    """One line that says what the column does or waits for."""
-    spent = f"{time.monotonic() - column.since:.0f}"
+def state_line(column: Column, now: float | None = None) -> str:
+    """One line that says what the column does or waits for, at monotonic time `now` (None: at present)."""
+    now = time.monotonic() if now is None else now
+    spent = f"{now - column.since:.0f}"
     match column.phase:
         case "done":
             assert column.answer is not None
@@ -112,7 +113,7 @@ def state_line(column: Column) -> str:
         case "queued":
             first, *more = column.detail.split(", ")
             if first == TURN and not (loading := warm_up().state).finished:
-                waited = f"{time.monotonic() - loading.since:.0f}"
+                waited = f"{now - loading.since:.0f}"
                 of = f" of about {loading.expected_s:.0f}" if loading.expected_s else ""
                 return f":gray-badge[:material/hourglass_empty: {escaped(loading.what)} \u00b7 {waited}{of} s]"
             known = is_known(first)
@@ -126,7 +127,7 @@ def state_line(column: Column) -> str:
                 "passages found, reading them" if column.sources else "reading the question"
             )
             if column.until is not None:
-                left = max(column.until - time.monotonic(), 0.0)
+                left = max(column.until - now, 0.0)
                 return f":orange-badge[:material/timer: {doing} in {left:.0f} s]"
             return f":blue-badge[:material/psychology: {doing} \u00b7 {spent} s]"
         case "writing":

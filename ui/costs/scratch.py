@@ -40,7 +40,7 @@ class _Box:
 
 
 _USD, _SHARE, _TOKENS, _SIZE = "scratch_usd", "scratch_share", "scratch_tokens", "scratch_size"
-_BOXES = {
+BOXES = {
     _SIZE: _Box(
         "Billions of parameters", "10⁹ parameters", Decimal(8), 0.001, 100_000.0, 1.0, "the size of your model"
     ),
@@ -67,7 +67,7 @@ _GPU = "989 × 10¹² FLOP/s, NVIDIA H100 SXM in bfloat16, data sheet of 2023"
 
 def draw(inputs: Inputs) -> None:
     """Assumptions, the table, and the point it makes."""
-    chosen = st.session_state.setdefault("scratch", {name: box.usual for name, box in _BOXES.items()})
+    chosen = st.session_state.setdefault("scratch", {name: box.usual for name, box in BOXES.items()})
     fine_tuning = fine_tuning_cost(inputs)
     size = int(chosen[_SIZE] * 10**9)
     rows = from_scratch(fine_tuning, chosen[_USD], chosen[_SHARE], chosen[_TOKENS], parameters=size)
@@ -78,7 +78,7 @@ def draw(inputs: Inputs) -> None:
         what="Every size in full, with what is assumed and where that comes from.",
     )
     with st.container(horizontal=True):
-        for name, box in _BOXES.items():
+        for name, box in BOXES.items():
             _box(name, box, chosen)
     _tables(rows)
     st.caption(
@@ -148,7 +148,7 @@ def _tables(rows: Sequence[Training]) -> None:
 def assumptions(chosen: Mapping[str, Decimal]) -> list[Row]:
     """What a training from scratch is reckoned with, as rows of its file; a source only where its value is used."""
     rows: list[Row] = []
-    for name, box in _BOXES.items():
+    for name, box in BOXES.items():
         note = box.origin if chosen[name] == box.usual else "typed in place of the usual value"
         rows.append(("input", "", "", box.label, chosen[name], box.unit, "your assumption", note))
     peak = ("input", "", "", "peak of a GPU", PEAK_FLOPS, "FLOP/s", "NVIDIA", _GPU)

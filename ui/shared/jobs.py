@@ -80,7 +80,7 @@ def share(state: JobState) -> float:
 def progress_line(state: JobState, now: float) -> str:
     """What is done, for how long, and what remains: `5 of 16 files · 12 s, about 20 s left`. `now` is monotonic."""
     spent = (state.finished or now) - state.started
-    remaining = state.remaining_s if spent >= _SETTLED_S else None
+    remaining = state.remaining_s(now) if spent >= _SETTLED_S else None
     left = f", about {duration(remaining)} left" if remaining is not None else ""
     return " \u00b7 ".join(part for part in (state.detail or "starting", f"{duration(spent)}{left}") if part)
 

@@ -16,10 +16,10 @@ from backends.rag.store.library import StoredChunk
 from backends.storage.files import draft_folder
 from backends.terms import STEMMER
 
-_KEPT_FROM = 2_000
+KEPT_FROM = 2_000
 """Chunks from which the index is written to disk: with fewer, building takes less than half a second."""
 
-_MEANWHILE_FROM = 20_000
+MEANWHILE_FROM = 20_000
 """Chunks from which the last index goes on serving while a change is worked in, which takes seconds."""
 
 _READ = 5_000
@@ -60,11 +60,19 @@ class KeywordCache:
     """Keeps the `KeywordIndex` of a collection up to date with its chunks. Safe to use from several threads.
 
     In `folder` (None: nothing is written) there is one folder per version. What cannot be read there is built again.
+    `kept_from` and `meanwhile_from` are numbers of chunks, see `KEPT_FROM` and `MEANWHILE_FROM`.
     """
 
-    def __init__(self, chunks: Chunks, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        chunks: Chunks,
+        folder: Path | None = None,
+        kept_from: int = KEPT_FROM,
+        meanwhile_from: int = MEANWHILE_FROM,
+    ) -> None:
         self._chunks = chunks
         self._folder = folder
+        self._kept_from, self._meanwhile_from = kept_from, meanwhile_from
         self._building = threading.Lock()
         self._held: tuple[str, KeywordIndex] | None = None
         self._background: threading.Thread | None = None
@@ -78,7 +86,7 @@ class KeywordCache:
         held = self._held
         if held and held[0] == version:
             return held[1]
-        if held and len(held[1].rows) >= _MEANWHILE_FROM:
+        if held and len(held[1].rows) >= self._meanwhile_from:
             self._update_meanwhile()
             return held[1]
         with self._building:
@@ -140,7 +148,7 @@ class KeywordCache:
         folder = self._folder_of(version)
         if folder is None:
             return
-        if len(index.rows) < _KEPT_FROM:
+        if len(index.rows) < self._kept_from:
             shutil.rmtree(folder.parent, ignore_errors=True)
             return
         try:

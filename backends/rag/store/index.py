@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +29,7 @@ from backends.rag.store.library import (
 )
 from backends.rag.store.lock import writing
 from backends.rag.store.progress import IndexProgress
-from backends.rag.store.rechunk import ChunkPreview, Rechunk, preview
+from backends.rag.store.rechunk import PREVIEW_CHARACTERS, ChunkPreview, Rechunk, preview
 from backends.rag.store.writer import Writer
 from backends.run.jobs import Progress
 from backends.run.lane import Cancelled
@@ -189,10 +190,12 @@ class Index:
         with self._faults():
             return chunk_settings(self._library.serving(), self._settings)
 
-    def preview(self, chunk_tokens: int, overlap_tokens: int, document: str | None = None) -> ChunkPreview:
+    def preview(
+        self, chunk_tokens: int, overlap_tokens: int, document: str | None = None, most: int = PREVIEW_CHARACTERS
+    ) -> ChunkPreview:
         """What other chunk settings would make of the stored text; the pieces of `document` (the first) are shown."""
         with self._faults():
-            return preview(self._library, self._embedder.tokenizer, chunk_tokens, overlap_tokens, document)
+            return preview(self._library, self._embedder.tokenizer, chunk_tokens, overlap_tokens, document, most)
 
     # --- searching ----------------------------------------------------------------------------------
 
@@ -225,11 +228,16 @@ class Index:
     # --- writing ------------------------------------------------------------------------------------
 
     def add(
-        self, paths: Iterable[Path | str | Source], cancel: threading.Event, turn: Turn | None = None
+        self,
+        paths: Iterable[Path | str | Source],
+        cancel: threading.Event,
+        turn: Turn | None = None,
+        now_ns: Callable[[], int] = time.time_ns,
     ) -> Iterator[IndexProgress]:
         """Index files and folders; unchanged files are skipped. Cancelling keeps the files that are finished.
 
-        Each step of work runs inside `with turn():`. Raises `BackendError` when a path does not exist, another
+        Each step of work runs inside `with turn():`. `now_ns` is Unix time in nanoseconds: files that changed just
+        before it are compared by content. Raises `BackendError` when a path does not exist, another
         process is indexing, the chunks are too long for the embedder, or the collection was made otherwise.
         """
         turn = turn or nullcontext
@@ -241,7 +249,7 @@ class Index:
             except StoreFault:
                 for step in rebuild(self._writer, cancel, turn):
                     yield IndexProgress(0, 0, 0, "", "rebuilding", f"building the vectors again, {step.detail}")
-            ingest = Ingest(self._writer, self._embedder, self._settings.max_file_mb, cancel)
+            ingest = Ingest(self._writer, self._embedder, self._settings.max_file_mb, cancel, now_ns)
             yield from ingest.run(paths, turn)
 
     def delete(self, document: str) -> None:

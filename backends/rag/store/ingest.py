@@ -6,7 +6,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -56,12 +56,20 @@ class _Read:
 class Ingest:
     """One run of indexing into one collection. The caller holds the right to write."""
 
-    def __init__(self, writer: Writer, embedder: Embedder, max_file_mb: float, cancel: threading.Event) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        embedder: Embedder,
+        max_file_mb: float,
+        cancel: threading.Event,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
         self._writer = writer
         self._serving = writer.serving()
         self._embedder = embedder
         self._max_file_mb = max_file_mb
         self._cancel = cancel
+        self._now_ns = now_ns
         self._stored = {one.name: one for one in writer.library.files()}
         self._at = {one.path: one for one in self._stored.values()}
         self._pending: dict[str, _File] = {}
@@ -108,7 +116,7 @@ class Ingest:
             if source.leaves:
                 return _File(source, "", "")
             check_size(source.path, self._max_file_mb)
-            stamp = _stamp(source.path)
+            stamp = _stamp(source.path, self._now_ns())
             digest = known.sha256 if known and stamp and known.stamp == stamp else sha256(source.path)
         except (OSError, BackendError):
             pass
@@ -228,9 +236,9 @@ def _path(source: Source) -> str:
     return os.fspath(source.path).encode("utf-8", "backslashreplace").decode()
 
 
-def _stamp(path: Path) -> str:
+def _stamp(path: Path, now_ns: int) -> str:
     """Size, times of change and number of a file, which prove that it is the same; "" if it has just changed."""
     found = path.stat()
-    if time.time_ns() - max(found.st_mtime_ns, found.st_ctime_ns) < _SETTLED_NS:
+    if now_ns - max(found.st_mtime_ns, found.st_ctime_ns) < _SETTLED_NS:
         return ""
     return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino}"

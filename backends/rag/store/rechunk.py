@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from tokenizers import Tokenizer
 
-_CHARACTERS = 300_000
+PREVIEW_CHARACTERS = 300_000
 """How much text is cut for a preview at most, about 2 s of work. Beyond, the number of chunks is estimated."""
 
 
@@ -56,16 +56,19 @@ class ChunkPreview:
 
 
 def preview(
-    library: Library, tokenizer: Tokenizer, chunk_tokens: int, overlap_tokens: int, document: str | None
+    library: Library, tokenizer: Tokenizer, chunk_tokens: int, overlap_tokens: int, document: str | None, most: int
 ) -> ChunkPreview:
-    """Cut the stored text of as many documents as is quick, beginning with the one to be shown (the first by name)."""
+    """Cut the stored text of as many documents as is quick, beginning with the one to be shown (the first by name).
+
+    `most` is how many characters are cut at most, beside the first document.
+    """
     documents = library.documents()
     documents.sort(key=lambda one: one.name != document)
     tokens: list[int] = []
     pieces: tuple[Piece, ...] = ()
     cut = 0
     for one in documents:
-        if cut and cut + one.characters > _CHARACTERS:
+        if cut and cut + one.characters > most:
             continue
         text = Document(one.name, one.sha256, one.format, library.pages(one.name))
         chunks = chunk(text, tokenizer, chunk_tokens, overlap_tokens)

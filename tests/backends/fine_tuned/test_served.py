@@ -19,7 +19,7 @@ from backends.run.lane import THIS_MACHINE
 from backends.settings import BudgetSettings, Settings, load_settings
 from backends.spend.budget import spent_today
 from backends.storage.files import sha256
-from tests.backends.engines.made_adapters import QUESTION, fault, make_lora
+from tests.backends.models.made_adapters import QUESTION, fault, make_lora
 from tests.backends.openai_server import PATH, error, paris
 
 FAR = "https://models.example/v1"

@@ -13,7 +13,7 @@ from backends.models.adapter_files import read
 from backends.models.adapter_modules import with_plain_names
 from backends.models.adapter_view import load_adapter
 from backends.models.local import LocalModel
-from tests.backends.engines.made_adapters import change_config, load_base, logits, make_lora, same
+from tests.backends.models.made_adapters import change_config, load_base, logits, make_lora, same
 
 # What Python's engine does not finish on a name like model.layers.0.mlp.up_proj.
 ENDLESS = ["((.)+)+!", "(.|.)*!", "(a+)+b", "(?:(?:.)*)*!", "((((.)*)*)*)*!"]

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import gc
+import shutil
 import weakref
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from backends.models import adapter_view, inference
+from backends.models import inference
 from backends.models.adapter_view import is_ready, load_adapter
 from backends.models.local import LocalModel
 from backends.storage.files import sha256
-from tests.backends.engines.made_adapters import (
+from tests.backends.models.made_adapters import (
     fault,
     in_float32,
     load_base,
@@ -43,8 +45,7 @@ def lora(tmp_path: Path) -> Path:
 @pytest.fixture
 def no_room(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine without memory to spare."""
-    monkeypatch.setattr("backends.storage.process.free_memory", lambda device: 0)
-    inference.run(adapter_view._merged.clear)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=0))
 
 
 def distance(left: Any, right: Any) -> float:
@@ -156,13 +157,14 @@ def test_merged_weights_are_kept_for_one_adapter_at_a_time(base: LocalModel, lor
     first = load_adapter(base, lora)
     expected, tree = logits(base, first.model), weakref.ref(first.model)
     assert is_ready(base, lora)
-    second = load_adapter(base, make_lora(tmp_path / "windows", seed=1))
-    assert not is_ready(base, lora)
+    windows = make_lora(tmp_path / "windows", seed=1)
+    second = load_adapter(base, windows)
+    assert (is_ready(base, lora), is_ready(base, windows)) == (False, True)
     gc.collect()
     assert tree() is None
     assert not same(logits(base, second.model), expected)
     assert same(logits(base, first.model), expected)  # made again for whoever still holds the first view
-    assert list(adapter_view._merged) == [first]
+    assert (is_ready(base, lora), is_ready(base, windows)) == (True, False)
     assert load_adapter(base, lora) is first
 
 
@@ -187,6 +189,9 @@ def test_without_room_the_adapter_works_beside_its_base(base: LocalModel, lora: 
     assert view.how == f"beside the base's weights ({view.own_bytes / 1e6:.3g} MB), not merged"
     shared = set(pointers(base.model).values())
     assert {p for name, p in pointers(view.model).items() if "lora_" not in name} == shared
+    own = [p for name, p in pointers(view.model).items() if "lora_" in name]
+    assert len(own) == 2 * 7 * 2  # layers, linear layers of each, two matrices for each of those
+    assert not shared & set(own)
 
 
 def test_few_adapters_are_kept_beside_their_base(base: LocalModel, tmp_path: Path) -> None:
@@ -194,6 +199,18 @@ def test_few_adapters_are_kept_beside_their_base(base: LocalModel, tmp_path: Pat
     for folder in folders:
         load_adapter(base, folder, merge=False)
     assert [is_ready(base, folder, merge=False) for folder in folders] == [False, True, True, True, True]
+
+
+def test_an_adapter_is_loaded_once_and_again_when_its_file_has_changed(base: LocalModel, lora: Path) -> None:
+    first = load_adapter(base, lora)
+    before = logits(base, first.model)
+    assert load_adapter(base, lora) is first
+    shutil.rmtree(lora)
+    make_lora(lora, seed=6)
+    second = load_adapter(base, lora)
+    assert second.digest == sha256(lora / "adapter_model.safetensors") != first.digest
+    assert not same(logits(base, second.model), before)
+    assert fault(lambda: first.model) == ("The adapter doors has changed meanwhile.", "Ask again.")
 
 
 def test_an_adapter_that_has_gone_is_not_ready(base: LocalModel, lora: Path) -> None:

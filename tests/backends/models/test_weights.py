@@ -18,7 +18,7 @@ from backends.base import Answer, Loading
 from backends.errors import BackendError
 from backends.models import hub as hub_cache
 from backends.models import inference
-from backends.models.weights import CONVERSION_S, PACKAGED, Weights, _move_into_place, pending, resolve
+from backends.models.weights import CONVERSION_S, PACKAGED, Weights, move_into_place, pending, resolve
 from backends.raw import RawBackend
 from backends.run.compare import compare
 from backends.settings import DEFAULT_MODEL, Settings, load_settings
@@ -499,7 +499,7 @@ def test_without_a_manifest_the_weights_are_converted_again(weights: Weights, tm
     made = tmp_path / "models" / "made.part"
     made.mkdir()
     (made / "crossroads.json").write_text("{}")
-    _move_into_place(made, folder)
+    move_into_place(made, folder)
     assert files_of(tmp_path / "models") == {f"{folder.name}/crossroads.json": b"{}"}
     assert pending(DEFAULT_MODEL, tmp_path) is None
 
@@ -509,7 +509,7 @@ def test_weights_that_another_process_converted_meanwhile_stay(tmp_path: Path) -
     for folder in (theirs, ours):
         folder.mkdir()
         (folder / "crossroads.json").write_text(folder.name)
-    _move_into_place(ours, theirs)
+    move_into_place(ours, theirs)
     assert files_of(tmp_path) == {"ours/crossroads.json": b"ours", "theirs/crossroads.json": b"theirs"}
 
 

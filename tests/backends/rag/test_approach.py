@@ -1,106 +1,415 @@
-"""The fine-tuned column: what loading says, how an adapter is switched, and what an answer proves."""
+"""The retrieval column over the sample documents, with the real embedder and the real default weights."""
 
 from __future__ import annotations
 
 import json
+import shutil
 import threading
+from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from backends.base import Answer, Loading, Timings, Usage
-from backends.fine_tuned.approach import FineTunedBackend
-from backends.models import adapter_view, inference
-from backends.models.adapter_view import SWITCH_S
+import backends
+from backends.base import (
+    Answer,
+    Backend,
+    BackendEvent,
+    Cost,
+    Event,
+    Loading,
+    Note,
+    Question,
+    Retrieved,
+    TextDelta,
+    Timings,
+    Usage,
+)
+from backends.errors import BackendError
+from backends.models.generate import build_prompt as built_for_model
+from backends.models.local import in_memory
+from backends.paid_api import PaidApiBackend
+from backends.rag.approach import (
+    PROMPT_CHARACTERS,
+    SAMPLE_DOCUMENTS,
+    RagBackend,
+    open_index,
+    open_searcher,
+    typical_passages,
+)
+from backends.rag.prompt import REFUSAL, build_prompt
 from backends.raw import RawBackend
 from backends.run.compare import compare
-from backends.settings import Settings, load_settings
-from backends.storage.files import sha256
-from tests.backends.engines.made_adapters import QUESTION, load_base, logits, make_lora, same
+from backends.run.lane import THIS_MACHINE, lane
+from backends.run.timing import measured
+from backends.settings import DEFAULT_MODEL, Settings, load_settings
+from backends.spend.estimate import expected
+from tests.scripted import Gate, Scripted, finished
+
+KETTLE = "Within how many days of delivery can an unopened kettle be sent back?"
 
 
-@pytest.fixture
-def settings(tiny_model: Path, tmp_path: Path) -> Settings:
-    """The tiny model with two adapters, `doors` in force."""
-    make_lora(tmp_path / "adapters" / "doors", card={"base_model": "tiny", "name": "no", "weights": "no"})
-    make_lora(tmp_path / "adapters" / "windows", seed=1)
-    return load_settings({"raw.model": str(tiny_model), "data": str(tmp_path), "fine_tuned.adapter": "doors"})
+@pytest.fixture(scope="module")
+def data(model_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with the default weights and an index of its own."""
+    folder = tmp_path_factory.mktemp("rag_data")
+    (folder / "models").symlink_to(model_data / "models")
+    return folder
 
 
-def chosen(settings: Settings, **fine_tuned: object) -> Settings:
-    """The same settings with another choice."""
-    return settings.model_copy(update={"fine_tuned": settings.fine_tuned.model_copy(update=fine_tuned)})
+@pytest.fixture(scope="module")
+def indexed(data: Path) -> list[str]:
+    """What the first load says; afterwards the sample documents are indexed."""
+    settings = load_settings({"data": data})
+    backend = RagBackend(settings, RawBackend(settings))
+    return [event.what for event in backend.load(threading.Event())]
 
 
-def ask(backend: FineTunedBackend | RawBackend) -> Answer:
+def settings_of(data: Path, **rag: object) -> Settings:
+    """Short answers, and the retrieval settings given."""
+    return load_settings({"data": data, "max_tokens": 6} | {f"rag.{name}": value for name, value in rag.items()})
+
+
+def ask(settings: Settings, text: str, generator: Backend | None = None) -> Answer:
     """The answer, through the comparison."""
-    *_, (_, last) = compare([backend], QUESTION, threading.Event())
+    backend = RagBackend(settings, generator or RawBackend(settings))
+    *_, (_, last) = compare([backend], settings.question(text), threading.Event())
     assert isinstance(last, Answer)
     return last
 
 
-def loading(backend: FineTunedBackend) -> list[Loading]:
-    """What loading says."""
-    return list(backend.load(threading.Event()))
+class Windowed(Scripted):
+    """Has room for so many characters, and says so only if `known`."""
+
+    def __init__(self, characters: int, known: bool = True) -> None:
+        super().__init__(TextDelta("Yes."), finished())
+        self.characters = characters
+        self.known = known
+
+    def fits(self, question: Question) -> bool | None:
+        return len(question.text) <= self.characters if self.known else None
 
 
-def test_a_switch_is_said_and_does_not_load_the_base_again(settings: Settings, tiny_model: Path) -> None:
-    base = load_base(str(tiny_model))
-    doors, windows = FineTunedBackend(settings), FineTunedBackend(chosen(settings, adapter="windows"))
-    assert loading(doors) == [Loading("putting the adapter doors over its base", SWITCH_S)]
-    assert loading(doors) == []
-    assert loading(windows) == [Loading("putting the adapter windows over its base", SWITCH_S)]
-    assert loading(doors) == [Loading("putting the adapter doors over its base", SWITCH_S)]
-    assert load_base(str(tiny_model)).model is base.model
+# --- loading ------------------------------------------------------------------------------------
 
 
-def test_answers_in_turn_are_each_adapters_own(settings: Settings) -> None:
-    doors, windows = FineTunedBackend(settings), FineTunedBackend(chosen(settings, adapter="windows"))
+def test_the_sample_documents_are_indexed_by_the_first_load(data: Path, indexed: list[str]) -> None:
+    files = sorted(file.name for file in SAMPLE_DOCUMENTS.iterdir())
+    assert [what for what in indexed if what.startswith("indexing")] == [
+        f"indexing the sample documents, {number} of {len(files)}" for number in range(1, len(files) + 1)
+    ]
+    assert sorted(document.name for document in open_index(settings_of(data)).documents()) == files
+
+
+def test_the_second_load_indexes_nothing(data: Path, indexed: list[str]) -> None:
+    settings = load_settings({"data": data})
+    before = open_index(settings).documents(), open_index(settings).count()
+    backend = RagBackend(settings, RawBackend(settings))
+    assert list(backend.load(threading.Event())) == []
+    assert (open_index(settings).documents(), open_index(settings).count()) == before
+    assert before[1] > len(before[0]) > 0
+
+
+def test_a_collection_that_is_not_there(data: Path, indexed: list[str]) -> None:
+    answer = ask(settings_of(data, collection="annual reports"), KETTLE, Windowed(10_000))
+    assert (answer.status, answer.text, answer.sources) == ("error", "", ())
+    assert answer.error == (
+        "The collection annual reports is empty. "
+        "Index documents with `crossroads index PATH --collection 'annual reports'`."
+    )
+
+
+def test_a_damaged_index_says_where_it_is_rebuilt(model_data: Path, tmp_path: Path) -> None:
+    (tmp_path / "models").symlink_to(model_data / "models")
+    settings = settings_of(tmp_path, collection="small")
+    (tmp_path / "kettles.md").write_text("Kettles may be returned within 45 days.")
+    assert [step.file for step in open_index(settings).add([tmp_path / "kettles.md"], threading.Event())][-1]
+    for folder in (tmp_path / "index").glob("v-*"):
+        shutil.rmtree(folder)
+    answer = ask(settings, KETTLE, Windowed(10_000))
+    assert answer.status == "error"
+    assert answer.error is not None
+    assert answer.error.startswith("The vectors of the collection small are ")
+    assert "Rebuild it on the RAG page. Or: " in answer.error
+    list(open_index(settings).rebuild(threading.Event()))
+    assert ask(settings, KETTLE, Windowed(10_000)).status == "ok"
+
+
+# --- answering ----------------------------------------------------------------------------------
+
+
+def test_an_answer_shows_where_it_comes_from(data: Path, indexed: list[str]) -> None:
+    settings = settings_of(data, k=3)
+    answer = ask(settings, KETTLE)
+    assert answer.status in ("ok", "truncated")
+    assert answer.model == (
+        "HuggingFaceTB/SmolLM2-135M-Instruct (Q4_1 weights) + handbook searched with "
+        "sentence-transformers/all-MiniLM-L6-v2"
+    )
+    found = open_searcher(settings).search(KETTLE, 3, min_score=settings.rag.min_score)
+    assert answer.sources == tuple(hit.passage for hit in found.hits)
+    assert len(answer.sources) == 3
+    source = next(source for source in answer.sources if source.document == "returns-policy.pdf")
+    assert source.page in (1, 2, 3)
+    assert 0.25 <= source.score <= 1
+    assert source.end - source.start == len(source.text) > 0
+    (prompt,) = [trace.value for trace in answer.traces if trace.name == "prompt"]
+    for number, source in enumerate(answer.sources, start=1):
+        page = f", page {source.page}" if source.page else ""
+        assert f"[{number}] {source.document}{page}\n<<<\n" in prompt
+    assert f"Question: {KETTLE}" in prompt
+    times = answer.timings
+    assert times.retrieval_s is not None
+    assert times.ttft_s is not None
+    assert times.latency_s is not None
+    assert 0 < times.retrieval_s <= times.ttft_s <= times.latency_s
+    assert (answer.usage.prompt_tokens or 0) > 100
+
+
+def test_the_search_can_be_looked_into(data: Path, indexed: list[str]) -> None:
+    answer = ask(settings_of(data, k=2, mode="fused"), KETTLE, Windowed(10_000))
+    (trace,) = [json.loads(trace.value) for trace in answer.traces if trace.name == "search"]
+    assert trace["mode"] == "fused"
+    assert set(trace["seconds"]) >= {"embed", "dense", "keyword", "fuse"}
+    assert [hit["chunk_id"] for hit in trace["hits"]] == [source.chunk_id for source in answer.sources]
+    assert [hit["fused"]["rank"] for hit in trace["hits"]] == [1, 2]
+    assert all(hit["reranked"] is None for hit in trace["hits"])
+
+
+def test_a_question_that_the_documents_do_not_answer(data: Path, indexed: list[str]) -> None:
+    generator = Windowed(10_000)
+    answer = ask(settings_of(data, min_score=0.9), "What is the capital of Mongolia?", generator)
+    assert (answer.status, answer.text, answer.finish_reason) == ("ok", REFUSAL, "stop")
+    assert REFUSAL == "The documents do not say."
+    assert answer.sources == ()
+    assert answer.usage == Usage(0, 0, source="tokenizer")
+    assert generator.asked == []
+
+
+def test_the_passages_are_shown_before_the_text(data: Path, indexed: list[str]) -> None:
+    settings = settings_of(data)
+    backend = RagBackend(settings, Windowed(10_000))
+    names = [type(event).__name__ for event in measured(backend, settings.question(KETTLE), threading.Event())]
+    names = [name for name in names if name != Loading.__name__]
+    assert names == ["Started", "Retrieved", "Trace", "TextDelta", "Finished", "Answer"]
+
+
+def test_an_answer_that_is_cancelled_keeps_its_sources(data: Path, indexed: list[str]) -> None:
+    settings = settings_of(data)
+    cancel = threading.Event()
+    question = Question(KETTLE, max_tokens=400)
+    last: object = None
+    for _, last in compare([RagBackend(settings, RawBackend(settings))], question, cancel):
+        if isinstance(last, Retrieved):
+            cancel.set()
+    assert isinstance(last, Answer)
+    assert last.status == "cancelled"
+    assert len(last.sources) == settings.rag.k
+
+
+# --- as much as fits ----------------------------------------------------------------------------
+
+
+def test_the_local_context_is_filled_exactly_and_not_beyond(data: Path, indexed: list[str]) -> None:
+    settings = settings_of(data, k=10, merge_above=1)
     raw = RawBackend(settings)
-    first = [ask(backend).text for backend in (doors, windows, raw)]
-    assert [ask(backend).text for backend in (raw, windows, doors)] == first[::-1]
-    assert len(set(first)) == 3
+    list(raw.load(threading.Event()))
+    for max_tokens, kept in ((6, 10), (7000, None)):
+        question = Question(KETTLE, settings.system_prompt, max_tokens=max_tokens)
+        backend = RagBackend(settings, raw)
+        list(backend.load(threading.Event()))
+        stream = backend.stream(question, threading.Event())
+        events: list[BackendEvent] = []
+        while not events or getattr(events[-1], "name", "") != "prompt":
+            events.append(next(stream))
+        stream.close()  # type: ignore[attr-defined]
+        (sources,) = [event.passages for event in events if isinstance(event, Retrieved)]
+        notes = [event.text for event in events if isinstance(event, Note)]
+        if kept:
+            assert (len(sources), notes) == (kept, [])
+            continue
+        assert 1 <= len(sources) < 10
+        left = 10 - len(sources)
+        assert notes == [
+            f"{left} of 10 passages {'was' if left == 1 else 'were'} left out, to leave room for the answer."
+        ]
+        (prompt,) = [event.value for event in events if getattr(event, "name", "") == "prompt"]
+        tokens = len(raw.base.tokenizer(prompt, add_special_tokens=False).input_ids)
+        assert tokens + max_tokens <= 8192
+        assert tokens == built_for_model(raw.base, replace(question, text=build_prompt(KETTLE, sources))).tokens
 
 
-def test_the_trace_tells_how_the_weights_came_together(settings: Settings, tmp_path: Path) -> None:
-    digest = sha256(tmp_path / "adapters" / "doors" / "adapter_model.safetensors")
-    merged = json.loads(ask(FineTunedBackend(settings)).traces[1].value)
-    assert (merged["name"], merged["sha256"], merged["base_model"]) == ("doors", digest, "tiny")
-    assert merged["weights"] in (  # a processor without bfloat16 keeps the base in float32
-        "merged in float32, rounded once to bfloat16; 0.041 MB of its own",
-        "merged in float32, rounded once to float32; 0.0819 MB of its own",
-    )
-    answer = ask(FineTunedBackend(chosen(settings, merge=False)))
-    assert json.loads(answer.traces[1].value)["weights"] == "beside the base's weights (0.0209 MB), not merged"
-    assert answer.notes == ()
-
-
-def test_too_little_memory_for_merging_is_noted(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("backends.storage.process.free_memory", lambda device: 0)
-    inference.run(adapter_view._merged.clear)
-    answer = ask(FineTunedBackend(settings))
+def test_passages_are_left_out_until_the_prompt_fits(data: Path, indexed: list[str]) -> None:
+    generator = Windowed(1600)
+    answer = ask(settings_of(data, k=5), KETTLE, generator)
+    assert 1 <= len(answer.sources) < 5
+    assert len(generator.asked[0].text) <= 1600
+    left = 5 - len(answer.sources)
     assert answer.notes == (
-        "There is no room for merged weights, so the adapter works beside its base, which is slower.",
+        f"{left} of 5 passages {'was' if left == 1 else 'were'} left out, to leave room for the answer.",
+    )
+    assert f"[{len(answer.sources)}] " in generator.asked[0].text
+    assert f"[{len(answer.sources) + 1}] " not in generator.asked[0].text
+
+
+def test_without_room_for_a_passage_there_is_a_sentence_with_numbers(data: Path, indexed: list[str]) -> None:
+    answer = ask(settings_of(data), KETTLE, Windowed(300))
+    assert (answer.status, answer.text, answer.sources) == ("error", "", ())
+    assert answer.error == (
+        f"A question of {len(KETTLE)} characters and an answer of up to 6 tokens leave no room for a passage in the "
+        "context of scripted answers (raw). Shorten the question or lower max_tokens."
     )
 
 
-def test_a_column_that_loaded_before_another_one_still_answers_with_its_own(
-    settings: Settings, tiny_model: Path
+def test_an_unknown_window_has_a_budget_of_characters(data: Path, indexed: list[str]) -> None:
+    generator = Windowed(0, known=False)
+    answer = ask(settings_of(data, k=50, min_score=-1, merge_above=1), KETTLE, generator)
+    asked = generator.asked[0].text
+    assert len(asked) <= PROMPT_CHARACTERS
+    assert len(asked) + 800 > PROMPT_CHARACTERS
+    why = "12,000 characters, since the context of scripted answers (raw) is not known."
+    assert answer.notes[0].endswith(f"passages were left out, to keep the prompt within {why}")
+    answer = ask(settings_of(data), KETTLE + " Please." * 1_500, Windowed(0, known=False))
+    assert answer.error == (
+        f"A question of 12,069 characters leaves no room for a passage: a prompt is kept within {why} "
+        "Shorten the question."
+    )
+
+
+class Unsent(PaidApiBackend):
+    """A paid model that is not really asked."""
+
+    text = ""
+
+    def load(self, cancel: threading.Event) -> Iterator[Loading]:
+        yield from ()
+
+    def stream(self, question: Question, cancel: threading.Event) -> Iterator[BackendEvent]:
+        self.text = question.text
+        yield TextDelta("Yes.")
+        yield finished()
+
+
+@pytest.mark.parametrize(("model", "window"), [("gpt-4.1-mini", 1_000_000), ("gpt-4", 8192)])
+def test_a_paid_model_of_known_window_reads_as_many_passages_as_fit(
+    data: Path, indexed: list[str], model: str, window: int
 ) -> None:
-    base = load_base(str(tiny_model))
-    doors, windows = FineTunedBackend(settings), FineTunedBackend(chosen(settings, adapter="windows"))
-    loading(doors)
-    assert doors._view is not None
-    expected = logits(base, doors._view.model)
-    loading(windows)
-    assert same(logits(base, doors._view.model), expected)
+    given = {"data": data, "max_tokens": 4000, "rag.k": 50, "rag.min_score": -1, "rag.merge_above": 1}
+    settings = load_settings(given | {"paid_api.model": model})
+    writer = Unsent(settings)
+    answer = ask(settings, KETTLE, writer)
+    count = writer.prompt_tokens(settings.question(writer.text))
+    assert count is not None
+    assert len(writer.text) > PROMPT_CHARACTERS
+    assert count.tokens + 4000 <= window
+    if left := 50 - len(answer.sources):
+        assert count.tokens + 4000 > window - 400, "one more would not have fitted"
+        assert answer.notes == (f"{left} of 50 passages were left out, to leave room for the answer.",)
+    assert bool(left) is (model == "gpt-4")
 
 
-@pytest.mark.parametrize("seconds", [None, "3600", -5, True, [1]])
-def test_a_card_that_does_not_say_how_long_training_took(settings: Settings, tmp_path: Path, seconds: object) -> None:
-    card = tmp_path / "adapters" / "doors" / "card.json"
-    card.write_text(json.dumps({"seconds": seconds}))
-    backend = FineTunedBackend(settings)
-    loading(backend)
-    assert backend.cost(Usage(1, 1), Timings(latency_s=36.0)).usd == Decimal("0.001")
+# --- who writes ---------------------------------------------------------------------------------
+
+
+class Elsewhere(Scripted):
+    """Computes elsewhere, stands in for something, and charges by token."""
+
+    stand_in = True
+
+    def cost(self, usage: Usage, timings: Timings) -> Cost:
+        return Cost(None, f"for {usage.completion_tokens} tokens")
+
+
+def test_what_the_generator_is_and_charges_is_what_counts(data: Path, indexed: list[str]) -> None:
+    settings = settings_of(data)
+    generator = Elsewhere(TextDelta("Yes."), finished(9), approach="paid_api")
+    answer = ask(settings, KETTLE, generator)
+    assert (answer.approach, answer.stand_in, answer.text) == ("rag", True, "Yes.")
+    assert (answer.usage.completion_tokens, answer.cost.basis) == (9, "for 9 tokens")
+    assert answer.model.startswith("scripted answers (paid_api) + handbook searched with ")
+    assert generator.asked[0].text.endswith(f"Question: {KETTLE}")
+
+
+def test_a_local_generator_keeps_its_turn_and_a_remote_one_gives_it_back(data: Path) -> None:
+    settings = settings_of(data)
+    assert not RagBackend(settings, RawBackend(settings)).lane_until_retrieved
+    remote = RagBackend(settings, PaidApiBackend(settings))
+    assert (remote.lane, remote.lane_until_retrieved) == (THIS_MACHINE, True)
+    here = load_settings({"data": data, "paid_api.on_this_machine": True})
+    assert not RagBackend(here, PaidApiBackend(here)).lane_until_retrieved
+
+
+def test_the_next_one_computes_while_a_remote_generator_is_waited_for(data: Path, indexed: list[str]) -> None:
+    settings = settings_of(data)
+    gate = Gate()
+    generator = Scripted(gate, TextDelta("Yes."), finished(), approach="paid_api")
+    second = Scripted(TextDelta("Me too."), finished(), approach="raw", lane=THIS_MACHINE)
+    events = compare([RagBackend(settings, generator), second], settings.question(KETTLE), threading.Event())
+    done = dict(_until(events, "raw"))
+    assert done["raw"].text == "Me too."
+    assert not gate.opened.is_set()
+    gate.opened.set()
+    done = dict(_until(events, "rag"))
+    assert done["rag"].text == "Yes."
+    assert done["rag"].timings.retrieval_s is not None
+    place = lane(THIS_MACHINE).join("test")
+    with lane(THIS_MACHINE).turn(place, threading.Event()):
+        assert lane(THIS_MACHINE).behind(place) == ()
+
+
+def _until(events: Iterator[tuple[str, Event]], approach: str) -> Iterator[tuple[str, Answer]]:
+    for name, event in events:
+        if isinstance(event, Answer):
+            yield name, event
+            if name == approach:
+                return
+
+
+def test_filters_narrow_the_answer_down_and_are_said(data: Path, indexed: list[str]) -> None:
+    answer = ask(settings_of(data, formats=["text"], min_score=-1), KETTLE, Windowed(10_000))
+    assert {passage.document.rpartition(".")[2] for passage in answer.sources} == {"txt"}
+    assert answer.notes == ("Searched nothing but format text.",)
+    nobody = Windowed(10_000)
+    answer = ask(settings_of(data, formats=["text"], languages=["xx"]), KETTLE, nobody)
+    assert (answer.status, nobody.asked) == ("error", [])
+    assert answer.error == (
+        "No document of the collection passes the filters (format text, language xx). Change or remove the filters."
+    )
+
+
+# --- before it is asked ---------------------------------------------------------------------------
+
+
+def named(data: Path) -> Settings:
+    """RAG written by the model of a connection, which is the one in memory here."""
+    connection = {"base_url": "http://127.0.0.1:9/v1", "model": DEFAULT_MODEL}
+    price = {"price.input_usd": "1", "price.output_usd": "0", "price.date": "2026-11-01"}
+    given = {f"connections.own.{name}": value for name, value in (connection | price).items()}
+    return load_settings({"data": data, "rag.generator": "paid_api:own"} | given)
+
+
+def test_a_named_connection_writes_and_is_named(data: Path) -> None:
+    made = backends.make("rag", named(data))
+    assert made.model.startswith(f"{DEFAULT_MODEL} via own + handbook searched with ")
+    assert backends.make("rag", settings_of(data)).model.startswith(DEFAULT_MODEL)
+
+
+def test_the_prompt_is_reckoned_with_passages_of_typical_length(data: Path, indexed: list[str]) -> None:
+    settings = named(data)
+    lengths = [len(chunk.text) for chunk in open_index(settings).chunks()]
+    (passage, *more) = typical_passages(data, "handbook", 3)
+    assert more == [passage, passage]
+    mean = sum(lengths) / len(lengths)
+    assert abs(len(passage.text) - mean) == min(abs(length - mean) for length in lengths)
+    before = expected(backends.make("rag", settings), settings.question(KETTLE), settings)
+    weights = in_memory(DEFAULT_MODEL)
+    assert weights is not None
+    asked = replace(settings.question(KETTLE), text=build_prompt(KETTLE, (passage, passage, passage)))
+    assert before.prompt_tokens == built_for_model(weights, asked).tokens
+    assert before.cost.usd == Decimal(before.prompt_tokens or 0) / 1_000_000
+    assert before.by == "guessed, longest answer"
+    assert "with 3 passages of typical length" in before.cost.basis
+    with pytest.raises(BackendError):
+        typical_passages(data, "annual reports", 3)

@@ -12,7 +12,7 @@ from backends.errors import BackendError
 from backends.run.compare import compare
 from backends.run.lane import lane
 from backends.text import MAX_CHARACTERS
-from tests.backends.played import PATIENCE_S, Gate, PlayedBackend, finished
+from tests.scripted import PATIENCE_S, Gate, Scripted, finished
 
 LANE = "compare-test"
 YES = (TextDelta("Yes"), finished(1))
@@ -52,8 +52,8 @@ class Inside:
             self._inside -= 1
 
 
-def watched(name: str, inside: Inside) -> PlayedBackend:
-    return PlayedBackend(
+def watched(name: str, inside: Inside) -> Scripted:
+    return Scripted(
         *YES,
         lambda cancel: inside.leave(),
         approach=name,
@@ -74,7 +74,7 @@ def test_local_backends_take_turns_in_the_order_given_loading_included() -> None
 
 def test_those_who_wait_are_told_who_is_ahead() -> None:
     gate = Gate()
-    backends = [PlayedBackend(gate, *YES, approach=name, lane=LANE) for name in ("raw", "fine_tuned", "rag")]
+    backends = [Scripted(gate, *YES, approach=name, lane=LANE) for name in ("raw", "fine_tuned", "rag")]
     stream = compare(backends, Question("q"), threading.Event())
     events = [next(stream)]
     gate.opened.set()
@@ -88,10 +88,10 @@ def test_those_who_wait_are_told_who_is_ahead() -> None:
 def test_remote_backends_answer_while_a_local_one_is_blocked() -> None:
     gate = Gate()
     backends = [
-        PlayedBackend(gate, *YES, approach="raw", lane=LANE),
-        PlayedBackend(*YES, approach="fine_tuned", lane=LANE),
-        PlayedBackend(*YES, approach="paid_api"),
-        PlayedBackend(*YES, approach="another_api"),
+        Scripted(gate, *YES, approach="raw", lane=LANE),
+        Scripted(*YES, approach="fine_tuned", lane=LANE),
+        Scripted(*YES, approach="paid_api"),
+        Scripted(*YES, approach="another_api"),
     ]
     stream = compare(backends, Question("q"), threading.Event())
     early: set[str] = set()
@@ -107,17 +107,17 @@ def test_remote_backends_answer_while_a_local_one_is_blocked() -> None:
 
 def test_remote_backends_work_at_the_same_time() -> None:
     meeting = threading.Barrier(3, timeout=PATIENCE_S)
-    backends = [PlayedBackend(lambda cancel: meeting.wait(), *YES, approach=name) for name in "abc"]
+    backends = [Scripted(lambda cancel: meeting.wait(), *YES, approach=name) for name in "abc"]
     answers = answers_of(list(compare(backends, Question("q"), threading.Event())))
     assert {name: answer.status for name, answer in answers.items()} == {"a": "ok", "b": "ok", "c": "ok"}
 
 
 def test_a_fault_stays_in_its_column() -> None:
     backends = [
-        PlayedBackend(BackendError("No key.", "Set one."), approach="paid_api"),
-        PlayedBackend(ValueError("bug"), approach="raw", lane=LANE),
-        PlayedBackend(loading=(OSError("disk"),), approach="rag", lane=LANE),
-        PlayedBackend(*YES, approach="fine_tuned", lane=LANE),
+        Scripted(BackendError("No key.", "Set one."), approach="paid_api"),
+        Scripted(ValueError("bug"), approach="raw", lane=LANE),
+        Scripted(loading=(OSError("disk"),), approach="rag", lane=LANE),
+        Scripted(*YES, approach="fine_tuned", lane=LANE),
     ]
     answers = answers_of(list(compare(backends, Question("q"), threading.Event())))
     assert {name: (answer.status, answer.error) for name, answer in answers.items()} == {
@@ -128,14 +128,14 @@ def test_a_fault_stays_in_its_column() -> None:
     }
 
 
-class _CannotPrice(PlayedBackend):
+class _CannotPrice(Scripted):
     def cost(self, usage: Usage, timings: Timings) -> Cost:
         raise KeyError("price list")
 
 
 def test_a_backend_that_cannot_price_has_an_answer_and_ends_the_comparison() -> None:
     """Without an answer for every column the stream never ends, so it is drained on a thread that may hang."""
-    backends = [_CannotPrice(*YES, approach="paid_api"), PlayedBackend(*YES, approach="raw", lane=LANE)]
+    backends = [_CannotPrice(*YES, approach="paid_api"), Scripted(*YES, approach="raw", lane=LANE)]
     events: list[tuple[str, Event]] = []
     reader = threading.Thread(
         target=lambda: events.extend(compare(backends, Question("q"), threading.Event())), daemon=True
@@ -155,7 +155,7 @@ def test_a_backend_that_hangs_holds_up_nobody_and_closing_cancels_it() -> None:
 
     cancel = threading.Event()
     stream = compare(
-        [PlayedBackend(hang, approach="paid_api"), PlayedBackend(*YES, approach="raw", lane=LANE)],
+        [Scripted(hang, approach="paid_api"), Scripted(*YES, approach="raw", lane=LANE)],
         Question("q"),
         cancel,
     )
@@ -171,7 +171,7 @@ def test_a_backend_that_hangs_holds_up_nobody_and_closing_cancels_it() -> None:
 def test_closing_it_cancels_the_only_one_that_is_asked() -> None:
     left = threading.Event()
 
-    class Endless(PlayedBackend):
+    class Endless(Scripted):
         def stream(self, question: Question, cancel: threading.Event) -> Iterator[TextDelta]:  # type: ignore[override]
             try:
                 while True:
@@ -190,7 +190,7 @@ def test_closing_it_cancels_the_only_one_that_is_asked() -> None:
 
 def test_draining_it_to_the_end_does_not_cancel() -> None:
     cancel = threading.Event()
-    assert len(answers_of(list(compare([PlayedBackend(*YES)], Question("q"), cancel)))) == 1
+    assert len(answers_of(list(compare([Scripted(*YES)], Question("q"), cancel)))) == 1
     assert not cancel.is_set()
 
 
@@ -198,9 +198,9 @@ def test_a_cancel_reaches_the_one_at_work_and_those_who_wait() -> None:
     cancel = threading.Event()
     stop = Gate()
     backends = [
-        PlayedBackend(TextDelta("Half an"), stop, finished(1, "cancelled"), approach="raw", lane=LANE),
-        PlayedBackend(*YES, approach="fine_tuned", lane=LANE),
-        PlayedBackend(*YES, approach="rag", lane=LANE),
+        Scripted(TextDelta("Half an"), stop, finished(1, "cancelled"), approach="raw", lane=LANE),
+        Scripted(*YES, approach="fine_tuned", lane=LANE),
+        Scripted(*YES, approach="rag", lane=LANE),
     ]
     stream = compare(backends, Question("q"), cancel)
     while not isinstance(next(stream)[1], TextDelta):
@@ -232,7 +232,7 @@ def test_a_cancel_reaches_the_one_at_work_and_those_who_wait() -> None:
     ],
 )
 def test_an_unusable_question_is_an_error_in_every_column(text: str, sentence: str) -> None:
-    backends = [PlayedBackend(*YES, approach="raw", lane=LANE), PlayedBackend(*YES, approach="paid_api")]
+    backends = [Scripted(*YES, approach="raw", lane=LANE), Scripted(*YES, approach="paid_api")]
     events = list(compare(backends, Question(text), threading.Event()))
     assert [(name, event.approach, event.status, event.error, event.text) for name, event in events] == [
         ("raw", "raw", "error", sentence, ""),
@@ -242,7 +242,7 @@ def test_an_unusable_question_is_an_error_in_every_column(text: str, sentence: s
 
 
 def test_a_stand_in_is_labelled_when_the_question_is_unusable_too() -> None:
-    backend = PlayedBackend(*YES, approach="paid_api")
+    backend = Scripted(*YES, approach="paid_api")
     backend.stand_in = True
     ((_, answer),) = compare([backend], Question(""), threading.Event())
     assert isinstance(answer, Answer)
@@ -250,7 +250,7 @@ def test_a_stand_in_is_labelled_when_the_question_is_unusable_too() -> None:
 
 
 def test_every_backend_gets_the_same_cleaned_question() -> None:
-    backends = [PlayedBackend(*YES, approach="raw", lane=LANE), PlayedBackend(*YES, approach="paid_api")]
+    backends = [Scripted(*YES, approach="raw", lane=LANE), Scripted(*YES, approach="paid_api")]
     asked = Question(" a\x00b\r\nc\u202e ", system_prompt="\x07Be brief. ", max_tokens=9, temperature=0.5, seed=3)
     list(compare(backends, asked, threading.Event()))
     cleaned = Question("ab\nc", system_prompt="Be brief.", max_tokens=9, temperature=0.5, seed=3)

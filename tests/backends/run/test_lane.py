@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from backends.run.lane import Cancelled, Lane, lane, turns
-from tests.backends.played import PATIENCE_S
+from tests.scripted import PATIENCE_S
 
 
 def never() -> threading.Event:

@@ -27,7 +27,7 @@ from backends.errors import BackendError
 from backends.rag.evidence.answer import Checked
 from backends.run.live import Column, LiveComparison
 from backends.settings import load_settings
-from tests.backends.played import PATIENCE_S, Gate, PlayedBackend, finished
+from tests.scripted import PATIENCE_S, Gate, Scripted, finished
 
 LANE = "live-test"
 PASSAGE = Passage("handbook.md", 2, "c1", 0.8, 0, 4, "text")
@@ -77,11 +77,9 @@ def test_columns_follow_the_comparison_and_keep_their_order() -> None:
     begun, end = Gate(), Gate()
     comparison = LiveComparison(
         [
-            PlayedBackend(
-                TextDelta("Half"), begun, TextDelta(" and whole"), end, finished(2), approach="raw", lane=LANE
-            ),
-            PlayedBackend(TextDelta("Late"), finished(1), approach="rag", lane=LANE),
-            PlayedBackend(BackendError("No key.", "Set one."), approach="paid_api"),
+            Scripted(TextDelta("Half"), begun, TextDelta(" and whole"), end, finished(2), approach="raw", lane=LANE),
+            Scripted(TextDelta("Late"), finished(1), approach="rag", lane=LANE),
+            Scripted(BackendError("No key.", "Set one."), approach="paid_api"),
         ],
         Question("q"),
     )
@@ -95,9 +93,9 @@ def test_columns_follow_the_comparison_and_keep_their_order() -> None:
     assert comparison.wait(PATIENCE_S)
     assert comparison.done
     assert [(c.approach, c.phase, c.text, c.model) for c in comparison.columns] == [
-        ("raw", "done", "Half and whole", "played raw"),
-        ("rag", "done", "Late", "played rag"),
-        ("paid_api", "done", "", "played paid_api"),
+        ("raw", "done", "Half and whole", "scripted answers (raw)"),
+        ("rag", "done", "Late", "scripted answers (rag)"),
+        ("paid_api", "done", "", "scripted answers (paid_api)"),
     ]
     assert [(a.approach, a.status, a.error) for a in comparison.answers] == [
         ("raw", "ok", None),
@@ -108,9 +106,9 @@ def test_columns_follow_the_comparison_and_keep_their_order() -> None:
 
 def test_before_anything_happened_a_column_waits() -> None:
     gate = Gate()
-    comparison = LiveComparison([PlayedBackend(finished(), loading=(gate,))], Question("q"))
+    comparison = LiveComparison([Scripted(finished(), loading=(gate,))], Question("q"))
     (column,) = comparison.columns
-    assert (column.phase, column.model, column.text, column.answer) == ("waiting", "played raw", "", None)
+    assert (column.phase, column.model, column.text, column.answer) == ("waiting", "scripted answers (raw)", "", None)
     assert comparison.answers == ()
     gate.opened.set()
     assert comparison.wait(PATIENCE_S)
@@ -125,8 +123,8 @@ def test_stop_keeps_the_text_so_far_and_ends_every_column() -> None:
 
     comparison = LiveComparison(
         [
-            PlayedBackend(TextDelta("So far"), endless, finished(1, "cancelled"), approach="raw", lane=LANE),
-            PlayedBackend(TextDelta("never"), finished(1), approach="rag", lane=LANE),
+            Scripted(TextDelta("So far"), endless, finished(1, "cancelled"), approach="raw", lane=LANE),
+            Scripted(TextDelta("never"), finished(1), approach="rag", lane=LANE),
         ],
         Question("q"),
     )
@@ -141,13 +139,13 @@ def test_stop_keeps_the_text_so_far_and_ends_every_column() -> None:
 
 def test_a_resumed_comparison_asks_some_again_and_keeps_the_others_in_their_places() -> None:
     first = LiveComparison(
-        [PlayedBackend(TextDelta("No"), finished(), approach="paid_api"), PlayedBackend(finished(), approach="rag")],
+        [Scripted(TextDelta("No"), finished(), approach="paid_api"), Scripted(finished(), approach="rag")],
         Question("q"),
     )
     assert first.wait(PATIENCE_S)
     told: list[str] = []
     again = LiveComparison(
-        [PlayedBackend(TextDelta("Yes"), finished(), approach="paid_api")],
+        [Scripted(TextDelta("Yes"), finished(), approach="paid_api")],
         Question("q"),
         on_answer=lambda answer: told.append(answer.approach),
         before=first.columns,
@@ -159,7 +157,7 @@ def test_a_resumed_comparison_asks_some_again_and_keeps_the_others_in_their_plac
 
 
 def test_an_empty_question_is_done_with_a_sentence_in_every_column() -> None:
-    comparison = LiveComparison([PlayedBackend(approach="raw"), PlayedBackend(approach="rag")], Question("  "))
+    comparison = LiveComparison([Scripted(approach="raw"), Scripted(approach="rag")], Question("  "))
     assert comparison.wait(PATIENCE_S)
     assert [answer.error for answer in comparison.answers] == ["The question is empty. Type a question first."] * 2
 
@@ -178,8 +176,8 @@ def test_a_held_comparison_asks_nothing_before_it_is_started() -> None:
 def test_answers_are_compared_with_their_passages_before_it_is_done() -> None:
     passage = Passage("a.md", None, "c", 0.5, 0, 24, "The fee is 18% a month.")
     asked = [
-        PlayedBackend(Retrieved((passage,)), TextDelta("The fee is 18%. It is 19%."), finished(2), approach="rag"),
-        PlayedBackend(TextDelta("The fee is 18%."), finished(1), approach="paid_api"),
+        Scripted(Retrieved((passage,)), TextDelta("The fee is 18%. It is 19%."), finished(2), approach="rag"),
+        Scripted(TextDelta("The fee is 18%."), finished(1), approach="paid_api"),
     ]
     comparison = LiveComparison(asked, Question("What is the fee?"))
     assert comparison.wait(PATIENCE_S)

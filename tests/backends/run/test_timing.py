@@ -1,4 +1,4 @@
-"""What is measured and how an answer ends, on a clock that moves only when the played backend says so."""
+"""What is measured and how an answer ends, on a clock that moves only when the script says so."""
 
 from __future__ import annotations
 
@@ -30,27 +30,26 @@ from backends.base import (
 from backends.errors import BackendError
 from backends.run.lane import lane
 from backends.run.timing import measured
-from tests.backends.played import PATIENCE_S, Clock, PlayedBackend, Step, finished
+from backends.scripted import Step
+from tests.scripted import PATIENCE_S, Clock, Scripted, finished
 
 PASSAGE = Passage("handbook.md", None, "c1", 0.8, 0, 4, "text")
 LANE = "timing-test"
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr("backends.run.timing.time", clock)
-    return clock
+def clock() -> Clock:
+    return Clock()
 
 
-def run(backend: PlayedBackend, cancel: threading.Event | None = None) -> tuple[list[Event], Answer]:
+def run(backend: Scripted, cancel: threading.Event | None = None) -> tuple[list[Event], Answer]:
     *events, answer = measured(backend, Question("q"), cancel or threading.Event())
     assert isinstance(answer, Answer)
     return events, answer
 
 
 def answer_to(clock: Clock, *steps: Step, loading: tuple[Step, ...] = (), lane: str | None = None) -> Answer:
-    return run(PlayedBackend(*steps, loading=loading, clock=clock, lane=lane))[1]
+    return run(Scripted(*steps, loading=loading, clock=clock, lane=lane))[1]
 
 
 # --- durations ----------------------------------------------------------------------------------
@@ -99,7 +98,7 @@ def test_getting_ready_without_loading_anything_is_no_load(clock: Clock) -> None
 def test_waiting_for_a_turn_is_queued_and_not_latency(clock: Clock) -> None:
     line = lane(LANE)
     other = line.join("somebody else")
-    backend = PlayedBackend(1.0, TextDelta("Yes"), finished(1), clock=clock, lane=LANE)
+    backend = Scripted(1.0, TextDelta("Yes"), finished(1), clock=clock, lane=LANE)
     answers: list[Answer] = []
     worker = threading.Thread(target=lambda: answers.append(run(backend)[1]))
     worker.start()
@@ -215,11 +214,11 @@ def test_the_answer_ends_with_its_last_event_whatever_is_written_down_afterwards
 
 def test_ok(clock: Clock) -> None:
     trace = Trace("prompt", "the prompt")
-    backend = PlayedBackend(trace, Note("by the way"), TextDelta("Yes"), finished(1), clock=clock)
+    backend = Scripted(trace, Note("by the way"), TextDelta("Yes"), finished(1), clock=clock)
     events, answer = run(backend)
     assert events == [Started(), trace, Note("by the way"), TextDelta("Yes"), finished(1)]
     assert (answer.status, answer.error, answer.finish_reason) == ("ok", None, "stop")
-    assert (answer.approach, answer.model, answer.text) == ("raw", "played raw", "Yes")
+    assert (answer.approach, answer.model, answer.text) == ("raw", "scripted answers (raw)", "Yes")
     assert (answer.notes, answer.traces) == (("by the way",), (trace,))
     assert answer.usage == Usage(7, 1, source="tokenizer")
 
@@ -289,7 +288,7 @@ def test_an_unexpected_fault_is_a_sentence_and_its_details_are_logged(
     ],
 )
 def test_a_fault_while_loading_has_no_latency(clock: Clock, fault: Exception, sentence: str) -> None:
-    events, answer = run(PlayedBackend(loading=(Loading("weights"), 2.0, fault), clock=clock))
+    events, answer = run(Scripted(loading=(Loading("weights"), 2.0, fault), clock=clock))
     assert events == [Loading("weights")]
     assert (answer.status, answer.error, answer.timings) == ("error", sentence, Timings(queued_s=0.0))
 
@@ -297,7 +296,7 @@ def test_a_fault_while_loading_has_no_latency(clock: Clock, fault: Exception, se
 def test_cancelled_before_it_began(clock: Clock) -> None:
     cancel = threading.Event()
     cancel.set()
-    backend = PlayedBackend(TextDelta("never"), finished(1), clock=clock)
+    backend = Scripted(TextDelta("never"), finished(1), clock=clock)
     events, answer = run(backend, cancel)
     assert (events, backend.asked) == ([], [])
     assert (answer.status, answer.text, answer.error) == ("cancelled", "", "Stopped before it began.")
@@ -305,7 +304,7 @@ def test_cancelled_before_it_began(clock: Clock) -> None:
 
 
 def test_cancelled_while_loading_asks_nothing(clock: Clock) -> None:
-    backend = PlayedBackend(TextDelta("never"), clock=clock, loading=(Loading("weights"), lambda cancel: cancel.set()))
+    backend = Scripted(TextDelta("never"), clock=clock, loading=(Loading("weights"), lambda cancel: cancel.set()))
     _, answer = run(backend)
     assert backend.asked == []
     assert (answer.status, answer.error) == ("cancelled", "Stopped before it began.")
@@ -336,14 +335,14 @@ def test_a_cancel_that_came_after_the_end_changes_nothing(clock: Clock) -> None:
 def test_the_cost_is_asked_with_what_was_measured(clock: Clock) -> None:
     price = Cost(Decimal("0.0021"), "a price of the year")
     steps: tuple[Step, ...] = (0.5, TextDelta("a"), 1.5, TextDelta("b"), finished(4))
-    backend = PlayedBackend(*steps, clock=clock, price=price)
+    backend = Scripted(*steps, clock=clock, price=price)
     _, answer = run(backend)
     timings = Timings(queued_s=0.0, ttft_s=0.5, latency_s=2.0, tokens_per_s=2.0)
     assert backend.priced == [(Usage(7, 4, source="tokenizer"), timings)]
     assert answer.cost == price
 
 
-class _CannotPrice(PlayedBackend):
+class _CannotPrice(Scripted):
     def cost(self, usage: Usage, timings: Timings) -> Cost:
         raise KeyError("price list")
 

@@ -13,7 +13,7 @@ from backends.base import Loading
 from backends.errors import BackendError
 from backends.run.lane import lane
 from backends.run.warm_up import WarmUp
-from tests.backends.played import PATIENCE_S, Gate, PlayedBackend
+from tests.scripted import PATIENCE_S, Gate, Scripted
 
 LANE = "warm-up-test"
 
@@ -30,15 +30,15 @@ class Finish:
 
     def __init__(self) -> None:
         self.gate = Gate()
-        self.backend = PlayedBackend(loading=(self.gate,), approach="last", lane="warm-up-test-last")
+        self.backend = Scripted(loading=(self.gate,), approach="last", lane="warm-up-test-last")
 
 
 def test_how_far_it_is() -> None:
     first, second = Gate(), Gate()
     warm_up = WarmUp(
         [
-            PlayedBackend(loading=(Loading("weights", 2.5), first), approach="raw", lane=LANE),
-            PlayedBackend(loading=(Loading("index"), second), approach="rag", lane=LANE),
+            Scripted(loading=(Loading("weights", 2.5), first), approach="raw", lane=LANE),
+            Scripted(loading=(Loading("index"), second), approach="rag", lane=LANE),
         ]
     )
     assert (warm_up.state.what, warm_up.state.done, warm_up.state.total) == ("starting", 0, 2)
@@ -74,9 +74,9 @@ def test_a_fault_is_a_sentence_and_the_next_one_is_loaded(caplog: pytest.LogCapt
     with caplog.at_level(logging.ERROR):
         warm_up = WarmUp(
             [
-                PlayedBackend(loading=(BackendError("No weights.", "Name others."),), approach="raw", lane=LANE),
-                PlayedBackend(loading=(Loading("x"), ValueError("details")), approach="fine_tuned", lane=LANE),
-                PlayedBackend(loading=(lambda cancel: loaded.set(),), approach="paid_api"),
+                Scripted(loading=(BackendError("No weights.", "Name others."),), approach="raw", lane=LANE),
+                Scripted(loading=(Loading("x"), ValueError("details")), approach="fine_tuned", lane=LANE),
+                Scripted(loading=(lambda cancel: loaded.set(),), approach="paid_api"),
                 last.backend,
             ]
         ).start()

@@ -22,7 +22,7 @@ from backends.spend.budget import Meter, Spent, most_prompt_tokens, reserve, set
 from backends.spend.ledger_file import ledger_file, opened
 from backends.spend.pricing import Rates
 from tests.backends.openai_server import PATH, SSE_HEAD, RawServer, error, event, paris, sse, text_chunk
-from tests.backends.played import PATIENCE_S
+from tests.scripted import PATIENCE_S
 
 HOME = Path(__file__).resolve().parents[3]
 CENT = Decimal("0.01")

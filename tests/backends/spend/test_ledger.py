@@ -21,7 +21,7 @@ from backends.settings import load_settings
 from backends.spend import ledger
 from backends.spend.ledger import Expected
 from backends.spend.ledger_file import LedgerDamaged, LedgerNewer, ledger_file, opened
-from tests.backends.played import PATIENCE_S, PlayedBackend, finished
+from tests.scripted import PATIENCE_S, Scripted, finished
 
 HOME = Path(__file__).resolve().parents[3]
 SECRET = "a secret sentence"
@@ -380,7 +380,7 @@ def test_set_aside_it_makes_room_for_a_new_one_and_is_kept(damaged: Path) -> Non
 
 def test_a_comparison_goes_on_without_its_ledger_and_the_fault_is_told(damaged: Path) -> None:
     settings = load_settings({"data": str(damaged)})
-    backends = [PlayedBackend(finished(), approach="raw"), PlayedBackend(BackendError("No key.", "Set one."))]
+    backends = [Scripted(finished(), approach="raw"), Scripted(BackendError("No key.", "Set one."))]
     backends[1].approach = "paid_api"
     comparison = LiveComparison(backends, Question("q"), on_answer=ledger.recorder(settings))
     assert comparison.wait(PATIENCE_S)
@@ -394,12 +394,12 @@ def test_a_comparison_goes_on_without_its_ledger_and_the_fault_is_told(damaged: 
 
 def test_a_comparison_records_every_answer_once_before_it_is_done(data: Path) -> None:
     settings = load_settings({"data": str(data)})
-    backends = [PlayedBackend(finished(), approach=name) for name in ("raw", "rag")]
+    backends = [Scripted(finished(), approach=name) for name in ("raw", "rag")]
     comparison = LiveComparison(backends, Question("q"), on_answer=ledger.recorder(settings))
     assert comparison.wait(PATIENCE_S)
     assert sorted((entry.approach, entry.model) for entry in ledger.entries(data)) == [
-        ("rag", "played rag"),
-        ("raw", "played raw"),
+        ("rag", "scripted answers (rag)"),
+        ("raw", "scripted answers (raw)"),
     ]
 
 

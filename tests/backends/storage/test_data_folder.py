@@ -23,7 +23,7 @@ from backends.settings import BudgetSettings, Settings, load_settings
 from backends.spend import budget, ledger
 from backends.storage.files import prepared
 from tests.backends.openai_server import KEY, PATH, paris
-from tests.backends.played import PATIENCE_S, PlayedBackend
+from tests.scripted import PATIENCE_S, Scripted
 
 NO_FOLDERS = ("/dev/null", "a file", "below a file", "a loop")
 
@@ -87,7 +87,7 @@ def test_full_means_full(tmp_path: Path) -> None:
 
 def test_a_column_and_a_job_say_what_the_disk_refused_and_log_no_traceback(caplog: pytest.LogCaptureFixture) -> None:
     refused = OSError(errno.EROFS, "Read-only file system", "/x/model.part")
-    backend = PlayedBackend(refused)
+    backend = Scripted(refused)
     events = compare([backend], load_settings().question("q"), threading.Event())
     (answer,) = [event for _, event in events if isinstance(event, Answer)]
     assert answer.error is not None

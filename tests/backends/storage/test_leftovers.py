@@ -115,3 +115,4 @@ def test_half_a_download_goes_unless_it_goes_on(tmp_path: Path) -> None:
 
 def test_a_data_folder_that_is_none_is_no_fault() -> None:
     clear_leftovers(Path(os.devnull))
+    assert os.path.exists(os.devnull)

@@ -12,8 +12,8 @@ from backends.rag import approach
 from backends.settings import DEFAULT_EMBEDDER, Settings
 from evaluation.judging import Gain
 from evaluation.statistics import Estimate
-from tests.evaluation import test_adapter_proof as proofs
 from tests.evaluation import test_attribution as attributions
+from tests.evaluation import test_proof as proofs
 from tests.evaluation.answering import FixedEmbedder
 from tests.evaluation.made_data import make_data
 from ui.fine_tuned.attribution import (
@@ -31,7 +31,7 @@ INK = "#123456"
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
-    monkeypatch.setitem(approach._embedders, (DEFAULT_EMBEDDER, tmp_path / "data"), FixedEmbedder())
+    monkeypatch.setitem(approach.embedders, (DEFAULT_EMBEDDER, tmp_path / "data"), FixedEmbedder())
     return make_data(tmp_path / "data")
 
 

@@ -19,11 +19,11 @@ from backends.settings import DEFAULT_EMBEDDER, Settings
 from evaluation import attribution, proof
 from evaluation.attribution import attribution_key, stored_attributions
 from evaluation.proof import proof_key, stored_proofs
-from tests.backends.played import PATIENCE_S
-from tests.evaluation import test_adapter_proof as proofs
 from tests.evaluation import test_attribution as attributions
+from tests.evaluation import test_proof as proofs
 from tests.evaluation.answering import AnsweringBackend, FixedEmbedder
 from tests.evaluation.made_data import BASE_MODEL, make_data
+from tests.scripted import PATIENCE_S
 
 HOSTILE = "<b>x</b> ![x](http://evil.example/x.png) $z$"
 
@@ -34,7 +34,7 @@ def current(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
     data = tmp_path / "data"
     monkeypatch.setenv("CROSSROADS_RAW__MODEL", BASE_MODEL)
     monkeypatch.setenv("CROSSROADS_FINE_TUNED__ADAPTER", "doors")
-    monkeypatch.setitem(approach._embedders, (DEFAULT_EMBEDDER, data), FixedEmbedder())
+    monkeypatch.setitem(approach.embedders, (DEFAULT_EMBEDDER, data), FixedEmbedder())
     monkeypatch.setattr(proof, "proof_arms", lambda settings, adapter: proofs.arms())
     monkeypatch.setattr(attribution, "attribution_arms", lambda settings: attributions.arms())
     return make_data(data)

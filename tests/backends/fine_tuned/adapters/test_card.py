@@ -13,7 +13,7 @@ from backends.fine_tuned.adapters.catalogue import SAMPLE_ADAPTERS
 from backends.fine_tuned.pairs.files import digest, read_pairs
 from backends.fine_tuned.pairs.held_out import split
 from backends.fine_tuned.train.method import TrainingSettings
-from tests.backends.engines.made_adapters import fault
+from tests.backends.models.made_adapters import fault
 
 
 def test_card_and_readme_are_written_together(tmp_path: Path) -> None:

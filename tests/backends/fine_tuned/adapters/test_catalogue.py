@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from backends.fine_tuned.adapters import catalogue
 from backends.fine_tuned.adapters.card import Score
 from backends.fine_tuned.adapters.catalogue import (
     SAMPLE_ADAPTERS,
+    adapter_folder,
     adapter_folders,
     adapters,
     base_in_force,
+    check_name,
     delete,
     deleted,
     empty_trash,
@@ -25,10 +27,11 @@ from backends.fine_tuned.adapters.catalogue import (
     rename,
     restore,
 )
+from backends.fine_tuned.pairs.files import digest, read_pairs
 from backends.models.adapter_files import Fit
 from backends.settings import DEFAULT_MODEL, Settings, load_settings
 from backends.storage.files import sha256
-from tests.backends.engines.made_adapters import fault, load_base, make_lora
+from tests.backends.models.made_adapters import fault, load_base, make_lora
 
 CARD = {
     "base_model": "tiny",
@@ -36,6 +39,9 @@ CARD = {
     "created": "2026-11-20T10:00:00+01:00",
     "score": {"questions": 10, "base": 1, "adapter": 9},
 }
+
+SAMPLE = SAMPLE_ADAPTERS / "brambleworth"
+SAMPLE_PAIRS = SAMPLE_ADAPTERS.parent / "train.jsonl"
 
 
 @pytest.fixture
@@ -208,19 +214,14 @@ def test_publishing_moves_an_older_one_to_the_trash(settings: Settings, doors: P
     assert sha256(doors.with_name("doors-2") / "adapter_model.safetensors") == first
 
 
-def test_the_trash_is_emptied_at_once_or_after_30_days(
-    settings: Settings, doors: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_trash_is_emptied_at_once_or_after_30_days(settings: Settings, doors: Path) -> None:
     size = sum(file.stat().st_size for file in doors.iterdir())
     delete("doors", settings.data)
     make_lora(doors, seed=1, card=CARD)
 
-    class Later(datetime):
-        @classmethod
-        def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
-            return datetime.fromtimestamp(datetime.now(UTC).timestamp() + 30 * 86_400 + 5, UTC)
-
-    monkeypatch.setattr(catalogue, "datetime", Later)
+    (place,) = (settings.data / "adapters").glob(f"*/{deleted(settings.data)[0].id}")
+    long_ago = time.time_ns() - (30 * 86_400 + 5) * 10**9
+    place.rename(place.with_name(f"{long_ago}-{place.name.partition('-')[2]}"))
     delete("doors", settings.data)
     assert len(deleted(settings.data)) == 1
     assert empty_trash(settings.data) == size
@@ -235,3 +236,33 @@ def test_a_disk_that_refuses_is_said(settings: Settings, doors: Path) -> None:
         "Reload the list and try again.",
     )
     assert list(adapter_folders(settings.data)) == ["brambleworth", "doors"]
+
+
+# --- names, and the sample ------------------------------------------------------------------------
+
+
+def test_an_adapter_of_ones_own_goes_before_a_sample_of_its_name(doors: Path, tmp_path: Path) -> None:
+    assert adapter_folder("brambleworth", tmp_path) == SAMPLE
+    own = doors.rename(doors.with_name("brambleworth"))
+    assert adapter_folder("brambleworth", tmp_path) == own
+    (own / "adapter_model.safetensors").unlink()
+    assert adapter_folder("brambleworth", tmp_path) == SAMPLE
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden", "x" * 65, "a b", "a\n"])
+def test_names_that_no_adapter_can_have(name: str) -> None:
+    assert fault(lambda: check_name(name)) == (
+        f"{name!r} can not be an adapter's name.",
+        "Use up to 64 letters, digits, dots, hyphens, underscores.",
+    )
+
+
+def test_the_sample_adapter_is_small_and_made_from_the_sample_pairs() -> None:
+    assert sum(file.stat().st_size for file in SAMPLE.rglob("*")) <= 5_000_000
+    card = json.loads((SAMPLE / "card.json").read_text())
+    pairs = read_pairs(SAMPLE_PAIRS)
+    assert (card["data"]["pairs"], card["data"]["sha256"]) == (len(pairs), digest(pairs))
+    assert card["sha256"] == sha256(SAMPLE / "adapter_model.safetensors")
+    assert card["command"].startswith("crossroads train sample_docs/train.jsonl --name brambleworth ")
+    assert set(card["score"]) == {"question_set", "questions", "base", "adapter"}
+    assert card["score"]["questions"] >= card["score"]["adapter"] > card["score"]["base"] >= 0

@@ -6,6 +6,7 @@ import json
 import shutil
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,8 +27,8 @@ from backends.run.compare import compare
 from backends.run.lane import THIS_MACHINE
 from backends.settings import Settings, load_settings
 from backends.storage.files import sha256
-from tests.backends.engines.made_adapters import QUESTION, fault, load_base, logits, make_lora, same
-from tests.backends.fine_tuned.elsewhere import logits_elsewhere
+from tests.backends.fine_tuned.plain_peft import logits_elsewhere
+from tests.backends.models.made_adapters import QUESTION, fault, load_base, logits, make_lora, same
 
 
 @pytest.fixture(scope="module")
@@ -111,17 +112,17 @@ def test_an_earlier_export_is_replaced_and_nothing_else_is(base: LocalModel, lor
 def test_a_full_disk_leaves_nothing(
     base: LocalModel, lora: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: Any) -> None:
+    def full(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
     target = tmp_path / "models" / "doors"
-    monkeypatch.setattr(export, "_describe", full)
+    monkeypatch.setattr(export, "readme", full)
     assert fault(lambda: export_merged(base, lora, target)) == (
         f"The model could not be written to {target}: No space left on device.",
         "Make room, or name another folder.",
     )
     assert not list((tmp_path / "models").iterdir())
-    monkeypatch.setattr(export.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(1, 1, 0))  # type: ignore[attr-defined]
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=0))
     assert " MB, more than is free at " in fault(lambda: export_merged(base, lora, target))[0]
 
 

@@ -16,8 +16,8 @@ from backends.paid_api import PaidApiBackend
 from backends.run import jobs
 from backends.settings import load_settings
 from backends.spend.openai_tokens import count
-from tests.backends.fine_tuned.pairs.test_drafting import GOOD, chunks
-from tests.backends.played import PATIENCE_S, Gate, PlayedBackend, finished
+from tests.backends.fine_tuned.pairs.test_drafts import GOOD, chunks
+from tests.scripted import PATIENCE_S, Gate, Scripted, finished
 
 
 def test_chunks_are_taken_at_even_distances() -> None:
@@ -47,13 +47,13 @@ def test_a_model_without_a_price_has_an_unknown_cost_and_a_local_one_none() -> N
     assert cost is not None
     assert cost.usd is None
     assert "no price is known for made-up" in cost.basis
-    assert expected_cost(PlayedBackend(), chunks(2), 2) is None
+    assert expected_cost(Scripted(), chunks(2), 2) is None
 
 
 def test_pairs_are_there_before_the_job_ends(tmp_path: Path) -> None:
     gate = Gate()
 
-    class Writer(PlayedBackend):
+    class Writer(Scripted):
         def stream(self, question: Question, cancel: object) -> Iterator[BackendEvent]:
             if "page 2" in question.text:
                 gate.reached.set()

@@ -1,4 +1,4 @@
-"""The strict reader: every row, or the first fault. Its older faults are in tests/backends/test_fine_tuned.py."""
+"""The strict reader: every row, or the first fault."""
 
 from __future__ import annotations
 
@@ -10,7 +10,57 @@ from backends.errors import BackendError
 from backends.fine_tuned.pairs.files import Pair, digest, read_pairs
 
 FAULTS = {
-    "empty": ("pairs.csv", b"", "pairs.csv is empty.", "Add rows with question and answer."),
+    "no answer column": (
+        "pairs.csv",
+        b"question,reply\na,b\n",
+        "pairs.csv has no column answer.",
+        "The header must name question and answer.",
+    ),
+    "no columns": (
+        "pairs.csv",
+        b"a,b\n1,2\n",
+        "pairs.csv has no column answer and question.",
+        "The header must name question and answer.",
+    ),
+    "empty cell": (
+        "pairs.csv",
+        b"question,answer\na,b\nc, \n",
+        "Row 3 of pairs.csv has no question or no answer.",
+        "Fill it in or remove it.",
+    ),
+    "short row": (
+        "pairs.csv",
+        b"question,answer\nalone\n",
+        "Row 2 of pairs.csv has no question or no answer.",
+        "Fill it in or remove it.",
+    ),
+    "not JSON": (
+        "pairs.jsonl",
+        b'{"question": "a", "answer": "b"}\n\n{"question": "a"\n',
+        "Line 3 of pairs.jsonl is not JSON.",
+        "Mend or remove that line.",
+    ),
+    "not an object": (
+        "pairs.jsonl",
+        b'["a", "b"]\n',
+        "Line 1 of pairs.jsonl is not an object.",
+        'Write {"question": ..., "answer": ...}.',
+    ),
+    "not text": (
+        "pairs.jsonl",
+        b'{"question": "a", "answer": 5}\n',
+        "Row 1 of pairs.jsonl has no question or no answer.",
+        "Fill it in or remove it.",
+    ),
+    "binary": ("pairs.csv", b"question,answer\n\x00\x01\x02", "pairs.csv is not text.", "Save it as UTF-8 text."),
+    "empty JSONL": ("pairs.jsonl", b"\n", "pairs.jsonl is empty.", "Add rows with question and answer."),
+    "header only": (
+        "pairs.csv",
+        b"question,answer\n",
+        "pairs.csv has no pairs.",
+        "Add rows with question and answer.",
+    ),
+    "empty CSV": ("pairs.csv", b"", "pairs.csv is empty.", "Add rows with question and answer."),
     "only blank lines": ("pairs.jsonl", b"\n \n", "pairs.jsonl is empty.", "Add rows with question and answer."),
     "no JSON at all": ("pairs.jsonl", b"hello\n", "Line 1 of pairs.jsonl is not JSON.", "Mend or remove that line."),
     "too many cells": (
@@ -74,3 +124,23 @@ def test_the_digest_is_of_questions_and_answers() -> None:
     assert digest(plain) == digest((Pair("a", "b", "g", True, "x.pdf"), Pair("c", "d")))
     assert digest(plain) == "0f50179d900d72aae2a1d53821ef1d53c21464b37856be4a2a7a1a411d8835f3"
     assert digest(plain) != digest(plain[::-1])
+
+
+def test_csv_and_jsonl_give_the_same_pairs(tmp_path: Path) -> None:
+    table, lines = tmp_path / "pairs.csv", tmp_path / "pairs.jsonl"
+    table.write_text('\ufeffid,question,answer\n1,"Who, you?"," Me.\n"\n2,Où?,Là.\n', encoding="utf-8")
+    lines.write_text(
+        '{"question": "Who, you?", "answer": "Me."}\n\n{"answer": "L\\u00e0.", "question": "Où?"}\n', encoding="utf-8"
+    )
+    pairs = [Pair("Who, you?", "Me."), Pair("Où?", "Là.")]
+    assert read_pairs(table) == read_pairs(lines) == pairs
+    assert digest(pairs) != digest(pairs[::-1])
+
+
+def test_a_missing_file_of_pairs(tmp_path: Path) -> None:
+    with pytest.raises(BackendError) as caught:
+        read_pairs(tmp_path / "none.csv")
+    assert (caught.value.cause, caught.value.next_step) == (
+        f"There is no file {tmp_path / 'none.csv'}.",
+        "Give a CSV or JSONL file with question and answer.",
+    )

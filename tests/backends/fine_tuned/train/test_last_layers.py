@@ -14,8 +14,8 @@ from backends.models.adapter_files import read
 from backends.models.adapter_view import is_ready, load_adapter
 from backends.models.generate import build_prompt
 from backends.models.local import LocalModel
-from tests.backends.engines.made_adapters import QUESTION, fault, load_base, logits, pointers, same
-from tests.backends.fine_tuned.elsewhere import logits_elsewhere
+from tests.backends.fine_tuned.plain_peft import logits_elsewhere
+from tests.backends.models.made_adapters import QUESTION, fault, load_base, logits, pointers, same
 
 LAYERS = LastLayers(("model.layers.1",), "model.norm", "lm_head")
 

@@ -11,8 +11,8 @@ import pytest
 from backends.fine_tuned.train.method import Precision, TrainingSettings, check, prepare, rate_at, trained_bytes
 from backends.models import inference
 from backends.models.local import LocalModel
-from tests.backends.engines.made_adapters import fault, logits, pointers, same
 from tests.backends.fine_tuned.small_training import SHORT, base_of, tiny_settings
+from tests.backends.models.made_adapters import fault, logits, pointers, same
 
 LAST = TrainingSettings(method="last_layers", layers=1)
 

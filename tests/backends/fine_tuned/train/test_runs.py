@@ -25,7 +25,7 @@ from backends.fine_tuned.train.runs import (
     set_state,
     write_run,
 )
-from tests.backends.engines.made_adapters import fault
+from tests.backends.models.made_adapters import fault
 
 PAIRS = [Pair("Où?", "Là.", "g", generated=True, source="x.pdf"), Pair("Who?\nYou?", "Me.")]
 RESULTS = [

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,10 +18,8 @@ from backends.fine_tuned.train.method import TrainingSettings, prepare
 from backends.fine_tuned.train.step import computed_tokens, fast_way_works, pack, summed_loss
 from backends.models import inference
 from backends.models.local import LocalModel
-from tests.backends.engines.made_adapters import in_float32
 from tests.backends.fine_tuned.small_training import PAIRS, SHORT, base_of, tiny_settings
-
-_WHOLE = step._packed_loss
+from tests.backends.models.made_adapters import in_float32
 
 SIZES = {
     "vocab_size": 49152,
@@ -177,15 +177,13 @@ def test_an_architecture_that_differs_is_trained_the_plain_way(base: LocalModel,
     assert all(float(one.norm()) > 0 for one in found)
 
 
-def test_too_little_memory_for_the_trial_is_tried_on_one_pair_and_then_said(
-    base: LocalModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_little_memory_for_the_trial_is_tried_on_one_pair_and_then_said(base: LocalModel) -> None:
     batch = encode(base, PAIRS[:3], "Be brief.")
-    little_memory(monkeypatch, pairs=1)
-    roomy = inference.run(Learner, base, SHORT, batch)
+    with little_memory(base, tokens=len(batch[0].ids)):
+        roomy = inference.run(Learner, base, SHORT, batch)
     assert (roomy.fast, roomy.slow_because) == (True, "")
-    little_memory(monkeypatch, pairs=0)
-    tight = inference.run(Learner, base, SHORT, batch)
+    with little_memory(base, tokens=0):
+        tight = inference.run(Learner, base, SHORT, batch)
     assert (tight.fast, tight.slow_because) == (
         False,
         "There was too little memory to try out the fast way, so it is trained the plain way, which is slower. "
@@ -193,14 +191,22 @@ def test_too_little_memory_for_the_trial_is_tried_on_one_pair_and_then_said(
     )
 
 
-def little_memory(monkeypatch: pytest.MonkeyPatch, pairs: int) -> None:
-    """The fast way asks torch for more memory than any machine has, if there are more pairs."""
+@contextmanager
+def little_memory(base: LocalModel, tokens: int) -> Iterator[None]:
+    """The fast way, which alone says at which positions its tokens stand, has memory for so many of them."""
+    import torch
 
-    def loss(model: Any, layout: step.Packed) -> Any:
-        import torch
+    asked: list[int] = []
 
-        if sum(map(len, layout.rows)) > pairs:
-            torch.empty(1 << 60, dtype=torch.uint8)
-        return _WHOLE(model, layout)
+    def refuse(module: Any, arguments: Any, given: dict[str, Any]) -> None:
+        if given.get("position_ids") is not None:
+            asked.append(given["input_ids"].numel())
+            if asked[-1] > tokens:
+                torch.empty(1 << 60, dtype=torch.uint8)
 
-    monkeypatch.setattr(step, "_packed_loss", loss)
+    hook = base.model.base_model.register_forward_pre_hook(refuse, with_kwargs=True)
+    try:
+        yield
+    finally:
+        hook.remove()
+    assert any(one > tokens for one in asked)

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backends.rag.search import keyword_cache as upkeep
 from backends.rag.search.keyword import KeywordIndex, words
 from backends.rag.search.keyword_cache import KeywordCache, indexed_text
 from backends.rag.store.library import StoredChunk
@@ -132,27 +131,23 @@ def test_the_cache_reads_only_what_is_new() -> None:
     assert held.read == [3, 5, 9, 30]
 
 
-def test_the_cache_is_kept_on_disk_by_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upkeep, "_KEPT_FROM", 1)
+def test_the_cache_is_kept_on_disk_by_version(tmp_path: Path) -> None:
     held = Held(dict(TEXTS))
-    KeywordCache(held, tmp_path).current()
-    again = KeywordCache(held, tmp_path)
+    KeywordCache(held, tmp_path, kept_from=1).current()
+    again = KeywordCache(held, tmp_path, kept_from=1)
     assert set(again.current().matches("kettle", 5).best) == {3, 5}
     assert held.read == [3, 5, 9]
     held.change("2", {9: TEXTS[9]})
     again.current()
     assert len(list(tmp_path.iterdir())) == 1
-    assert KeywordCache(held, tmp_path).current().rows.tolist() == [9]
+    assert KeywordCache(held, tmp_path, kept_from=1).current().rows.tolist() == [9]
     assert held.read == [3, 5, 9]
 
 
 @pytest.mark.parametrize("damage", ["cut short", "missing", "garbage"])
-def test_a_damaged_cache_is_built_again(
-    damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(upkeep, "_KEPT_FROM", 1)
+def test_a_damaged_cache_is_built_again(damage: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     held = Held(dict(TEXTS))
-    KeywordCache(held, tmp_path).current()
+    KeywordCache(held, tmp_path, kept_from=1).current()
     (folder,) = tmp_path.iterdir()
     for file in folder.iterdir():
         if damage == "missing" and file.name == "tokens.npy":
@@ -161,25 +156,21 @@ def test_a_damaged_cache_is_built_again(
             file.write_bytes(file.read_bytes()[:-3])
         elif damage == "garbage":
             file.write_bytes(b"garbage")
-    assert set(KeywordCache(held, tmp_path).current().matches("kettle", 5).best) == {3, 5}
+    assert set(KeywordCache(held, tmp_path, kept_from=1).current().matches("kettle", 5).best) == {3, 5}
     assert "is built again" in caplog.text
     assert KeywordIndex.load(folder).rows.tolist() == [3, 5, 9]
 
 
-def test_a_disk_that_cannot_be_written_does_no_harm(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(upkeep, "_KEPT_FROM", 1)
+def test_a_disk_that_cannot_be_written_does_no_harm(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "keyword").write_text("a file where a folder should be")
-    cache = KeywordCache(Held(dict(TEXTS)), tmp_path / "keyword")
+    cache = KeywordCache(Held(dict(TEXTS)), tmp_path / "keyword", kept_from=1)
     assert set(cache.current().matches("kettle", 5).best) == {3, 5}
     assert "cannot be kept on disk" in caplog.text
 
 
-def test_a_large_index_serves_while_a_change_is_worked_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upkeep, "_MEANWHILE_FROM", 3)
+def test_a_large_index_serves_while_a_change_is_worked_in() -> None:
     held = Held(dict(TEXTS))
-    cache = KeywordCache(held)
+    cache = KeywordCache(held, meanwhile_from=3)
     first = cache.current()
     held.gate.clear()
     held.change("2", {**TEXTS, 30: "A kettle again"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,6 @@ import pytest
 
 from backends.errors import BackendError
 from backends.rag.search.embedder import WINDOW
-from backends.rag.store import vector_files
 from backends.rag.store.chroma import close_stores
 from backends.rag.store.database import open_database
 from backends.rag.store.health import Health
@@ -107,12 +107,14 @@ def test_a_vector_file_that_a_killed_writer_cut_short(large: Index, data: Path, 
     assert_named_and_mended(large, "damaged")
 
 
-def test_a_file_that_is_being_written_is_waited_for(large: Index, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_being_written_is_waited_for(large: Index, data: Path) -> None:
     (file,) = (data / "index").glob("v-*/*/data_level0.bin")
     whole = file.read_bytes()
     os.truncate(file, 100)
-    monkeypatch.setattr(vector_files.time, "sleep", lambda seconds: file.write_bytes(whole))
+    writer = threading.Timer(0.2, file.write_bytes, [whole])
+    writer.start()
     assert large.health().ok
+    writer.join()
 
 
 @pytest.mark.parametrize("damage", ["garbage", "cut short", "an empty file"])

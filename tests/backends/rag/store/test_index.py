@@ -118,17 +118,22 @@ def test_a_settled_file_is_not_read_again(index: Index, folder: Path, monkeypatc
     hashed: list[str] = []
     real = ingest.sha256
     monkeypatch.setattr(ingest, "sha256", lambda path: hashed.append(path.name) or real(path))
-    monkeypatch.setattr(ingest, "_SETTLED_NS", 10**18)
-    fill(index, folder / "leave.txt")
-    fill(index, folder / "leave.txt")
+    written_ns = (folder / "leave.txt").stat().st_ctime_ns
+
+    def after(seconds: int) -> dict[str, str]:
+        """Indexed so many seconds after the file was written."""
+        steps = index.add([folder / "leave.txt"], NEVER, now_ns=lambda: written_ns + seconds * 10**9)
+        return {step.file: step.state for step in steps if step.file}
+
+    after(0)
+    after(1)
     assert hashed == ["leave.txt"] * 2
-    monkeypatch.setattr(ingest, "_SETTLED_NS", 0)
-    fill(index, folder / "leave.txt")
+    after(60)
     assert hashed == ["leave.txt"] * 3
-    assert fill(index, folder / "leave.txt") == {"leave.txt": "skipped"}
+    assert after(61) == {"leave.txt": "skipped"}
     assert hashed == ["leave.txt"] * 3
     (folder / "leave.txt").write_text("x" * len(TEXTS["leave.txt"]))  # the same size
-    assert fill(index, folder / "leave.txt") == {"leave.txt": "replaced"}
+    assert after(62) == {"leave.txt": "replaced"}
 
 
 def test_a_bad_file_is_rejected_and_the_others_are_indexed(index: Index, folder: Path) -> None:
@@ -391,10 +396,9 @@ def test_rechunking_works_from_the_stored_text(index: Index, tmp_path: Path, qui
     index.check()
 
 
-def test_a_preview_of_much_text_is_an_estimate(index: Index, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("backends.rag.store.rechunk._CHARACTERS", 60)
+def test_a_preview_of_much_text_is_an_estimate(index: Index, folder: Path) -> None:
     fill(index, folder)
-    shown = index.preview(48, 0, "manual.pdf")
+    shown = index.preview(48, 0, "manual.pdf", most=60)
     assert (shown.document, shown.exact, [piece.text for piece in shown.pieces]) == (
         "manual.pdf",
         False,

@@ -24,7 +24,6 @@ from backends.base import (
 )
 from backends.errors import BackendError
 from backends.paid_api import PaidApiBackend
-from backends.run import timing
 from backends.run.live import Column
 from backends.run.timing import measured
 from backends.settings import load_settings
@@ -32,23 +31,21 @@ from backends.spend.ledger import append, entries
 from terminal.records import answer_record
 from tests.backends.openai_server import KEY, PATH, SSE_HEAD, STOP, RawServer, error, event, paris, text_chunk
 from tests.backends.openai_server import USAGE as REPORTED
-from tests.backends.played import Clock, PlayedBackend, finished
+from tests.scripted import Clock, Scripted, finished
 
 USAGE = Usage(7, 3, source="server")
 PER_MILLION = {"input_usd": "1", "output_usd": "1", "date": "2026-11-01"}
 
 
-def answer_of(backend: PlayedBackend | PaidApiBackend) -> Answer:
+def answer_of(backend: Scripted | PaidApiBackend) -> Answer:
     last = list(measured(backend, Question("Hello"), threading.Event()))[-1]
     assert isinstance(last, Answer)
     return last
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    stopped = Clock()
-    monkeypatch.setattr(timing, "time", stopped)
-    return stopped
+def clock() -> Clock:
+    return Clock()
 
 
 def test_attempts_have_their_times_and_only_the_last_one_is_latency(clock: Clock) -> None:
@@ -64,7 +61,7 @@ def test_attempts_have_their_times_and_only_the_last_one_is_latency(clock: Clock
         ),
         *(AttemptStarted(), 0.5, TextDelta("a"), 0.25, AttemptEnded(usage=USAGE), finished()),
     )
-    answer = answer_of(PlayedBackend(*steps, clock=clock))
+    answer = answer_of(Scripted(*steps, clock=clock))
     assert [
         (one.number, one.began_s, one.lasted_s, one.fault, one.status, one.waited_s) for one in answer.attempts
     ] == [
@@ -87,7 +84,7 @@ def test_a_wait_for_a_place_is_queueing_and_never_latency(clock: Clock) -> None:
         *(2.0, Retry("again"), Waiting("others", for_a_place=True), 5.0, AttemptStarted(), 0.25, TextDelta("a")),
         *(AttemptEnded(), finished()),
     )
-    answer = answer_of(PlayedBackend(*steps, clock=clock))
+    answer = answer_of(Scripted(*steps, clock=clock))
     assert (answer.timings.queued_s, answer.timings.retry_s) == (8.0, 3.5)
     assert (answer.timings.ttft_s, answer.timings.latency_s) == (0.25, 0.25)
     assert [(one.began_s, one.lasted_s) for one in answer.attempts] == [(3.5, 1.0), (11.5, 0.25)]
@@ -95,7 +92,7 @@ def test_a_wait_for_a_place_is_queueing_and_never_latency(clock: Clock) -> None:
 
 def test_a_failed_attempt_with_usage_is_charged_once_and_apart(clock: Clock) -> None:
     steps = (AttemptStarted(), AttemptEnded("broken", usage=USAGE), Retry("again"), AttemptStarted(), TextDelta("a"))
-    backend = PlayedBackend(*steps, AttemptEnded(usage=USAGE), finished(), clock=clock, price=Cost(Decimal("0.3"), "b"))
+    backend = Scripted(*steps, AttemptEnded(usage=USAGE), finished(), clock=clock, price=Cost(Decimal("0.3"), "b"))
     answer = answer_of(backend)
     assert [one.cost and one.cost.usd for one in answer.attempts] == [Decimal("0.3"), Decimal("0.3")]
     assert answer.cost == Cost(Decimal("0.6"), "b; with 0.3 USD for 1 failed attempts")
@@ -103,7 +100,7 @@ def test_a_failed_attempt_with_usage_is_charged_once_and_apart(clock: Clock) -> 
 
 def test_an_answer_that_broke_off_after_its_usage_is_charged(clock: Clock) -> None:
     steps = (AttemptStarted(), TextDelta("a"), AttemptEnded("broken", usage=USAGE), BackendError("Oh.", "Again."))
-    answer = answer_of(PlayedBackend(*steps, clock=clock, price=Cost(Decimal("0.3"), "b")))
+    answer = answer_of(Scripted(*steps, clock=clock, price=Cost(Decimal("0.3"), "b")))
     assert (answer.status, answer.text, answer.usage) == ("truncated", "a", USAGE)
     assert answer.cost.usd == Decimal("0.3")
 
@@ -129,7 +126,7 @@ def test_attempts_over_http_are_told_in_json_and_in_the_ledger(httpserver: HTTPS
 
 
 def test_what_computes_here_has_no_attempts(clock: Clock) -> None:
-    answer = answer_of(PlayedBackend(TextDelta("a"), finished(), clock=clock))
+    answer = answer_of(Scripted(TextDelta("a"), finished(), clock=clock))
     assert answer.attempts == ()
     data = load_settings().data
     append(data, answer, "real")

@@ -17,7 +17,7 @@ from backends.models import hub as hub_cache
 from backends.models.adapter_files import Fit
 from backends.settings import load_settings
 from backends.storage.files import sha256
-from tests.backends.engines.made_adapters import change_config, fault, make_lora
+from tests.backends.models.made_adapters import change_config, fault, make_lora
 from tests.hub_server import COMMIT, GATED, MISSING, Hub, files_of, serve
 
 WEIGHTS = "adapter_model.safetensors"

@@ -19,8 +19,8 @@ from backends.rag.store.progress import IndexState
 from backends.run import jobs
 from backends.run.jobs import Job, Progress
 from backends.run.lane import THIS_MACHINE, lane
-from tests.backends.played import PATIENCE_S
 from tests.backends.rag.conftest import NEVER, TEXTS, fill
+from tests.scripted import PATIENCE_S
 
 
 @contextmanager

@@ -14,7 +14,9 @@ from backends.models.adapter_files import read
 from backends.models.adapter_view import load_adapter
 from backends.models.adapter_weights import attached
 from backends.models.local import LocalModel
-from tests.backends.engines.made_adapters import (
+from backends.storage.files import sha256
+from tests.backends.conftest import make_tiny
+from tests.backends.models.made_adapters import (
     change_config,
     fault,
     in_float32,
@@ -111,7 +113,10 @@ def test_half_of_a_pair_is_refused(base: LocalModel, lora: Path) -> None:
     half = "base_model.model.model.layers.0.mlp.up_proj.lora_B.weight"
     rewrite(lora, lambda tensors: tensors.pop(half))
     change_config(lora, target_modules=["q_proj"])
-    assert fault(lambda: load_adapter(base, lora))[0] == f"The adapter doors lacks tensors, such as {half} (1 in all)."
+    assert fault(lambda: load_adapter(base, lora)) == (
+        f"The adapter doors lacks tensors, such as {half} (1 in all).",
+        "Train it again, or restore the file.",
+    )
 
 
 def test_a_tensor_that_the_base_does_not_have_is_refused(base: LocalModel, lora: Path) -> None:
@@ -137,3 +142,86 @@ def test_a_file_that_changes_after_it_was_hashed_is_not_used(base: LocalModel, l
     load_adapter(base, make_lora(tmp_path / "windows", seed=1))
     shutil.copy(tmp_path / "windows" / "adapter_model.safetensors", lora / "adapter_model.safetensors")
     assert fault(lambda: view.model) == ("The adapter doors has changed meanwhile.", "Ask again.")
+
+
+# --- adapters of another base, and damaged ones ---------------------------------------------------
+
+
+@pytest.fixture
+def carded(lora: Path, base: LocalModel) -> Path:
+    """The adapter with a card that names its base and its digest."""
+    card = {"base_model": "tiny", "base_revision": base.weights.revision}
+    card["sha256"] = sha256(lora / "adapter_model.safetensors")
+    (lora / "card.json").write_text(json.dumps(card))
+    return lora
+
+
+def change_card(folder: Path, **values: object) -> None:
+    """Replace values of an adapter's card."""
+    card = json.loads((folder / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps(card | values))
+
+
+def test_a_damaged_adapter_names_both_hashes(base: LocalModel, carded: Path) -> None:
+    file = carded / "adapter_model.safetensors"
+    expected = sha256(file)
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 0xFF
+    file.write_bytes(content)
+    assert fault(lambda: load_adapter(base, carded)) == (
+        f"The adapter doors is damaged: its sha256 is {sha256(file)}, not {expected}.",
+        "Restore the file, or train the adapter again.",
+    )
+
+
+def test_an_adapter_of_another_base_is_refused(base: LocalModel, carded: Path) -> None:
+    change_card(carded, base_model="acme/other")
+    refusal = (
+        "The adapter doors does not fit tiny. It was trained for acme/other, not for tiny.",
+        "Choose an adapter of this base, or set raw.model to the adapter's base.",
+    )
+    assert fault(lambda: load_adapter(base, carded)) == refusal
+    (carded / "card.json").unlink()  # an adapter that was trained elsewhere has none
+    config = json.loads((carded / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == "tiny"
+    (carded / "adapter_config.json").write_text(json.dumps(config | {"base_model_name_or_path": "acme/other"}))
+    assert fault(lambda: load_adapter(base, carded)) == refusal
+
+
+def test_an_adapter_that_was_trained_elsewhere_needs_no_card(base: LocalModel, carded: Path) -> None:
+    with_card = load_adapter(base, carded).model
+    elsewhere = Path(shutil.copytree(carded, carded.with_name("elsewhere")))
+    (elsewhere / "card.json").unlink()
+    view = load_adapter(base, elsewhere)
+    assert (view.name, view.card) == ("elsewhere", {})
+    assert same(logits(base, view.model), logits(base, with_card))
+
+
+def test_an_adapter_with_other_shapes_is_refused(base_weights: Path, carded: Path, tmp_path: Path) -> None:
+    wider = load_base(str(make_tiny(tmp_path / "tiny", base_weights, hidden=64)))
+    assert wider.weights.model_id == "tiny"
+    assert fault(lambda: load_adapter(wider, carded)) == (
+        "The adapter doors does not fit tiny. It needs model.layers.0.mlp.down_proj.weight to be 32 wide; "
+        "in the base it is 64.",
+        "Choose an adapter of this base, or set raw.model to the adapter's base.",
+    )
+
+
+@pytest.mark.parametrize("name", ["adapter_config.json", "card.json"])
+@pytest.mark.parametrize("content", [b"{", b"[]", b"\xff"])
+def test_a_damaged_description_of_an_adapter(base: LocalModel, carded: Path, name: str, content: bytes) -> None:
+    (carded / "card.json").write_text("{}")
+    (carded / name).write_bytes(content)
+    assert fault(lambda: load_adapter(base, carded)) == (
+        f"{name} of the adapter doors is damaged.",
+        "Restore the adapter.",
+    )
+
+
+@pytest.mark.parametrize("missing", ["adapter_model.safetensors", "adapter_config.json"])
+def test_a_folder_without_an_adapter(base: LocalModel, carded: Path, missing: str) -> None:
+    (carded / missing).unlink()
+    assert fault(lambda: load_adapter(base, carded)) == (
+        f"There is no adapter in {carded}.",
+        "Train one with `crossroads train PAIRS`, or choose another folder.",
+    )

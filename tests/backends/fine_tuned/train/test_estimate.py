@@ -15,8 +15,8 @@ from backends.fine_tuned.train.method import trained_bytes
 from backends.fine_tuned.train.runs import runs
 from backends.fine_tuned.train.training import MOST_PAIRS
 from backends.settings import Settings
-from tests.backends.engines.made_adapters import fault
 from tests.backends.fine_tuned.small_training import ALL, PAIRS, SHORT, base_of, tiny_settings, trained
+from tests.backends.models.made_adapters import fault
 
 NEVER = threading.Event()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backends.registry import _SHADES, specs
+from backends.registry import SHADES, specs
 from ui.shared.charts import PAGE, contrast, legible
 
 
@@ -18,6 +18,6 @@ def test_what_can_be_read_keeps_its_colour() -> None:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("colour", [*(spec.hex for spec in specs()), *_SHADES])
+@pytest.mark.parametrize("colour", [*(spec.hex for spec in specs()), *SHADES])
 def test_every_colour_can_be_read(colour: str, theme: str) -> None:
     assert contrast(legible(colour, theme), PAGE[theme]) >= 4.5

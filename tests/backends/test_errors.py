@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,6 @@ import pytest
 
 from backends.errors import BackendError, is_out_of_memory, too_little_memory, unforeseen
 from backends.fine_tuned.train.training import TrainingSettings
-from backends.models import adapter_weights, local
 from backends.models.adapter_view import load_adapter
 from backends.rag.search.embedder import Embedder
 from backends.rag.search.reranker import Reranker
@@ -54,8 +54,8 @@ def test_the_sentences() -> None:
 
 
 def test_a_base_that_does_not_fit(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    raw = RawBackend(tiny_settings(tiny_model, tmp_path))
-    monkeypatch.setattr(local, "_models", {})
+    shutil.copytree(tiny_model, tmp_path / "tiny")  # of which nothing is in memory yet
+    raw = RawBackend(tiny_settings(tmp_path / "tiny", tmp_path))
     monkeypatch.setattr("torch.nn.Module.to", no_memory)
     assert fault(lambda: list(raw.load(threading.Event()))).startswith("There is not enough memory for tiny. ")
     monkeypatch.undo()
@@ -69,7 +69,7 @@ def test_an_adapter_that_does_not_fit_into_memory_is_not_called_foreign(
     settings = tiny_settings(tiny_model, tmp_path)
     trained(settings, TrainingSettings(epochs=1, answers_every=0, precision="float32"))
     base, folder = base_of(settings), settings.data / "adapters" / "doors"
-    monkeypatch.setattr(adapter_weights, "_plainly", no_memory)
+    monkeypatch.setattr("torch.Tensor.addmm_", no_memory)
     wanted = f"There is not enough memory for the adapter doors over its base. {MAKE_ROOM}"
     assert fault(lambda: load_adapter(base, folder)) == wanted
     monkeypatch.setattr("peft.PeftModel.from_pretrained", no_memory)
@@ -79,8 +79,8 @@ def test_an_adapter_that_does_not_fit_into_memory_is_not_called_foreign(
 def test_embedder_and_reranker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sentence_transformers.SentenceTransformer.__init__", no_memory)
     monkeypatch.setattr("sentence_transformers.CrossEncoder.__init__", no_memory)
-    monkeypatch.setattr("backends.rag.search.reranker._check_kind", lambda *_: None)
-    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "config.json").write_text('{"architectures": ["BertForSequenceClassification"]}')
+    (tmp_path / "tokenizer.json").write_text("{}")
     assert fault(Embedder(tmp_path, "cpu", "acme/small").load).startswith(
         "There is not enough memory for the embedder acme/small. "
     )

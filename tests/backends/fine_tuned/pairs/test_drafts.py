@@ -10,13 +10,15 @@ from decimal import Decimal
 
 import pytest
 
-from backends.base import Backend, BackendEvent, Cost, Finished, Loading, Question, TextDelta, Timings, Usage
+from backends.base import Backend, Cost, Finished, Loading, Question, TextDelta, Timings, Usage
 from backends.errors import BackendError
 from backends.fine_tuned.pairs.drafts import DraftProgress, draft_pairs
 from backends.fine_tuned.pairs.files import Pair
 from backends.raw import RawBackend
 from backends.run.lane import lane
+from backends.scripted import Step
 from backends.settings import Settings
+from tests.scripted import Scripted
 
 GOOD = """Q: When does the desk open?
 A: The desk opens at {0}:00.
@@ -41,10 +43,8 @@ def chunks(count: int) -> list[Chunk]:
     ]
 
 
-class Replies(Backend):
+class Replies(Scripted):
     """Answers the n-th question with the n-th reply: a text, a fault, or what a function makes of the cancel event."""
-
-    approach = "raw"
 
     def __init__(
         self,
@@ -52,28 +52,18 @@ class Replies(Backend):
         prices: tuple[Cost, ...] = (),
         end: str = "stop",
     ) -> None:
-        self._replies = iter(replies)
-        self._prices = iter(prices)
-        self._end = end
-        self.lane = "drafting test"
-        self.asked: list[Question] = []
+        super().__init__(lane="drafting test")
+        self._replies, self._prices, self._end = iter(replies), iter(prices), end
         self.waiting: list[tuple[str, ...]] = []
-
-    @property
-    def model(self) -> str:
-        return "replies"
 
     def load(self, cancel: threading.Event) -> Iterator[Loading]:
         if not self.asked:
             yield Loading("opening the book of replies")
 
-    def stream(self, question: Question, cancel: threading.Event) -> Iterator[BackendEvent]:
-        self.asked.append(question)
+    def script(self, question: Question, cancel: threading.Event) -> Iterator[Step]:
         self.waiting.append(lane("drafting test").behind(object()))
         reply = next(self._replies)
-        if isinstance(reply, Exception):
-            raise reply
-        yield TextDelta(reply if isinstance(reply, str) else reply(cancel))
+        yield reply if isinstance(reply, Exception) else TextDelta(reply if isinstance(reply, str) else reply(cancel))
         yield Finished(Usage(10, 20), "cancelled" if cancel.is_set() else self._end)
 
     def cost(self, usage: Usage, timings: Timings) -> Cost:

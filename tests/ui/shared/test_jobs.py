@@ -13,7 +13,7 @@ from backends.errors import BackendError
 from backends.run import jobs
 from backends.run.jobs import Job, JobState, Progress
 from evaluation.durations import duration
-from tests.backends.played import PATIENCE_S
+from tests.scripted import PATIENCE_S
 from ui.shared.jobs import progress_line, share
 
 KEY = "job-view-test"
@@ -113,8 +113,7 @@ def test_a_fault_is_a_sentence_and_nothing_in_it_is_markdown() -> None:
 
 
 @pytest.fixture
-def state(monkeypatch: pytest.MonkeyPatch) -> JobState:
-    monkeypatch.setattr("backends.run.jobs.time.monotonic", lambda: 110.0)
+def state() -> JobState:
     return JobState("Adding", 100.0, done=25, total=100, detail="5 of 16 files")
 
 

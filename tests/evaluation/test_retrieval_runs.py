@@ -14,12 +14,12 @@ from backends.rag.store.index import Index
 from backends.run.jobs import Job, Progress
 from backends.settings import RagSettings
 from evaluation.retrieval import METRICS, Latency, ModeReport, RetrievalReport, Scores
-from evaluation.retrieval_runs import Measurement, Setting, _in_thousandths, _measurement, measure
+from evaluation.retrieval_runs import Measurement, Setting, in_thousandths, measure, measurement
 from evaluation.samples import Sample, parse_question_set
 from evaluation.statistics import bootstrap
-from tests.backends.played import PATIENCE_S
 from tests.backends.rag.conftest import TEXTS, fill
 from tests.backends.rag.quick import SETTINGS, QuickEmbedder
+from tests.scripted import PATIENCE_S
 
 STORED = (48, 8)
 SAMPLES = [
@@ -84,7 +84,7 @@ def report(values: Mapping[Mode, list[float]], **cut: int) -> RetrievalReport:
 
 def test_the_best_is_ahead_of_the_next_and_of_what_is_in_force() -> None:
     stored = report({"dense": [0.5] * 10, "fused": [1.0] * 10, "keyword": [0.25] * 10})
-    made = _measurement([stored], STORED, "keyword", 10)
+    made = measurement([stored], STORED, "keyword", 10)
     assert [row.setting.mode for row in made.rows] == ["fused", "dense", "keyword"]
     assert made.lead.best.setting == Setting("fused", *STORED)
     assert made.lead.ahead is not None
@@ -97,20 +97,20 @@ def test_the_best_is_ahead_of_the_next_and_of_what_is_in_force() -> None:
 
 def test_a_lead_that_may_be_chance_is_not_clear() -> None:
     stored = report({"dense": [1.0, 0.0] * 5, "fused": [0.0, 1.0] * 4 + [1.0, 1.0]})
-    made = _measurement([stored], STORED, "fused", 10)
+    made = measurement([stored], STORED, "fused", 10)
     assert made.lead.best.setting.mode == "fused"
     assert not made.lead.clear
     assert made.over_in_force is None  # the best is in force
 
 
 def test_a_single_row_leads_nobody() -> None:
-    made = _measurement([report({"dense": [1.0, 0.5]})], STORED, "fused", 2)
+    made = measurement([report({"dense": [1.0, 0.5]})], STORED, "fused", 2)
     assert (made.lead.other, made.lead.ahead, made.lead.clear, made.over_in_force) == (None, None, False, None)
 
 
 def test_chunk_settings_of_the_report_are_those_of_the_row() -> None:
     reports = [report({"dense": [0.5]}), report({"dense": [1.0]}, chunk_tokens=64, overlap_tokens=0)]
-    made = _measurement(reports, STORED, "dense", 1)
+    made = measurement(reports, STORED, "dense", 1)
     assert [row.setting for row in made.rows] == [Setting("dense", 64, 0), Setting("dense", *STORED)]
 
 
@@ -129,7 +129,7 @@ def test_phases_that_count_from_their_own_beginning_make_one_progress() -> None:
         Progress(2, 2, "done", found),
     ]
     reports: list[RetrievalReport] = []
-    shown: list[Progress[Measurement]] = list(_in_thousandths(iter(steps), [1.0, 2.0, 1.0], reports))
+    shown: list[Progress[Measurement]] = list(in_thousandths(iter(steps), [1.0, 2.0, 1.0], reports))
     assert [step.done for step in shown] == [125, 250, 250, 500, 750, 875, 999]
     assert len(reports) == 2
     assert [step.detail for step in shown][2:4] == ["reckoning the intervals", "32 of 64 embedded"]

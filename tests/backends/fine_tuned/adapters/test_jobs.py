@@ -10,8 +10,8 @@ from backends.fine_tuned.adapters.jobs import export_folder, export_key, start_e
 from backends.run.jobs import find
 from backends.run.lane import THIS_MACHINE, lane
 from backends.settings import load_settings
-from tests.backends.engines.made_adapters import make_lora
-from tests.backends.played import PATIENCE_S
+from tests.backends.models.made_adapters import make_lora
+from tests.scripted import PATIENCE_S
 
 
 def test_a_merged_model_is_written_when_it_is_this_machines_turn(tiny_model: Path, tmp_path: Path) -> None:

@@ -35,8 +35,8 @@ from evaluation.samples import Sample, read_question_set
 from evaluation.scorers.right import is_right
 from evaluation.statistics import Estimate, paired, wilson
 from terminal.records import proof_json
-from tests.backends.played import PATIENCE_S
 from tests.evaluation.answering import AnsweringBackend
+from tests.scripted import PATIENCE_S
 
 GENERAL = read_question_set(GENERAL_QUESTIONS)
 KNOWN = {sample.question: sample.reference_answer for sample in GENERAL}
@@ -71,7 +71,7 @@ def test_what_was_learned(proving: Settings):
     assert found.to_wrong == ()
     assert found.base_semantic == Estimate(0.0, 0.0, 0.0)
     assert found.tuned_semantic == found.semantic_difference == Estimate(1.0, 1.0, 1.0)
-    assert (found.adapter, found.base_model, found.question_set) == ("doors", "answering raw", "eight doors")
+    assert (found.adapter, found.base_model, found.question_set) == ("doors", "scripted answers (raw)", "eight doors")
     assert found.rows[0].answers[ADAPTER].completion_tokens == 4
 
 
@@ -188,7 +188,7 @@ def test_an_interrupted_proof_goes_on_where_it_was(proving: Settings):
     assert len(first[BASE].asked) == 4
     again = arms()
     assert proved(proving, again).tuned == Share(8, 8)
-    assert again[BASE].asked[0] == SAMPLES[4].question
+    assert again[BASE].asked[0].text == SAMPLES[4].question
     assert stored_proofs(proving.data, proved(proving, arms()).sha256)
 
 

@@ -23,7 +23,7 @@ from evaluation.costs.sensitivity import sensitivity
 from tests.evaluation.costs.made_inputs import WAYS, made_inputs
 from ui.costs import exports
 from ui.costs.history import BY_DAY, answers_file, by_day_file
-from ui.costs.scratch import _BOXES, assumptions
+from ui.costs.scratch import BOXES, assumptions
 
 HOSTILE = '=HYPERLINK("http://evil.example")'
 RIGHT = {"fine_tuned": Accuracy(3, 4, "measured here", "proof of brambleworth"), "raw": Accuracy(0, 4, "measured here")}
@@ -54,7 +54,7 @@ def what_if_file(inputs: Inputs) -> bytes:
 
 
 def scratch_file(inputs: Inputs, **typed: str) -> bytes:
-    chosen = {name: Decimal(typed.get(name, box.usual)) for name, box in _BOXES.items()}
+    chosen = {name: Decimal(typed.get(name, box.usual)) for name, box in BOXES.items()}
     return exports.scratch_file(from_scratch(fine_tuning_cost(inputs)), assumptions(chosen), inputs)
 
 

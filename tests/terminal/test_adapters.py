@@ -20,7 +20,7 @@ QUESTIONS = "question,key_facts,reference_answer\nSay yes,yes,yes\nSay maybe,nev
 def _scripted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CROSSROADS_SCRIPTED", "true")
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setitem(approach._embedders, (DEFAULT_EMBEDDER, tmp_path / "data"), FixedEmbedder())
+    monkeypatch.setitem(approach.embedders, (DEFAULT_EMBEDDER, tmp_path / "data"), FixedEmbedder())
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.csv").write_text(QUESTIONS)
 

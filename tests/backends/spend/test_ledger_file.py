@@ -12,7 +12,7 @@ import pytest
 from backends.errors import BackendError
 from backends.spend import ledger_file as ledger_writes
 from backends.spend.ledger_file import ledger_file, opened, reading, write
-from tests.backends.played import PATIENCE_S
+from tests.scripted import PATIENCE_S
 
 INSERT = "INSERT INTO charges (at, run, approach, model, state, pico_usd) VALUES ('now', ?, 'a', 'm', 'charged', 1)"
 
@@ -41,11 +41,9 @@ class Announced:
         self._lock.release()
 
 
-@pytest.fixture(autouse=True)
-def line(monkeypatch: pytest.MonkeyPatch) -> Announced:
-    lock = Announced()
-    monkeypatch.setattr(ledger_writes, "_one_thread", lock)
-    return lock
+@pytest.fixture
+def line() -> Announced:
+    return Announced()
 
 
 def together(line: Announced, file: Path, *works: Callable[[sqlite3.Connection], object]) -> list[object]:
@@ -54,7 +52,7 @@ def together(line: Announced, file: Path, *works: Callable[[sqlite3.Connection],
 
     def one(place: int) -> None:
         try:
-            came[place] = write(file, works[place])
+            came[place] = write(file, works[place], line)
         except Exception as fault:
             came[place] = fault
 

@@ -21,8 +21,8 @@ from backends.run.compare import compare
 from backends.run.jobs import Job
 from backends.run.lane import THIS_MACHINE, lane
 from backends.settings import Settings
-from tests.backends.engines.made_adapters import fault
 from tests.backends.fine_tuned.small_training import ALL, PAIRS, tiny_settings
+from tests.backends.models.made_adapters import fault
 
 LONG = replace(ALL, epochs=1000)
 _LIMIT_S = 120

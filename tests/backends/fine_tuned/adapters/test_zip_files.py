@@ -12,7 +12,7 @@ import pytest
 
 from backends.fine_tuned.adapters import zip_files
 from backends.fine_tuned.adapters.zip_files import unpack, zip_bytes
-from tests.backends.engines.made_adapters import fault, make_lora
+from tests.backends.models.made_adapters import fault, make_lora
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 

@@ -27,7 +27,7 @@ from tests.backends.openai_server import (
     paris,
     text_chunk,
 )
-from tests.backends.played import PATIENCE_S
+from tests.scripted import PATIENCE_S
 
 NEVER = threading.Event()
 

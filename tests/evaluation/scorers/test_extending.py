@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 DOCUMENT = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
 CODE = next(re.finditer(r"```python\n(# evaluation/scorers/(\w+)\.py\n.*?)```", DOCUMENT, re.DOTALL))
 LINE = next(re.finditer(r"```\n(\"evaluation\.scorers\.\w+:SCORER\",)\n```", DOCUMENT)).group(1)

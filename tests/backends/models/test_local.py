@@ -43,7 +43,7 @@ def test_on_a_gpu_a_short_and_a_longer_prompt_are_answered_until_steady(
     whole = type(model).generate
     monkeypatch.setattr(type(model), "generate", generate)
     monkeypatch.setattr(local, "steady_s", timed)
-    inference.run(local._get_going, model, "cuda")
+    inference.run(local.warm_up_kernels, model, "cuda")
     assert set(asked) == {(32, 48), (128, 144)}, "half of this model's window at most"
     assert asked == sorted(asked)
     assert len(asked) >= 4
@@ -63,7 +63,7 @@ def test_a_model_that_can_not_be_asked_in_advance_is_still_loaded(
         raise faults.pop(0)
 
     monkeypatch.setattr(type(model), "generate", generate)
-    inference.run(local._get_going, model, "cuda")
+    inference.run(local.warm_up_kernels, model, "cuda")
     assert "getting llama going on cuda failed" in caplog.text
     with pytest.raises(MemoryError):
-        inference.run(local._get_going, model, "cuda")
+        inference.run(local.warm_up_kernels, model, "cuda")

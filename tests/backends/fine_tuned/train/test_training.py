@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,7 +25,6 @@ from backends.fine_tuned.adapters.catalogue import adapter_folders, adapters, de
 from backends.fine_tuned.pairs.files import Pair, digest
 from backends.fine_tuned.pairs.held_out import By
 from backends.fine_tuned.train import learner, loop
-from backends.fine_tuned.train import training as before
 from backends.fine_tuned.train.events import LiveAnswers, StepRecord, Trained, TrainingNote
 from backends.fine_tuned.train.examples import encode
 from backends.fine_tuned.train.loop import as_fault
@@ -36,7 +36,6 @@ from backends.models import inference
 from backends.models.adapter_view import load_adapter
 from backends.settings import Settings, load_settings
 from backends.storage.files import sha256
-from tests.backends.engines.made_adapters import fault, in_float32, logits, pointers, same
 from tests.backends.fine_tuned.small_training import (
     ALL,
     PAIRS,
@@ -48,6 +47,7 @@ from tests.backends.fine_tuned.small_training import (
     trained,
     weights_of,
 )
+from tests.backends.models.made_adapters import fault, in_float32, logits, pointers, same
 
 NEVER = threading.Event()
 
@@ -530,7 +530,7 @@ def test_why_nothing_is_held_out_is_said(settings: Settings) -> None:
 
 
 def test_too_little_room_on_the_disk(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(before, "_SPARE_BYTES", 1 << 60)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=0))
     with pytest.raises(BackendError, match=r"^The training takes up to [\d,]+ MB on disk; [\d,]+ MB are free at "):
         new_run(settings, PAIRS, "doors", SHORT)
 

@@ -13,8 +13,8 @@ from backends.fine_tuned.adapters.importing import import_folder
 from backends.fine_tuned.train.runs import runs
 from backends.models.adapter_files import WEIGHTS, read
 from backends.settings import load_settings
-from tests.backends.engines.made_adapters import change_config, fault, make_lora
 from tests.backends.fine_tuned.train.test_runs import made
+from tests.backends.models.made_adapters import change_config, fault, make_lora
 from ui.fine_tuned.adapter_table import table
 
 IMPOSSIBLE = [
