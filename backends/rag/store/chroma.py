@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import threading
 import uuid
+from collections import Counter
 from collections.abc import Collection as Names
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -50,16 +51,16 @@ class StoreFault(BackendError):
 def open_folder(folder: Path) -> ClientAPI:
     """The embedded Chroma in a folder, which is made if it is not there."""
     import chromadb
-    from chromadb.api.shared_system_client import SharedSystemClient
     from chromadb.config import Settings
     from chromadb.errors import ChromaError, InternalError
 
+    # Chroma keeps a database that it could open only by half, and answers the next try with an AttributeError.
+    # It knows a folder by its spelling, so each failure has the next try spell it otherwise.
+    spelling = str(folder) + "/." * _failures[folder]
     try:
-        return chromadb.PersistentClient(str(folder), settings=Settings(anonymized_telemetry=False))
+        return chromadb.PersistentClient(spelling, settings=Settings(anonymized_telemetry=False))
     except BaseException as error:
-        # Chroma keeps the half-open database, and would answer the next try with an AttributeError.
-        SharedSystemClient._identifier_to_system.pop(str(folder), None)
-        SharedSystemClient._identifier_to_refcount.pop(str(folder), None)
+        _failures[folder] += 1
         if isinstance(error, Exception) and not isinstance(error, ChromaError):
             raise InternalError(str(error)) from error
         raise
@@ -197,6 +198,9 @@ BATCH = 250
 _READ = 5_000
 """Ids per call that looks ids up."""
 
+_failures: Counter[Path] = Counter()
+"""How often a folder could not be opened."""
+
 _stores: dict[tuple[Path, ChromaServer | None, str], Store] = {}
 _stores_lock = threading.Lock()
 
@@ -228,8 +232,8 @@ def new_name() -> str:
 class Known:
     """What the library knows of a store: a `version` that every writer changes, and the sizes of its vector files.
 
-    A process that did not write the last version reads stale vectors, so it opens the store again. And Chroma
-    crashes the whole process when it opens a vector file that was cut short, so the sizes are compared before.
+    A process that did not write the last version reads stale vectors, so it opens the store again, after a look
+    whether the files are as they were left (`vector_files`).
     """
 
     version: str
@@ -343,7 +347,7 @@ class Store:
         from chromadb.errors import NotFoundError
 
         if not self._server:
-            if not (self.folder / "chroma.sqlite3").exists():
+            if not self.folder.is_dir() or not any(self.folder.iterdir()):
                 self.close()
                 raise StoreFault("missing")
             if not vector_files.not_shorter(self.folder, known.sizes):
@@ -362,7 +366,7 @@ class Store:
         if self._client is not None and (self._server or version in self._fresh):
             return
         self.close()
-        if not self._server and not vector_files.whole(self.folder, sizes):
+        if not self._server and not vector_files.as_noted(self.folder, sizes):
             raise StoreFault("damaged")
         self._client = connect_to_server(self._server) if self._server else open_folder(self.folder)
         self._fresh = {version}

@@ -212,9 +212,9 @@ class Index:
                 try:
                     return nearest(self._library, serving, self._writer.store(serving.store), vector, n, documents)
                 except StoreFault:
-                    if self.version == serving.version:
+                    if self._library.serving() == serving:
                         raise
-                    # what was asked for has been replaced in between
+                    # what was asked for has been replaced, or written to, in between
 
     def health(self) -> Health:
         """The state of the collection: stored vectors are looked up again. Quick; never raises for damage."""

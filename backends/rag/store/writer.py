@@ -103,6 +103,7 @@ class Writer:
                     np.stack([entry.vectors[number] for entry, number in chunks[start : start + BATCH]]),
                     known,
                 )
+                self._note_sizes(store)
         with turn(), self._changing(serving) as connection:
             left = rows
             for entry in entries:
@@ -141,6 +142,7 @@ class Writer:
         for start in range(0, len(vectors), BATCH):
             batch = vectors[start : start + BATCH]
             store.add([row for row, _ in batch], unblobbed([blob for _, blob in batch]), serving.known)
+            self._note_sizes(store)
         with self._changing(serving) as connection:
             connection.execute("UPDATE documents SET deleted = 0 WHERE id = ?", (found,))
             unmark_stale(connection, [row for row, _ in vectors])
@@ -177,6 +179,7 @@ class Writer:
         for start in range(0, len(rows), BATCH):
             with turn():
                 store.delete(rows[start : start + BATCH], known)
+                self._note_sizes(store)
         with self._changing(serving) as connection:
             unmark_stale(connection, rows)
 
@@ -196,12 +199,18 @@ class Writer:
             batch = missing[start : start + BATCH]
             with turn():
                 store.add(batch, self.library.vectors(batch), known)
+                self._note_sizes(store)
         self.take_out_stale(turn)
 
     def _reserve(self, store: str, number: int) -> list[int]:
         """Row ids that were never used before, noted as stale until the library lists them."""
         with self.database.writing() as connection:
             return reserve(connection, store, number)
+
+    def _note_sizes(self, store: Store) -> None:
+        """Note the sizes of the vector files, which a change may have made larger."""
+        with self.database.writing() as connection:
+            connection.execute("UPDATE stores SET files = ? WHERE name = ?", (json.dumps(store.sizes()), store.name))
 
     @contextlib.contextmanager
     def _changing(self, serving: Serving) -> Iterator[sqlite3.Connection]:

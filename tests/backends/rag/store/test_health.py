@@ -94,17 +94,25 @@ def test_damaged_vector_files(large: Index, data: Path, damage: str, opened: boo
     assert nearest_texts(large, "word7", 1)[0].count("word7") > 20
 
 
-@pytest.mark.parametrize("name", ["header.bin", "data_level0.bin", "link_lists.bin"])
-def test_a_vector_file_that_a_killed_writer_cut_short(large: Index, data: Path, name: str) -> None:
-    """Before its size was noted: Chroma would crash this process, or find wrong neighbours."""
-    close_stores(data)
-    with large._database.writing() as connection:
-        connection.execute("UPDATE stores SET files = '{}'")
-    assert large.health().ok  # what is whole needs no note
+@pytest.mark.parametrize("name", ["header.bin", "data_level0.bin", "link_lists.bin", "length.bin"])
+@pytest.mark.parametrize("change", [-1, 1])
+def test_a_vector_file_that_a_killed_writer_left_with_another_size(
+    large: Index, data: Path, name: str, change: int
+) -> None:
+    """Opened, it would end this process, or have a search miss neighbours."""
+    assert large.health().ok
     close_stores(data)
     (file,) = (data / "index").glob(f"v-*/*/{name}")
-    os.truncate(file, int(file.stat().st_size * 0.9))
+    os.truncate(file, file.stat().st_size + change)
     assert_named_and_mended(large, "damaged")
+
+
+def test_searching_leaves_the_files_as_they_were_noted(large: Index, data: Path) -> None:
+    """Else what is whole would be taken for damaged."""
+    for _ in range(2):
+        nearest_texts(large, "word7", 3)
+        close_stores(data)
+    assert large.health().ok
 
 
 def test_a_file_that_is_being_written_is_waited_for(large: Index, data: Path) -> None:
