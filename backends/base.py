@@ -161,12 +161,12 @@ class Retry:
 class Waiting:
     """Nothing happens until monotonic time `until` (None: not known), and `what` is waited for.
 
-    With `for_a_place`, the wait is for others to finish: it ends with the next `AttemptStarted` and is `queued_s`.
+    With `for_a_slot`, the wait is for others to finish: it ends with the next `AttemptStarted` and is `queued_s`.
     """
 
     what: str
     until: float | None = None
-    for_a_place: bool = False
+    for_a_slot: bool = False
 
 
 @dataclass(frozen=True, slots=True)

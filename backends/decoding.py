@@ -66,7 +66,7 @@ class Decoded:
     """A file's text and the encoding it was in, in words.
 
     `guessed`: the bytes do not prove it. `mixed`: most of it is UTF-8, and the bytes that are not are in `text` as lone
-    surrogates, which `mended` turns into letters.
+    surrogates, which `with_windows_1252` turns into letters.
     """
 
     text: str
@@ -75,12 +75,13 @@ class Decoded:
     mixed: bool = False
 
     @property
-    def whole(self) -> str:
+    def clean_text(self) -> str:
         """The text without lone surrogates. A line that has UTF-8 in it is damaged: its stray bytes are lost."""
         if not self.mixed:
             return self.text
         return "\n".join(
-            _STRAY.sub(REPLACEMENT, line) if _VALID.search(line) else mended(line) for line in self.text.split("\n")
+            _STRAY.sub(REPLACEMENT, line) if _VALID.search(line) else with_windows_1252(line)
+            for line in self.text.split("\n")
         )
 
     @property
@@ -95,7 +96,7 @@ class Decoded:
         if foreign:
             lines = f"{foreign:,} lines are" if foreign > 1 else "1 line is"
             yield f"{lines} not UTF-8, as the rest of the file is: Windows-1252 was guessed."
-        if lost := self.whole.count(REPLACEMENT):
+        if lost := self.clean_text.count(REPLACEMENT):
             many = (
                 f"{lost:,} characters are unreadable and stand" if lost > 1 else "1 character is unreadable and stands"
             )
@@ -122,15 +123,15 @@ def decode(data: bytes, name: str = "The file", declared: str | None = None) -> 
     declared = _WEB_NAMES.get((declared or "").lower(), declared)
     for stated in filter(None, ("utf-8", declared)):
         with contextlib.suppress(UnicodeError, LookupError):
-            return Decoded(data.decode(stated), _words(stated))
+            return Decoded(data.decode(stated), _encoding_name(stated))
     text = data.decode("utf-8", "surrogateescape")
     if _is_mostly_utf8(text):
         return Decoded(text, "UTF-8", mixed=True)
     guess = _guess(data, name)
-    return Decoded(data.decode(guess, "replace"), _words(guess), guessed=True)
+    return Decoded(data.decode(guess, "replace"), _encoding_name(guess), guessed=True)
 
 
-def mended(text: str) -> str:
+def with_windows_1252(text: str) -> str:
     """`text` with its stray bytes read as Windows-1252; U+FFFD for the five that mean nothing there."""
     return _STRAY.sub(lambda found: bytes([ord(found[0]) - 0xDC00]).decode("cp1252", "replace"), text)
 
@@ -167,7 +168,7 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def _words(codec: str) -> str:
+def _encoding_name(codec: str) -> str:
     return codec.replace("_", "-").upper().replace("CP125", "Windows-125")
 
 

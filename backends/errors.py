@@ -35,24 +35,24 @@ class CapReached(NotSent):
 
 
 _CHOOSE = "Choose another data folder with CROSSROADS_DATA."
-_ELSEWHERE = "choose another data folder with CROSSROADS_DATA."
-_FULL = ("the disk is full", f"Make room, or {_ELSEWHERE}")
-_DENIED = ("permission is denied", f"Check its permissions, or {_ELSEWHERE}")
+_OTHER_DATA_FOLDER = "choose another data folder with CROSSROADS_DATA."
+_FULL = ("the disk is full", f"Make room, or {_OTHER_DATA_FOLDER}")
+_DENIED = ("permission is denied", f"Check its permissions, or {_OTHER_DATA_FOLDER}")
 _A_FILE = ("there is a file where a folder should be", _CHOOSE)
 _BUSY = ("too many files are open", "Close other programs, and try again.")
 _MEANINGS = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,
-    errno.EROFS: ("the disk is read-only", f"Make it writable, or {_ELSEWHERE}"),
+    errno.EROFS: ("the disk is read-only", f"Make it writable, or {_OTHER_DATA_FOLDER}"),
     errno.EACCES: _DENIED,
     errno.EPERM: _DENIED,
     errno.ENOTDIR: _A_FILE,
     errno.EEXIST: _A_FILE,
     errno.EISDIR: ("there is a folder where a file should be", _CHOOSE),
-    errno.ENOENT: ("it is not there", f"Check the path, or {_ELSEWHERE}"),
+    errno.ENOENT: ("it is not there", f"Check the path, or {_OTHER_DATA_FOLDER}"),
     errno.ENAMETOOLONG: ("the name is too long", "Choose a shorter one."),
-    errno.ELOOP: ("its links lead in a circle", f"Check the path, or {_ELSEWHERE}"),
-    errno.EIO: ("the disk does not work", f"Check it, or {_ELSEWHERE}"),
+    errno.ELOOP: ("its links lead in a circle", f"Check the path, or {_OTHER_DATA_FOLDER}"),
+    errno.EIO: ("the disk does not work", f"Check it, or {_OTHER_DATA_FOLDER}"),
     errno.EMFILE: _BUSY,
     errno.ENFILE: _BUSY,
 }
@@ -73,7 +73,9 @@ def disk_faults(what: str, to_be: str = "written") -> Iterator[None]:
 
 def not_written(what: str, error: OSError, to_be: str = "written") -> BackendError:
     """The sentence for an `error` of the disk that came of writing `what`."""
-    why, next_step = _MEANINGS.get(error.errno or 0, (error.strerror or str(error), f"Check the disk, or {_ELSEWHERE}"))
+    why, next_step = _MEANINGS.get(
+        error.errno or 0, (error.strerror or str(error), f"Check the disk, or {_OTHER_DATA_FOLDER}")
+    )
     return BackendError(f"{what} cannot be {to_be}: {why}.", next_step)
 
 
@@ -114,7 +116,7 @@ def too_little_memory(what_for: str) -> BackendError:
     return BackendError(f"There is not enough memory for {what_for}.", _MAKE_ROOM)
 
 
-def unforeseen(what: str, error: Exception, again: str = "try again") -> BackendError:
+def unexpected_fault(what: str, error: Exception, again: str = "try again") -> BackendError:
     """What a user reads of an error that ended `what`; the log has the rest."""
     if is_out_of_memory(error):
         return BackendError(f"{what} failed: there was not enough memory.", _MAKE_ROOM)

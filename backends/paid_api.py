@@ -11,13 +11,13 @@ from backends.base import Backend, BackendEvent, Cost, Loading, PromptTokens, Qu
 from backends.errors import BackendError
 from backends.registry import ApproachSpec
 from backends.remote import connections
-from backends.remote.connection_settings import DEFAULT, approach_of, same
+from backends.remote.connection_settings import DEFAULT, approach_of, same_address
 from backends.remote.engine import Connection, OpenAICompatibleEngine
 from backends.remote.stand_in import StandIn
 from backends.run.lane import THIS_MACHINE
 from backends.settings import DEFAULT_MODEL, OPENAI_URL, Settings
 from backends.spend.budget import Meter, most_prompt_tokens, within_budget, worst_case
-from backends.spend.estimate import counted
+from backends.spend.estimate import count_prompt_tokens
 from backends.spend.pricing import (
     context_window,
     machine_cost,
@@ -43,11 +43,11 @@ class PaidApiBackend(Backend):
         self.settings = settings
         self.name = name
         self.approach = approach_of(name)
-        self.chosen = connections.of(settings, name)
+        self.chosen = connections.settings_of(settings, name)
         configured = connections.resolved(settings, name)
         self.base_url = configured.base_url
-        self._unanswered = not name and not configured.key and same(self.base_url, OPENAI_URL)
-        wanted = self._unanswered or (stand_in is not None and same(self.base_url, stand_in.url))
+        self._unanswered = not name and not configured.key and same_address(self.base_url, OPENAI_URL)
+        wanted = self._unanswered or (stand_in is not None and same_address(self.base_url, stand_in.url))
         answering = stand_in if wanted and not name else None
         self.stand_in = answering is not None
         self.lane = THIS_MACHINE if self.stand_in or connections.computes_here(settings, name) else None
@@ -128,7 +128,7 @@ class PaidApiBackend(Backend):
 
     def prompt_tokens(self, question: Question) -> PromptTokens | None:
         """By the model's own tokenizer where that is here: weights in memory, OpenAI's vocabularies; None otherwise."""
-        return counted(self.chosen.model, question, self.settings.data)
+        return count_prompt_tokens(self.chosen.model, question, self.settings.data)
 
     def fits(self, question: Question) -> bool | None:
         """By the context window in the list of prices.

@@ -22,7 +22,7 @@ from typing import Any
 from pydantic_settings import BaseSettings, EnvSettingsSource
 
 from backends.remote.connection import without_secrets
-from backends.remote.connection_settings import DEFAULT, PAID_API, own_url, same, section_of
+from backends.remote.connection_settings import DEFAULT, PAID_API, own_url, same_address, section_of
 from backends.remote.providers import OPENAI_URL
 from backends.storage.env_file import env_file_values
 
@@ -46,7 +46,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class _Lost:
+class _WithheldSecret:
     """A secret that a section goes without, because it belongs to another address."""
 
     what: str
@@ -65,15 +65,15 @@ def merged(sources: Sequence[Source], settings: type[BaseSettings]) -> tuple[Val
     """What holds, and by section a sentence on the secrets that it goes without, where there are any."""
     whole = _over(sources)
     kept = [_with_own_openai_key(source, whole) for source in sources]
-    lost: dict[str, list[_Lost]] = {PAID_API: []}
+    lost: dict[str, list[_WithheldSecret]] = {PAID_API: []}
     if _url(whole, PAID_API) == _openai(whole) and _OPENAI_KEY not in _over(kept):
-        lost[PAID_API] += [_Lost("key", source.name) for source in sources if source.values.get(_OPENAI_KEY)]
+        lost[PAID_API] += [_WithheldSecret("key", source.name) for source in sources if source.values.get(_OPENAI_KEY)]
     for section in _sections(whole):
         for i, source in enumerate(kept):
             fields = dict(_own_secrets(source, section, whole, settings))
             for name in _fields(source.values, section).keys() - fields:
                 giver = source.name if not _is_own(source, section, whole) else ENVIRONMENT
-                lost.setdefault(section, []).append(_Lost(_SECRETS[name], giver))
+                lost.setdefault(section, []).append(_WithheldSecret(_SECRETS[name], giver))
             kept[i] = _replaced(source, section, fields)
         kept = _with_own_terms(kept, section, whole)
     values = _over(kept)
@@ -82,7 +82,7 @@ def merged(sources: Sequence[Source], settings: type[BaseSettings]) -> tuple[Val
 
 
 def _with_own_openai_key(source: Source, whole: Values) -> Source:
-    if same(_openai(source.values), _openai(whole)):
+    if same_address(_openai(source.values), _openai(whole)):
         return source
     return Source(source.name, {name: value for name, value in source.values.items() if name != _OPENAI_KEY})
 
@@ -100,7 +100,7 @@ def _own_secrets(
 
 def _is_own(source: Source, section: str, whole: Values) -> bool:
     """Whether the source, read by itself, has the address that is in force."""
-    return _same(section, _url(source.values, section), _url(whole, section))
+    return _same_address(section, _url(source.values, section), _url(whole, section))
 
 
 def _is_exported(variable: str, settings: type[BaseSettings]) -> bool:
@@ -119,14 +119,14 @@ def _with_own_terms(sources: Sequence[Source], section: str, whole: Values) -> l
         seen = _over(kept[: givers[-1] + 1])
         model = _fields(seen, section).get("model")
         other_model = term == "price" and model is not None and model != _fields(whole, section).get("model")
-        if other_model or not _same(section, _url(seen, section), _url(whole, section)):
+        if other_model or not _same_address(section, _url(seen, section), _url(whole, section)):
             for i in givers:
                 fields = {name: value for name, value in _fields(kept[i].values, section).items() if name != term}
                 kept[i] = _replaced(kept[i], section, fields)
     return kept
 
 
-def _sentence(lost: Sequence[_Lost], section: str, values: Values, sources: Sequence[Source]) -> str:
+def _sentence(lost: Sequence[_WithheldSecret], section: str, values: Values, sources: Sequence[Source]) -> str:
     """What is not sent and why; empty if another source gives it in its place."""
     fields = _fields(values, section)
     given = {what for name, what in _SECRETS.items() if fields.get(name)}
@@ -166,9 +166,9 @@ def _url(values: Values, section: str) -> str:
     return own_url(provider, base_url, name) or ("" if name or provider else _openai(values))
 
 
-def _same(section: str, one: str, other: str) -> bool:
+def _same_address(section: str, one: str, other: str) -> bool:
     """Whether two addresses are one; for a served adapter and for Chroma only if they are spelled alike."""
-    return one == other if section in (FINE_TUNED, RAG) else same(one, other)
+    return one == other if section in (FINE_TUNED, RAG) else same_address(one, other)
 
 
 def _openai(values: Values) -> str:

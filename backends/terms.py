@@ -149,7 +149,7 @@ def terms(text: str, *, sentence_start: bool = True) -> Terms:
     return Terms(*found, reading.negated, reading.negative, frozenset(reading.absent))
 
 
-def together(parts: Sequence[Terms]) -> Terms:
+def combined_terms(parts: Sequence[Terms]) -> Terms:
     """The terms of several texts that stand beside each other, such as the cells of a row."""
     return Terms(
         frozenset().union(*(one.numbers for one in parts)),

@@ -109,7 +109,7 @@ def turn_marks(template: str) -> set[str]:
     return set(_TURN_MARK.findall(template))
 
 
-def neutral(text: str) -> str:
+def quoted_for_prompt(text: str) -> str:
     """Text that can neither close its block nor be read as a control token of a chat format.
 
     Runs of three or more angle brackets become two; a space takes control tokens apart.
@@ -118,7 +118,7 @@ def neutral(text: str) -> str:
     return without_control_tokens(text)
 
 
-def clean(question: Question) -> Question:
+def clean_question(question: Question) -> Question:
     """The question as every approach gets it. Raises `BackendError` if it is blank or too long."""
     if len(question.text) > MAX_CHARACTERS:
         raise BackendError(

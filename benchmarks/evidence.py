@@ -23,14 +23,14 @@ from typing import Any
 
 from backends.base import Passage
 from backends.rag.approach import RagBackend, open_index, open_searcher
-from backends.rag.evidence.answer import evidence
+from backends.rag.evidence.answer import sentence_evidence
 from backends.rag.search.retriever import Searcher
 from backends.rag.store.index import Index
 from backends.raw import RawBackend
 from backends.terms import terms
 from benchmarks.bench import Bench, Outcome
 from benchmarks.figures import Figure
-from evaluation.metrics import holds
+from evaluation.metrics import contains_fact
 from evaluation.samples import SAMPLE_QUESTIONS, Sample, read_question_set
 from evaluation.statistics import share_text
 
@@ -87,7 +87,7 @@ def run(bench: Bench) -> Outcome:
     settings = bench.settings()
     list(RagBackend(settings, RawBackend(settings)).load(threading.Event()))
     claims = list(_claims(open_searcher(settings), open_index(settings), bench.quick))
-    marked = [evidence(claim.text, claim.passages, claim.question) for claim in claims]
+    marked = [sentence_evidence(claim.text, claim.passages, claim.question) for claim in claims]
     right = [any(one.verdict == "supported" for one in found) for found in marked]
     judged = list(zip(claims, right, strict=True))
     figures = [figure for held_out in (True, False) for figure in _figures(judged, held_out)]
@@ -128,13 +128,13 @@ def _claims(searcher: Searcher, index: Index, quick: bool) -> Iterator[Claim]:
     for sample in samples[:_QUICK] if quick else samples:
         found = tuple(hit.passage for hit in searcher.search(sample.question, 50).hits)
         beside = _with_key_facts(sample, found, index)
-        elsewhere = tuple(passage for passage in found if passage.document not in sample.sources)[:_K]
+        other_passages = tuple(passage for passage in found if passage.document not in sample.sources)[:_K]
         for kind, text in (("reference answer", sample.reference_answer), ("paraphrase", paraphrases[sample.id])):
             several = " of two passages" if len(sample.sources) > 1 else ""
             yield Claim(sample.id, kind + several, text, beside, True, sample.question)
             yield from _altered(sample, text, beside, random_numbers)
             if sample.id not in _IN_TWO_DOCUMENTS:
-                yield Claim(sample.id, "other documents", text, elsewhere, False, sample.question)
+                yield Claim(sample.id, "other documents", text, other_passages, False, sample.question)
     for row in [row for row in rows if row["kind"] != "paraphrase"][: _QUICK if quick else None]:
         near = tuple(hit.passage for hit in searcher.search(row["claim"], _K).hits)
         yield Claim(row["id"], row["kind"].replace("_", "-"), row["claim"], near, False)
@@ -147,7 +147,9 @@ def _with_key_facts(sample: Sample, found: Sequence[Passage], index: Index) -> t
         chunks = [passage for passage in found if passage.document == source] or [
             Passage(c.document, c.page, c.chunk_id, 0.0, c.start, c.end, c.text) for c in index.chunks([source])
         ]
-        gold.append(max(chunks, key=lambda passage: sum(holds(passage.text, facts) for facts in sample.key_facts)))
+        gold.append(
+            max(chunks, key=lambda passage: sum(contains_fact(passage.text, facts) for facts in sample.key_facts))
+        )
     rest = [passage for passage in found if passage not in gold][: _K - len(gold)]
     return (*gold, *rest)
 

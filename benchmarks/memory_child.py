@@ -13,7 +13,7 @@ from typing import Any
 
 import backends
 from backends.base import Answer, Backend
-from backends.run.timing import measured
+from backends.run.timing import run_timed
 from backends.settings import load_settings
 
 _NOWHERE = "http://127.0.0.1:9/v1"
@@ -50,7 +50,7 @@ def main(adapter: str | None) -> None:
         _say(step=f"loaded {name}")
     for backend in loaded:
         if backend.approach != "paid_api":
-            *_, answer = measured(backend, settings.question(_QUESTION), threading.Event())
+            *_, answer = run_timed(backend, settings.question(_QUESTION), threading.Event())
             if not isinstance(answer, Answer) or answer.status == "error":
                 raise RuntimeError(f"{backend.approach} did not answer: {answer}")
     _say(step="answered")

@@ -44,7 +44,7 @@ _PICO = Decimal(10) ** 12
 
 
 @dataclass(frozen=True, slots=True)
-class Reconciled:
+class Reconciliation:
     """The two accounts beside each other, in USD, and what does not agree."""
 
     asked: int
@@ -62,7 +62,7 @@ class Reconciled:
     in_flight_usd: Decimal
 
 
-def asking(url: str, deadline_s: float, at_once: int) -> dict[str, object]:
+def billing_settings(url: str, deadline_s: float, at_once: int) -> dict[str, object]:
     """The settings with which the billing server is asked."""
     given: dict[str, object] = {"base_url": url, "api_key": "bench-key", "model": "billed", "deadline_s": deadline_s}
     given |= {"max_at_once": at_once, "price.date": "2026-11-01"}
@@ -91,9 +91,9 @@ def account_of(port: int) -> dict[int, dict[str, int]]:
         return {int(number): charged for number, charged in json.load(response).items()}
 
 
-def reconciled(
+def reconcile(
     settings: Settings, answers: list[list[Answer]], account: dict[int, dict[str, int]], every: int
-) -> Reconciled:
+) -> Reconciliation:
     """Compare, question by question."""
     numbered = {number: found[0] for number, found in enumerate(answers, 1) if found}
     faults = {number: fault_of(number, every) for number in numbered}
@@ -101,7 +101,7 @@ def reconciled(
     reported = {number: Decimal(charged["reported_pico_usd"]) / _PICO for number, charged in account.items()}
     billed = {number: Decimal(charged["pico_usd"]) / _PICO for number, charged in account.items()}
     recorded, spent = entries(settings.data), spent_today(settings.data)
-    return Reconciled(
+    return Reconciliation(
         asked=len(answers),
         statuses=Counter(answer.status for answer in numbered.values()),
         lost=(len(answers) - len(numbered)) + max(len(answers) - len(recorded), 0),
@@ -124,13 +124,13 @@ def run(bench: Bench) -> Outcome:
     with child(["-m", "benchmarks.billing_server"]) as server, TemporaryDirectory(dir=bench.data) as empty:
         port = int(line_from(server))
         # A ledger of its own: what an earlier run was charged is none of this one's business.
-        given = {"data": empty} | asking(f"http://127.0.0.1:{port}/{EVERY}/v1", 3, AT_ONCE)
+        given = {"data": empty} | billing_settings(f"http://127.0.0.1:{port}/{EVERY}/v1", 3, AT_ONCE)
         settings = bench.settings(**_named(given))
         bench.report(f"{questions} questions, {AT_ONCE} at once")
         began = time.monotonic()
         answers = ask_all(settings, questions, AT_ONCE)
         took_s = time.monotonic() - began
-        found = reconciled(settings, answers, account_of(port), EVERY)
+        found = reconcile(settings, answers, account_of(port), EVERY)
     return Outcome(
         _figures(found, took_s), _notes(found), {name: str(getattr(found, name)) for name in found.__slots__}
     )
@@ -140,7 +140,7 @@ def _named(overrides: dict[str, object]) -> dict[str, object]:
     return {name.replace(".", "__"): value for name, value in overrides.items()}
 
 
-def _figures(found: Reconciled, took_s: float) -> tuple[Figure, ...]:
+def _figures(found: Reconciliation, took_s: float) -> tuple[Figure, ...]:
     cents = float(100 * abs(found.ours_usd - found.server_reported_usd))
     uncovered = float(100 * max(found.spent_at_least_usd - found.spent_usd, Decimal(0)))
     rows = (
@@ -156,7 +156,7 @@ def _figures(found: Reconciled, took_s: float) -> tuple[Figure, ...]:
     return tuple(Figure(NAME, name, unit, (value,), goal=goal) for name, unit, value, goal in rows)
 
 
-def _notes(found: Reconciled) -> tuple[str, ...]:
+def _notes(found: Reconciliation) -> tuple[str, ...]:
     statuses = ", ".join(f"{count} {status}" for status, count in found.statuses.most_common())
     return (
         f"{found.asked:,} questions: {statuses}.",

@@ -48,7 +48,7 @@ _ADDED = Goal(5, "at most", "ms")
 
 
 @dataclass(frozen=True, slots=True)
-class _Heard:
+class _TimedAnswer:
     """One answer on its caller's clock, in milliseconds from the common start."""
 
     ttft_ms: float
@@ -77,21 +77,21 @@ _NOTES = (
 )
 
 
-def _measure(bench: Bench, url: str, callers: int) -> tuple[list[_Heard], list[_Heard], list[_Heard]]:
+def _measure(bench: Bench, url: str, callers: int) -> tuple[list[_TimedAnswer], list[_TimedAnswer], list[_TimedAnswer]]:
     """Ours, the bare client's, and the bare client's again, round by round."""
     given = bench.settings(paid_api__base_url=url, paid_api__api_key="bench-key", paid_api__max_at_once=callers)
     question = bench.settings(max_tokens=TOKENS).question(SHORT_QUESTION)
     backends = [PaidApiBackend(given) for _ in range(callers)]
     for backend in backends:
         list(backend.load(threading.Event()))
-    ours: list[_Heard] = []
-    bare: list[_Heard] = []
-    again: list[_Heard] = []
+    ours: list[_TimedAnswer] = []
+    bare: list[_TimedAnswer] = []
+    again: list[_TimedAnswer] = []
     rounds = bench.repeats(ROUNDS[callers])
     with bare_client(url, keep_alive=False) as client, ThreadPoolExecutor(callers) as pool:
         for number in range(rounds + 1):
             bench.report(f"{callers} at once: {number} of {rounds}")
-            arms: list[tuple[list[_Heard], list[Ask]]] = [
+            arms: list[tuple[list[_TimedAnswer], list[Ask]]] = [
                 (ours, [_ours(backend, question) for backend in backends]),
                 (bare, [_bare(client, given.paid_api.model, question) for _ in backends]),
                 (again, [_bare(client, given.paid_api.model, question) for _ in backends]),
@@ -103,53 +103,53 @@ def _measure(bench: Bench, url: str, callers: int) -> tuple[list[_Heard], list[_
     return ours, bare, again
 
 
-Ask = Callable[[float], _Heard]
+Ask = Callable[[float], _TimedAnswer]
 
 
-def _round(pool: ThreadPoolExecutor, asks: list[Ask]) -> list[_Heard]:
+def _round(pool: ThreadPoolExecutor, asks: list[Ask]) -> list[_TimedAnswer]:
     """Everybody at the same instant; both times sorted, so that the k-th of two rounds can be compared."""
     together = threading.Barrier(len(asks))
 
-    def one(ask: Ask) -> _Heard:
+    def one(ask: Ask) -> _TimedAnswer:
         together.wait()
         return ask(time.monotonic())
 
     heard = list(pool.map(one, asks))
     first, whole = sorted(one.ttft_ms for one in heard), sorted(one.total_ms for one in heard)
-    return [_Heard(*times) for times in zip(first, whole, strict=True)]
+    return [_TimedAnswer(*times) for times in zip(first, whole, strict=True)]
 
 
 def _ours(backend: PaidApiBackend, question: Question) -> Ask:
-    def ask(began: float) -> _Heard:
+    def ask(began: float) -> _TimedAnswer:
         first, answer, pieces = 0.0, None, 0
         for _, event in compare([backend], question, threading.Event()):
             if isinstance(event, TextDelta):
                 first, pieces = first or time.monotonic(), pieces + 1
             elif isinstance(event, Answer):
                 answer = event
-        return _heard(began, first, pieces, answer is not None and answer.status == "ok")
+        return _timed_answer(began, first, pieces, answer is not None and answer.status == "ok")
 
     return ask
 
 
 def _bare(client: OpenAI, model: str, question: Question) -> Ask:
-    def ask(began: float) -> _Heard:
+    def ask(began: float) -> _TimedAnswer:
         first, pieces, ended = 0.0, 0, False
         for chunk in bare_request(client, model, question):
             if chunk.choices and chunk.choices[0].delta.content:
                 first, pieces = first or time.monotonic(), pieces + 1
             ended = ended or bool(chunk.choices and chunk.choices[0].finish_reason)
-        return _heard(began, first, pieces, ended)
+        return _timed_answer(began, first, pieces, ended)
 
     return ask
 
 
-def _heard(began: float, first: float, pieces: int, whole: bool) -> _Heard:
+def _timed_answer(began: float, first: float, pieces: int, whole: bool) -> _TimedAnswer:
     """Raises `RuntimeError` for an answer that is not whole: it would be no comparison."""
     now = time.monotonic()
     if not whole or pieces != TOKENS:
         raise RuntimeError(f"{pieces} of {TOKENS} tokens arrived")
-    return _Heard(1000 * (first - began), 1000 * (now - began))
+    return _TimedAnswer(1000 * (first - began), 1000 * (now - began))
 
 
 def percentile(values: Sequence[float], part: float) -> float:
@@ -162,7 +162,9 @@ def worst_rank(differences: Sequence[float], callers: int) -> float:
     return max(median(differences[rank::callers]) for rank in range(callers))
 
 
-def _figures(callers: int, ours: list[_Heard], bare: list[_Heard], again: list[_Heard]) -> list[Figure]:
+def _figures(
+    callers: int, ours: list[_TimedAnswer], bare: list[_TimedAnswer], again: list[_TimedAnswer]
+) -> list[Figure]:
     figures = []
     for field, what in (("ttft_ms", "first text"), ("total_ms", "whole answer")):
         mine, theirs, others = (tuple(getattr(one, field) for one in heard) for heard in (ours, bare, again))

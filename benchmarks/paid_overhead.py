@@ -37,7 +37,7 @@ _LOST_SPEED = Goal(2, "at most", "%")
 
 
 @dataclass(frozen=True, slots=True)
-class _Heard:
+class _TimedAnswer:
     """One answer as its caller saw it: when the first and the last token were in hand, and the speed between.
 
     `stated_ttft_ms` is the answer's own number; for the bare client, which states none, the caller's.
@@ -49,7 +49,7 @@ class _Heard:
     stated_ttft_ms: float
 
 
-class _Ear:
+class _PieceTimer:
     """Stamps the pieces of one answer as they come."""
 
     def __init__(self) -> None:
@@ -57,12 +57,12 @@ class _Ear:
         self.first = self.last = 0.0
         self.pieces = 0
 
-    def hear(self) -> None:
+    def add_piece(self) -> None:
         self.last = time.monotonic()
         self.first = self.first or self.last
         self.pieces += 1
 
-    def heard(self, expected: int, timings: Timings | None = None) -> _Heard:
+    def result(self, expected: int, timings: Timings | None = None) -> _TimedAnswer:
         """What was heard, with an answer's own numbers if it has any. Raises `RuntimeError` if a token is missing."""
         if self.pieces != expected:
             raise RuntimeError(f"{self.pieces} of {expected} tokens arrived")
@@ -72,7 +72,7 @@ class _Ear:
             assert timings.ttft_s is not None
             assert timings.tokens_per_s is not None
             stated_s, tokens_per_s = timings.ttft_s, timings.tokens_per_s
-        return _Heard(1000 * ttft_s, 1000 * (self.last - self.began), tokens_per_s, 1000 * stated_s)
+        return _TimedAnswer(1000 * ttft_s, 1000 * (self.last - self.began), tokens_per_s, 1000 * stated_s)
 
 
 def run(bench: Bench) -> Outcome:
@@ -98,17 +98,17 @@ _NOTES = (
 )
 
 
-def _measure(bench: Bench, label: str, url: str, tokens: int) -> dict[str, list[_Heard]]:
+def _measure(bench: Bench, label: str, url: str, tokens: int) -> dict[str, list[_TimedAnswer]]:
     backend = PaidApiBackend(bench.settings(paid_api__base_url=url, paid_api__api_key=_KEY))
     question = bench.settings(max_tokens=tokens).question(SHORT_QUESTION)
     list(backend.load(threading.Event()))
     fresh, kept = bare_client(url, keep_alive=False), bare_client(url, keep_alive=True)
-    arms: dict[str, Callable[[], _Heard]] = {
+    arms: dict[str, Callable[[], _TimedAnswer]] = {
         "ours": lambda: _ask_ours(backend, question, tokens),
         "fresh connection": lambda: _ask_bare(fresh, backend.connection.model, question, tokens),
         "keep-alive": lambda: _ask_bare(kept, backend.connection.model, question, tokens),
     }
-    heard: dict[str, list[_Heard]] = {name: [] for name in arms}
+    heard: dict[str, list[_TimedAnswer]] = {name: [] for name in arms}
     repeats = bench.repeats(21)
     with fresh, kept:
         for repeat in range(repeats + 1):
@@ -131,17 +131,17 @@ def bare_client(url: str, keep_alive: bool) -> OpenAI:
     return OpenAI(api_key=_KEY, base_url=url, max_retries=0, http_client=http)
 
 
-def _ask_ours(backend: PaidApiBackend, question: Question, tokens: int) -> _Heard:
-    ear = _Ear()
+def _ask_ours(backend: PaidApiBackend, question: Question, tokens: int) -> _TimedAnswer:
+    ear = _PieceTimer()
     answer: Answer | None = None
     for _, event in compare([backend], question, threading.Event()):
         if isinstance(event, TextDelta):
-            ear.hear()
+            ear.add_piece()
         elif isinstance(event, Answer):
             answer = event
     if answer is None or answer.status != "ok":
         raise RuntimeError(f"the paid column did not answer: {answer and answer.error}")
-    return ear.heard(tokens, answer.timings)
+    return ear.result(tokens, answer.timings)
 
 
 def bare_request(client: OpenAI, model: str, question: Question) -> Stream[ChatCompletionChunk]:
@@ -160,15 +160,15 @@ def bare_request(client: OpenAI, model: str, question: Question) -> Stream[ChatC
     )
 
 
-def _ask_bare(client: OpenAI, model: str, question: Question, tokens: int) -> _Heard:
-    ear = _Ear()
+def _ask_bare(client: OpenAI, model: str, question: Question, tokens: int) -> _TimedAnswer:
+    ear = _PieceTimer()
     for chunk in bare_request(client, model, question):
         if chunk.choices and chunk.choices[0].delta.content:
-            ear.hear()
-    return ear.heard(tokens)
+            ear.add_piece()
+    return ear.result(tokens)
 
 
-def _figures(label: str, heard: dict[str, list[_Heard]], paced: bool) -> list[Figure]:
+def _figures(label: str, heard: dict[str, list[_TimedAnswer]], paced: bool) -> list[Figure]:
     rows: tuple[tuple[str, str, str, Compared, Goal | None], ...] = (
         ("ttft_ms", "time to first text", "ms", "difference", _ADDED_TTFT),
         ("stated_ttft_ms", "time to first text as the answer states it", "ms", "difference", None),

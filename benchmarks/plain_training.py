@@ -76,5 +76,5 @@ def _collate(batch: Sequence[Example], device: Any) -> dict[str, Any]:
     for row, one in enumerate(batch):
         tensors["input_ids"][row, : len(one.ids)] = torch.tensor(one.ids)
         tensors["attention_mask"][row, : len(one.ids)] = 1
-        tensors["labels"][row, one.prompt : len(one.ids)] = torch.tensor(one.ids[one.prompt :])
+        tensors["labels"][row, one.prompt_tokens : len(one.ids)] = torch.tensor(one.ids[one.prompt_tokens :])
     return {name: one.to(device) for name, one in tensors.items()}

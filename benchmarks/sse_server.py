@@ -27,7 +27,7 @@ class Script:
     pace_ms: float
 
     @classmethod
-    def of(cls, path: str) -> Script:
+    def from_path(cls, path: str) -> Script:
         """The script that a path such as `/200/5/v1/chat/completions` names."""
         _, tokens, pace_ms, *_ = path.split("/")
         return cls(int(tokens), float(pace_ms))
@@ -89,7 +89,7 @@ def _serve(client: socket.socket) -> None:
     with client:
         try:
             while (path := _request(client)) is not None:
-                answer(client, Script.of(path))
+                answer(client, Script.from_path(path))
         except OSError:
             return  # the client left; that is its right
 

@@ -32,7 +32,7 @@ from benchmarks.children import child, line_from
 from benchmarks.figures import Figure, Goal
 from benchmarks.invented_facts import FACTS, Fact
 from benchmarks.plain_training import train_plainly
-from evaluation.metrics import holds
+from evaluation.metrics import contains_fact
 
 NAME = "training"
 PLAIN = "plain peft loop"
@@ -101,7 +101,7 @@ def _speeds(base: LocalModel, examples: list[Example], steps: int, seed: int) ->
         for number, batch in enumerate([*batches[-warm_up:], *batches[:steps]]):
             if number == warm_up:
                 tokens, began = 0, time.monotonic()
-            learner.learn(batch, sum(one.answer for one in batch))
+            learner.add_gradient(batch, sum(one.answer_tokens for one in batch))
             learner.update(1e-3)
             tokens += sum(len(one.ids) for one in batch)
         return tokens / (time.monotonic() - began)
@@ -137,7 +137,7 @@ def _right(settings: Settings, base: LocalModel, model: Any, facts: Sequence[Fac
         batch = asked[start : start + 20]
         prompts = [prompt_ids(base, question, settings.system_prompt) for question, _ in batch]
         answers = inference.run(greedy_answers, model, base.tokenizer, prompts, _ANSWER_TOKENS)
-        right += sum(holds(answer, (key,)) for answer, (_, key) in zip(answers, batch, strict=True))
+        right += sum(contains_fact(answer, (key,)) for answer, (_, key) in zip(answers, batch, strict=True))
     return 100 * right / len(asked)
 
 

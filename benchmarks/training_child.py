@@ -14,7 +14,7 @@ from backends.fine_tuned.train.learner import Learner
 from backends.fine_tuned.train.method import TrainingSettings
 from backends.models import inference
 from backends.raw import RawBackend
-from backends.run.timing import measured
+from backends.run.timing import run_timed
 from backends.settings import load_settings
 from benchmarks.bench import HOME, SHORT_QUESTION
 from benchmarks.plain_training import train_plainly
@@ -27,7 +27,7 @@ def main(mode: str) -> None:
     settings = load_settings({"max_tokens": 8})
     raw = RawBackend(settings)
     list(raw.load(threading.Event()))
-    *_, answer = measured(raw, settings.question(SHORT_QUESTION), threading.Event())
+    *_, answer = run_timed(raw, settings.question(SHORT_QUESTION), threading.Event())
     assert isinstance(answer, Answer)
     assert answer.text
     answered = _peak_mb()
@@ -39,7 +39,7 @@ def main(mode: str) -> None:
         learner = Learner(raw.base, training, examples)
         for step in epoch_steps(examples, training.batch, 0, 0)[:_STEPS]:
             batch = [examples[place] for place in step]
-            learner.learn(batch, sum(one.answer for one in batch))
+            learner.add_gradient(batch, sum(one.answer_tokens for one in batch))
             learner.update(1e-3)
 
     if mode == "plain":

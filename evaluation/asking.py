@@ -13,10 +13,10 @@ from pydantic import TypeAdapter
 from backends.base import Answer, Backend, Question, Status
 from backends.errors import disk_faults
 from backends.run.lane import Cancelled, lane, turns
-from backends.run.timing import measured
+from backends.run.timing import run_timed
 from backends.settings import Settings
 from backends.storage import strict_json
-from backends.text import clean
+from backends.text import clean_question
 from evaluation.samples import Sample
 
 MAX_TOKENS = 60
@@ -108,9 +108,9 @@ def ask(
     """
     if known := log.get(arm, position):
         return known
-    question: Question = clean(settings.question(sample.question))
+    question: Question = clean_question(settings.question(sample.question))
     place = lane(backend.lane).join(work) if backend.lane else None
-    *_, last = measured(backend, question, cancel, place)
+    *_, last = run_timed(backend, question, cancel, place)
     assert isinstance(last, Answer)
     if last.status == "cancelled":
         raise Cancelled

@@ -49,7 +49,7 @@ from evaluation.scorers import Score
 from evaluation.spreadsheet import csv_bytes
 from evaluation.statistics import Estimate, bootstrap
 from evaluation.stored_results import newest, read_result, write_result
-from evaluation.training_data import Seen, seen, training_pairs
+from evaluation.training_data import Seen, find_seen, training_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -330,7 +330,7 @@ def attribute(
                 detail = f"question {position + 1} of {len(asked)}, four ways"
                 yield Progress(position * len(ARMS) + number, total, detail)
         yield Progress(total, total, "comparing the answers with the references")
-        result = _attribution(settings, files, asked, given, question_set, len(samples), turns(work, cancel))
+        result = _judge_arms(settings, files, asked, given, question_set, len(samples), turns(work, cancel))
     except Cancelled:
         return
     store_attribution(folder, result)
@@ -354,7 +354,7 @@ def _identity(settings: Settings, files: AdapterFiles, asked: Sequence[Sample]) 
     return identity(files.sha256, raw, rag, version, settings.system_prompt, settings.seed, prices, questions)
 
 
-def _attribution(
+def _judge_arms(
     settings: Settings,
     files: AdapterFiles,
     asked: Sequence[Sample],
@@ -365,7 +365,7 @@ def _attribution(
 ) -> Attribution:
     rows = judge(asked, given, embedder(settings), turn)
     pairs = training_pairs(settings.data, files.card)
-    known = None if pairs is None else seen(pairs, asked)
+    known = None if pairs is None else find_seen(pairs, asked)
     arms = {name: arm(rows, name) for name in ARMS}
     return Attribution(
         adapter=files.name,

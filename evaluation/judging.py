@@ -32,7 +32,7 @@ FEWEST_CHANGED = 6
 them went the same way, a sign test gives p = 2 / 2^5 = 0.06 (W. J. Conover, "Practical Nonparametric Statistics")."""
 
 
-class Embeds(Protocol):
+class TextEmbedder(Protocol):
     """What turns texts into normalised vectors: an `Embedder`."""
 
     def embed_documents(self, texts: Sequence[str]) -> Any: ...
@@ -144,7 +144,7 @@ def gradable(samples: Sequence[Sample]) -> tuple[Sample, ...]:
 def judge(
     samples: Sequence[Sample],
     answers: Sequence[Mapping[str, ArmAnswer]],
-    embedder: Embeds | None,
+    embedder: TextEmbedder | None,
     turn: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> tuple[Judged, ...]:
     """Each sample with its arms' answers, scored by every scorer.
@@ -196,7 +196,7 @@ def _vectors(
     listed: Sequence[Scorer],
     samples: Sequence[Sample],
     answers: Sequence[Mapping[str, ArmAnswer]],
-    embedder: Embeds,
+    embedder: TextEmbedder,
     turn: Callable[[], AbstractContextManager[None]],
 ) -> dict[str, Any]:
     """The vectors of all texts that a scorer will compare, by text."""

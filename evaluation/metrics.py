@@ -9,12 +9,12 @@ NOT_ANSWERED = "not_answered"
 """Tag of questions that the documents do not answer; the right answer is to say so."""
 
 
-def holds(text: str, key_fact: Sequence[str]) -> bool:
+def contains_fact(text: str, key_fact: Sequence[str]) -> bool:
     """True if `text` holds one of the alternatives of a key fact as a whole word; case and white space do not count."""
-    return holds_plain(plain(text), key_fact)
+    return contains_plain_fact(plain(text), key_fact)
 
 
-def holds_plain(text: str, key_fact: Sequence[str]) -> bool:
+def contains_plain_fact(text: str, key_fact: Sequence[str]) -> bool:
     """The same for a text that went through `plain` already, to look for many facts in a long one."""
     return any(_has(text, alternative) for alternative in key_fact)
 

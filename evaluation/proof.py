@@ -28,11 +28,11 @@ from backends.run.lane import Cancelled, turns
 from backends.settings import Settings
 from evaluation.asking import MAX_TOKENS, AnswerLog, ArmAnswer, ask, get_ready, greedy, identity
 from evaluation.judging import SEMANTIC, Gain, Judged, Share, StoredRows, gain, gradable, judge, mean, share
-from evaluation.samples import Sample, read_question_set, some_of
+from evaluation.samples import Sample, read_question_set, sample_evenly
 from evaluation.scorers.right import is_right
 from evaluation.statistics import Estimate
 from evaluation.stored_results import newest, read_result, write_result
-from evaluation.training_data import Seen, held_out_samples, seen, training_pairs
+from evaluation.training_data import Seen, find_seen, held_out_samples, training_pairs
 
 BASE, ADAPTER = "base", "adapter"
 
@@ -158,12 +158,12 @@ def questions_for(
     where no held-out part is known.
     """
     if file is not None:
-        return some_of(read_question_set(file, tell), most, file.name)
+        return sample_evenly(read_question_set(file, tell), most, file.name)
     if not (samples := held_out_samples(settings.data, read(adapter_folder(adapter, settings.data)).card)):
         raise BackendError(
             f"No held-out part is known of the adapter {adapter}.", "Give questions: `--questions FILE`."
         )
-    return some_of(samples, most, "its held-out part")
+    return sample_evenly(samples, most, "its held-out part")
 
 
 def proof_arms(settings: Settings, adapter: str) -> dict[str, Backend]:
@@ -188,7 +188,7 @@ def prove(
     questions that can not be judged.
     """
     folder = adapter_folder(adapter, settings.data)
-    making = _Making(greedy(settings), read(folder), gradable(samples), cancel)
+    making = _ProofRun(greedy(settings), read(folder), gradable(samples), cancel)
     arms = arms or proof_arms(making.settings, adapter)
     try:
         for what in get_ready(arms, making.work, cancel):
@@ -206,7 +206,7 @@ def prove(
     yield Progress(making.total, making.total, "done", proof)
 
 
-class _Making:
+class _ProofRun:
     """A proof while its answers come in."""
 
     def __init__(
@@ -237,8 +237,8 @@ class _Making:
             base = self._answer(arms, BASE, position, sample)
             if is_right(base.text, sample):
                 self._known.append((sample, {BASE: base, ADAPTER: self._answer(arms, ADAPTER, position, sample)}))
-            of = f"{position + 1 - len(self.asked)} of {len(self.general)}"
-            yield Progress(2 * position + 2, self.total, f"looking for what was forgotten, {of}")
+            progress = f"{position + 1 - len(self.asked)} of {len(self.general)}"
+            yield Progress(2 * position + 2, self.total, f"looking for what was forgotten, {progress}")
 
     def proof(self, question_set: str, left_out: int, amended: bool) -> AdapterProof:
         """All answers judged. Raises `Cancelled`."""
@@ -265,7 +265,7 @@ class _Making:
             tuned_semantic=mean(rows, SEMANTIC, {ADAPTER: 1}),
             semantic_difference=mean(rows, SEMANTIC, _DIFFERENCE),
             forgetting=Forgetting(len(self.general), share(known, ADAPTER), known) if known else None,
-            seen=None if pairs is None else seen(pairs, self.asked),
+            seen=None if pairs is None else find_seen(pairs, self.asked),
             amended=amended,
         )
 

@@ -16,7 +16,7 @@ from backends.rag.search.retriever import Filters, Hit, Mode, SearchResult
 from backends.rag.store.index import DocumentInfo
 from backends.run.jobs import Progress
 from backends.run.lane import Cancelled
-from evaluation.metrics import holds
+from evaluation.metrics import contains_fact
 from evaluation.samples import Sample
 from evaluation.statistics import Estimate, bootstrap
 
@@ -33,20 +33,20 @@ Source: Manning, Raghavan, Schütze, "Introduction to Information Retrieval" (20
 
 def document_ranks(hits: Sequence[Hit], sample: Sample) -> list[int | None]:
     """For each source of a sample, the rank of the first hit from it; None if there is none."""
-    found = [{passage.document for passage in (hit.passage, *hit.also)} for hit in hits[:DEPTH]]
+    found = [{passage.document for passage in (hit.passage, *hit.near_duplicates)} for hit in hits[:DEPTH]]
     return [_first(source in documents for documents in found) for source in sample.sources]
 
 
 def fact_ranks(hits: Sequence[Hit], sample: Sample) -> list[int | None]:
     """For each key fact, the rank of the first hit from a source of the sample that holds it; None if there is none."""
     found = [
-        [passage.text for passage in (hit.passage, *hit.also) if passage.document in sample.sources]
+        [passage.text for passage in (hit.passage, *hit.near_duplicates) if passage.document in sample.sources]
         for hit in hits[:DEPTH]
     ]
-    return [_first(any(holds(text, fact) for text in texts) for texts in found) for fact in sample.key_facts]
+    return [_first(any(contains_fact(text, fact) for text in texts) for texts in found) for fact in sample.key_facts]
 
 
-def judged(ranks: Sequence[int | None], passages: int) -> dict[str, float]:
+def metric_values(ranks: Sequence[int | None], passages: int) -> dict[str, float]:
     """The value of every metric for one question, which needs at least this many passages.
 
     hit@k is NaN where k passages cannot be enough. The best possible list has one thing in each of the first
@@ -111,7 +111,7 @@ class RetrievalReport:
     overlap_tokens: int | None = None
 
 
-class Compares(Protocol):
+class ComparingSearcher(Protocol):
     """A `Searcher`, or what searches like one."""
 
     def prepare(self) -> None: ...
@@ -119,7 +119,7 @@ class Compares(Protocol):
     def compare(self, query: str, k: int, filters: Filters = ...) -> dict[Mode, SearchResult]: ...
 
 
-class Texts(Protocol):
+class DocumentTexts(Protocol):
     """What the questions are checked against: an `Index`."""
 
     def documents(self) -> list[DocumentInfo]: ...
@@ -128,8 +128,8 @@ class Texts(Protocol):
 
 
 def evaluate(
-    searcher: Compares,
-    texts: Texts,
+    searcher: ComparingSearcher,
+    texts: DocumentTexts,
     samples: Sequence[Sample],
     cancel: threading.Event,
     turn: Turn | None = None,
@@ -140,7 +140,7 @@ def evaluate(
     Each search runs inside `with turn():`. Raises `BackendError` if no question can be judged.
     """
     turn = turn or nullcontext
-    asked, by_fact, left_out = judgeable(texts, samples)
+    asked, by_fact, left_out = usable_samples(texts, samples)
     if not asked:
         reasons = "; ".join(sorted(set(left_out.values()))[:3])
         raise BackendError(f"No question can be judged: {reasons}.", "Give questions with sources of this collection.")
@@ -161,7 +161,7 @@ def evaluate(
     yield Progress(len(asked), len(asked), "done", RetrievalReport(label, collected.modes(), left_out))
 
 
-def judgeable(texts: Texts, samples: Sequence[Sample]) -> tuple[list[Sample], set[str], dict[str, str]]:
+def usable_samples(texts: DocumentTexts, samples: Sequence[Sample]) -> tuple[list[Sample], set[str], dict[str, str]]:
     """The samples with all sources in the collection, the ids of those whose key facts stand there, and why not."""
     there = {document.name for document in texts.documents()}
     pages: dict[str, str] = {}
@@ -179,7 +179,11 @@ def judgeable(texts: Texts, samples: Sequence[Sample]) -> tuple[list[Sample], se
                 pages[source] = PAGE_BREAK.join(page.text for page in texts.pages(source))
         if not sample.key_facts:
             continue
-        lost = [fact for fact in sample.key_facts if not any(holds(pages[source], fact) for source in sample.sources)]
+        lost = [
+            fact
+            for fact in sample.key_facts
+            if not any(contains_fact(pages[source], fact) for source in sample.sources)
+        ]
         if lost:
             left_out[sample.id] = f"judged by document only: its sources do not hold the key fact {lost[0][0]!r}"
         else:
@@ -205,10 +209,10 @@ class _Collected:
         passages = len(sample.sources)
         for mode, result in results.items():
             of = self.values.setdefault((mode, "document"), {})
-            of[sample.id] = judged(document_ranks(result.hits, sample), passages)
+            of[sample.id] = metric_values(document_ranks(result.hits, sample), passages)
             if sample.id in self.by_fact:
                 of = self.values.setdefault((mode, "fact"), {})
-                of[sample.id] = judged(fact_ranks(result.hits, sample), passages)
+                of[sample.id] = metric_values(fact_ranks(result.hits, sample), passages)
             steps = self.seconds.setdefault(mode, {})
             for step, seconds in {**result.stage_s, "total": sum(result.stage_s.values())}.items():
                 steps.setdefault(step, []).append(seconds)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class CutAside:
+class InMemoryChunks:
     """Chunks and vectors in memory, searched exactly. Rows count from 0."""
 
     version = "aside"
@@ -90,18 +90,18 @@ def evaluate_chunk_settings(
     for tokens, overlap in chunk_settings:
         label = f"{tokens}/{overlap}"
         try:
-            aside = yield from _cut(index, embedder, tokens, overlap, cancel, turn)
+            collection = yield from _chunk_in_memory(index, embedder, tokens, overlap, cancel, turn)
         except Cancelled:
             return
-        searcher = Searcher(aside, embedder, settings)
+        searcher = Searcher(collection, embedder, settings)
         for step in evaluate(searcher, index, samples, cancel, turn, label):
             report = step.result and replace(step.result, chunk_tokens=tokens, overlap_tokens=overlap)
             yield replace(step, detail=f"chunks of {tokens} tokens: {step.detail}", result=report)
 
 
-def _cut(
+def _chunk_in_memory(
     index: Index, embedder: Embedder, tokens: int, overlap: int, cancel: threading.Event, turn: Turn
-) -> Generator[Progress[RetrievalReport], None, CutAside]:
+) -> Generator[Progress[RetrievalReport], None, InMemoryChunks]:
     if tokens > (limit := embedder.max_tokens - CONTEXT_TOKENS - SPECIAL_TOKENS):
         raise BackendError(f"Chunks of {tokens} tokens are too long for the embedder.", f"Take {limit} or fewer.")
     documents = index.documents()
@@ -122,7 +122,7 @@ def _cut(
         try:
             done = next(steps)
         except StopIteration as finished:
-            return CutAside(index.data, documents, stored, finished.value)
+            return InMemoryChunks(index.data, documents, stored, finished.value)
         yield Progress(done, len(texts), f"chunks of {tokens} tokens: {done} of {len(texts)} embedded")
 
 
@@ -135,7 +135,7 @@ _EMBED_S = 0.04
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class SearchSetting:
     """One way of searching. Sizes in tokens."""
 
     mode: Mode
@@ -147,7 +147,7 @@ class Setting:
 class Row:
     """What was measured of one setting."""
 
-    setting: Setting
+    setting: SearchSetting
     report: ModeReport
 
     @property
@@ -187,7 +187,7 @@ def measuring_key(data: Path, collection: str) -> str:
     return f"measure {Path(data).resolve()} {collection}"
 
 
-def measure(
+def start_measurement(
     index: Index,
     embedder: Embedder,
     settings: RagSettings,
@@ -248,7 +248,7 @@ def in_thousandths(
 def measurement(reports: Sequence[RetrievalReport], stored: tuple[int, int], mode: Mode, questions: int) -> Measurement:
     """What was measured, best setting first; `stored` are the chunk settings of the collection, `mode` is in force."""
     rows = [
-        Row(Setting(name, report.chunk_tokens or stored[0], _overlap(report, stored)), found)
+        Row(SearchSetting(name, report.chunk_tokens or stored[0], _overlap(report, stored)), found)
         for report in reports
         for name, found in report.modes.items()
     ]
@@ -256,7 +256,7 @@ def measurement(reports: Sequence[RetrievalReport], stored: tuple[int, int], mod
     best = rows[0]
     value = best.deciding.metrics[METRIC]
     lead = Lead(best, value, rows[1], _ahead(best, rows[1])) if len(rows) > 1 else Lead(best, value)
-    in_force = next((row for row in rows if row.setting == Setting(mode, *stored)), None)
+    in_force = next((row for row in rows if row.setting == SearchSetting(mode, *stored)), None)
     over = Lead(best, value, in_force, _ahead(best, in_force)) if in_force not in (None, best) else None
     return Measurement(tuple(rows), questions, dict(reports[0].left_out), lead, over)
 

@@ -45,7 +45,7 @@ def parse_question_set(name: str, content: bytes, tell: Callable[[str], object] 
     `tell` is called with a sentence where its encoding had to be guessed. Raises `BackendError` naming what is missing.
     """
     decoded = decode(content, name)
-    text = decoded.whole
+    text = decoded.clean_text
     try:
         samples = list(_samples(_jsonl(text) if name.lower().endswith(".jsonl") else _csv(text)))
     except (ValueError, RecursionError):
@@ -68,7 +68,7 @@ def evenly(samples: Sequence[Sample], most: int) -> list[Sample]:
     return [samples[place * len(samples) // count] for place in range(count)]
 
 
-def some_of(samples: Sequence[Sample], most: int, name: str) -> tuple[list[Sample], str]:
+def sample_evenly(samples: Sequence[Sample], most: int, name: str) -> tuple[list[Sample], str]:
     """The samples that `evenly` takes, and the set's name, which says so if they are not all."""
     some = evenly(samples, most)
     return some, name if len(some) == len(samples) else f"{len(some)} of {len(samples)} of {name}"

@@ -26,7 +26,7 @@ from backends.fine_tuned.train.runs import Run, find_run, history, read_part, ru
 from backends.fine_tuned.train.training import MOST_PAIRS, new_run, resume_run, sample_pairs
 from backends.raw import RawBackend
 from backends.run.jobs import Progress
-from backends.run.timing import measured
+from backends.run.timing import run_timed
 from backends.settings import RawSettings, Settings
 from evaluation.asking import ArmAnswer, arm_answer, greedy
 from evaluation.durations import duration
@@ -132,7 +132,7 @@ _SCORED = 40
 """Held-out questions that base and adapter answer, spread evenly: `crossroads prove` asks all of them."""
 
 
-def begin(settings: Settings, request: TrainingRequest, cancel: threading.Event, report: Report) -> Run:
+def create_run(settings: Settings, request: TrainingRequest, cancel: threading.Event, report: Report) -> Run:
     """Read the pairs and write the training down.
 
     Raises `BackendError` for what can not be trained, and while another training runs; of too many pairs it tells how
@@ -143,7 +143,7 @@ def begin(settings: Settings, request: TrainingRequest, cancel: threading.Event,
     pairs = pairs_of(request)
     refuse_second(settings)
     if len(pairs) > MOST_PAIRS:
-        found = measure(settings, request, cancel, report)
+        found = measure_estimate(settings, request, cancel, report)
         raise BackendError(
             f"{len(pairs):,} pairs are more than the {MOST_PAIRS:,} that are trained on at once; they would take about "
             f"{duration(found.seconds)} here ({found.tokens_per_s:,.0f} tokens/s, measured).",
@@ -170,7 +170,7 @@ def pairs_of(request: TrainingRequest) -> list[Pair]:
     return pairs if request.sample is None else sample_pairs(pairs, request.sample, request.training.seed)
 
 
-def measure(settings: Settings, request: TrainingRequest, cancel: threading.Event, report: Report) -> Estimate:
+def measure_estimate(settings: Settings, request: TrainingRequest, cancel: threading.Event, report: Report) -> Estimate:
     """What the training would take. Raises `BackendError` if it was stopped before that was known."""
     found = None
     for step in estimate(settings, pairs_of(request), request.training, cancel):
@@ -208,7 +208,7 @@ def interruptible(report: Report, clock: Callable[[], float] = time.monotonic) -
             signal.signal(number, handler)
 
 
-def unfinished(id: str, data: Path) -> Run:
+def find_unfinished(id: str, data: Path) -> Run:
     """The training with this id, or the newest that can be resumed if `id` is "". Raises `BackendError` without one."""
     if id:
         return find_run(id, data)
@@ -218,7 +218,7 @@ def unfinished(id: str, data: Path) -> Run:
     return run
 
 
-def carry_out(
+def train_and_score(
     settings: Settings, run: Run, cancel: threading.Event, report: Report, score: Path | None = None
 ) -> dict[str, Any]:
     """Train to the end, let base and adapter answer the held-out questions and those of `score`. Returns the record.
@@ -309,7 +309,7 @@ def _named(folder: Path, data: Path) -> str:
 
 def _answer(backend: Backend, settings: Settings, question: str) -> Answer:
     """One answer, asked outside a comparison."""
-    *_, last = measured(backend, settings.question(question), threading.Event())
+    *_, last = run_timed(backend, settings.question(question), threading.Event())
     assert isinstance(last, Answer)
     return last
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from backends.fine_tuned.pairs.files import Pair, digest, read_pairs
 from backends.fine_tuned.pairs.held_out import find_leaks
-from evaluation.metrics import NOT_ANSWERED, holds_plain, plain
+from evaluation.metrics import NOT_ANSWERED, contains_plain_fact, plain
 from evaluation.samples import Sample
 
 SAMPLE_PAIRS = Path(__file__).resolve().parents[1] / "sample_docs" / "train.jsonl"
@@ -45,10 +45,10 @@ def training_pairs(data: Path, card: Mapping[str, Any]) -> list[Pair] | None:
     """
     if file := _of_run(data, card, "train.jsonl"):
         return read_pairs(file)
-    told = card.get("data")
-    if isinstance(told, dict) and SAMPLE_PAIRS.is_file():
+    stated = card.get("data")
+    if isinstance(stated, dict) and SAMPLE_PAIRS.is_file():
         pairs = read_pairs(SAMPLE_PAIRS)
-        if told.get("sha256") == digest(pairs):
+        if stated.get("sha256") == digest(pairs):
             return pairs
     return None
 
@@ -64,7 +64,7 @@ def held_out_samples(data: Path, card: Mapping[str, Any]) -> list[Sample]:
     return [Sample(str(number), pair.question, pair.answer) for number, pair in enumerate(read_pairs(file), 1)]
 
 
-def seen(pairs: Sequence[Pair], samples: Sequence[Sample]) -> Seen:
+def find_seen(pairs: Sequence[Pair], samples: Sequence[Sample]) -> Seen:
     """What training on `pairs` gave away of the samples."""
     leaks = find_leaks(pairs, [sample.question for sample in samples])
     answers = " | ".join(dict.fromkeys(plain(pair.answer) for pair in pairs))
@@ -73,7 +73,7 @@ def seen(pairs: Sequence[Pair], samples: Sequence[Sample]) -> Seen:
         for position, sample in enumerate(samples)
         if sample.key_facts
         and NOT_ANSWERED not in sample.tags
-        and all(holds_plain(answers, fact) for fact in sample.key_facts)
+        and all(contains_plain_fact(answers, fact) for fact in sample.key_facts)
     )
     return Seen(len(pairs), {leak.question: leak.kind for leak in leaks}, taught)
 

@@ -97,15 +97,15 @@ def attribution_verdicts(found: Attribution) -> list[str]:
     gains = {name: technique.gain for name, technique in found.techniques.items()}
     return [
         f"Right answers on {count} questions: {start}.",
-        bought("RAG alone", gains["rag"]),
-        bought("The adapter alone", gains["adapter"]),
-        bought("RAG, where the adapter is there already,", gains["rag_besides"]),
-        bought("The adapter, where RAG is there already,", gains["adapter_besides"]),
+        gain_sentence("RAG alone", gains["rag"]),
+        gain_sentence("The adapter alone", gains["adapter"]),
+        gain_sentence("RAG, where the adapter is there already,", gains["rag_besides"]),
+        gain_sentence("The adapter, where RAG is there already,", gains["adapter_besides"]),
         _interaction(gains["interaction"]),
     ]
 
 
-def bought(what: str, gain: Gain) -> str:
+def gain_sentence(what: str, gain: Gain) -> str:
     """`RAG alone bought +38 points (95 % interval +22 to +53).`, or that it may be chance, or that it cost points."""
     if not gain.clear:
         return f"{what} made no difference that could not be chance: {gain_words(gain)}{_few(gain)}."

@@ -57,7 +57,7 @@ def train(
     settings = settings_of(set_)
     with faults(settings.data), job.interruptible(report) as cancel:
         if resume:
-            run = job.unfinished(str(pairs or ""), settings.data)
+            run = job.find_unfinished(str(pairs or ""), settings.data)
         else:
             assert pairs is not None
             named = tuple(part.strip() for part in modules.split(",") if part.strip()) if modules else None
@@ -69,14 +69,14 @@ def train(
             )
             request = job.TrainingRequest(pairs, name or usable_name(pairs.stem), options, sample, folder, score)
             if estimate:
-                found = job.measure(settings, request, cancel, report)
+                found = job.measure_estimate(settings, request, cancel, report)
                 if json_:
                     print(json.dumps(asdict(found), indent=1, default=str))
                 else:
                     say(estimate_words(found))
                 return
-            run = job.begin(settings, request, cancel, report)
-        record = job.carry_out(settings, run, cancel, report, score)
+            run = job.create_run(settings, request, cancel, report)
+        record = job.train_and_score(settings, run, cancel, report, score)
     if json_:
         print(json.dumps(record, indent=1))
         return
@@ -125,14 +125,14 @@ def attribute(
     """Ask base, base with RAG, adapter, and adapter with RAG: what did each technique buy?"""
     from evaluation.attribution import ARMS
     from evaluation.attribution import attribute as attributing
-    from evaluation.samples import read_question_set, some_of
+    from evaluation.samples import read_question_set, sample_evenly
     from evaluation.verdicts import attribution_verdicts, further_scores, seen_words
     from terminal.records import attribution_json
 
     settings = settings_of(set_)
     chosen = adapter or settings.fine_tuned.adapter
     with faults(settings.data):
-        samples, name = some_of(read_question_set(questions, report), most, questions.name)
+        samples, name = sample_evenly(read_question_set(questions, report), most, questions.name)
         _tell_other_prompt(settings, chosen)
         _tell_scorer_faults()
         steps = attributing(settings, chosen, samples, name, k or settings.rag.k, threading.Event())

@@ -26,7 +26,7 @@ def ask(
 ) -> None:
     """Ask a question and compare the answers."""
     import backends
-    from backends.run.ask import asking
+    from backends.run.ask import prepare_question
     from backends.run.compare import compare
     from backends.spend import budget, ledger
 
@@ -40,7 +40,7 @@ def ask(
     text = sys.stdin.buffer.read().decode(errors="replace") if question == "-" else encodable(question)
     answers: dict[str, Answer] = {}
     with faults():
-        asked = asking(settings, chosen, text)
+        asked = prepare_question(settings, chosen, text)
         for name, expected in asked.expected.items():
             usd = expected.cost.usd
             report(f"{name}: expected cost " + (f"${usd:.3g}, " if usd is not None else "") + expected.error)

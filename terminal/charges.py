@@ -29,7 +29,7 @@ def uncounted(
         for number, usd in charged:
             if number not in known:
                 raise typer.BadParameter(f"No uncounted answer has the number {number}.", param_hint="--count")
-            budget.count(settings.data, number, usd)
+            budget.count_charge(settings.data, number, usd)
         left = budget.uncounted(settings.data)
     if json_:
         rows = [

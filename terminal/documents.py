@@ -37,7 +37,7 @@ def index(
 ) -> None:
     """Put documents into the index; unchanged files are skipped."""
     from backends.rag.approach import open_index
-    from backends.rag.documents.files import left_out
+    from backends.rag.documents.files import unsupported_types
 
     if not paths and (rebuild or not (repair or rechunk)):
         raise typer.BadParameter("Missing argument: files or folders.", param_hint="PATHS")
@@ -51,7 +51,7 @@ def index(
             _report_steps(store.rebuild(never), "vectors")
         if rechunk:
             _report_steps(store.rechunk(*store.chunk_settings(), never), "chunks")
-        if paths and (foreign := left_out(paths)):
+        if paths and (foreign := unsupported_types(paths)):
             report(f"Left out, of a type that is not read: {', '.join(foreign)}.")
         files = _add(store.add(paths, never)) if paths else []
         counts = {state: sum(file["state"] == state for file in files) for state in _FILE_STATES}
@@ -69,7 +69,7 @@ def _add(steps: Iterator[IndexProgress]) -> list[dict[str, Any]]:
     """Index files and say so, under a bar where there is a terminal; returns what became of each."""
     from rich.progress import BarColumn, Progress, TimeRemainingColumn
 
-    from backends.rag.store.jobs import measured
+    from backends.rag.store.jobs import in_thousandths
     from terminal.records import file_line, file_record
 
     files: list[dict[str, Any]] = []
@@ -77,7 +77,7 @@ def _add(steps: Iterator[IndexProgress]) -> list[dict[str, Any]]:
     columns = ("{task.description}", BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=progress, transient=True, disable=not progress.is_terminal) as bar:
         task = bar.add_task("reading")
-        for step in measured(steps):
+        for step in in_thousandths(steps):
             bar.update(task, completed=step.done, total=step.total, description=escape(visible(step.detail)))
             now = time.monotonic()
             if step.result is not None:
@@ -132,7 +132,7 @@ def search(
         open_index(settings).check()
         searcher = open_searcher(settings)
         for query in asked:
-            found = searcher.search(encodable(query), k, filters=Filters.of(settings.rag))
+            found = searcher.search(encodable(query), k, filters=Filters.from_settings(settings.rag))
             if json_:
                 print(json.dumps(search_record(found)), flush=True)
             else:
@@ -157,6 +157,6 @@ def _print_hits(query: str, hits: tuple[Hit, ...]) -> None:
         ranks = ", ".join(f"{name} {stage.rank}" for name, stage in stages if stage)
         text = " ".join(passage.text.split())[:200]
         say(f"{rank}. {passage.score:.3f} ({ranks}) {passage.document}{page}: {text}")
-        if hit.also:
-            where = ", ".join(dict.fromkeys(one.document for one in hit.also))
+        if hit.near_duplicates:
+            where = ", ".join(dict.fromkeys(one.document for one in hit.near_duplicates))
             say(f"   almost the same text, shown once: {where}")

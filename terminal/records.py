@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 def connection_record(settings: Settings, name: str) -> dict[str, Any]:
     """A connection as it is configured. Raises `BackendError` if there is none of that name."""
-    chosen = connections.of(settings, name)
+    chosen = connections.settings_of(settings, name)
     provider = connections.provider_of(chosen, name)
     key, variable = connections.key_of(settings, name)
     return {
@@ -77,7 +77,7 @@ def file_line(step: IndexProgress) -> str:
     """The file in a line: `3/16 manual.pdf: indexed (4 pages, ...) Page 2 has no text: it was probably scanned.`"""
     start = f"{step.files_done}/{step.files_total} {step.file}: {step.state}"
     if read := step.understood:
-        return " ".join([f"{start} ({read.words})", *read.warnings])
+        return " ".join([f"{start} ({read.describe})", *read.warnings])
     return f"{start} {_reason(step)}".rstrip()
 
 
@@ -260,7 +260,7 @@ def evidence_record(sentence: SentenceEvidence) -> dict[str, Any]:
         "end": sentence.end,
         "supported": sentence.verdict == "supported" if sentence.checked else None,
         "passages": list(sentence.passages),
-        "checked_own_citation": sentence.own_confirmed,
+        "checked_own_citation": sentence.citations_confirmed,
     }
 
 
@@ -295,5 +295,5 @@ def _hit_record(hit: Hit) -> dict[str, Any]:
         **passage_record(hit.passage),
         "heading": hit.heading,
         "stages": {n: None if s is None else {"rank": s.rank, "score": s.score} for n, s in stages.items()},
-        "also": [passage_record(passage) for passage in hit.also],
+        "also": [passage_record(passage) for passage in hit.near_duplicates],
     }

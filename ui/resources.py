@@ -11,7 +11,7 @@ import backends
 from backends.errors import BackendError
 from backends.remote import connections, stand_in
 from backends.remote.stand_in import StandInStart
-from backends.run.ask import Asking, asking
+from backends.run.ask import PreparedQuestion, prepare_question
 from backends.run.live import Column, LiveComparison
 from backends.run.warm_up import WarmUp
 from backends.settings import Settings, load_settings, started_with
@@ -88,25 +88,25 @@ def live(page: str) -> LiveComparison | None:
 
 def ask(page: str, approaches: Sequence[str], text: str) -> None:
     """Start a comparison for `page`; one that is still running there is stopped."""
-    start(page, asking(settings(), approaches, text))
+    start(page, prepare_question(settings(), approaches, text))
 
 
 def resume(page: str, approaches: Sequence[str]) -> None:
     """Ask the question of `page` again, of these approaches only and within the same run; the other answers stay."""
     if (previous := live(page)) is not None:
         question = previous.question
-        start(page, asking(settings(), approaches, question.text, question.run), before=previous.columns)
+        start(page, prepare_question(settings(), approaches, question.text, question.run), finished=previous.columns)
 
 
-def start(page: str, asked: Asking, before: Sequence[Column] = ()) -> None:
+def start(page: str, asked: PreparedQuestion, finished: Sequence[Column] = ()) -> None:
     """Start a comparison that is ready to be asked; one that is still running on `page` is stopped.
 
-    `before` are columns of an earlier one that stay unless they are asked again.
+    `finished` are columns of an earlier one that stay unless they are asked again.
     """
     if previous := live(page):
         previous.stop()
     st.session_state[_LIVE][page] = LiveComparison(
-        asked.backends, asked.question, hold=True, on_answer=asked.record, before=before
+        asked.backends, asked.question, hold=True, on_answer=asked.record, finished=finished
     )
 
 

@@ -14,7 +14,7 @@ from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from backends.errors import BackendError, disk_fault, unforeseen
+from backends.errors import BackendError, disk_fault, unexpected_fault
 from ui.shared.text import escaped
 
 CLOSED = ("/_stcore/metrics", "/_stcore/agent/")
@@ -92,7 +92,7 @@ def _address() -> str:
 def say_fault(error: Exception) -> bool:
     """A fault that no page caught, as a sentence in its place; the log has the rest if nobody foresaw it."""
     known = error if isinstance(error, BackendError) else disk_fault(error)
-    st.error(escaped(str(known or unforeseen("This page", error))), icon=":material/error:")
+    st.error(escaped(str(known or unexpected_fault("This page", error))), icon=":material/error:")
     return True
 
 

@@ -108,10 +108,10 @@ def read(folder: Path) -> AdapterFiles:
     origin = json_object(folder / ORIGIN) if (folder / ORIGIN).is_file() else {}
     config = json_object(folder / CONFIG)
     digest = file_digest(weights)
-    for told in (card, origin):
-        if told.get("sha256") and told["sha256"] != digest:
+    for claims in (card, origin):
+        if claims.get("sha256") and claims["sha256"] != digest:
             raise BackendError(
-                f"The adapter {folder.name} is damaged: its sha256 is {digest}, not {told['sha256']}.",
+                f"The adapter {folder.name} is damaged: its sha256 is {digest}, not {claims['sha256']}.",
                 "Restore the file, or train the adapter again.",
             )
     _check_kind(config, folder.name)

@@ -40,14 +40,14 @@ def with_plain_names(config: Mapping[str, Any], shapes: Mapping[str, Sequence[in
             _module_of(tensor) for tensor, shape in shapes.items() if ".ia3_l" in tensor and tuple(shape[:1]) == (1,)
         ]
     for field in ("modules_to_save", "trainable_token_indices", "target_parameters"):
-        told = config.get(field) or []
-        told = [told] if isinstance(told, str) else told
-        if not isinstance(told, list | dict) or not all(isinstance(one, int) or _is_name(one) for one in told):
+        patterns = config.get(field) or []
+        patterns = [patterns] if isinstance(patterns, str) else patterns
+        if not isinstance(patterns, list | dict) or not all(isinstance(one, int) or _is_name(one) for one in patterns):
             raise BackendError(f"The adapter {name} has in {field} what is no name of a module.", "List plain names.")
     for field in ("rank_pattern", "alpha_pattern"):
-        told = config.get(field)
-        if isinstance(told, dict) and not all(map(_is_name, told)):
-            plain[field] = dict(_by_module(told, modules, field, name))
+        patterns = config.get(field)
+        if isinstance(patterns, dict) and not all(map(_is_name, patterns)):
+            plain[field] = dict(_by_module(patterns, modules, field, name))
     return plain
 
 
@@ -84,15 +84,15 @@ def _has_target_parameter(module: str, config: Mapping[str, Any]) -> bool:
     return any(f".{module}".endswith(f".{parent}") for parent in parents)
 
 
-def _by_module(told: Mapping[str, Any], modules: Sequence[str], field: str, name: str) -> Iterator[tuple[str, Any]]:
+def _by_module(patterns: Mapping[str, Any], modules: Sequence[str], field: str, name: str) -> Iterator[tuple[str, Any]]:
     """Module, escaped as a pattern -> value of the first pattern that it matches, by peft's rule `get_pattern_key`."""
     from pydantic_core import SchemaError, SchemaValidator, ValidationError, core_schema
 
-    work = sum(map(len, told)) * sum(map(len, modules))
-    if work > _WORK_LIMIT or any(map(_COUNTED.search, told)):
+    work = sum(map(len, patterns)) * sum(map(len, modules))
+    if work > _WORK_LIMIT or any(map(_COUNTED.search, patterns)):
         raise _unusable(name, field)
     left = list(modules)
-    for pattern, value in told.items():
+    for pattern, value in patterns.items():
         try:
             schema = core_schema.str_schema(pattern=rf"\A(?:(?:.*\.)?(?:{pattern}))\z", regex_engine="rust-regex")
             validator = SchemaValidator(schema)

@@ -19,7 +19,7 @@ from typing import Any
 from backends.errors import BackendError
 from backends.models import adapter_files, inference
 from backends.models.adapter_files import WEIGHTS, AdapterFiles, Base
-from backends.models.adapter_weights import attached, changed_bytes, changed_weights, with_weights
+from backends.models.adapter_weights import attach_with_peft, changed_bytes, changed_weights, with_weights
 from backends.models.local import LocalModel
 from backends.storage import process
 
@@ -152,7 +152,7 @@ def _tree(view: AdapterView) -> Any:
     made = (
         with_weights(view.base.model, changed_weights(view.base, view.files))
         if view.merged
-        else attached(view.base, view.files)
+        else attach_with_peft(view.base, view.files)
     )
     _check_unchanged(view.files)
     kept[view] = made

@@ -54,8 +54,8 @@ def changed_weights(base: LocalModel, files: AdapterFiles) -> dict[str, Any]:
     try:
         with torch.no_grad(), _few_threads(base, files):
             if _is_plain(files):
-                return dict(_plainly(base, files))
-            return _through_peft(attached(base, files, full_precision=True))
+                return dict(_merge_plain(base, files))
+            return _through_peft(attach_with_peft(base, files, full_precision=True))
     except (RuntimeError, ValueError, TypeError, IndexError, ZeroDivisionError) as error:  # torch's, for what is odd
         raise _fault(files, base, error) from error
 
@@ -77,7 +77,7 @@ def with_weights(model: Any, changed: Mapping[str, Any]) -> Any:
     return tree.eval()
 
 
-def attached(base: LocalModel, files: AdapterFiles, full_precision: bool = False) -> Any:
+def attach_with_peft(base: LocalModel, files: AdapterFiles, full_precision: bool = False) -> Any:
     """peft's own model over the base's tensors, the adapter's matrices beside them and not merged.
 
     `full_precision` reads the adapter as float32. Raises `BackendError` for an adapter that does not fit or lacks
@@ -139,7 +139,7 @@ def _is_plain(files: AdapterFiles) -> bool:
     return config["peft_type"] == "LN_TUNING" and isinstance(config.get("target_modules"), list)
 
 
-def _plainly(base: LocalModel, files: AdapterFiles) -> Iterator[tuple[str, Any]]:
+def _merge_plain(base: LocalModel, files: AdapterFiles) -> Iterator[tuple[str, Any]]:
     import torch
     from safetensors.torch import load_file
 

@@ -63,18 +63,20 @@ def _prompt(base: LocalModel, question: Question) -> Prompt:
     tokenizer = base.tokenizer
     templated = bool(tokenizer.chat_template)
     if templated:
-        messages = [{"role": "user", "content": _defused(tokenizer, question.text)}]
+        messages = [{"role": "user", "content": _without_control_tokens(tokenizer, question.text)}]
         if question.system_prompt:
-            messages.insert(0, {"role": "system", "content": _defused(tokenizer, question.system_prompt)})
+            messages.insert(
+                0, {"role": "system", "content": _without_control_tokens(tokenizer, question.system_prompt)}
+            )
         text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     else:
         parts = (question.system_prompt, question.text)
-        text = "\n\n".join(_defused(tokenizer, part) for part in parts if part) + "\n"
+        text = "\n\n".join(_without_control_tokens(tokenizer, part) for part in parts if part) + "\n"
     ids = tokenizer(text, return_tensors="pt", add_special_tokens=not templated, verbose=False).input_ids
     return Prompt(text, ids, templated)
 
 
-def _defused(tokenizer: Any, text: str) -> str:
+def _without_control_tokens(tokenizer: Any, text: str) -> str:
     """`text` whose words can not be read as the chat format's control tokens."""
     control = {token.content for token in tokenizer.added_tokens_decoder.values() if token.special}
     control |= turn_marks(str(tokenizer.chat_template or ""))  # some formats mark turns with plain text

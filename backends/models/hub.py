@@ -66,7 +66,7 @@ def cached(model_id: str, data: Path, revision: str | None) -> Path | None:
             continue
         except HFValidationError:
             raise BackendError(f"{model_id[:100]!r} is not a Hub id.", "Hub ids look like owner/name.") from None
-        if _whole(Path(found)):
+        if _is_complete(Path(found)):
             return Path(found)
     return None
 
@@ -77,7 +77,7 @@ def _check_revision(revision: str | None) -> None:
         raise BackendError(f"{revision[:100]!r} is not a revision.", "Give a branch, a tag or a commit.")
 
 
-def _whole(folder: Path) -> bool:
+def _is_complete(folder: Path) -> bool:
     """Whether config and weights are there, every shard of an index included."""
     if not (folder / "config.json").is_file() or not any(folder.glob("*.safetensors")):
         return False

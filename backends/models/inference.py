@@ -16,7 +16,7 @@ from typing import ParamSpec, TypeVar
 _STEADY, _MOST_ROUNDS = 0.9, 5
 
 
-def steady_s(device: str, seconds: Callable[[], float]) -> float:
+def stable_step_s(device: str, seconds: Callable[[], float]) -> float:
     """What a piece of work takes (`seconds` does it and tells) once it no longer gets faster, at most six times.
 
     A GPU loads its kernels on first use, for each shape, which takes longer than the work itself

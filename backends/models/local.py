@@ -15,7 +15,7 @@ from typing import Any
 from backends.base import Loading
 from backends.errors import BackendError, is_out_of_memory, too_little_memory
 from backends.models import inference
-from backends.models.inference import steady_s
+from backends.models.inference import stable_step_s
 from backends.models.weights import Weights, pending, resolve
 from backends.settings import Settings
 
@@ -184,7 +184,7 @@ def warm_up_kernels(model: Any, device: str) -> None:
     for tokens in (min(_SHORT_PROMPT, window // 4), min(_LONG_PROMPT, window // 2)):
         ids = torch.ones((1, max(1, tokens)), dtype=torch.long, device=model.device)
         try:
-            steady_s(device, partial(_answer_s, model, ids, min(_ANSWERED, window // 4)))
+            stable_step_s(device, partial(_answer_s, model, ids, min(_ANSWERED, window // 4)))
         except Exception as error:  # the model may still learn, or answer what it is asked
             if is_out_of_memory(error):
                 raise

@@ -49,8 +49,8 @@ def _module_paths(folder: Path) -> Iterator[PurePosixPath]:
 
 def _patterns(config: Any) -> Iterator[object]:
     """The strings in lists, and the keys of what lies deeper, of a configuration's `quantization_config`."""
-    told = config.get("quantization_config") if isinstance(config, dict) else None
-    left = [told]
+    quantization = config.get("quantization_config") if isinstance(config, dict) else None
+    left = [quantization]
     while left:
         one = left.pop()
         if isinstance(one, dict):

@@ -38,16 +38,16 @@ from backends.rag.store.library import Library
 from backends.remote.connection_settings import name_in
 from backends.run.lane import THIS_MACHINE
 from backends.settings import RagSettings, Settings
-from backends.spend.estimate import guessed
+from backends.spend.estimate import estimate_prompt_tokens
 
 if TYPE_CHECKING:
     from backends.rag.search.retriever import Searcher, SearchResult, Stage
 
 
-def typical_passages(data: Path, collection: str, count: int) -> tuple[Passage, ...]:
+def example_passages(data: Path, collection: str, count: int) -> tuple[Passage, ...]:
     """`count` times the chunk whose length is nearest to the mean. Raises `BackendError` if nothing is indexed."""
     serving = Library(open_database(data), collection).serving()
-    found = _typical(Path(data).resolve(), collection, serving.version) if serving else None
+    found = _example_passage(Path(data).resolve(), collection, serving.version) if serving else None
     if found is None:
         raise BackendError(
             f"nothing is indexed in the collection {collection} yet", "Add documents to it, or ask a first question."
@@ -56,9 +56,9 @@ def typical_passages(data: Path, collection: str, count: int) -> tuple[Passage, 
 
 
 @lru_cache(maxsize=32)
-def _typical(data: Path, collection: str, version: str) -> Passage | None:
+def _example_passage(data: Path, collection: str, version: str) -> Passage | None:
     """Read once for each version of a collection."""
-    chunk = Library(open_database(data), collection).typical()
+    chunk = Library(open_database(data), collection).example_chunk()
     if chunk is None:
         return None
     return Passage(chunk.document, chunk.page, chunk.chunk_id, 0.0, chunk.start, chunk.end, chunk.text, chunk.heading)
@@ -154,8 +154,8 @@ class RagBackend(Backend):
     def prompt_tokens(self, question: Question) -> PromptTokens | None:
         """With passages of typical length, since none is searched yet. Raises `BackendError` if none is indexed."""
         rag = self.settings.rag
-        asked = _asking(question, typical_passages(self.settings.data, rag.collection, rag.k))
-        found = self._generator.prompt_tokens(asked) or guessed(asked)
+        asked = _with_passages(question, example_passages(self.settings.data, rag.collection, rag.k))
+        found = self._generator.prompt_tokens(asked) or estimate_prompt_tokens(asked)
         passages = "a passage" if rag.k == 1 else f"{rag.k} passages"
         return PromptTokens(found.tokens, False, f"{found.how}, with {passages} of typical length")
 
@@ -167,20 +167,20 @@ class RagBackend(Backend):
         if self._searcher is None:
             raise BackendError("The index is not open.", "Ask again.")
         rag = self.settings.rag
-        filters = Filters.of(rag)
+        filters = Filters.from_settings(rag)
         found = self._searcher.search(question.text, rag.k, filters=filters, min_score=rag.min_score)
         fitted = self._fitted(question, tuple(hit.passage for hit in found.hits))
         yield Retrieved(fitted.passages)
         yield Trace("search", _trace(found))
         if filters.count:
-            yield Note(f"Searched nothing but {filters.words}.")
+            yield Note(f"Searched nothing but {filters.describe}.")
         if fitted.note:
             yield Note(fitted.note)
         if not fitted.passages:
             yield TextDelta(REFUSAL)
             yield Finished(Usage(0, 0, source="tokenizer"), "stop")
             return
-        yield from self._generator.stream(_asking(question, fitted.passages), cancel)
+        yield from self._generator.stream(_with_passages(question, fitted.passages), cancel)
 
     def cost(self, usage: Usage, timings: Timings) -> Cost:
         """What the generator charges; where it charges tokens, the time of the search on this machine is not in it."""
@@ -193,11 +193,11 @@ class RagBackend(Backend):
         """
         if not passages:
             return Fitted(())
-        if (known := self._generator.fits(_asking(question, passages))) is None:
+        if (known := self._generator.fits(_with_passages(question, passages))) is None:
             return self._fitted_by_length(question, passages)
         if known:
             return Fitted(tuple(passages))
-        fitted = fit(passages, lambda some: bool(self._generator.fits(_asking(question, some))))
+        fitted = fit(passages, lambda some: bool(self._generator.fits(_with_passages(question, some))))
         if not fitted.passages:
             raise BackendError(
                 f"A question of {len(question.text):,} characters and an answer of up to {question.max_tokens:,} "
@@ -210,7 +210,7 @@ class RagBackend(Backend):
         """The passages for a generator that does not say how large its context is."""
         limit = f"{PROMPT_CHARACTERS:,} characters, since the context of {self._generator.model} is not known"
         short = f"to keep the prompt within {limit}"
-        fitted = fit(passages, lambda some: len(_asking(question, some).text) <= PROMPT_CHARACTERS, short)
+        fitted = fit(passages, lambda some: len(_with_passages(question, some).text) <= PROMPT_CHARACTERS, short)
         if not fitted.passages:
             raise BackendError(
                 f"A question of {len(question.text):,} characters leaves no room for a passage: a prompt is kept "
@@ -227,7 +227,7 @@ def _check(index: Index) -> None:
         raise BackendError(health.sentence, step)
 
 
-def _asking(question: Question, passages: Sequence[Passage]) -> Question:
+def _with_passages(question: Question, passages: Sequence[Passage]) -> Question:
     """The question with its passages, as the generator gets it."""
     return replace(question, text=build_prompt(question.text, passages))
 
@@ -241,7 +241,7 @@ def _trace(found: SearchResult) -> str:
             "chunk_id": hit.passage.chunk_id,
             "similarity": round(hit.passage.score, 4),
             **{name: _stage(getattr(hit, name)) for name in ("dense", "keyword", "fused", "reranked")},
-            "merged": len(hit.also),
+            "merged": len(hit.near_duplicates),
         }
         for hit in found.hits
     ]

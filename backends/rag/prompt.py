@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from backends.base import Passage
-from backends.text import CLOSE, OPEN, neutral
+from backends.text import CLOSE, OPEN, quoted_for_prompt
 
 REFUSAL = "The documents do not say."
 """What the model is asked to say when the passages do not hold the answer."""
@@ -46,7 +46,7 @@ def build_prompt(question_text: str, passages: Sequence[Passage]) -> str:
 
     Keep the order: best passage first. Asking twice helps a small model (docs/measurements.md).
     """
-    question = f"Question: {neutral(question_text).strip()}"
+    question = f"Question: {quoted_for_prompt(question_text).strip()}"
     blocks = (_block(number, passage) for number, passage in enumerate(passages, start=1))
     return "\n\n".join([question, _INSTRUCTION, *blocks, question])
 
@@ -65,8 +65,8 @@ def fit(
     if count:
         return Fitted(tuple(passages[:count]), f"{_left_out(len(passages), count)}, {why}.")
     best = passages[0]
-    length = _most(len(best.text), lambda characters: fits([_cut(best, characters)]))
-    cut = _cut(best, length)
+    length = _most(len(best.text), lambda characters: fits([_shortened(best, characters)]))
+    cut = _shortened(best, length)
     if len(cut.text) < min(_LEAST_CUT, len(best.text)):
         return Fitted(())
     shortened = f"the best passage was cut to its first {len(cut.text):,} of {len(best.text):,} characters"
@@ -95,15 +95,15 @@ def _left_out(found: int, kept: int) -> str:
     return f"{found - kept} of {found} passages {'was' if found - kept == 1 else 'were'} left out"
 
 
-def _cut(passage: Passage, length: int) -> Passage:
+def _shortened(passage: Passage, length: int) -> Passage:
     text = passage.text[:length]
     return replace(passage, text=text, end=passage.start + len(text))
 
 
 def _block(number: int, passage: Passage) -> str:
-    name = " ".join(neutral(passage.document).split())
+    name = " ".join(quoted_for_prompt(passage.document).split())
     page = f", page {passage.page}" if passage.page is not None else ""
-    lines = [_columns(passage), neutral(passage.text).strip()]
+    lines = [_columns(passage), quoted_for_prompt(passage.text).strip()]
     return "\n".join([f"[{number}] {name}{page}", OPEN, *filter(None, lines), CLOSE])
 
 
@@ -114,4 +114,4 @@ def _columns(passage: Passage) -> str:
     """
     if not passage.document.lower().endswith(".csv") or not passage.start:
         return ""
-    return " ".join(neutral(passage.heading).split())[:_COLUMNS_CHARACTERS]
+    return " ".join(quoted_for_prompt(passage.heading).split())[:_COLUMNS_CHARACTERS]

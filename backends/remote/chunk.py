@@ -87,7 +87,7 @@ _REASONING = ("reasoning_content", "reasoning")
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ChunkContent:
     """The parts of a chunk that matter here; empty or None where it does not have them. `usage` is as it came."""
 
     text: str = ""
@@ -97,10 +97,10 @@ class Said:
     service_tier: object = None
 
 
-def said(chunk: object) -> Said:
+def parse_chunk(chunk: object) -> ChunkContent:
     """Read a chunk: a JSON document of any shape. Only the first choice counts; one is asked for."""
     if not isinstance(chunk, dict):
-        return Said()
+        return ChunkContent()
     usage = chunk.get("usage")
     tier = chunk.get("service_tier")
     if tier is None and isinstance(usage, dict):  # where Anthropic puts it
@@ -108,14 +108,14 @@ def said(chunk: object) -> Said:
     choices = chunk.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
     if not isinstance(choice, dict):
-        return Said(usage=usage, service_tier=tier)
+        return ChunkContent(usage=usage, service_tier=tier)
     reason, delta = choice.get("finish_reason"), choice.get("delta")
     delta = delta if isinstance(delta, dict) else {}
     content = delta.get("content")
     text, reasoning = (content, "") if isinstance(content, str) else _parts(content)
     if not reasoning:
         reasoning = next((value for name in _REASONING if isinstance(value := delta.get(name), str) and value), "")
-    return Said(
+    return ChunkContent(
         encodable(text), encodable(reasoning), reason if isinstance(reason, str) and reason else None, usage, tier
     )
 

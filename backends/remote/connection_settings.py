@@ -135,7 +135,7 @@ def own_url(provider: str | None, base_url: str | None, name: str) -> str:
     return base_url or (found and found.base_url) or ""
 
 
-def same(one: str, other: str) -> bool:
+def same_address(one: str, other: str) -> bool:
     """Whether two base URLs are the same address, spelling apart."""
     return _spelled(one) == _spelled(other)
 

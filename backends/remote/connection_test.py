@@ -21,14 +21,14 @@ from backends.paid_api import PaidApiBackend
 from backends.remote.client import client_of
 from backends.remote.connection import Connection, check
 from backends.remote.faults import fault_of
-from backends.remote.stream import Attempt, Broken, Chunk
+from backends.remote.stream import Chunk, StreamAttempt, StreamError
 from backends.remote.transport import proxy_for
-from backends.run.timing import measured
+from backends.run.timing import run_timed
 
 MOST_MODELS = 2000
 
 
-class _Listing(Attempt):
+class _Listing(StreamAttempt):
     """GET /models, on a connection of its own."""
 
     def _read(self) -> None:
@@ -45,7 +45,7 @@ def listed_models(connection: Connection, limit_s: float) -> list[str]:
     try:
         while len(names) < MOST_MODELS:
             item = listing.next(deadline - time.monotonic())
-            if isinstance(item, Broken):
+            if isinstance(item, StreamError):
                 raise item.error
             if item is None:
                 raise TimeoutError
@@ -80,7 +80,7 @@ class Step:
 def run_steps(backend: PaidApiBackend, cancel: threading.Event) -> Iterator[Step]:
     """The steps as they are done, up to the first that failed. The chat is paid for: its step has the answer."""
     redaction = backend.connection.redaction
-    return map(redaction.whole, _steps(backend, cancel))
+    return map(redaction.redacted, _steps(backend, cancel))
 
 
 def _steps(backend: PaidApiBackend, cancel: threading.Event) -> Iterator[Step]:
@@ -175,7 +175,7 @@ def _models(connection: Connection) -> Step:
 
 def _chat(backend: PaidApiBackend, cancel: threading.Event) -> Step:
     """One token, through the same path as every answer."""
-    answer = next(event for event in measured(backend, _QUESTION, cancel) if isinstance(event, Answer))
+    answer = next(event for event in run_timed(backend, _QUESTION, cancel) if isinstance(event, Answer))
     if answer.status == "error" or answer.status == "cancelled":
         return Step("chat", False, answer.error or "The chat failed.", answer=answer)
     waited = "" if answer.timings.latency_s is None else f" within {answer.timings.latency_s:.2g} s"

@@ -8,13 +8,13 @@ from pydantic import SecretStr
 
 from backends.remote.address import is_loopback
 from backends.remote.connection import Connection
-from backends.remote.connection_settings import ConnectionSettings, named, own_url, same, section_of
+from backends.remote.connection_settings import ConnectionSettings, named, own_url, same_address, section_of
 from backends.remote.providers import OPENAI_URL, PROVIDERS, Provider
 from backends.settings import Settings
 from backends.storage.env_file import env_file_values
 
 
-def of(settings: Settings, name: str) -> ConnectionSettings:
+def settings_of(settings: Settings, name: str) -> ConnectionSettings:
     """The settings of a connection. Raises `BackendError` if there is none of that name."""
     return named(name, settings.paid_api, settings.connections)
 
@@ -22,7 +22,7 @@ def of(settings: Settings, name: str) -> ConnectionSettings:
 def provider_of(chosen: ConnectionSettings, name: str) -> Provider | None:
     """The known provider of a connection, if its address is that provider's."""
     found = PROVIDERS.get(chosen.provider or name)
-    if found is None or (chosen.base_url and found.base_url and not same(chosen.base_url, found.base_url)):
+    if found is None or (chosen.base_url and found.base_url and not same_address(chosen.base_url, found.base_url)):
         return None
     return found
 
@@ -32,7 +32,7 @@ def base_url_of(settings: Settings, name: str) -> str:
 
     The default connection without either goes to `OPENAI_BASE_URL`, else to OpenAI.
     """
-    chosen = of(settings, name)
+    chosen = settings_of(settings, name)
     own = own_url(chosen.provider, chosen.base_url, name)
     return own or ("" if name or chosen.provider else settings.openai_base_url or OPENAI_URL)
 
@@ -42,7 +42,7 @@ def computes_here(settings: Settings, name: str) -> bool:
 
     Such a server may listen on any port, so long as its address is this machine's.
     """
-    chosen = of(settings, name)
+    chosen = settings_of(settings, name)
     if chosen.on_this_machine is not None:
         return chosen.on_this_machine
     found = PROVIDERS.get(chosen.provider or name)
@@ -51,7 +51,7 @@ def computes_here(settings: Settings, name: str) -> bool:
 
 def price_url(settings: Settings, name: str) -> str:
     """The address under which the price list knows the connection's provider."""
-    found = provider_of(of(settings, name), name)
+    found = provider_of(settings_of(settings, name), name)
     return (found and found.price_url) or base_url_of(settings, name)
 
 
@@ -62,15 +62,15 @@ def key_of(settings: Settings, name: str) -> tuple[SecretStr | None, str]:
     `key_variable`. `OPENAI_API_KEY` belongs to `OPENAI_BASE_URL`, else to OpenAI; a provider's usual variable to the
     address of that provider.
     """
-    chosen, url = of(settings, name), base_url_of(settings, name)
+    chosen, url = settings_of(settings, name), base_url_of(settings, name)
     own_variable = f"CROSSROADS_{section_of(name).upper().replace('.', '__')}__API_KEY"
-    if same(url, own_url(chosen.provider, chosen.base_url, name) or OPENAI_URL):
-        if key := given(chosen.api_key):
+    if same_address(url, own_url(chosen.provider, chosen.base_url, name) or OPENAI_URL):
+        if key := key_or_none(chosen.api_key):
             return key, own_variable
         if chosen.key_variable:
             return _variable(settings, chosen.key_variable), chosen.key_variable
-    if same(url, settings.openai_base_url or OPENAI_URL):
-        return given(settings.openai_api_key), "OPENAI_API_KEY"
+    if same_address(url, settings.openai_base_url or OPENAI_URL):
+        return key_or_none(settings.openai_api_key), "OPENAI_API_KEY"
     found = provider_of(chosen, name)
     if found and found.base_url and found.key_variable and found.base_url != OPENAI_URL:
         return _variable(settings, found.key_variable), found.key_variable
@@ -79,7 +79,7 @@ def key_of(settings: Settings, name: str) -> tuple[SecretStr | None, str]:
 
 def resolved(settings: Settings, name: str) -> Connection:
     """The connection as an engine takes it."""
-    chosen = of(settings, name)
+    chosen = settings_of(settings, name)
     key, variable = key_of(settings, name)
     return Connection(
         base_url=base_url_of(settings, name),
@@ -97,7 +97,7 @@ def resolved(settings: Settings, name: str) -> Connection:
     )
 
 
-def given(key: SecretStr | None) -> SecretStr | None:
+def key_or_none(key: SecretStr | None) -> SecretStr | None:
     """A key, or None: an empty variable is no key."""
     return key if key is not None and key.get_secret_value().strip() else None
 
@@ -107,4 +107,4 @@ def _variable(settings: Settings, name: str) -> SecretStr | None:
     value = os.environ.get(name)
     if value is None:
         value = env_file_values(settings.model_config.get("env_file")).get(name)
-    return None if value is None else given(SecretStr(value))
+    return None if value is None else key_or_none(SecretStr(value))

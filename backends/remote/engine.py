@@ -25,13 +25,13 @@ from backends.base import (
     Waiting,
 )
 from backends.errors import BackendError
-from backends.remote.chunk import reported_tier, reported_usage, said
+from backends.remote.chunk import parse_chunk, reported_tier, reported_usage
 from backends.remote.client import client_of
 from backends.remote.connection import Connection, check
 from backends.remote.faults import Fault, fault_of, seconds, sent_nothing
-from backends.remote.limit import Limit, Place, limit_of
+from backends.remote.limit import Limit, RequestSlot, limit_of
 from backends.remote.request import REFUSED, refused_parameter, request_body
-from backends.remote.stream import Attempt, Broken, Chunk, End
+from backends.remote.stream import Chunk, StreamAttempt, StreamEnd, StreamError
 
 FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 0.5, 8.0
 """The openai SDK's own limits (its INITIAL_RETRY_DELAY and MAX_RETRY_DELAY)."""
@@ -128,14 +128,14 @@ class OpenAICompatibleEngine:
         self, messages: Sequence[Mapping[str, str]], question: Question, cancel: threading.Event
     ) -> Generator[BackendEvent]:
         self.load()
-        progress = _Progress(self._pacing.clock() + self.connection.deadline_s, REFUSED.of(self.connection))
+        progress = _Progress(self._pacing.clock() + self.connection.deadline_s, REFUSED.for_connection(self.connection))
         if ignored := [name for name in ("temperature", "seed") if name in progress.refused]:
             yield Note(f"{self.connection.model} does not take {' or '.join(ignored)}; its own defaults apply.")
         limit = limit_of(self.connection.base_url, self.connection.key, self.connection.max_at_once)
         try:
             while True:
                 body = request_body(self.connection, messages, question, progress.refused)
-                place = yield from self._place(limit, progress, cancel)
+                place = yield from self._wait_for_slot(limit, progress, cancel)
                 fault = yield from self._counted(limit, place, body, progress, cancel)
                 if fault is None:
                     break
@@ -144,13 +144,13 @@ class OpenAICompatibleEngine:
             progress.finish_reason = "cancelled"
         yield from self._end(progress)
 
-    def _place(
+    def _wait_for_slot(
         self, limit: Limit, progress: _Progress, cancel: threading.Event
-    ) -> Generator[BackendEvent, None, Place]:
+    ) -> Generator[BackendEvent, None, RequestSlot]:
         """Wait until one more request may be under way; the deadline waits too. Raises `_Cancelled`."""
         place = limit.try_enter()
         if place is None:
-            yield Waiting(f"other questions to {self.connection.where} go first", for_a_place=True)
+            yield Waiting(f"other questions to {self.connection.where} go first", for_a_slot=True)
             began = self._pacing.clock()
             place = limit.enter(cancel)
             progress.deadline += self._pacing.clock() - began
@@ -159,7 +159,7 @@ class OpenAICompatibleEngine:
         return place
 
     def _counted(
-        self, limit: Limit, place: Place, body: Mapping[str, Any], progress: _Progress, cancel: threading.Event
+        self, limit: Limit, place: RequestSlot, body: Mapping[str, Any], progress: _Progress, cancel: threading.Event
     ) -> Generator[BackendEvent, None, Fault | None]:
         """One request with its beginning and end; returns what went wrong, None if nothing did."""
         fault: Fault | None = None
@@ -184,7 +184,7 @@ class OpenAICompatibleEngine:
     def _attempt(self, body: Mapping[str, Any], progress: _Progress, cancel: threading.Event) -> Iterator[BackendEvent]:
         """One request; raises `_Failed`, also at the deadline."""
         clock = self._pacing.clock
-        attempt = Attempt(self.connection, body, progress.deadline - clock())
+        attempt = StreamAttempt(self.connection, body, progress.deadline - clock())
         attempt.start()
         try:
             while True:
@@ -199,11 +199,11 @@ class OpenAICompatibleEngine:
                     progress.traced = body
                     yield Trace("request", self._shown(body))
                 if isinstance(item, Chunk):
-                    yield from self._take(item, progress)
-                elif isinstance(item, Broken):
+                    yield from self._read_chunk(item, progress)
+                elif isinstance(item, StreamError):
                     now = self._pacing.wall_clock()
                     raise _Failed(fault_of(item.error, self.connection, progress.began, now)) from None
-                elif isinstance(item, End):
+                elif isinstance(item, StreamEnd):
                     progress.ended_at = item.at
                     if not progress.chunks:
                         raise _Failed(sent_nothing(self.connection))
@@ -211,12 +211,12 @@ class OpenAICompatibleEngine:
         finally:
             attempt.close()
 
-    def _take(self, chunk: Chunk, progress: _Progress) -> Iterator[TextDelta | Reasoning]:
+    def _read_chunk(self, chunk: Chunk, progress: _Progress) -> Iterator[TextDelta | Reasoning]:
         """Note what one chunk says and pass its text on."""
         if not progress.chunks:
             REFUSED.remember(self.connection, progress.refused)
         progress.chunks += 1
-        found = said(chunk.value)
+        found = parse_chunk(chunk.value)
         progress.usage = progress.usage if found.usage is None else found.usage
         progress.tier = progress.tier if found.service_tier is None else found.service_tier
         progress.finish_reason = found.finish_reason or progress.finish_reason

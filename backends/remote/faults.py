@@ -71,7 +71,7 @@ def fault_of(error: BaseException, connection: Connection, began: bool, now: flo
     if isinstance(error, openai.APIConnectionError):
         return _network(error, connection, began)
     if isinstance(error, openai.APIError):
-        said = _said(connection, error.body if isinstance(error.body, (dict, str)) else error.message)
+        said = _server_message(connection, error.body if isinstance(error.body, (dict, str)) else error.message)
         place = "in the middle of the answer" if began else "before the answer began"
         return Fault(
             "an error in the stream", f"{connection.where} reported an error {place}{said}.", "Ask again in a moment."
@@ -121,7 +121,7 @@ def _status(error: object, connection: Connection, now: float) -> Fault:
     asked = retry_after_s(headers.get("retry-after"), now)
     body = error.body if isinstance(error.body, (dict, str)) else ""
     text = _text(body)
-    cause, next_step = _sentences(code, connection, _said(connection, body), asked, error.code)
+    cause, next_step = _sentences(code, connection, _server_message(connection, body), asked, error.code)
     return Fault(
         f"{code} from the server",
         cause,
@@ -222,7 +222,7 @@ def _network(error: BaseException, connection: Connection, began: bool) -> Fault
 
 def _not_a_stream(error: NotAStream, connection: Connection) -> Fault:
     if error.message:
-        cause = f"{connection.where} reported an error with status 200{_said(connection, error.message)}."
+        cause = f"{connection.where} reported an error with status 200{_server_message(connection, error.message)}."
         return Fault("an error with status 200", cause, "Check the model name and the settings.")
     kind = "a web page" if error.content_type in ("text/html", "application/xhtml+xml") else "something else than text"
     shown = f" ({error.content_type})" if error.content_type and kind != "a web page" else ""
@@ -233,7 +233,7 @@ def _not_a_stream(error: NotAStream, connection: Connection) -> Fault:
     )
 
 
-def _said(connection: Connection, body: object) -> str:
+def _server_message(connection: Connection, body: object) -> str:
     """The server's own words for a sentence, cut short, and without markup; or nothing.
 
     Secrets go before it is cut: what is cut off in the middle would not be known for one.

@@ -15,7 +15,7 @@ _LOOK_UP_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RequestSlot:
     """A permission to send one request; `era` counts the decreases before it was given."""
 
     era: int
@@ -33,24 +33,24 @@ class Limit:
         self._era = 0
 
     @property
-    def now(self) -> int:
+    def current(self) -> int:
         """How many requests may be under way at this moment."""
         with self._condition:
             return self._now
 
-    def at_most(self, most: int) -> None:
+    def set_maximum(self, most: int) -> None:
         """Set the largest number of places; a smaller one holds from the next request on."""
         with self._condition:
             self._now = most if self._now == self._most else min(self._now, most)
             self._most = most
             self._condition.notify_all()
 
-    def try_enter(self) -> Place | None:
+    def try_enter(self) -> RequestSlot | None:
         """A place, if one is free and nobody waits; else None at once."""
         with self._condition:
-            return self._take() if not self._line and self._taken < self._now else None
+            return self._grant() if not self._line and self._taken < self._now else None
 
-    def enter(self, cancel: threading.Event) -> Place | None:
+    def enter(self, cancel: threading.Event) -> RequestSlot | None:
         """Wait for a place; None if `cancel` is set."""
         me = object()
         with self._condition:
@@ -60,16 +60,16 @@ class Limit:
                     if cancel.is_set():
                         return None
                     self._condition.wait(_LOOK_UP_S)
-                return self._take()
+                return self._grant()
             finally:
                 self._line.remove(me)
                 self._condition.notify_all()
 
-    def _take(self) -> Place:
+    def _grant(self) -> RequestSlot:
         self._taken += 1
-        return Place(self._era)
+        return RequestSlot(self._era)
 
-    def leave(self, place: Place, *, refused: bool = False, succeeded: bool = False) -> None:
+    def leave(self, place: RequestSlot, *, refused: bool = False, succeeded: bool = False) -> None:
         """Give the place back.
 
         Too many requests (`refused`) halve the places, once for all requests that were under way together. As many
@@ -96,7 +96,7 @@ def limit_of(base_url: str, key: str, most: int) -> Limit:
     known_as = base_url.rstrip("/").lower(), hashlib.sha256(key.encode()).hexdigest()
     with _limits_lock:
         found = _limits.setdefault(known_as, Limit(most))
-    found.at_most(most)
+    found.set_maximum(most)
     return found
 
 

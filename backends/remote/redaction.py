@@ -48,15 +48,15 @@ class Redaction:
             text = REPLACEMENT.join(text[start:end] for start, end in between)
         return _KEY_LIKE.sub(REPLACEMENT, text)
 
-    def whole(self, value: Any) -> Any:
+    def redacted(self, value: Any) -> Any:
         """A text, a tuple or a dataclass with every text in it redacted; anything else as it is."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, tuple):
-            return tuple(self.whole(one) for one in value)
+            return tuple(self.redacted(one) for one in value)
         if is_dataclass(value) and not isinstance(value, type):
             before = {field.name: getattr(value, field.name) for field in fields(value)}
-            after = {name: self.whole(one) for name, one in before.items()}
+            after = {name: self.redacted(one) for name, one in before.items()}
             return value if after == before else replace(value, **after)
         return value
 
@@ -70,14 +70,14 @@ class Redaction:
             for event in events:
                 if isinstance(event, TextDelta):
                     at = event.at
-                    if text := pieces.take(event.text):
+                    if text := pieces.feed(event.text):
                         yield event if text == event.text else replace(event, text=text)
                     continue
-                if isinstance(event, Finished) and (rest := pieces.rest()):
+                if isinstance(event, Finished) and (rest := pieces.flush()):
                     yield TextDelta(rest, at)
-                yield self.whole(event)
+                yield self.redacted(event)
         except Exception as error:
-            if rest := pieces.rest():
+            if rest := pieces.flush():
                 yield TextDelta(rest, at)
             raise self._fault(error) from None
         finally:
@@ -87,8 +87,8 @@ class Redaction:
         if isinstance(error, BackendError):
             cause, next_step = self.text(error.cause), self.text(error.next_step)
             return error if (cause, next_step) == (error.cause, error.next_step) else BackendError(cause, next_step)
-        told = self.text(str(error))
-        return error if told == str(error) else RuntimeError(f"{type(error).__name__}: {told}")
+        message = self.text(str(error))
+        return error if message == str(error) else RuntimeError(f"{type(error).__name__}: {message}")
 
 
 class _Pieces:
@@ -100,7 +100,7 @@ class _Pieces:
         self._held = ""
         self._length = 0  # how much of a secret the two are
 
-    def take(self, piece: str) -> str:
+    def feed(self, piece: str) -> str:
         """What may be passed on now that `piece` has come."""
         if not self._secrets:
             return piece
@@ -117,7 +117,7 @@ class _Pieces:
         self._gone, self._held = text[begin:hold], text[hold:]
         return passed + text[done:hold]
 
-    def rest(self) -> str:
+    def flush(self) -> str:
         """What was held back. A good part of a secret is not passed on either."""
         rest, self._gone, self._held = self._held, "", ""
         return REPLACEMENT if rest and self._length >= 2 * _HELD_FROM else rest

@@ -29,7 +29,7 @@ class RefusedParameters:
         self._known: dict[tuple[str, str], dict[str, str | None]] = {}
         self._lock = threading.Lock()
 
-    def of(self, connection: Connection) -> dict[str, str | None]:
+    def for_connection(self, connection: Connection) -> dict[str, str | None]:
         """A copy of what is known about this server and model."""
         with self._lock:
             return dict(self._known.get((connection.base_url, connection.model), {}))

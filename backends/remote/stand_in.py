@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from backends.errors import BackendError, disk_faults, unforeseen
+from backends.errors import BackendError, disk_faults, unexpected_fault
 from backends.models.weights import resolve
 from backends.run.lane import turns
 from backends.settings import DEFAULT_MODEL
@@ -222,8 +222,8 @@ def _tail(log: Path) -> str:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return ""
-    told = [line for line in lines if line.strip() and not line.startswith((" ", "Traceback"))]  # no stack frames
-    kept = [line.strip().rstrip(".") + "." for line in told[-_LOG_TAIL_LINES:]]
+    messages = [line for line in lines if line.strip() and not line.startswith((" ", "Traceback"))]  # no stack frames
+    kept = [line.strip().rstrip(".") + "." for line in messages[-_LOG_TAIL_LINES:]]
     return "Its last words: " + " ".join(kept) if kept else ""
 
 
@@ -270,7 +270,7 @@ class StandInStart:
             self.fault = f"{fault.cause} {fault.next_step}"
         except Exception as fault:
             _log.exception("the stand-in could not be started")
-            self.fault = str(unforeseen("Starting the stand-in", fault))
+            self.fault = str(unexpected_fault("Starting the stand-in", fault))
 
     def _progress(self, waited_s: float) -> None:
         self.waited_s = waited_s

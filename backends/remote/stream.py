@@ -32,7 +32,7 @@ _idle: list[queue.SimpleQueue[Work]] = []
 _lock = threading.Lock()
 
 
-def read(work: Work) -> None:
+def run_on_reader(work: Work) -> None:
     """Do `work` on a reading thread; returns at once. It must not raise.
 
     The threads are daemons: one that is stuck (name resolution cannot be interrupted) does not hold up the exit.
@@ -92,20 +92,20 @@ class Chunk:
 
 
 @dataclass(frozen=True)
-class End:
+class StreamEnd:
     """The server closed the stream properly, at this time (monotonic seconds)."""
 
     at: float
 
 
 @dataclass(frozen=True)
-class Broken:
+class StreamError:
     """The attempt failed."""
 
     error: BaseException
 
 
-class Attempt:
+class StreamAttempt:
     """One request on one connection of its own.
 
     Every answer pays for its own connection: otherwise its latency would depend on how long ago the last one was.
@@ -115,16 +115,16 @@ class Attempt:
         self._connection = connection
         self._body = dict(body)
         self._remaining_s = remaining_s
-        self._items: queue.SimpleQueue[Chunk | End | Broken] = queue.SimpleQueue()
+        self._items: queue.SimpleQueue[Chunk | StreamEnd | StreamError] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
         self._closed = False
 
     def start(self) -> None:
         """Send the request; returns at once."""
-        read(self._run)
+        run_on_reader(self._run)
 
-    def next(self, timeout_s: float) -> Chunk | End | Broken | None:
+    def next(self, timeout_s: float) -> Chunk | StreamEnd | StreamError | None:
         """The next thing that arrived, or None if nothing did within `timeout_s`."""
         try:
             return self._items.get(timeout=max(timeout_s, 0))
@@ -143,9 +143,9 @@ class Attempt:
         try:
             with sending(self):
                 self._read()
-            self._items.put(End(time.monotonic()))
+            self._items.put(StreamEnd(time.monotonic()))
         except BaseException as error:  # every fault is judged on the caller's thread
-            self._items.put(Broken(error))
+            self._items.put(StreamError(error))
         finally:
             with self._lock:
                 self._closed = True

@@ -8,21 +8,23 @@ from dataclasses import dataclass, replace
 from backends.base import Answer, Backend, Question
 from backends.registry import make
 from backends.settings import Settings
-from backends.spend.estimate import Expected, expected
+from backends.spend.estimate import ExpectedCost, expect_cost
 from backends.spend.ledger import recorder
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class PreparedQuestion:
     """One question for several backends. `expected` is by approach; `record` puts an answer into the ledger."""
 
     backends: tuple[Backend, ...]
     question: Question
-    expected: Mapping[str, Expected]
+    expected: Mapping[str, ExpectedCost]
     record: Callable[[Answer], None]
 
 
-def asking(settings: Settings, approaches: Sequence[str], text: str, run: str | None = None) -> Asking:
+def prepare_question(
+    settings: Settings, approaches: Sequence[str], text: str, run: str | None = None
+) -> PreparedQuestion:
     """Make the backends of these approach ids and estimate what asking them costs; nothing is loaded or asked.
 
     `run` is that of an earlier question that this one goes on with. Raises `BackendError` for an id that does not
@@ -32,5 +34,5 @@ def asking(settings: Settings, approaches: Sequence[str], text: str, run: str | 
     if run is not None:
         question = replace(question, run=run)
     backends = tuple(make(approach, settings) for approach in approaches)
-    costs = {backend.approach: expected(backend, question, settings) for backend in backends}
-    return Asking(backends, question, costs, recorder(settings, costs))
+    costs = {backend.approach: expect_cost(backend, question, settings) for backend in backends}
+    return PreparedQuestion(backends, question, costs, recorder(settings, costs))

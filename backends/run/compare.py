@@ -15,8 +15,8 @@ from contextlib import closing
 from backends.base import Answer, Backend, Event, Question, Queued
 from backends.errors import BackendError
 from backends.run.lane import lane
-from backends.run.timing import measured
-from backends.text import clean
+from backends.run.timing import run_timed
+from backends.text import clean_question
 
 
 def compare(backends: Sequence[Backend], question: Question, cancel: threading.Event) -> Iterator[tuple[str, Event]]:
@@ -26,7 +26,7 @@ def compare(backends: Sequence[Backend], question: Question, cancel: threading.E
     gives every column an `error` answer that says so.
     """
     try:
-        question = clean(question)
+        question = clean_question(question)
     except BackendError as fault:
         for backend in backends:
             error = str(fault)
@@ -55,7 +55,7 @@ def compare(backends: Sequence[Backend], question: Question, cancel: threading.E
 def _alone(backend: Backend, question: Question, cancel: threading.Event) -> Iterator[tuple[str, Event]]:
     """One approach that computes elsewhere, on the caller's thread: there is nobody whom it could hold up."""
     try:
-        with closing(measured(backend, question, cancel)) as events:
+        with closing(run_timed(backend, question, cancel)) as events:
             for event in events:
                 yield backend.approach, event
     except GeneratorExit:
@@ -75,7 +75,7 @@ def _start(
             events.put((backend.approach, Queued(behind)))
 
     def work() -> None:
-        for event in measured(backend, question, cancel, place):
+        for event in run_timed(backend, question, cancel, place):
             events.put((backend.approach, event))
 
     threading.Thread(target=work, name=f"answer-{backend.approach}", daemon=True).start()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from backends.errors import BackendError, disk_fault, unforeseen
+from backends.errors import BackendError, disk_fault, unexpected_fault
 
 _log = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ class Job:
             fault = error
         except Exception as error:
             _log.error("%s failed", self._state.what, exc_info=disk_fault(error) is None)
-            fault = unforeseen(self._state.what, error)
+            fault = unexpected_fault(self._state.what, error)
         with self._lock:
             self._state = replace(self._state, finished=time.monotonic(), fault=fault)
         self._done.set()

@@ -28,7 +28,7 @@ from backends.base import (
     TextDelta,
     Waiting,
 )
-from backends.rag.evidence.answer import Checked, check
+from backends.rag.evidence.answer import AnswerEvidence, check
 from backends.run.compare import compare
 
 REASONS = "reasoning, before the answer"
@@ -54,9 +54,9 @@ class Column:
     text: str = ""
     sources: tuple[Passage, ...] = ()
     answer: Answer | None = None
-    checked: Checked | None = None
+    checked: AnswerEvidence | None = None
 
-    def after(self, event: Event) -> Column:
+    def updated(self, event: Event) -> Column:
         """The column once `event` has happened."""
         match event:
             case Queued(behind):
@@ -107,12 +107,12 @@ class LiveComparison:
         *,
         hold: bool = False,
         on_answer: Callable[[Answer], None] | None = None,
-        before: Sequence[Column] = (),
+        finished: Sequence[Column] = (),
     ) -> None:
         self.question = question
         self._on_answer = on_answer
         asked = {b.approach: Column(b.approach, b.model, b.stand_in) for b in backends}
-        self._columns = {column.approach: column for column in before} | asked
+        self._columns = {column.approach: column for column in finished} | asked
         self._cancel = threading.Event()
         self._done = threading.Event()
         self._lock = threading.Lock()
@@ -132,7 +132,7 @@ class LiveComparison:
         try:
             for approach, event in compare(backends, self.question, self._cancel):
                 with self._lock:
-                    self._columns[approach] = self._columns[approach].after(event)
+                    self._columns[approach] = self._columns[approach].updated(event)
                 if self._on_answer and isinstance(event, Answer):
                     self._on_answer(event)
             self._check()

@@ -35,7 +35,7 @@ from backends.base import (
     Usage,
     Waiting,
 )
-from backends.errors import BackendError, CapReached, NotSent, disk_fault, unforeseen
+from backends.errors import BackendError, CapReached, NotSent, disk_fault, unexpected_fault
 from backends.run.lane import Cancelled, lane
 
 
@@ -50,7 +50,7 @@ class AttemptSoFar:
 
 
 @dataclass
-class Measurement:
+class AnswerTiming:
     """What is known of one answer so far."""
 
     asked_at: float
@@ -76,7 +76,7 @@ class Measurement:
     usage: Usage = field(default_factory=Usage)
     finish_reason: str | None = None
 
-    def take(self, event: Event, now: float) -> None:
+    def note(self, event: Event, now: float) -> None:
         """Note what `event`, at monotonic time `now`, says."""
         match event:
             case TextDelta(text, at):
@@ -92,7 +92,7 @@ class Measurement:
                 self.attempt_at, self.reasoned_at = now, None  # what the failed attempt reasoned is not the answer's
                 if self.attempts and self.attempts[-1].ended_at is not None:
                     self.attempts[-1].waited_s = now - self.attempts[-1].ended_at
-            case Waiting(for_a_place=True):
+            case Waiting(for_a_slot=True):
                 self.held_at = self.held_at or now
             case AttemptStarted():
                 self._attempt_begins(now)
@@ -159,7 +159,7 @@ _REFUSED = Cost(Decimal(0), "refused by the server, and what is refused is not c
 _log = logging.getLogger(__name__)
 
 
-def measured(
+def run_timed(
     backend: Backend, question: Question, cancel: threading.Event, place: object = None
 ) -> Generator[Event, None, None]:
     """The backend's events with `Queued`, `Started` and, last and always, one `Answer`.
@@ -167,7 +167,7 @@ def measured(
     `place` is the place in the lane's line if the caller took one already. Never raises for a fault of the
     backend: it becomes the answer's status and sentence.
     """
-    run = Measurement(asked_at=backend.clock())
+    run = AnswerTiming(asked_at=backend.clock())
     stopped_by: CapReached | None = None
     try:
         yield from _work(backend, question, cancel, place, run)
@@ -181,13 +181,13 @@ def measured(
     except Exception as fault:
         _log.error("%s failed", backend.approach, exc_info=disk_fault(fault) is None)
         status = "error"
-        error = str(unforeseen(backend.approach, fault, "ask again"))
+        error = str(unexpected_fault(backend.approach, fault, "ask again"))
     run.ended_at = run.ended_at or backend.clock()
     yield _answer(backend, run, status, error, stopped_by)
 
 
 def _work(
-    backend: Backend, question: Question, cancel: threading.Event, place: object, run: Measurement
+    backend: Backend, question: Question, cancel: threading.Event, place: object, run: AnswerTiming
 ) -> Iterator[Event]:
     if backend.lane is None:
         run.granted_at = run.asked_at
@@ -205,7 +205,7 @@ def _work(
 
 
 def _load_and_stream(
-    backend: Backend, question: Question, cancel: threading.Event, run: Measurement
+    backend: Backend, question: Question, cancel: threading.Event, run: AnswerTiming
 ) -> Iterator[Event]:
     if cancel.is_set():
         raise Cancelled
@@ -218,20 +218,20 @@ def _load_and_stream(
     yield Started()
     try:
         for event in backend.stream(question, cancel):
-            run.take(event, backend.clock())
+            run.note(event, backend.clock())
             yield event
     finally:
         run.ended_at = run.ended_at or backend.clock()
 
 
-def _fault_status(run: Measurement, cancel: threading.Event) -> Status:
+def _fault_status(run: AnswerTiming, cancel: threading.Event) -> Status:
     """A fault after some text has arrived cuts the answer off; before that there is none."""
     if cancel.is_set():
         return "cancelled"
     return "truncated" if "".join(run.pieces).strip() else "error"
 
 
-def _verdict(run: Measurement, cancel: threading.Event) -> tuple[Status, str | None]:
+def _verdict(run: AnswerTiming, cancel: threading.Event) -> tuple[Status, str | None]:
     if cancel.is_set() and run.finish_reason in (None, "cancelled"):
         return "cancelled", "Stopped; the text is what had arrived."
     if run.finish_reason == "length":
@@ -246,7 +246,7 @@ def _verdict(run: Measurement, cancel: threading.Event) -> tuple[Status, str | N
 
 
 def _answer(
-    backend: Backend, run: Measurement, status: Status, error: str | None, stopped_by: CapReached | None
+    backend: Backend, run: AnswerTiming, status: Status, error: str | None, stopped_by: CapReached | None
 ) -> Answer:
     timings = run.timings()
     attempts = _attempts(backend, run)
@@ -270,7 +270,7 @@ def _answer(
     )
 
 
-def _free(backend: Backend, run: Measurement) -> Cost | None:
+def _free(backend: Backend, run: AnswerTiming) -> Cost | None:
     """No cost, where no request reached a server or each was refused with a status; None where neither is sure."""
     not_begun = run.loaded_at is None and backend.lane is None  # no key, or an address that is refused
     if run.not_sent or not_begun or (run.attempts and not any(one.end.sent for one in run.attempts)):
@@ -283,7 +283,7 @@ def _refused(end: AttemptEnded) -> bool:
     return end.status is not None or not end.sent
 
 
-def _attempts(backend: Backend, run: Measurement) -> tuple[Attempt, ...]:
+def _attempts(backend: Backend, run: AnswerTiming) -> tuple[Attempt, ...]:
     """Every request, with what it came to where the server reported its tokens or refused it."""
     made = []
     for number, one in enumerate(run.attempts, 1):
@@ -295,7 +295,7 @@ def _attempts(backend: Backend, run: Measurement) -> tuple[Attempt, ...]:
     return tuple(made)
 
 
-def _unsure(run: Measurement) -> int:
+def _unsure(run: AnswerTiming) -> int:
     """How many attempts before the last one broke off in such a way that they may have been charged all the same."""
     return sum(one.end.sent and one.end.status is None and one.end.usage is None for one in run.attempts[:-1])
 

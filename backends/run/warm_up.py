@@ -50,7 +50,7 @@ class WarmUp:
 
     def _run(self) -> None:
         self._load_all()
-        _settle()
+        _freeze_garbage_collector()
 
     def _load_all(self) -> None:
         faults: list[tuple[str, str]] = []
@@ -75,7 +75,7 @@ class WarmUp:
                 )
 
 
-def _settle() -> None:
+def _freeze_garbage_collector() -> None:
     """Spare the garbage collector what is loaded by now, which stays until the end.
 
     Streamlit collects everything after each run of a script or a fragment. With half a million objects of the loaded

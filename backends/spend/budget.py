@@ -116,8 +116,8 @@ def settle(data: Path, reservation: Reservation, usd: Decimal, state: State) -> 
 
     def charge(connection: sqlite3.Connection) -> None:
         if reservation.number is None:
-            of = (reservation.run, reservation.approach, reservation.model)
-            connection.execute(_INSERT, (_stamp(datetime.now(UTC)), *of, state, _pico(usd), None, None, None))
+            identity = (reservation.run, reservation.approach, reservation.model)
+            connection.execute(_INSERT, (_stamp(datetime.now(UTC)), *identity, state, _pico(usd), None, None, None))
         else:
             settled = (state, _pico(usd), reservation.number)
             connection.execute("UPDATE charges SET state = ?, pico_usd = ? WHERE id = ?", settled)
@@ -158,7 +158,7 @@ def uncounted(data: Path) -> list[Uncounted]:
     ]
 
 
-def count(data: Path, number: int, usd: Decimal) -> None:
+def count_charge(data: Path, number: int, usd: Decimal) -> None:
     """Say what the provider charged for an uncounted answer. Nothing changes if it was counted in the meantime.
 
     Raises `BackendError` if it cannot be written.
@@ -294,7 +294,7 @@ class Meter:
         self.usd = Decimal(0)
         self.state: State = "charged"
 
-    def take(self, event: BackendEvent) -> None:
+    def count_event(self, event: BackendEvent) -> None:
         """Count an attempt that began or ended."""
         if isinstance(event, AttemptStarted):
             self._under_way = True
@@ -335,14 +335,14 @@ def within_budget(
     caps, data = settings.budget, settings.data
     worst = None
     if caps.per_day_usd is not None or caps.per_run_usd is not None:
-        yield Waiting("checking the budget", for_a_place=True)
+        yield Waiting("checking the budget", for_a_slot=True)
         worst = meter.attempt_at_most()
         worst = None if worst is None else worst * attempts
     run, approach, model = asked
     reserved = reserve(data, caps, run or uuid.uuid4().hex, approach, model, worst)
     try:
         for event in events:
-            meter.take(event)
+            meter.count_event(event)
             yield event
     finally:
         meter.close()

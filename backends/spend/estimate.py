@@ -18,9 +18,9 @@ from backends.errors import BackendError
 from backends.models.local import in_memory
 from backends.settings import Settings
 from backends.spend import ledger, openai_tokens
-from backends.spend.ledger import Entry, Expected, Track
+from backends.spend.ledger import Entry, ExpectedCost, TrackRecord
 from backends.spend.pricing import CHARACTERS_PER_TOKEN
-from backends.text import clean
+from backends.text import clean_question
 
 TOKENS_OF_MESSAGE = 4
 """What the chat format adds to a message: 3, and 1 for its role (OpenAI Cookbook, "How to count tokens with tiktoken",
@@ -30,14 +30,14 @@ TOKENS_OF_START = 3
 """What it adds before the answer (as above)."""
 
 
-def guessed(question: Question) -> PromptTokens:
+def estimate_prompt_tokens(question: Question) -> PromptTokens:
     """From the number of characters, for a tokenizer that is not here."""
     characters = sum(len(text) for text in _messages(question))
     tokens = math.ceil(characters / CHARACTERS_PER_TOKEN) + _chat(question)
     return PromptTokens(tokens, False, f"{CHARACTERS_PER_TOKEN} characters a token")
 
 
-def counted(model: str, question: Question, data: Path) -> PromptTokens | None:
+def count_prompt_tokens(model: str, question: Question, data: Path) -> PromptTokens | None:
     """By the tokenizer of `model` (an id or a folder), if its weights are in memory or it is OpenAI's; None if not.
 
     No weights are loaded for it and nothing is fetched.
@@ -75,24 +75,24 @@ JUDGED = 40
 _FEW = 10  # below, every answer is in the range that is told; from here on 5 % are left out at each end
 
 
-def expected(backend: Backend, question: Question, settings: Settings) -> Expected:
+def expect_cost(backend: Backend, question: Question, settings: Settings) -> ExpectedCost:
     """What `question` is expected to cost with `backend`. Never raises: what is not known is said in the basis."""
     try:
-        asked = clean(question)
+        asked = clean_question(question)
     except BackendError as fault:
-        return Expected(backend.approach, Cost(None, fault.cause))
+        return ExpectedCost(backend.approach, Cost(None, fault.cause))
     try:
         past = _past(backend, settings)
     except BackendError:  # the page of costs says what is wrong with the ledger, and what to do
-        return Expected(backend.approach, Cost(None, "past answers cannot be read"))
+        return ExpectedCost(backend.approach, Cost(None, "past answers cannot be read"))
     per_token = backend.cost(Usage(0, 0), Timings())
     if per_token.usd is not None:
         try:
-            return by_tokens(backend, asked, past)
+            return expect_by_tokens(backend, asked, past)
         except BackendError as fault:
-            return Expected(backend.approach, Cost(None, fault.cause))
+            return ExpectedCost(backend.approach, Cost(None, fault.cause))
     if backend.cost(Usage(), Timings(latency_s=1.0)).usd is None:
-        return Expected(backend.approach, per_token)
+        return ExpectedCost(backend.approach, per_token)
     return _by_time(backend, past)
 
 
@@ -100,25 +100,31 @@ def _past(backend: Backend, settings: Settings) -> list[Entry]:
     """The last answers of what would answer now."""
     kind = ledger.kind_of(settings, backend.stand_in)
     named = backend.model
-    return ledger.complete_answers(settings.data, backend.approach, lambda one: same(one, named), PAST, kind)
+    return ledger.complete_answers(settings.data, backend.approach, lambda one: same_model(one, named), PAST, kind)
 
 
-def _by_time(backend: Backend, past: Sequence[Entry]) -> Expected:
+def _by_time(backend: Backend, past: Sequence[Entry]) -> ExpectedCost:
     seconds = [one.latency_s for one in past if one.latency_s is not None]
     if not seconds:
         unknown = Cost(None, "no answer of it was timed here yet")
-        return Expected(backend.approach, unknown)
+        return ExpectedCost(backend.approach, unknown)
     cost = backend.cost(Usage(), Timings(latency_s=fmean(seconds)))
     basis = f"expected, {_mean_of(len(seconds))} was timed: {cost.basis}"
-    return Expected(backend.approach, Cost(cost.usd, basis), "seconds", past=len(seconds), track=track(past, "seconds"))
+    return ExpectedCost(
+        backend.approach,
+        Cost(cost.usd, basis),
+        "seconds",
+        past_answers=len(seconds),
+        track=track_record(past, "seconds"),
+    )
 
 
-def by_tokens(backend: Backend, question: Question, past: Sequence[Entry] = ()) -> Expected:
+def expect_by_tokens(backend: Backend, question: Question, past: Sequence[Entry] = ()) -> ExpectedCost:
     """What a question to a model that is paid by the token comes to; without past answers, with the longest one.
 
     Raises `BackendError` for what makes the prompt's length unknown.
     """
-    counted = backend.prompt_tokens(question) or guessed(question)
+    counted = backend.prompt_tokens(question) or estimate_prompt_tokens(question)
     lengths = [one.completion_tokens for one in past if one.completion_tokens is not None]
     longest = question.max_tokens
     tokens = min(round(fmean(lengths)), longest) if lengths else longest
@@ -127,8 +133,8 @@ def by_tokens(backend: Backend, question: Question, past: Sequence[Entry] = ()) 
     by = f"{'counted' if counted.exact else 'guessed'}, {'mean answer' if lengths else 'longest answer'}"
     answer = f"an answer of {tokens:,}, {_mean_of(len(lengths))} had" if lengths else f"the longest answer, {longest:,}"
     basis = f"expected, with {counted.tokens:,} tokens in ({counted.how}) and {answer}: {cost.basis}"
-    told = Cost(cost.usd, basis if cost.usd is not None else cost.basis)
-    return Expected(backend.approach, told, by, counted.tokens, tokens, len(lengths), track(past, by))
+    shown = Cost(cost.usd, basis if cost.usd is not None else cost.basis)
+    return ExpectedCost(backend.approach, shown, by, counted.tokens, tokens, len(lengths), track_record(past, by))
 
 
 def _cached(prompt_tokens: int, past: Sequence[Entry]) -> int | None:
@@ -147,18 +153,18 @@ def _mean_of(answers: int) -> str:
     return f"as the mean of {answers:,} answers" if answers > 1 else "as the one answer so far"
 
 
-def track(past: Sequence[Entry], by: str) -> Track | None:
+def track_record(past: Sequence[Entry], by: str) -> TrackRecord | None:
     """How the last answers that were expected in this way compare with it; None without any."""
-    found = [one.of_expected for one in past if one.expected_by == by]
+    found = [one.ratio_to_expected for one in past if one.expected_by == by]
     ratios = sorted(float(ratio) for ratio in found[:JUDGED] if ratio is not None)
     if not ratios:
         return None
     left_out = len(ratios) // 20 if len(ratios) >= _FEW else 0
     within = ratios[left_out : len(ratios) - left_out]
-    return Track(len(ratios), len(within), within[0], within[-1])
+    return TrackRecord(len(ratios), len(within), within[0], within[-1])
 
 
-def same(recorded: str, named: str) -> bool:
+def same_model(recorded: str, named: str) -> bool:
     """Whether an answer recorded under one name of a model is of another one.
 
     A name has parts: `base + adapter A`, `base + collection searched with E`. Weights that are not loaded yet go by

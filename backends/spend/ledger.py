@@ -36,7 +36,7 @@ _faults: dict[Path, BackendError] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Track:
+class TrackRecord:
     """How past answers compare with what was expected of them: `within` of `answers` came to `low` to `high` times."""
 
     answers: int
@@ -46,20 +46,20 @@ class Track:
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ExpectedCost:
     """What a question is expected to cost. `cost.usd` is None if that is not known, and `cost.basis` says why.
 
-    `by` says in which way it was reckoned: errors are told of the same way only. `past`: how many answers the mean
-    comes from. `track` is None while no answer had an expectation of this kind.
+    `method` says in which way it was computed: errors are compared within one method only. `past_answers`: how many
+    answers the mean comes from. `track` is None while no answer had an expectation of this kind.
     """
 
     approach: str
     cost: Cost
-    by: str | None = None
+    method: str | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
-    past: int = 0
-    track: Track | None = None
+    past_answers: int = 0
+    track: TrackRecord | None = None
 
     @property
     def error(self) -> str:
@@ -109,7 +109,7 @@ class Entry:
     purpose: Purpose = "answer"
 
     @property
-    def of_expected(self) -> Decimal | None:
+    def ratio_to_expected(self) -> Decimal | None:
         """What it cost ÷ what was expected beforehand; None where either is unknown or nothing was expected."""
         return None if self.cost_usd is None or not self.expected_usd else self.cost_usd / self.expected_usd
 
@@ -121,7 +121,7 @@ _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM answers"  # noqa: S608
 
 
 def recorder(
-    settings: Settings, expected: Mapping[str, Expected] | None = None, purpose: Purpose = "answer"
+    settings: Settings, expected: Mapping[str, ExpectedCost] | None = None, purpose: Purpose = "answer"
 ) -> Callable[[Answer], None]:
     """What records the answers of one call, with what was expected of each approach before it was asked.
 
@@ -160,7 +160,7 @@ def append(
     answer: Answer,
     kind: Kind,
     at: datetime | None = None,
-    expected: Expected | None = None,
+    expected: ExpectedCost | None = None,
     purpose: Purpose = "answer",
 ) -> None:
     """Add an answer; `at` is now if left out. Raises `BackendError` if it cannot be written."""
@@ -179,7 +179,7 @@ def append(
         len(answer.attempts) - 1 if answer.attempts else None,
         *((expected.prompt_tokens, expected.completion_tokens) if expected else (None, None)),
         None if usd is None else f"{usd:f}",
-        expected.by if expected else None,
+        expected.method if expected else None,
         purpose,
     )
 
@@ -214,9 +214,9 @@ def complete_answers(
     file = ledger_file(data)
     if not file.exists():
         return []
-    of = "approach = ? AND kind = ? AND purpose = 'answer'"
-    newest = f"SELECT model FROM answers WHERE {of} GROUP BY model ORDER BY max(id) DESC"  # noqa: S608
-    query = f"{_SELECT} WHERE {of} AND model = ? AND status IN ('ok', 'truncated') ORDER BY id DESC LIMIT ?"
+    condition = "approach = ? AND kind = ? AND purpose = 'answer'"
+    newest = f"SELECT model FROM answers WHERE {condition} GROUP BY model ORDER BY max(id) DESC"  # noqa: S608
+    query = f"{_SELECT} WHERE {condition} AND model = ? AND status IN ('ok', 'truncated') ORDER BY id DESC LIMIT ?"
     with opened(file, create=False) as connection:
         models = [model for (model,) in connection.execute(newest, (approach, kind)) if fitting(model)]
         for model in models:

@@ -43,7 +43,7 @@ def sha256(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def leaves(path: Path, folder: Path) -> bool:
+def links_outside(path: Path, folder: Path) -> bool:
     """Whether `path`, which stands in `folder`, is a link to something outside of it, through others if need be.
 
     The folder itself may be a link, or be reached through one.

@@ -65,7 +65,7 @@ def connect(file: Path, format: Format) -> sqlite3.Connection:
 
 def set_aside(file: Path, target: Path) -> None:
     """Rename a file, if it is there, so that a new one can be begun. Raises `OSError`."""
-    for end in (*_BESIDE, ""):  # these first: they would be played into the new file
+    for end in (*_BESIDE, ""):  # these first: SQLite would apply them to the new file
         try:
             os.replace(f"{file}{end}", f"{target}{end}")
         except FileNotFoundError:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Literal
 
 from evaluation.costs.curve import crossing
-from evaluation.costs.inputs import Inputs, Unknown
+from evaluation.costs.inputs import Inputs, UnknownValue
 from evaluation.costs.monthly import as_decimal, curve
 
 Kind = Literal["from", "always", "never", "unknown"]
@@ -34,14 +34,14 @@ class BreakEven:
 
 def break_evens(inputs: Inputs) -> tuple[BreakEven, ...]:
     """For every approach that is no paid model, in the order of the inputs."""
-    return tuple(break_even(way.approach, inputs) for way in inputs.ways if not way.paid)
+    return tuple(break_even(profile.approach, inputs) for profile in inputs.profiles if not profile.paid)
 
 
 def break_even(approach: str, inputs: Inputs) -> BreakEven:
     """When `approach` costs less than the reference, exactly, in whole questions."""
     try:
         own, paid = curve(approach, inputs), curve(inputs.reference, inputs)
-    except Unknown as reason:
+    except UnknownValue as reason:
         return BreakEven(approach, "unknown", why=str(reason))
     if paid.fixed or paid.step_questions:
         return BreakEven(approach, "unknown", why="the paid model runs on a machine of yours, not at a price per token")

@@ -22,7 +22,7 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class PaymentProfile:
     """How an approach's answers are paid for.
 
     `on_machine`: its seconds are this machine's (or a rented one's). `by_token`: its tokens are charged, at the prices
@@ -64,7 +64,7 @@ LABELS = {
 """What each value is called in formulas; the approach's own without its name."""
 
 
-class Unknown(Exception):
+class UnknownValue(Exception):
     """A value that is needed is not known; the message is the reason."""
 
 
@@ -84,31 +84,31 @@ class Inputs:
     """
 
     values: Mapping[str, Input]
-    ways: tuple[Way, ...]
+    profiles: tuple[PaymentProfile, ...]
     rented: bool = True
     reference: str = "paid_api"
 
-    def amount(self, name: str) -> Fraction:
-        """The exact value. Raises `Unknown` with the reason."""
+    def exact(self, name: str) -> Fraction:
+        """The exact value. Raises `UnknownValue` with the reason."""
         found = self.values[name]
         if found.value is None:
-            raise Unknown(found.note or f"{name} is not known")
+            raise UnknownValue(found.note or f"{name} is not known")
         return Fraction(found.value)
 
     def label(self, name: str) -> str:
         """What a value is called in formulas."""
         return LABELS.get(name) or LABELS[name.partition(".")[2]]
 
-    def shown(self, name: str) -> str:
+    def formatted(self, name: str) -> str:
         """A value as formulas show it, with its unit."""
         found = self.values[name]
         if found.value is None:
             return "unknown"
         return f"{found.value.normalize():,f} {found.unit}".rstrip()
 
-    def way(self, approach: str) -> Way:
+    def profile(self, approach: str) -> PaymentProfile:
         """How that approach is paid for."""
-        return next(way for way in self.ways if way.approach == approach)
+        return next(profile for profile in self.profiles if profile.approach == approach)
 
     @property
     def prices(self) -> tuple[str, ...]:
@@ -123,7 +123,7 @@ class Inputs:
         }
         return replace(self, values={**self.values, **changed})
 
-    def times(self, factors: Mapping[str, Decimal], most: Decimal | None = None) -> Inputs:
+    def scaled(self, factors: Mapping[str, Decimal], most: Decimal | None = None) -> Inputs:
         """The same with values multiplied, up to `most`; what is unknown stays so."""
         known = {name: self.values[name].value for name in factors}
         changed = {name: value * factors[name] for name, value in known.items() if value is not None}

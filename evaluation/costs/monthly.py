@@ -9,7 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from evaluation.costs.curve import Curve
-from evaluation.costs.inputs import Inputs, Unknown, Way
+from evaluation.costs.inputs import Inputs, PaymentProfile, UnknownValue
 
 HOURS_PER_MONTH = 730
 """8,760 hours of a year / 12: what the price lists of AWS, Azure and Google Cloud reckon a month with (2026)."""
@@ -35,26 +35,28 @@ class Term:
 
 def terms(approach: str, inputs: Inputs) -> list[Term]:
     """The parts of what `approach` costs, none of them if nothing about its price is known."""
-    return list(_terms(inputs.way(approach), inputs))
+    return list(_terms(inputs.profile(approach), inputs))
 
 
-def _terms(way: Way, inputs: Inputs) -> Iterator[Term]:
-    if way.by_token:
-        yield from _tokens(way.approach, way.priced_by or way.approach, inputs)
-    if way.on_machine and inputs.rented:
-        yield _rented(way.approach, inputs)
-    elif way.on_machine:
-        yield _by_the_second(way.approach, inputs)
-    if way.trained:
+def _terms(profile: PaymentProfile, inputs: Inputs) -> Iterator[Term]:
+    if profile.by_token:
+        yield from _tokens(profile.approach, profile.priced_by or profile.approach, inputs)
+    if profile.on_machine and inputs.rented:
+        yield _rented(profile.approach, inputs)
+    elif profile.on_machine:
+        yield _by_the_second(profile.approach, inputs)
+    if profile.trained:
         yield _training(inputs)
-    if way.documents:
+    if profile.documents:
         yield from _documents(inputs)
 
 
 def _tokens(approach: str, priced_by: str, inputs: Inputs) -> Iterator[Term]:
-    prompt, cached, completion = (f"{approach}.{of}" for of in ("prompt_tokens", "cached_share", "completion_tokens"))
-    fresh, kept, written = (f"{priced_by}.price.{of}" for of in ("input", "cached", "output"))
-    value = inputs.amount
+    prompt, cached, completion = (
+        f"{approach}.{name}" for name in ("prompt_tokens", "cached_share", "completion_tokens")
+    )
+    fresh, kept, written = (f"{priced_by}.price.{name}" for name in ("input", "cached", "output"))
+    value = inputs.exact
     yield _term(
         inputs,
         "tokens in",
@@ -77,7 +79,7 @@ def _tokens(approach: str, priced_by: str, inputs: Inputs) -> Iterator[Term]:
 
 
 def _by_the_second(approach: str, inputs: Inputs) -> Term:
-    seconds, value = f"{approach}.machine_s", inputs.amount
+    seconds, value = f"{approach}.machine_s", inputs.exact
 
     def used() -> Curve:
         return Curve(
@@ -90,13 +92,13 @@ def _by_the_second(approach: str, inputs: Inputs) -> Term:
 
 def _rented(approach: str, inputs: Inputs) -> Term:
     """Load over capacity, rounded up: a machine answers `at_once` × 3,600 × 730 × utilisation / seconds a month."""
-    seconds, value = f"{approach}.machine_s", inputs.amount
+    seconds, value = f"{approach}.machine_s", inputs.exact
 
     def rented() -> Curve:
         month = value("machine.usd_per_hour") * HOURS_PER_MONTH
         busy_s = value("machine.utilisation") * HOURS_PER_MONTH * 3600
         if not busy_s:
-            raise Unknown("a machine that is never busy answers nothing: raise the utilisation")
+            raise UnknownValue("a machine that is never busy answers nothing: raise the utilisation")
         if not value(seconds):
             return Curve(fixed=month)
         return Curve(step_usd=month, step_questions=busy_s * _at_once(inputs) / value(seconds))
@@ -109,14 +111,14 @@ def _rented(approach: str, inputs: Inputs) -> Term:
 
 
 def _at_once(inputs: Inputs) -> Fraction:
-    found = inputs.amount("machine.at_once")
+    found = inputs.exact("machine.at_once")
     if found <= 0:
-        raise Unknown("a machine has to give at least one answer at once")
+        raise UnknownValue("a machine has to give at least one answer at once")
     return found
 
 
 def _training(inputs: Inputs) -> Term:
-    value = inputs.amount
+    value = inputs.exact
     return _term(
         inputs,
         "training",
@@ -128,7 +130,7 @@ def _training(inputs: Inputs) -> Term:
 
 
 def _documents(inputs: Inputs) -> Iterator[Term]:
-    value = inputs.amount
+    value = inputs.exact
 
     def embedding() -> Curve:
         seconds = value("documents.per_month") * value("documents.chunks") * value("documents.embed_s")
@@ -153,10 +155,10 @@ def _documents(inputs: Inputs) -> Iterator[Term]:
 def _term(inputs: Inputs, name: str, template: str, made: Callable[[], Curve]) -> Term:
     """`template` has the names of values in brackets, for words and for numbers."""
     words = _NAME.sub(lambda found: inputs.label(found[1]), template)
-    numbers = _NAME.sub(lambda found: inputs.shown(found[1]), template)
+    numbers = _NAME.sub(lambda found: inputs.formatted(found[1]), template)
     try:
         return Term(name, words, numbers, made())
-    except Unknown as reason:
+    except UnknownValue as reason:
         return Term(name, words, numbers, None, str(reason))
 
 
@@ -191,26 +193,26 @@ class MonthlyCost:
 
 def monthly(approach: str, inputs: Inputs) -> MonthlyCost:
     """What `approach` costs at the number of questions in `inputs`."""
-    questions = int(inputs.amount("questions"))
+    questions = int(inputs.exact("questions"))
     found = terms(approach, inputs)
     parts = tuple(_part(term, questions) for term in found)
-    model = inputs.way(approach).model
+    model = inputs.profile(approach).model
     try:
         whole = curve(approach, inputs)
-    except Unknown as reason:
+    except UnknownValue as reason:
         return MonthlyCost(approach, model, questions, parts, None, str(reason))
     usd = as_decimal(whole.usd(questions))
     return MonthlyCost(approach, model, questions, parts, usd, machines=whole.machines(questions))
 
 
 def curve(approach: str, inputs: Inputs) -> Curve:
-    """The cost of `approach` over the number of questions. Raises `Unknown` with the reason."""
-    if reason := inputs.way(approach).why_unknown:
-        raise Unknown(reason)
+    """The cost of `approach` over the number of questions. Raises `UnknownValue` with the reason."""
+    if reason := inputs.profile(approach).why_unknown:
+        raise UnknownValue(reason)
     whole = Curve()
     for term in terms(approach, inputs):
         if term.curve is None:
-            raise Unknown(term.why)
+            raise UnknownValue(term.why)
         whole += term.curve
     return whole
 

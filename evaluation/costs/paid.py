@@ -18,7 +18,7 @@ PRICES = ("price.input", "price.cached", "price.output")
 
 
 @dataclass(frozen=True, slots=True)
-class ByHand:
+class ManualModel:
     """A model that is no connection: its name, and prices in USD per million tokens as somebody entered them."""
 
     model: str
@@ -52,12 +52,12 @@ class PaidModel:
         return next(iter(self.prices.values())).note
 
 
-def of_connection(settings: Settings, approach: str) -> PaidModel:
+def from_connection(settings: Settings, approach: str) -> PaidModel:
     """A connection with the price that was entered for it, else with that of the list. Raises `BackendError`."""
     name = name_in(approach)
     if name is None:
         raise BackendError(f"{approach} is no paid model.", "Choose paid_api or paid_api:NAME.")
-    chosen = connections.of(settings, name)
+    chosen = connections.settings_of(settings, name)
     here = connections.computes_here(settings, name)
     if chosen.price:
         return PaidModel(approach, chosen.model, _listed(manual_rates(chosen.price, chosen.model), "entered by hand"))
@@ -68,19 +68,19 @@ def of_connection(settings: Settings, approach: str) -> PaidModel:
     return PaidModel(approach, chosen.model, listed, here)
 
 
-def of_hand(entered: ByHand) -> PaidModel:
+def from_manual(entered: ManualModel) -> PaidModel:
     """A model whose price somebody entered."""
     return PaidModel(
         entered.approach, entered.model, _listed(manual_rates(entered.price, entered.model), "entered by hand")
     )
 
 
-def paid_models(settings: Settings, drawn: Sequence[str], by_hand: Sequence[ByHand]) -> list[PaidModel]:
-    """Those of `drawn` that there are, in that order; the default connection if there is none."""
-    entered = {one.approach: one for one in by_hand}
+def paid_models(settings: Settings, compared: Sequence[str], manual: Sequence[ManualModel]) -> list[PaidModel]:
+    """Those of `compared` that there are, in that order; the default connection if there is none."""
+    entered = {one.approach: one for one in manual}
     known = [approach_of(name) for name in (DEFAULT, *settings.connections)]
-    chosen = [one for one in dict.fromkeys(drawn) if one in entered or one in known] or [PAID_API]
-    return [of_hand(entered[one]) if one in entered else of_connection(settings, one) for one in chosen]
+    chosen = [one for one in dict.fromkeys(compared) if one in entered or one in known] or [PAID_API]
+    return [from_manual(entered[one]) if one in entered else from_connection(settings, one) for one in chosen]
 
 
 def _listed(found: Rates, origin: Origin) -> dict[str, Input]:

@@ -77,7 +77,7 @@ BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "la
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class AnsweredRun:
     """One run in which approaches answered the same questions: when it ended, and how many each got right."""
 
     title: str
@@ -85,20 +85,20 @@ class Run:
     accuracies: Mapping[str, Accuracy]
 
 
-def runs(data: Path, writer: str, benchmark: Path | None = None) -> list[Run]:
+def runs(data: Path, writer: str, benchmark: Path | None = None) -> list[AnsweredRun]:
     """Every run that can be read, newest first. `writer` is who writes the answers of RAG now: others do not count."""
     found = [
-        *_readable(_benchmarked, [benchmark or BENCHMARK], writer),
-        *_readable(_attributed, stored_attributions(data), writer),
-        *_readable(_proved, newest(list((data / "proofs").glob("*/*/proof.json"))), writer),
+        *_readable(_benchmark_run, [benchmark or BENCHMARK], writer),
+        *_readable(_attribution_run, stored_attributions(data), writer),
+        *_readable(_proof_run, newest(list((data / "proofs").glob("*/*/proof.json"))), writer),
     ]
     return sorted((run for run in found if run.accuracies), key=lambda run: run.ended, reverse=True)
 
 
-_Reader = Callable[[Path, str], Run]
+_Reader = Callable[[Path, str], AnsweredRun]
 
 
-def _readable(reader: _Reader, files: list[Path], writer: str) -> list[Run]:
+def _readable(reader: _Reader, files: list[Path], writer: str) -> list[AnsweredRun]:
     """What of `files` can be read: a run that is damaged is as good as none."""
     made = []
     for file in files:
@@ -110,12 +110,12 @@ def _readable(reader: _Reader, files: list[Path], writer: str) -> list[Run]:
 
 
 @lru_cache(maxsize=64)
-def _read(reader: _Reader, file: Path, changed_ns: int, writer: str) -> Run:
+def _read(reader: _Reader, file: Path, changed_ns: int, writer: str) -> AnsweredRun:
     """Read once, and again when the file has changed."""
     return reader(file, writer)
 
 
-def _benchmarked(file: Path, writer: str) -> Run:
+def _benchmark_run(file: Path, writer: str) -> AnsweredRun:
     result = strict_json.an_object(file.read_bytes())
     ended = datetime.fromisoformat(result["date"])
     rights: dict[str, list[bool]] = {}
@@ -128,7 +128,7 @@ def _benchmarked(file: Path, writer: str) -> Run:
     return _run(f"Benchmark of {_day(ended)}, sample questions", ended, counts)
 
 
-def _attributed(file: Path, writer: str) -> Run:
+def _attribution_run(file: Path, writer: str) -> AnsweredRun:
     found = read_attribution(file)
     arms = {"raw": attribution.BASE, "fine_tuned": attribution.ADAPTER}
     rag = {"raw": attribution.RAG, "fine_tuned": attribution.BOTH}.get(writer)
@@ -138,17 +138,17 @@ def _attributed(file: Path, writer: str) -> Run:
     return _run(title, found.created, {name: _counts(found.arms[arm].right) for name, arm in arms.items()})
 
 
-def _proved(file: Path, writer: str) -> Run:
+def _proof_run(file: Path, writer: str) -> AnsweredRun:
     found = read_proof(file)
     title = f"Proof of {found.adapter}, {_day(found.created)}, {found.question_set}"
     shares = {"raw": found.base, "fine_tuned": found.tuned}
     return _run(title, found.created, {name: _counts(share) for name, share in shares.items()})
 
 
-def _run(title: str, ended: datetime, counts: Mapping[str, tuple[int, int]]) -> Run:
+def _run(title: str, ended: datetime, counts: Mapping[str, tuple[int, int]]) -> AnsweredRun:
     note = title[:1].lower() + title[1:]
     known = {name: Accuracy(right, of, "measured here", note) for name, (right, of) in counts.items() if of}
-    return Run(title, ended.astimezone(), known)
+    return AnsweredRun(title, ended.astimezone(), known)
 
 
 def _counts(share: Share) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from evaluation.costs.inputs import Inputs, Unknown
+from evaluation.costs.inputs import Inputs, UnknownValue
 from evaluation.costs.monthly import as_decimal
 
 FORMULA = (
@@ -44,7 +44,7 @@ CLUSTERS = (8, 1024)
 
 
 @dataclass(frozen=True, slots=True)
-class Training:
+class ScratchTraining:
     """One training from scratch. `days` by number of GPUs; `factor` is its cost over that of fine-tuning."""
 
     name: str
@@ -64,7 +64,7 @@ def from_scratch(
     tokens_per_parameter: Decimal = TOKENS_PER_PARAMETER,
     peak_flops: Decimal = PEAK_FLOPS,
     parameters: int | None = None,
-) -> tuple[Training, ...]:
+) -> tuple[ScratchTraining, ...]:
     """For every size, for one of `parameters` if it is another one, and last the default base model as it was trained.
 
     `fine_tuning_usd` is what one fine-tuning costs, None if unknown. Raises `ValueError` if a GPU reckons nothing.
@@ -93,8 +93,8 @@ def size_name(parameters: int) -> str:
 def fine_tuning_cost(inputs: Inputs) -> Decimal | None:
     """What one fine-tuning costs in USD: its seconds at the machine rate. None if either is unknown."""
     try:
-        return as_decimal(inputs.amount("training.seconds") / 3600 * inputs.amount("machine.usd_per_hour"))
-    except Unknown:
+        return as_decimal(inputs.exact("training.seconds") / 3600 * inputs.exact("machine.usd_per_hour"))
+    except UnknownValue:
         return None
 
 
@@ -105,10 +105,10 @@ def _training(
     fine_tuning_usd: Decimal | None,
     usd_per_gpu_hour: Decimal,
     flops_per_s: Decimal,
-) -> Training:
+) -> ScratchTraining:
     flops = 6 * parameters * tokens
     hours = flops / (flops_per_s * 3600)
     usd = hours * usd_per_gpu_hour
     factor = usd / fine_tuning_usd if fine_tuning_usd else None
     days = {gpus: hours / gpus / 24 for gpus in CLUSTERS}
-    return Training(name, parameters, tokens, flops, hours, days, usd, factor)
+    return ScratchTraining(name, parameters, tokens, flops, hours, days, usd, factor)

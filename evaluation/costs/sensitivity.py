@@ -34,11 +34,11 @@ class Effect:
 
 
 def _scaled(factor: Decimal, *names: str, most: Decimal | None = None) -> Callable[[Inputs], Inputs]:
-    return lambda inputs: inputs.times(dict.fromkeys(names, factor), most)
+    return lambda inputs: inputs.scaled(dict.fromkeys(names, factor), most)
 
 
 def _prices(factor: Decimal) -> Callable[[Inputs], Inputs]:
-    return lambda inputs: inputs.times(dict.fromkeys(inputs.prices, factor))
+    return lambda inputs: inputs.scaled(dict.fromkeys(inputs.prices, factor))
 
 
 def _longer(inputs: Inputs) -> Inputs:
@@ -46,9 +46,9 @@ def _longer(inputs: Inputs) -> Inputs:
 
     Where a paid model writes, machine time is that of the search, which does not grow.
     """
-    names = [f"{way.approach}.completion_tokens" for way in inputs.ways]
-    names += [f"{way.approach}.machine_s" for way in inputs.ways if not way.by_token]
-    return inputs.times(dict.fromkeys(names, DOUBLE))
+    names = [f"{profile.approach}.completion_tokens" for profile in inputs.profiles]
+    names += [f"{profile.approach}.machine_s" for profile in inputs.profiles if not profile.by_token]
+    return inputs.scaled(dict.fromkeys(names, DOUBLE))
 
 
 CHANGES = (
@@ -69,7 +69,7 @@ CHANGES = (
 
 def sensitivity(inputs: Inputs) -> tuple[Effect, ...]:
     """The effect of every change, one at a time."""
-    now = {way.approach: monthly(way.approach, inputs) for way in inputs.ways}
+    now = {profile.approach: monthly(profile.approach, inputs) for profile in inputs.profiles}
     return tuple(_effect(change, inputs, now) for change in CHANGES)
 
 

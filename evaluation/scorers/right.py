@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backends.rag.prompt import refuses
-from evaluation.metrics import NOT_ANSWERED, holds, plain
+from evaluation.metrics import NOT_ANSWERED, contains_fact, plain
 from evaluation.samples import Sample
 from evaluation.scorers.base import AnswerToScore, Score, Scorer
 
@@ -16,7 +16,7 @@ def is_right(answer: str, sample: Sample) -> bool:
     """
     if NOT_ANSWERED in sample.tags:
         return refuses(plain(answer))
-    return bool(sample.key_facts) and all(holds(answer, group) for group in sample.key_facts)
+    return bool(sample.key_facts) and all(contains_fact(answer, group) for group in sample.key_facts)
 
 
 def _score(answer: AnswerToScore, sample: Sample) -> Score:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from backends.decoding import Decoded, decode, mended
+from backends.decoding import Decoded, decode, with_windows_1252
 from backends.errors import BackendError
 from backends.fine_tuned.pairs.check import check_pairs
 from backends.fine_tuned.pairs.files import read_pairs
@@ -70,7 +70,7 @@ def test_a_declared_encoding_is_believed_unless_the_bytes_are_utf_8() -> None:
 def test_damaged_utf_8_stays_utf_8_and_the_loss_is_counted() -> None:
     data = (GERMAN * 20).encode()
     decoded = decode(data.replace("ü".encode(), b"\xc3", 1))
-    assert decoded.whole == (GERMAN * 20).replace("ü", "\ufffd", 1)
+    assert decoded.clean_text == (GERMAN * 20).replace("ü", "\ufffd", 1)
     assert decoded.warnings == ("1 character is unreadable and stands as \ufffd.",)
     assert decode(f"{'x' * 3}\ufffd\ufffd".encode()).warnings == ("2 characters are unreadable and stand as \ufffd.",)
     assert decode(GERMAN.encode("utf-16")[:-1]).warnings == ("1 character is unreadable and stands as \ufffd.",)
@@ -112,8 +112,8 @@ def test_one_stray_row_in_utf8_is_kept_apart_and_can_be_read() -> None:
     decoded = decode("Où?,Là.\n".encode() + "né,née\n".encode("cp1252"), "pairs.csv")
     assert (decoded.encoding, decoded.guessed, decoded.mixed) == ("UTF-8", False, True)
     first, second = decoded.text.splitlines()
-    assert mended(first) == first == "Où?,Là."
-    assert second != mended(second) == "né,née"
+    assert with_windows_1252(first) == first == "Où?,Là."
+    assert second != with_windows_1252(second) == "né,née"
 
 
 def test_accents_that_happen_to_form_utf8_do_not_make_a_windows_file_mixed() -> None:
@@ -131,7 +131,7 @@ def test_chinese_in_utf16_may_have_zero_bytes_on_both_sides() -> None:
 
 
 def test_bytes_that_mean_nothing_are_shown_as_lost() -> None:
-    assert mended(b"caf\xe9 \x81".decode("utf-8", "surrogateescape")) == "café \ufffd"
+    assert with_windows_1252(b"caf\xe9 \x81".decode("utf-8", "surrogateescape")) == "café \ufffd"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from backends.errors import BackendError, is_out_of_memory, too_little_memory, unforeseen
+from backends.errors import BackendError, is_out_of_memory, too_little_memory, unexpected_fault
 from backends.fine_tuned.train.training import TrainingSettings
 from backends.models.adapter_view import load_adapter
 from backends.rag.search.embedder import Embedder
@@ -46,8 +46,8 @@ def test_lack_of_memory_is_known_by_what_torch_says() -> None:
 
 
 def test_the_sentences() -> None:
-    assert str(unforeseen("raw", MemoryError())) == f"raw failed: there was not enough memory. {MAKE_ROOM}"
-    assert str(unforeseen("Training", KeyError("x"))) == (
+    assert str(unexpected_fault("raw", MemoryError())) == f"raw failed: there was not enough memory. {MAKE_ROOM}"
+    assert str(unexpected_fault("Training", KeyError("x"))) == (
         "Training failed unexpectedly (KeyError). The log has the details; try again."
     )
     assert str(too_little_memory("the reranker a/b")) == f"There is not enough memory for the reranker a/b. {MAKE_ROOM}"

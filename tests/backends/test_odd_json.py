@@ -22,7 +22,7 @@ from backends.fine_tuned.adapters import export
 from backends.fine_tuned.pairs.files import read_pair_file
 from backends.fine_tuned.train import checkpoint, lock
 from backends.fine_tuned.train.method import TrainingSettings
-from backends.fine_tuned.train.precision import Choice, remember, remembered
+from backends.fine_tuned.train.precision import PrecisionChoice, load_choice, save_choice
 from backends.fine_tuned.train.runs import Run, history, read_part, runs, write_run
 from backends.models import hub
 from backends.models.weights import DEFAULT_MODEL, Weights, resolve
@@ -249,16 +249,16 @@ def copied(folder: Path, to: Path) -> Path:
 
 def test_what_was_measured_is_measured_again_where_its_file_is_odd(tiny_model: Path, tmp_path: Path) -> None:
     settings, training = tiny_settings(tiny_model, tmp_path), TrainingSettings(precision="auto")
-    base, choice = base_of(settings), Choice("bfloat16", "it was faster")
+    base, choice = base_of(settings), PrecisionChoice("bfloat16", "it was faster")
     file = tmp_path / "trainings" / "precision.json"
-    remember(base, training, tmp_path, choice)
+    save_choice(base, training, tmp_path, choice)
     good = json.loads(file.read_text())
     for content in wholes_and_parts(good):
         file.write_bytes(content)
-        found = remembered(base, training, tmp_path)
+        found = load_choice(base, training, tmp_path)
         assert found is None or found.precision == "bfloat16"
-        remember(base, training, tmp_path, choice)
-        assert remembered(base, training, tmp_path) == choice
+        save_choice(base, training, tmp_path, choice)
+        assert load_choice(base, training, tmp_path) == choice
 
 
 @pytest.mark.parametrize("odd", ODD)

@@ -14,9 +14,9 @@ from backends.errors import BackendError
 from backends.paid_api import STAND_IN_LABEL, PaidApiBackend
 from backends.remote.stand_in import StandIn
 from backends.run.lane import THIS_MACHINE
-from backends.run.timing import measured
+from backends.run.timing import run_timed
 from backends.settings import OPENAI_URL, Settings, load_settings
-from backends.spend.estimate import expected
+from backends.spend.estimate import expect_cost
 from backends.spend.pricing import machine_cost, price
 from tests.backends.openai_server import PATH, paris
 
@@ -68,7 +68,7 @@ def test_an_answer_over_http_is_measured_and_priced(httpserver: HTTPServer) -> N
     httpserver.expect_request(PATH).respond_with_handler(lambda _: paris())
     url = httpserver.url_for("/v1")
     backend = PaidApiBackend(load_settings({"paid_api.base_url": url, "paid_api.api_key": OWN_KEY}))
-    answer = list(measured(backend, Question("Capital of France?", "Be brief."), threading.Event()))[-1]
+    answer = list(run_timed(backend, Question("Capital of France?", "Be brief."), threading.Event()))[-1]
     assert isinstance(answer, Answer)
     assert (answer.status, answer.text, answer.model, answer.stand_in) == ("ok", "Paris.", "gpt-4.1-mini", False)
     assert answer.usage == Usage(12, 3, source="server")
@@ -94,7 +94,7 @@ def test_the_paid_price(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_key_and_no_stand_in_says_what_to_do_and_what_it_would_cost() -> None:
     backend = PaidApiBackend(load_settings())
     assert backend.needs_key is True
-    answer = list(measured(backend, Question("Hello"), threading.Event()))[-1]
+    answer = list(run_timed(backend, Question("Hello"), threading.Event()))[-1]
     assert isinstance(answer, Answer)
     assert answer.status == "error"
     assert answer.error == (
@@ -102,7 +102,7 @@ def test_no_key_and_no_stand_in_says_what_to_do_and_what_it_would_cost() -> None
         "Set OPENAI_API_KEY in the environment or in .env, or start the stand-in: `crossroads stand-in`."
     )
     assert (answer.cost.usd, answer.cost.basis) == (Decimal(0), "nothing was sent, so nothing was charged")
-    told = expected(backend, Question("Hello, you!", "Hi.", max_tokens=160), backend.settings).cost
+    told = expect_cost(backend, Question("Hello, you!", "Hi.", max_tokens=160), backend.settings).cost
     assert told.usd == Decimal("0.0002628")  # 17 tokens in (6, and 11 of the chat format), 160 out
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from backends.base import Question
 from backends.errors import BackendError
-from backends.text import MAX_CHARACTERS, clean, normalised, visible
+from backends.text import MAX_CHARACTERS, clean_question, normalised, visible
 
 BIDI = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 anything = st.text(st.characters(), max_size=200) | st.text(
@@ -55,12 +55,12 @@ def test_nothing_invisible_is_left_and_cleaning_again_changes_nothing(text: str)
 @given(anything)
 def test_a_question_is_clean_or_refused(text: str) -> None:
     try:
-        cleaned = clean(Question(text))
+        cleaned = clean_question(Question(text))
     except BackendError:
         assert not any(character.isalnum() for character in text)
         return
     assert cleaned.text == visible(text).strip()
-    assert clean(cleaned) == cleaned
+    assert clean_question(cleaned) == cleaned
 
 
 @pytest.mark.parametrize(
@@ -70,30 +70,30 @@ def test_a_question_is_clean_or_refused(text: str) -> None:
 )
 def test_blank(text: str) -> None:
     with pytest.raises(BackendError, match=r"^The question is empty\. Type a question first\.$"):
-        clean(Question(text))
+        clean_question(Question(text))
 
 
 @pytest.mark.parametrize("text", ["\u200b", " \u200b\u200b\n", "\u2060", "\u200d\u200c", "\u00ad"], ids=ascii)
 def test_characters_without_a_shape_are_no_question_either(text: str) -> None:
     with pytest.raises(BackendError, match=r"^The question is empty\."):
-        clean(Question(text))
+        clean_question(Question(text))
 
 
 def test_the_longest_question() -> None:
-    assert len(clean(Question("x" * MAX_CHARACTERS)).text) == 100_000
+    assert len(clean_question(Question("x" * MAX_CHARACTERS)).text) == 100_000
 
 
 @pytest.mark.parametrize("character", ["x", " ", "\x00", "\U0001f600"], ids=ascii)
 def test_a_megabyte_is_refused_with_its_size(character: str) -> None:
     with pytest.raises(BackendError) as refused:
-        clean(Question(character * 1_000_000))
+        clean_question(Question(character * 1_000_000))
     assert refused.value.cause == "The question has 1,000,000 characters; the limit is 100,000."
     assert refused.value.next_step == "Shorten it, or put long texts into documents for the RAG approach."
 
 
 def test_the_system_prompt_is_cleaned_and_the_rest_is_kept() -> None:
     asked = Question(" q ", system_prompt=" Be\x00 brief.\r\n", max_tokens=5, temperature=0.7, seed=9)
-    assert clean(asked) == Question("q", system_prompt="Be brief.", max_tokens=5, temperature=0.7, seed=9)
+    assert clean_question(asked) == Question("q", system_prompt="Be brief.", max_tokens=5, temperature=0.7, seed=9)
 
 
 def test_normalising_takes_linear_time_and_changes_no_ordinary_text() -> None:

@@ -129,7 +129,7 @@ def test_the_file_keeps_every_repeat(tmp_path: Path):
 
 
 def test_the_server_sends_as_many_tokens_as_its_path_says():
-    assert Script.of("/200/5/v1/chat/completions") == Script(200, 5.0)
+    assert Script.from_path("/200/5/v1/chat/completions") == Script(200, 5.0)
     here, there = socket.socketpair()
     with here, there:
         answer(there, Script(3, 0))

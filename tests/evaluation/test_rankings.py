@@ -8,7 +8,7 @@ import pytest
 
 from backends.base import Passage
 from backends.rag.search.retriever import Hit
-from evaluation.retrieval import document_ranks, fact_ranks, judged
+from evaluation.retrieval import document_ranks, fact_ranks, metric_values
 from evaluation.samples import Sample
 
 SAMPLE = Sample("q1", "?", key_facts=(("30 days", "thirty days"), ("unopened",)), sources=("a.md", "b.md"))
@@ -46,7 +46,7 @@ def test_what_was_merged_into_a_hit_counts() -> None:
 
 
 def test_one_thing_at_rank_2() -> None:
-    assert judged([2], 1) == {
+    assert metric_values([2], 1) == {
         "hit@1": 0.0,
         "hit@3": 1.0,
         "hit@5": 1.0,
@@ -57,7 +57,7 @@ def test_one_thing_at_rank_2() -> None:
 
 
 def test_two_sources_need_two_places() -> None:
-    values = judged([1, 4], 2)
+    values = metric_values([1, 4], 2)
     assert isnan(values["hit@1"])
     assert [values[f"hit@{k}"] for k in (3, 5, 10)] == [0.0, 1.0, 1.0]
     assert values["MRR"] == 1.0
@@ -66,9 +66,9 @@ def test_two_sources_need_two_places() -> None:
 
 @pytest.mark.parametrize(("ranks", "passages"), [([1], 1), ([1, 1, 1], 1), ([1, 2], 2), ([1, 1, 2], 2), ([1], 2)])
 def test_the_best_possible_list_has_1(ranks: list[int], passages: int) -> None:
-    assert judged(ranks, passages)["nDCG@10"] == pytest.approx(1)
+    assert metric_values(ranks, passages)["nDCG@10"] == pytest.approx(1)
 
 
 def test_nothing_found_is_0_everywhere() -> None:
-    assert set(judged([None, None], 1).values()) == {0.0}
-    assert judged([None, 1], 1)["hit@10"] == 0.0
+    assert set(metric_values([None, None], 1).values()) == {0.0}
+    assert metric_values([None, 1], 1)["hit@10"] == 0.0

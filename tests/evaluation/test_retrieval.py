@@ -15,7 +15,7 @@ from backends.rag.search.retriever import Filters, Hit, Mode, SearchResult
 from backends.rag.store.index import DocumentInfo, Index
 from backends.run.jobs import Progress
 from backends.settings import RagSettings
-from evaluation.retrieval import METRICS, RetrievalReport, difference, evaluate, judgeable
+from evaluation.retrieval import METRICS, RetrievalReport, difference, evaluate, usable_samples
 from evaluation.retrieval_runs import evaluate_chunk_settings
 from evaluation.samples import Sample
 from tests.backends.rag.quick import SETTINGS, QuickEmbedder
@@ -99,7 +99,7 @@ def test_questions_that_cannot_be_judged_are_named() -> None:
     open_one = Sample("open", "?", tags=("not_answered",))
     unknown = Sample("unknown", "?", key_facts=(("90 days",),), sources=("a.md",))
     no_facts = Sample("plain", "?", sources=("a.md",))
-    asked, by_fact, left_out = judgeable(Shelf(), [DAYS, nowhere, open_one, unknown, no_facts])
+    asked, by_fact, left_out = usable_samples(Shelf(), [DAYS, nowhere, open_one, unknown, no_facts])
     assert [sample.id for sample in asked] == ["days", "unknown", "plain"]
     assert by_fact == {"days"}
     assert left_out == {

@@ -14,7 +14,7 @@ from backends.rag.store.index import Index
 from backends.run.jobs import Job, Progress
 from backends.settings import RagSettings
 from evaluation.retrieval import METRICS, Latency, ModeReport, RetrievalReport, Scores
-from evaluation.retrieval_runs import Measurement, Setting, in_thousandths, measure, measurement
+from evaluation.retrieval_runs import Measurement, SearchSetting, in_thousandths, measurement, start_measurement
 from evaluation.samples import Sample, parse_question_set
 from evaluation.statistics import bootstrap
 from tests.backends.rag.conftest import TEXTS, fill
@@ -44,7 +44,7 @@ def index(tmp_path: Path) -> Iterator[Index]:
 
 
 def measured(index: Index, *others: tuple[int, int], samples: list[Sample] = SAMPLES) -> Job:
-    job = measure(index, QuickEmbedder(), RagSettings(**SETTINGS), samples, STORED, others)
+    job = start_measurement(index, QuickEmbedder(), RagSettings(**SETTINGS), samples, STORED, others)
     assert job.wait(PATIENCE_S)
     return job
 
@@ -55,7 +55,7 @@ def test_every_mode_and_chunk_setting_has_a_row(index: Index) -> None:
     (made,) = job.state.results
     assert isinstance(made, Measurement)
     assert {row.setting for row in made.rows} == {
-        Setting(mode, *cut) for mode in ("dense", "keyword", "fused") for cut in (STORED, (40, 0))
+        SearchSetting(mode, *cut) for mode in ("dense", "keyword", "fused") for cut in (STORED, (40, 0))
     }
     assert made.questions == 3
     assert made.left_out == {"3": "history.md is not in the collection"}
@@ -86,7 +86,7 @@ def test_the_best_is_ahead_of_the_next_and_of_what_is_in_force() -> None:
     stored = report({"dense": [0.5] * 10, "fused": [1.0] * 10, "keyword": [0.25] * 10})
     made = measurement([stored], STORED, "keyword", 10)
     assert [row.setting.mode for row in made.rows] == ["fused", "dense", "keyword"]
-    assert made.lead.best.setting == Setting("fused", *STORED)
+    assert made.lead.best.setting == SearchSetting("fused", *STORED)
     assert made.lead.ahead is not None
     assert (made.lead.ahead.value, made.lead.clear) == (0.5, True)
     assert made.over_in_force is not None
@@ -111,7 +111,7 @@ def test_a_single_row_leads_nobody() -> None:
 def test_chunk_settings_of_the_report_are_those_of_the_row() -> None:
     reports = [report({"dense": [0.5]}), report({"dense": [1.0]}, chunk_tokens=64, overlap_tokens=0)]
     made = measurement(reports, STORED, "dense", 1)
-    assert [row.setting for row in made.rows] == [Setting("dense", 64, 0), Setting("dense", *STORED)]
+    assert [row.setting for row in made.rows] == [SearchSetting("dense", 64, 0), SearchSetting("dense", *STORED)]
 
 
 # --- progress ----------------------------------------------------------------------------------------

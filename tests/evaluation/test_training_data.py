@@ -11,7 +11,7 @@ from backends.fine_tuned.adapters.catalogue import SAMPLE_ADAPTERS
 from backends.fine_tuned.pairs.files import Pair
 from backends.settings import Settings
 from evaluation.samples import SAMPLE_QUESTIONS, Sample, read_question_set
-from evaluation.training_data import held_out_samples, seen, training_pairs
+from evaluation.training_data import find_seen, held_out_samples, training_pairs
 from tests.evaluation.made_data import write_pairs
 
 PAIRS = [Pair("How long may goods be returned?", "Within 45 days."), Pair("Who is the boss?", "Ada Brock.")]
@@ -42,7 +42,7 @@ def test_the_sample_adapter_was_trained_on_the_sample_pairs(tmp_path: Path):
     pairs = training_pairs(tmp_path, read_card(SAMPLE_ADAPTERS / "brambleworth"))
     assert pairs is not None
     samples = read_question_set(SAMPLE_QUESTIONS)
-    found = seen(pairs, samples)
+    found = find_seen(pairs, samples)
     assert (found.pairs, found.kinds()) == (376, {})
     single = [number for number, sample in enumerate(samples) if "single_fact" in sample.tags]
     assert len(set(found.taught) & set(single)) == len(single)
@@ -56,7 +56,7 @@ def test_leaks_and_taught_facts_are_told_apart():
         Sample("4", "How many days is a fortnight?", key_facts=(("5 days",),)),
         Sample("5", "What does it weigh?", tags=("not_answered",)),
     ]
-    found = seen(PAIRS, samples)
+    found = find_seen(PAIRS, samples)
     assert found.asked == {0: "exact", 1: "normalised"}
     assert found.taught == (0, 1, 2)
     assert found.kinds() == {"exact": 1, "normalised": 1}
@@ -64,4 +64,4 @@ def test_leaks_and_taught_facts_are_told_apart():
 
 def test_a_fact_does_not_run_over_from_one_answer_to_the_next():
     pairs = [Pair("a", "It is red"), Pair("b", "wine is blue")]
-    assert seen(pairs, [Sample("1", "c", key_facts=(("red wine",),))]).taught == ()
+    assert find_seen(pairs, [Sample("1", "c", key_facts=(("red wine",),))]).taught == ()

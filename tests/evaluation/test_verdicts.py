@@ -14,8 +14,8 @@ from evaluation.statistics import Estimate
 from evaluation.training_data import Seen
 from evaluation.verdicts import (
     attribution_verdicts,
-    bought,
     forgetting_verdict,
+    gain_sentence,
     other_prompt_words,
     points,
     proof_verdict,
@@ -36,19 +36,19 @@ def test_points(share, text):
 
 
 def test_what_bought_what():
-    assert bought("RAG alone", CLEAR) == "RAG alone bought +38 points (95 % interval +22 to +53)."
+    assert gain_sentence("RAG alone", CLEAR) == "RAG alone bought +38 points (95 % interval +22 to +53)."
     lost = Gain(Estimate(-0.01, -0.2, -0.005), 9)
-    assert bought("RAG alone", lost) == "RAG alone cost −1 point (95 % interval −20 to 0)."
+    assert gain_sentence("RAG alone", lost) == "RAG alone cost −1 point (95 % interval −20 to 0)."
     open_ = replace(CLEAR, estimate=Estimate(0.05, -0.02, 0.12))
     assert (
-        bought("RAG alone", open_)
+        gain_sentence("RAG alone", open_)
         == "RAG alone made no difference that could not be chance: +5 points (95 % interval −2 to +12)."
     )
 
 
 def test_a_narrow_interval_of_few_changes_is_still_open():
     few = Gain(Estimate(-0.12, -0.21, -0.02), 5)
-    assert bought("RAG", few) == (
+    assert gain_sentence("RAG", few) == (
         "RAG made no difference that could not be chance: "
         "−12 points (95 % interval −21 to −2), but only 5 questions changed."
     )

@@ -238,7 +238,7 @@ def test_an_unknown_price_is_told_and_can_be_typed(monkeypatch: pytest.MonkeyPat
 
 def test_a_column_per_approach() -> None:
     inputs = made_inputs(rented=False)
-    costs = [monthly(way.approach, inputs) for way in inputs.ways]
+    costs = [monthly(way.approach, inputs) for way in inputs.profiles]
     assert list(table(costs, inputs).columns) == ["Raw model", "Fine-tuned", "gpt-4.1-mini", "RAG"]
 
 

@@ -700,5 +700,5 @@ def test_a_server_by_url_is_said_to_answer(data: Path, monkeypatch: pytest.Monke
 
 
 def test_questions_wait_behind_a_training_by_its_name() -> None:
-    column = Column("raw", "tiny").after(Queued(("training doors", "fine_tuned")))
+    column = Column("raw", "tiny").updated(Queued(("training doors", "fine_tuned")))
     assert state_line(column) == ":gray-badge[:material/hourglass_empty: queued behind training doors and 1 more]"

@@ -16,11 +16,11 @@ from backends.fine_tuned.train.events import StepRecord
 from backends.fine_tuned.train.lock import holder
 from backends.fine_tuned.train.runs import Run, find_run, history
 from backends.registry import spec_of
-from backends.run.ask import asking
+from backends.run.ask import prepare_question
 from backends.run.jobs import Job, JobState
 from backends.settings import Settings
 from backends.spend import budget
-from backends.spend.ledger import Expected
+from backends.spend.ledger import ExpectedCost
 from evaluation.durations import duration
 from ui.costs.ledger_fault import unrecorded_once
 from ui.resources import ask, live, settings
@@ -34,13 +34,13 @@ _NAME = 20  # characters of a name that always have room beside an amount; it st
 _UNTYPED = "type a question"
 
 
-def expected_costs(approaches: Sequence[str], text: str) -> dict[str, Expected | None]:
+def expected_costs(approaches: Sequence[str], text: str) -> dict[str, ExpectedCost | None]:
     """What `text` is expected to cost by approach; None as long as nothing is typed."""
-    found = asking(settings(), approaches, text).expected if text.strip() else {}
+    found = prepare_question(settings(), approaches, text).expected if text.strip() else {}
     return {approach: found.get(approach) for approach in approaches}
 
 
-def show_expected(place: DeltaGenerator, costs: Mapping[str, Expected | None]) -> None:
+def show_expected(place: DeltaGenerator, costs: Mapping[str, ExpectedCost | None]) -> None:
     """One amount for each approach, with how far off such amounts were so far; the reckoning on hover.
 
     It has its lines before anything is typed, so that what is below never moves; only a long reason for not knowing
@@ -53,7 +53,7 @@ def show_expected(place: DeltaGenerator, costs: Mapping[str, Expected | None]) -
                 _cell(approach, one)
 
 
-def _cell(approach: str, one: Expected | None) -> None:
+def _cell(approach: str, one: ExpectedCost | None) -> None:
     look, error = spec_of(approach), one.error if one else _UNTYPED
     amount = numbers.dollars(one.cost.usd) if one else numbers.UNKNOWN
     parts = " " if len(look.name) <= _NAME else "  \n"
@@ -72,8 +72,8 @@ def training_notice(current: Settings) -> None:
     """Draw it while a training runs, in this process or in another one on the same data folder."""
     if (job := training_job.running()) is not None:
         st.fragment(_watch, run_every=_REFRESH_S)(job)
-    elif _elsewhere(current) is not None:
-        st.fragment(_watch_elsewhere, run_every=_REFRESH_S)(current)
+    elif _other_training(current) is not None:
+        st.fragment(_watch_other_training, run_every=_REFRESH_S)(current)
 
 
 def _watch(job: Job) -> None:
@@ -91,7 +91,7 @@ def notice(state: JobState, now: float) -> str:
     return f"{state.what}: {how_far}, for {spent} so far{still}. Your question is answered between its steps."
 
 
-def _elsewhere(current: Settings) -> Run | None:
+def _other_training(current: Settings) -> Run | None:
     trains = holder(current.data)
     try:
         return find_run(trains.run, current.data) if trains else None
@@ -99,15 +99,15 @@ def _elsewhere(current: Settings) -> Run | None:
         return None
 
 
-def _watch_elsewhere(current: Settings) -> None:
-    run = _elsewhere(current)
+def _watch_other_training(current: Settings) -> None:
+    run = _other_training(current)
     if run is None:
         st.rerun()
     left_s = run_left_s(run, [one for one in history(run) if isinstance(one, StepRecord)])
-    st.caption(f":material/model_training: {escaped(notice_elsewhere(run, left_s))}")
+    st.caption(f":material/model_training: {escaped(other_training_notice(run, left_s))}")
 
 
-def notice_elsewhere(run: Run, left_s: float | None) -> str:
+def other_training_notice(run: Run, left_s: float | None) -> str:
     """`Another program trains doors on this machine: step 12 of 60, about 3 min of work left. ...`"""
     still = "" if left_s is None else f", about {duration(left_s)} of work left"
     return (

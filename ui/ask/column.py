@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from backends.base import Answer
-from backends.rag.evidence.answer import Checked, cited
+from backends.rag.evidence.answer import AnswerEvidence, with_citations
 from backends.registry import is_known, spec_of
 from backends.run.live import Column
 from backends.run.warm_up import TURN
@@ -60,7 +60,7 @@ class AnswerColumn:
         if (state := state_line(column)) != self._drawn_state:
             self._state.markdown(state)
             self._drawn_state = state
-        said = _said(column)
+        said = _answer_text(column)
         if said != self._said:
             self._text.text(_shown_text(said))
             self._said = said
@@ -79,14 +79,14 @@ class AnswerColumn:
                 self._draw_evidence(column.answer, column.checked)
         self._drawn = column
 
-    def _draw_evidence(self, answer: Answer, checked: Checked) -> None:
+    def _draw_evidence(self, answer: Answer, checked: AnswerEvidence) -> None:
         if checked.sentences:
-            self._text.text(_shown_text(cited(answer.text, checked.sentences)))
+            self._text.text(_shown_text(with_citations(answer.text, checked.sentences)))
         with self._evidence.container():
             show_evidence(answer, checked, settings())
 
 
-def _said(column: Column) -> str:
+def _answer_text(column: Column) -> str:
     """The answer's text; where there is none, why, in its place."""
     failed = column.answer is not None and not column.text.strip()
     return (column.answer.error or "") if failed and column.answer else column.text

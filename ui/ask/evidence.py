@@ -10,7 +10,7 @@ import streamlit as st
 
 from backends.base import Answer, Passage
 from backends.errors import BackendError
-from backends.rag.evidence.answer import METHOD, Checked, SentenceEvidence, refused
+from backends.rag.evidence.answer import METHOD, AnswerEvidence, SentenceEvidence, is_refusal
 from backends.rag.prompt import refuses
 from backends.settings import Settings
 from ui.shared.text import escaped
@@ -140,14 +140,14 @@ _LONGEST = 60
 """Sentences listed at most; the rest is counted."""
 
 
-def show_evidence(answer: Answer, checked: Checked, current: Settings) -> None:
+def show_evidence(answer: Answer, checked: AnswerEvidence, current: Settings) -> None:
     """Draw what is known of the sentences, under the answer. Call it once per run and answer."""
     found = checked.sentences
     if not answer.sources:
         if answer.status == "ok" and refuses(answer.text) and answer.usage.completion_tokens == 0:
             st.caption(":material/search_off: No passage was similar enough, so no model was asked.")
         return
-    if refused(found):
+    if is_refusal(found):
         st.caption(":material/info: The model says that the documents do not say.")
     if checked.note:
         st.caption(f":material/warning: {escaped(checked.note)}")
@@ -168,8 +168,8 @@ def _sentences(answer: Answer, found: tuple[SentenceEvidence, ...], current: Set
                 for number in one.passages:
                     _button(answer, one, number, f"{answer.approach}:{place}", current)
             st.caption(escaped(answer.text[one.start : one.end]))
-            if one.wrong:
-                st.caption(f":material/warning: The answer cites {_numbers(one.wrong)} here; not confirmed.")
+            if one.wrong_citations:
+                st.caption(f":material/warning: The answer cites {_numbers(one.wrong_citations)} here; not confirmed.")
     if len(found) > _LONGEST:
         st.caption(f"\u2026 and {len(found) - _LONGEST} more sentences.")
     st.caption(METHOD)

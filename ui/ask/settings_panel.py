@@ -24,7 +24,7 @@ def _apply(name: str, key: str) -> None:
     override(name, st.session_state[key])
 
 
-def bound(name: str) -> dict[str, Any]:
+def bind(name: str) -> dict[str, Any]:
     """What binds a widget to the setting of that name."""
     key = f"setting:{name}"
     return {"key": key, "on_change": _apply, "args": (name, key)}
@@ -32,8 +32,8 @@ def bound(name: str) -> dict[str, Any]:
 
 def generation(current: Settings) -> None:
     """The settings that every approach shares."""
-    st.text_area("System prompt", current.system_prompt, height=100, **bound("system_prompt"))
-    st.number_input("Answer length, at most (tokens)", 1, 32_000, current.max_tokens, 20, **bound("max_tokens"))
+    st.text_area("System prompt", current.system_prompt, height=100, **bind("system_prompt"))
+    st.number_input("Answer length, at most (tokens)", 1, 32_000, current.max_tokens, 20, **bind("max_tokens"))
     st.slider(
         "Temperature",
         0.0,
@@ -41,7 +41,7 @@ def generation(current: Settings) -> None:
         current.temperature,
         0.1,
         help="0 always takes the likeliest token, so the same question gets the same answer.",
-        **bound("temperature"),
+        **bind("temperature"),
     )
     st.number_input(
         "Machine rate (USD per hour)",
@@ -51,7 +51,7 @@ def generation(current: Settings) -> None:
         0.01,
         format="%.2f",
         help="Your assumption of what this machine costs; local answers are charged latency times this rate.",
-        **bound("machine_usd_per_hour"),
+        **bind("machine_usd_per_hour"),
     )
 
 
@@ -61,10 +61,10 @@ def raw(current: Settings) -> None:
         "Model (Hub id or local folder)",
         current.raw.model,
         help="Also the base of the fine-tuned and RAG columns. Only safetensors weights are loaded.",
-        **bound("raw.model"),
+        **bind("raw.model"),
     )
     devices = ("auto", "cpu", "cuda", "mps")
-    st.selectbox("Device", devices, devices.index(current.raw.device), **bound("raw.device"))
+    st.selectbox("Device", devices, devices.index(current.raw.device), **bind("raw.device"))
 
 
 def fine_tuned(current: Settings) -> None:
@@ -74,7 +74,7 @@ def fine_tuned(current: Settings) -> None:
     names = list(adapter_folders(current.data))
     chosen = current.fine_tuned.adapter
     options = names if chosen in names else [*names, chosen]
-    st.selectbox("Adapter", options, options.index(chosen), format_func=plain, **bound("fine_tuned.adapter"))
+    st.selectbox("Adapter", options, options.index(chosen), format_func=plain, **bind("fine_tuned.adapter"))
     st.number_input(
         "Spread the training cost over (answers)",
         1,
@@ -82,7 +82,7 @@ def fine_tuned(current: Settings) -> None:
         current.fine_tuned.answers_per_training,
         1000,
         help="Your assumption: how many answers one training serves.",
-        **bound("fine_tuned.answers_per_training"),
+        **bind("fine_tuned.answers_per_training"),
     )
     with st.expander("Let a server answer instead", expanded=bool(current.fine_tuned.base_url)):
         _served(current, names)
@@ -96,13 +96,13 @@ def _served(current: Settings, names: list[str]) -> None:
         without_secrets(chosen.base_url or ""),
         placeholder="http://127.0.0.1:8000/v1",
         help="Any OpenAI-compatible server with the exported model. Empty: the adapter above answers on this machine.",
-        **bound("fine_tuned.base_url"),
+        **bind("fine_tuned.base_url"),
     )
     st.text_input(
         "The model's name there",
         chosen.served_model or "",
         help="`transformers serve` takes the folder's path, vLLM the name that it was started with.",
-        **bound("fine_tuned.served_model"),
+        **bind("fine_tuned.served_model"),
     )
     options = [None, *names]
     st.selectbox(
@@ -111,7 +111,7 @@ def _served(current: Settings, names: list[str]) -> None:
         options.index(chosen.served_adapter) if chosen.served_adapter in names else 0,
         format_func=lambda name: plain(name or "not stated"),
         help="Nobody can see from here which weights a server holds, so answers say that this is not verified.",
-        **bound("fine_tuned.served_adapter"),
+        **bind("fine_tuned.served_adapter"),
     )
     st.text_input(
         "API key",
@@ -119,7 +119,7 @@ def _served(current: Settings, names: list[str]) -> None:
         autocomplete="off",
         placeholder="kept for this browser session" if "fine_tuned.api_key" in overrides() else "",
         help="Only ever sent to the address it was entered for. Kept in memory for this browser session alone.",
-        **bound("fine_tuned.api_key"),
+        **bind("fine_tuned.api_key"),
     )
     if withheld := current.withheld("fine_tuned"):
         st.warning(escaped(withheld), icon=":material/key_off:")
@@ -131,11 +131,11 @@ def rag(current: Settings) -> None:
     from ui.rag.filters import filter_bar, known_documents
 
     names = names_of(current)
-    st.selectbox("Collection", names, names.index(current.rag.collection), format_func=plain, **bound("rag.collection"))
+    st.selectbox("Collection", names, names.index(current.rag.collection), format_func=plain, **bind("rag.collection"))
     filter_bar(current, known_documents(current))
     modes = list(SEARCH_MODES)
     st.selectbox(
-        "Search", modes, modes.index(current.rag.mode), format_func=SEARCH_MODES.__getitem__, **bound("rag.mode")
+        "Search", modes, modes.index(current.rag.mode), format_func=SEARCH_MODES.__getitem__, **bind("rag.mode")
     )
     if current.rag.mode in ("fused", "reranked"):
         st.slider(
@@ -145,11 +145,11 @@ def rag(current: Settings) -> None:
             min(current.rag.keyword_weight, 1.0),
             0.05,
             help="What the best keyword match adds to its cosine similarity. 0 searches by meaning alone.",
-            **bound("rag.keyword_weight"),
+            **bind("rag.keyword_weight"),
         )
     if current.rag.mode == "reranked":
         reranker(current)
-    st.slider("Passages in the prompt", 1, 10, min(current.rag.k, 10), **bound("rag.k"))
+    st.slider("Passages in the prompt", 1, 10, min(current.rag.k, 10), **bind("rag.k"))
     st.slider(
         "Least similarity",
         0.0,
@@ -157,7 +157,7 @@ def rag(current: Settings) -> None:
         max(current.rag.min_score, 0.0),
         0.05,
         help="Cosine similarity that the best passage must reach. If none does, the documents do not say.",
-        **bound("rag.min_score"),
+        **bind("rag.min_score"),
     )
     known = writers(current)
     st.selectbox(
@@ -166,7 +166,7 @@ def rag(current: Settings) -> None:
         known.index(current.rag.generator),
         format_func=lambda writer: spec_of(writer).name,
         help="A paid model gets your question and the passages that were found, over the network.",
-        **bound("rag.generator"),
+        **bind("rag.generator"),
     )
 
 
@@ -177,5 +177,5 @@ def reranker(current: Settings) -> None:
         current.rag.reranker or "",
         placeholder="cross-encoder/ms-marco-MiniLM-L6-v2",
         help="A cross-encoder reads question and passage together. Only safetensors weights are loaded.",
-        **bound("rag.reranker"),
+        **bind("rag.reranker"),
     )

@@ -6,7 +6,7 @@ import streamlit as st
 
 from backends.remote.connection_settings import PAID_API
 from backends.settings import Settings
-from backends.spend.estimate import expected
+from backends.spend.estimate import expect_cost
 from ui.resources import paid_api, stand_in_start
 from ui.shared import numbers
 from ui.shared.text import escaped, plain
@@ -29,7 +29,7 @@ def stand_in_offer(current: Settings, question: str | None, key: str) -> None:
         if backend.connection.withheld:
             st.caption(escaped(backend.connection.withheld))
         if question:
-            cost = expected(backend, current.question(question), current).cost
+            cost = expect_cost(backend, current.question(question), current).cost
             st.markdown(f"This question would cost about **{escaped(numbers.dollars(cost.usd))}** (estimate).")
             st.caption(escaped(cost.basis))
         start = stand_in_start()

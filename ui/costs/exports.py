@@ -14,10 +14,10 @@ from evaluation.costs.monthly import MonthlyCost, as_decimal
 from evaluation.costs.right_answers import FORMULA as PER_RIGHT
 from evaluation.costs.right_answers import Accuracy, CostPerRight
 from evaluation.costs.scratch import FORMULA as FROM_SCRATCH
-from evaluation.costs.scratch import Training
+from evaluation.costs.scratch import ScratchTraining
 from evaluation.costs.sensitivity import Effect
 from evaluation.spreadsheet import csv_bytes
-from ui.costs.words import break_even_sentence, label
+from ui.costs.sentences import break_even_sentence, line_label
 
 COLUMNS = ("kind", "approach", "model", "name", "value", "unit", "formula or origin", "numbers or note")
 """Of every file that is reckoned from the inputs, so that several can be put below each other."""
@@ -29,14 +29,16 @@ Row = tuple[str | Decimal, ...]
 _UNKNOWN = "unknown"
 
 
-def headed(heading: str, file: str, made: Callable[[], bytes], *, button: str = "CSV", what: str) -> None:
+def heading_with_download(
+    heading: str, file: str, made: Callable[[], bytes], *, button: str = "CSV", what: str
+) -> None:
     """A heading in Markdown with the button beside it that saves what is below as `file`; `what` says what is in it."""
     with st.container(horizontal=True, vertical_alignment="top"):
         st.markdown(heading, width="stretch", anchors=False)
-        save(file, made, button=button, what=what)
+        download_button(file, made, button=button, what=what)
 
 
-def save(file: str, made: Callable[[], bytes], *, button: str = "CSV", what: str) -> None:
+def download_button(file: str, made: Callable[[], bytes], *, button: str = "CSV", what: str) -> None:
     """The button alone. The file is made when it is clicked."""
     st.download_button(
         button, made, file, "text/csv", key=f"save:{file}", icon=":material/download:", help=what, on_click="ignore"
@@ -58,18 +60,18 @@ def monthly_file(costs: Sequence[MonthlyCost], inputs: Inputs) -> bytes:
 
 def break_even_file(found: Sequence[BreakEven], curves: Mapping[str, Curve], inputs: Inputs) -> bytes:
     """The points from which on what is cheaper than the paid model, and the curves that cross there."""
-    paid = label(inputs.reference, inputs)
+    paid = line_label(inputs.reference, inputs)
     rows: list[Row] = []
     for one in found:
-        head = ("break-even", one.approach, inputs.way(one.approach).model)
+        head = ("break-even", one.approach, inputs.profile(one.approach).model)
         sentence = break_even_sentence(one, inputs)
         for name, point in (("for good", one.lasting), ("for the first time", one.first)):
-            told = _point(one, point)
-            rows.append((*head, f"cheaper than {paid} {name} from", told, "questions a month", sentence, one.why))
+            shown = _point(one, point)
+            rows.append((*head, f"cheaper than {paid} {name} from", shown, "questions a month", sentence, one.why))
         why = "machines never idle for longer than assumed, without what is fixed"
         rows.append((*head, "an answer at best", _known(one.least), "USD", why, one.why))
     for approach, curve in curves.items():
-        head = ("curve", approach, inputs.way(approach).model)
+        head = ("curve", approach, inputs.profile(approach).model)
         for volume in VOLUMES:
             usd = as_decimal(curve.usd(volume))
             rows.append((*head, str(volume), usd, "USD a month", "at this number of questions a month", ""))
@@ -85,11 +87,11 @@ def right_answers_file(
     """What a right answer costs with its interval, the answer's cost, and how many were right as counted where."""
     rows: list[Row] = []
     for approach, one in found.items():
-        head = (approach, inputs.way(approach).model)
+        head = (approach, inputs.profile(approach).model)
         ends = {"": one.usd, ", at least": one.low, ", at most": one.high}
         for end, usd in ends.items():
-            of = "Wilson's 95 % interval of the share" if end else PER_RIGHT
-            rows.append(("right answer", *head, f"a right answer{end}", _known(usd), "USD", of, one.why))
+            note = "Wilson's 95 % interval of the share" if end else PER_RIGHT
+            rows.append(("right answer", *head, f"a right answer{end}", _known(usd), "USD", note, one.why))
         cost = costs[approach]
         rows.append(("right answer", *head, "an answer", _known(cost.per_answer), "USD", "a month ÷ its questions", ""))
         accuracy = accuracies.get(approach)
@@ -101,14 +103,14 @@ def right_answers_file(
 
 
 def what_if_file(
-    effects: Sequence[Effect], now: Sequence[MonthlyCost], before: Sequence[BreakEven], inputs: Inputs
+    effects: Sequence[Effect], now: Sequence[MonthlyCost], now_even: Sequence[BreakEven], inputs: Inputs
 ) -> bytes:
     """Every approach as it is and after every change: a month, the difference, and when it breaks even then."""
     rows: list[Row] = []
     for cost in now:
         head = (cost.approach, cost.model)
         rows.append(("as it is", *head, "a month", _known(cost.usd), "USD a month", "", cost.why))
-        rows += [_cheaper("as it is", *head, one, inputs) for one in before if one.approach == cost.approach]
+        rows += [_cheaper("as it is", *head, one, inputs) for one in now_even if one.approach == cost.approach]
         for effect in effects:
             after = effect.costs[cost.approach]
             change = effect.difference[cost.approach]
@@ -120,7 +122,7 @@ def what_if_file(
     return _file(rows, inputs)
 
 
-def scratch_file(rows: Sequence[Training], assumed: Sequence[Row], inputs: Inputs) -> bytes:
+def scratch_file(rows: Sequence[ScratchTraining], assumed: Sequence[Row], inputs: Inputs) -> bytes:
     """What a training from scratch takes and costs by size, with its own assumptions (`assumed`) and the inputs."""
     made: list[Row] = []
     for row in rows:
@@ -143,10 +145,19 @@ def scratch_file(rows: Sequence[Training], assumed: Sequence[Row], inputs: Input
 def _file(rows: Sequence[Row], inputs: Inputs) -> bytes:
     """The rows, and below them every input with its origin."""
     billing = "all month" if inputs.rented else "per second used"
-    paid = inputs.way(inputs.reference)
+    paid = inputs.profile(inputs.reference)
     below: list[Row] = [
         ("input", "", "", "machines are paid for", billing, "", "your assumption", ""),
-        ("input", paid.approach, paid.model, "break-even with", label(paid.approach, inputs), "", "your choice", ""),
+        (
+            "input",
+            paid.approach,
+            paid.model,
+            "break-even with",
+            line_label(paid.approach, inputs),
+            "",
+            "your choice",
+            "",
+        ),
     ]
     for name, found in inputs.values.items():
         below.append(("input", "", "", name, _known(found.value), found.unit, found.origin, found.note))
@@ -163,5 +174,5 @@ def _point(one: BreakEven, questions: int | None) -> str | Decimal:
 
 
 def _cheaper(kind: str, approach: str, model: str, one: BreakEven, inputs: Inputs) -> Row:
-    name = f"cheaper than {label(inputs.reference, inputs)} from"
+    name = f"cheaper than {line_label(inputs.reference, inputs)} from"
     return (kind, approach, model, name, _point(one, one.lasting), "questions a month", "", one.why)

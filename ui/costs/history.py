@@ -18,7 +18,7 @@ from backends.spend.ledger import Entry, Kind
 from evaluation.costs.history import Spend, begin_of, daily, performance, spend
 from evaluation.spreadsheet import csv_bytes, neutral_cell
 from ui.costs import uncounted
-from ui.costs.exports import save
+from ui.costs.exports import download_button
 from ui.costs.history_charts import by_day_chart, model_chart, spend_chart
 from ui.shared import numbers
 from ui.shared.charts import ink
@@ -122,13 +122,13 @@ def _charts(entries: Sequence[Entry]) -> None:
     spent, days = spend(entries), daily(entries)
     with st.container(horizontal=True, vertical_alignment="top"):
         st.markdown(f"#### {escaped(headline(spent))}", width="stretch", anchors=False)
-        save(
+        download_button(
             "crossroads-history-by-day.csv",
             lambda: by_day_file(entries),
             button="CSV by day",
             what="What the charts show: spend, latency and errors by day, approach and model.",
         )
-        save(
+        download_button(
             "crossroads-history.csv",
             lambda: answers_file(entries),
             button="CSV of every answer",

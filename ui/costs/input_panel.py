@@ -12,12 +12,12 @@ import streamlit as st
 
 from backends.registry import spec_of
 from backends.remote.connection_settings import DEFAULT, ManualPrice, approach_of
-from backends.remote.connections import of as connection_of
+from backends.remote.connections import settings_of as connection_of
 from backends.settings import Settings
 from evaluation.costs.inputs import Input, Inputs
-from evaluation.costs.paid import ByHand
-from ui.costs import assumed
-from ui.costs.words import label
+from evaluation.costs.paid import ManualModel
+from ui.costs import assumptions
+from ui.costs.sentences import line_label
 from ui.shared.text import escaped, plain
 
 _KEY, _FORM, _FAULT = "cost:paid", "price_by_hand", "price_by_hand_fault"
@@ -27,14 +27,14 @@ _PRICES = {"input": "Tokens in", "cached": "Cached tokens in (if cheaper)", "out
 def paid_models(current: Settings) -> None:
     """Choose the paid curves, the first one being what the others are compared with; add a model by hand."""
     named = [approach_of(name) for name in (DEFAULT, *sorted(current.connections))]
-    options = [*named, *assumed.by_hand()]
-    st.session_state[_KEY] = [one for one in assumed.drawn() if one in options]
+    options = [*named, *assumptions.manual_models()]
+    st.session_state[_KEY] = [one for one in assumptions.compared_models() if one in options]
     st.multiselect(
         "Paid models (break-even with the first)",
         options,
         key=_KEY,
         format_func=lambda approach: plain(_title(current, approach)),
-        on_change=lambda: assumed.draw_these(st.session_state[_KEY]),
+        on_change=lambda: assumptions.compare_models(st.session_state[_KEY]),
         placeholder="the paid API's own",
         help="Connections are set up on the Paid API page. A model without one can be entered below.",
     )
@@ -43,7 +43,7 @@ def paid_models(current: Settings) -> None:
 
 
 def _title(current: Settings, approach: str) -> str:
-    if entered := assumed.by_hand().get(approach):
+    if entered := assumptions.manual_models().get(approach):
         return f"{entered.model} (price by hand)"
     name = approach.partition(":")[2]
     return f"{connection_of(current, name).model or 'no model'} ({spec_of(approach).name})"
@@ -53,12 +53,12 @@ def _form() -> None:
     st.caption("For a private deployment or an offer, in USD per million tokens. It is kept for this browser session.")
     with st.form(_FORM, border=False):
         st.text_input("Model", key=f"{_FORM}:model", max_chars=60)
-        for of, label in (
+        for part, label in (
             ("input", "Tokens in"),
             ("cached", "Cached tokens in (if cheaper)"),
             ("output", "Tokens out"),
         ):
-            st.number_input(label, 0.0, 100_000.0, None, 0.1, format="%g", key=f"{_FORM}:{of}")
+            st.number_input(label, 0.0, 100_000.0, None, 0.1, format="%g", key=f"{_FORM}:{part}")
         st.date_input("Price as of", datetime.now(UTC).date(), key=f"{_FORM}:date")
         st.form_submit_button("Draw it", icon=":material/add:", on_click=_entered)
     if fault := st.session_state.get(_FAULT):
@@ -66,7 +66,7 @@ def _form() -> None:
 
 
 def _entered() -> None:
-    typed = {of: st.session_state[f"{_FORM}:{of}"] for of in ("model", "input", "cached", "output", "date")}
+    typed = {part: st.session_state[f"{_FORM}:{part}"] for part in ("model", "input", "cached", "output", "date")}
     model = (typed["model"] or "").strip()
     if not model or typed["input"] is None or typed["output"] is None or typed["date"] is None:
         st.session_state[_FAULT] = "A model needs a name, a price for tokens in and out, and the date of that price."
@@ -79,7 +79,7 @@ def _entered() -> None:
         output_usd=Decimal(repr(typed["output"])),
         date=typed["date"],
     )
-    assumed.enter(ByHand(model, price))
+    assumptions.add_manual_model(ManualModel(model, price))
 
 
 _ICONS = {
@@ -132,8 +132,8 @@ def input_panel(inputs: Inputs, current: Settings) -> None:
             "Reset to measured",
             key="reset_costs",
             icon=":material/restart_alt:",
-            on_click=assumed.reset,
-            disabled=not assumed.changes(),
+            on_click=assumptions.reset,
+            disabled=not assumptions.changes(),
             type="tertiary",
         )
     _fields(inputs, _LOAD)
@@ -141,16 +141,16 @@ def input_panel(inputs: Inputs, current: Settings) -> None:
     paid_models(current)
     with st.expander("Machines"):
         _fields(inputs, _RENTED if inputs.rented else _RENTED[1:])
-    for way in inputs.ways:
-        if way.paid:
-            with st.expander(escaped(label(way.approach, inputs))):
-                _fields(inputs, (*_tokens(way.approach), *_prices(way.approach)))
+    for profile in inputs.profiles:
+        if profile.paid:
+            with st.expander(escaped(line_label(profile.approach, inputs))):
+                _fields(inputs, (*_tokens(profile.approach), *_prices(profile.approach)))
     _paid_writer(inputs)
     with st.expander("Local answers"):
-        for way in inputs.ways:
-            if way.on_machine:
-                what = "Search" if way.by_token else escaped(label(way.approach, inputs))
-                _fields(inputs, (Field(f"{way.approach}.machine_s", f"{what}: seconds", 0, 10**6, 0.1),))
+        for profile in inputs.profiles:
+            if profile.on_machine:
+                what = "Search" if profile.by_token else escaped(line_label(profile.approach, inputs))
+                _fields(inputs, (Field(f"{profile.approach}.machine_s", f"{what}: seconds", 0, 10**6, 0.1),))
     with st.expander("Training (fine-tuned)"):
         _fields(inputs, _TRAINING)
     with st.expander("Documents (RAG)"):
@@ -159,17 +159,17 @@ def input_panel(inputs: Inputs, current: Settings) -> None:
 
 def _paid_writer(inputs: Inputs) -> None:
     """The tokens of RAG where a paid model writes, and its prices if they stand nowhere else."""
-    rag = inputs.way("rag")
+    rag = inputs.profile("rag")
     if rag.priced_by:
         with st.expander(escaped(f"RAG: {rag.model}")):
-            elsewhere = any(way.approach == rag.priced_by for way in inputs.ways)
-            _fields(inputs, (*_tokens("rag"), *(() if elsewhere else _prices(rag.priced_by))))
+            priced_there = any(profile.approach == rag.priced_by for profile in inputs.profiles)
+            _fields(inputs, (*_tokens("rag"), *(() if priced_there else _prices(rag.priced_by))))
 
 
 def _prices(approach: str) -> tuple[Field, ...]:
     labels = {"input": "tokens in", "cached": "cached tokens", "output": "tokens out"}
     return tuple(
-        Field(f"{approach}.price.{of}", f"USD per million {label}", 0, 100_000, 0.1) for of, label in labels.items()
+        Field(f"{approach}.price.{part}", f"USD per million {label}", 0, 100_000, 0.1) for part, label in labels.items()
     )
 
 
@@ -183,12 +183,12 @@ def _tokens(approach: str) -> tuple[Field, ...]:
 
 def _billing() -> None:
     key = "cost:billing"
-    st.session_state[key] = assumed.billing()
+    st.session_state[key] = assumptions.billing()
     st.radio(
         "Local machines",
-        (assumed.RENTED, assumed.BY_THE_SECOND),
+        (assumptions.RENTED, assumptions.BY_THE_SECOND),
         key=key,
-        on_change=lambda: assumed.choose_billing(st.session_state[key]),
+        on_change=lambda: assumptions.choose_billing(st.session_state[key]),
         help="A machine that is rented for the month costs all of its hours, whether it answers or not.",
     )
 
@@ -225,7 +225,7 @@ def _within(value: Decimal, field: Field) -> Decimal:
 
 def _typed(field: Field, key: str) -> None:
     value: Any = st.session_state[key]
-    assumed.remember(field.name, value, field.scale)
+    assumptions.set_value(field.name, value, field.scale)
 
 
 def origin_line(found: Input) -> str:

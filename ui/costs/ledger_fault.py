@@ -39,11 +39,11 @@ def ledger_fault(current: Settings, found: BackendError) -> None:
 
 def _set_aside(current: Settings) -> None:
     try:
-        aside = ledger.set_aside(current.data)
+        kept = ledger.set_aside(current.data)
     except BackendError as fault:
         st.session_state[_ASIDE] = str(fault)
         return
-    st.session_state[_ASIDE] = f"The damaged ledger is kept as {aside.name}." if aside else "There is no ledger."
+    st.session_state[_ASIDE] = f"The damaged ledger is kept as {kept.name}." if kept else "There is no ledger."
 
 
 def show_set_aside() -> None:

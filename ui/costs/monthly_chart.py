@@ -9,7 +9,7 @@ import altair as alt
 import pandas as pd
 
 from evaluation.costs.curve import Curve
-from ui.costs.words import about
+from ui.costs.sentences import rounded_count
 from ui.shared.charts import readable
 from ui.shared.text import shortened
 
@@ -40,7 +40,7 @@ def volumes(curves: Sequence[Curve]) -> list[int]:
     return sorted(volume for volume in found if FEWEST <= volume <= MOST)
 
 
-def apart(values: Sequence[float], gap: float) -> list[float]:
+def spread_apart(values: Sequence[float], gap: float) -> list[float]:
     """`values` moved as little as needed upwards or downwards so that neighbours are `gap` apart; order is kept."""
     order = sorted(range(len(values)), key=lambda index: values[index])
     groups: list[list[int]] = [[index] for index in order]
@@ -70,12 +70,12 @@ def monthly_chart(
     crossings: Mapping[str, int],
     questions: int,
     ink: str,
-    words: Mapping[str, str] | None = None,
+    text_colours: Mapping[str, str] | None = None,
 ) -> alt.LayerChart:
     """`curves` and `colours` by the name that is written at the line's end; `crossings` maps it to its break-even.
 
-    A cost of 0 has no place on a logarithmic axis: such a stretch is not drawn. `ink` is the colour of text, `words`
-    the colours of the names where the lines' own cannot be read.
+    A cost of 0 has no place on a logarithmic axis: such a part is not drawn. `ink` is the colour of text,
+    `text_colours` those of the names where the lines' own cannot be read.
     """
     at = volumes(list(curves.values()))
     rows = [
@@ -95,7 +95,7 @@ def monthly_chart(
         .mark_line(strokeWidth=2.5, clip=True)
         .encode(x=x, y=y, color=colour, detail="approach:N", tooltip=_tooltip())
     )
-    names = _names(frame, x, y, words or colours, high - low)
+    names = _names(frame, x, y, text_colours or colours, high - low)
     points = _crossings(curves, crossings, high - low, (x, y, colour), ink)
     return readable((lines + _volume(x, questions, ink) + names + points).properties(height=HEIGHT))
 
@@ -152,7 +152,7 @@ def _names(frame: pd.DataFrame, x: alt.X, y: alt.Y, colours: Mapping[str, str], 
     ends["colour"] = [colours[name] for name in ends["approach"]]
     gap = _NAME_HEIGHT * decades / HEIGHT
     logs = [math.log10(usd) for usd in ends["usd"]]
-    ends["usd"] = [10**value for value in apart(logs, gap)]
+    ends["usd"] = [10**value for value in spread_apart(logs, gap)]
     return (
         alt.Chart(ends)
         .mark_text(align="left", dx=7, fontSize=15, fontWeight="bold")
@@ -174,9 +174,9 @@ def _crossings(
     pixels = decades / HEIGHT
     down = [_FAR_BELOW if volume >= _FAR else _BELOW for volume in drawn.values()]
     beside = [math.log10(amount) - below * pixels for amount, below in zip(usd.values(), down, strict=True)]
-    placed = apart(beside, _NAME_HEIGHT * pixels)
+    placed = spread_apart(beside, _NAME_HEIGHT * pixels)
     columns = ["approach", "questions", "usd", "label"]
-    names = [f"{shortened(name, _NAME)}: from {about(volume)}" for name, volume in drawn.items()]
+    names = [f"{shortened(name, _NAME)}: from {rounded_count(volume)}" for name, volume in drawn.items()]
     points = pd.DataFrame(zip(drawn, drawn.values(), usd.values(), names, strict=True), columns=columns)
     dots = alt.Chart(points).mark_point(filled=True, size=120, stroke=ink, strokeWidth=1.5, opacity=1)
     below = points.assign(usd=[10**at for at in placed])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from backends.errors import BackendError
-from evaluation.costs.measured import anything_measured
-from ui.costs import assumed
+from evaluation.costs.current_inputs import anything_measured
+from ui.costs import assumptions
 from ui.costs.input_panel import input_panel
 from ui.costs.ledger_fault import ledger_fault, show_set_aside
 from ui.resources import settings
@@ -33,7 +33,7 @@ def costs_page() -> None:
     current = settings()
     show_set_aside()
     try:
-        inputs = assumed.inputs_in_force(current)
+        inputs = assumptions.inputs_in_force(current)
         if opened is HISTORY:
             opened.draw(current)
             return

@@ -11,11 +11,11 @@ import streamlit as st
 from backends.registry import spec_of
 from evaluation.costs.break_even import BreakEven, break_evens
 from evaluation.costs.curve import Curve
-from evaluation.costs.inputs import Inputs, Unknown
+from evaluation.costs.inputs import Inputs, UnknownValue
 from evaluation.costs.monthly import MonthlyCost, curve, monthly
-from ui.costs.exports import break_even_file, headed, monthly_file, save
+from ui.costs.exports import break_even_file, download_button, heading_with_download, monthly_file
 from ui.costs.monthly_chart import HEIGHT, monthly_chart
-from ui.costs.words import break_even_sentence, cheapest_sentence, label, price_step
+from ui.costs.sentences import break_even_sentence, cheapest_sentence, line_label, price_step
 from ui.shared import numbers
 from ui.shared.charts import ink, legible, theme
 from ui.shared.tables import literal_table
@@ -32,11 +32,11 @@ def table(costs: Sequence[MonthlyCost], inputs: Inputs) -> pd.DataFrame:
     for cost in costs:
         parts = {part.name: part.usd for part in cost.parts}
         cells = [numbers.dollars(parts[name]) if name in parts else "" for name in names]
-        shown[label(cost.approach, inputs)] = [*cells, numbers.dollars(cost.usd), numbers.dollars(cost.per_answer)]
+        shown[line_label(cost.approach, inputs)] = [*cells, numbers.dollars(cost.usd), numbers.dollars(cost.per_answer)]
     return pd.DataFrame(shown, index=[*(name.capitalize() for name in names), SUM, "An answer"])
 
 
-def beside(names: Sequence[str]) -> list[list[str]]:
+def table_columns(names: Sequence[str]) -> list[list[str]]:
     """The columns of each table: as many as a small screen has room for, and no table much narrower than another."""
     tables = math.ceil(len(names) / _MOST)
     each = math.ceil(len(names) / tables)
@@ -47,25 +47,25 @@ def draw_table(costs: Sequence[MonthlyCost], inputs: Inputs) -> None:
     """Table, why something is unknown, formulas, download."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.subheader(f"{costs[0].questions:,} questions a month, by part", anchor=False, width="content")
-        save(
+        download_button(
             "crossroads-costs.csv",
             lambda: monthly_file(costs, inputs),
             button="CSV of the parts",
             what="Every part with its formula and every input with its origin.",
         )
     shown = table(costs, inputs)
-    for some in beside([label(cost.approach, inputs) for cost in costs]):
+    for some in table_columns([line_label(cost.approach, inputs) for cost in costs]):
         literal_table(shown[some], strong=(SUM,), border="horizontal")
     for cost in costs:
         if cost.usd is None:
-            st.caption(escaped(f"{label(cost.approach, inputs)}: {cost.why}"))
-    rented = [f"{label(cost.approach, inputs)} {cost.machines:,}" for cost in costs if cost.machines]
+            st.caption(escaped(f"{line_label(cost.approach, inputs)}: {cost.why}"))
+    rented = [f"{line_label(cost.approach, inputs)} {cost.machines:,}" for cost in costs if cost.machines]
     if rented:
         st.caption(escaped(f"Machines rented: {', '.join(rented)}."))
     with st.expander("Formulas, with the numbers filled in"):
         for cost in costs:
             look = spec_of(cost.approach)
-            st.markdown(f":{look.colour}[{look.icon}] **{escaped(label(cost.approach, inputs))}**")
+            st.markdown(f":{look.colour}[{look.icon}] **{escaped(line_label(cost.approach, inputs))}**")
             for part in cost.parts:
                 st.markdown(f"**{escaped(part.name.capitalize())}** = {escaped(part.formula)}")
                 why = f" ({part.why})" if part.why else ""
@@ -74,10 +74,10 @@ def draw_table(costs: Sequence[MonthlyCost], inputs: Inputs) -> None:
 
 def draw(inputs: Inputs) -> None:
     """Sentences, chart, table."""
-    costs = [monthly(way.approach, inputs) for way in inputs.ways]
+    costs = [monthly(profile.approach, inputs) for profile in inputs.profiles]
     found = break_evens(inputs)
     curves = known_curves(inputs)
-    headed(
+    heading_with_download(
         f"#### {escaped(cheapest_sentence(costs, inputs))}",
         "crossroads-break-even.csv",
         lambda: break_even_file(found, curves, inputs),
@@ -90,12 +90,12 @@ def draw(inputs: Inputs) -> None:
     if any(one.first != one.lasting for one in found):
         st.caption("Now and then: each further machine costs at once, and fills up slowly.")
     if curves:
-        names = {label(approach, inputs): one for approach, one in curves.items()}
-        colours = {label(approach, inputs): spec_of(approach).hex for approach in curves}
-        words = {name: legible(colour, theme()) for name, colour in colours.items()}
+        names = {line_label(approach, inputs): one for approach, one in curves.items()}
+        colours = {line_label(approach, inputs): spec_of(approach).hex for approach in curves}
+        text_colours = {name: legible(colour, theme()) for name, colour in colours.items()}
         with st.container(height=HEIGHT + 20, border=False):  # so that nothing moves when the chart arrives
             st.altair_chart(
-                monthly_chart(names, colours, marks(found, inputs), costs[0].questions, ink(), words),
+                monthly_chart(names, colours, marks(found, inputs), costs[0].questions, ink(), text_colours),
                 width="stretch",
                 alt="Monthly cost of every approach over the number of questions a month, with break-even points",
             )
@@ -105,14 +105,14 @@ def draw(inputs: Inputs) -> None:
 def known_curves(inputs: Inputs) -> dict[str, Curve]:
     """The curve of every approach whose cost is known."""
     found: dict[str, Curve] = {}
-    for way in inputs.ways:
+    for profile in inputs.profiles:
         try:
-            found[way.approach] = curve(way.approach, inputs)
-        except Unknown:
+            found[profile.approach] = curve(profile.approach, inputs)
+        except UnknownValue:
             continue
     return found
 
 
 def marks(found: Sequence[BreakEven], inputs: Inputs) -> dict[str, int]:
     """The break-even points to draw, by the name at the line's end."""
-    return {label(one.approach, inputs): one.lasting for one in found if one.kind == "from" and one.lasting}
+    return {line_label(one.approach, inputs): one.lasting for one in found if one.kind == "from" and one.lasting}

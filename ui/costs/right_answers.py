@@ -11,9 +11,9 @@ import streamlit as st
 from backends.registry import spec_of
 from evaluation.costs.inputs import Inputs
 from evaluation.costs.monthly import monthly
-from evaluation.costs.right_answers import FORMULA, Accuracy, CostPerRight, Run, cost_per_right, runs
-from ui.costs.exports import headed, right_answers_file
-from ui.costs.words import label
+from evaluation.costs.right_answers import FORMULA, Accuracy, AnsweredRun, CostPerRight, cost_per_right, runs
+from ui.costs.exports import heading_with_download, right_answers_file
+from ui.costs.sentences import line_label
 from ui.resources import settings
 from ui.shared import numbers
 from ui.shared.charts import ink, readable
@@ -66,7 +66,7 @@ def draw(inputs: Inputs) -> None:
     above = st.container()
     st.caption(
         f"{FORMULA}. The interval comes from the accuracy (Wilson, 95 %); the cost is that of an answer at "
-        f"{int(inputs.amount('questions')):,} questions a month."
+        f"{int(inputs.exact('questions')):,} questions a month."
     )
     chosen = _chosen_run()
     accuracies = _accuracies(inputs, chosen)
@@ -76,24 +76,24 @@ def draw(inputs: Inputs) -> None:
             "the Fine-tuned page, or `python -m benchmarks quality`.",
             icon=":material/rule:",
         )
-    costs = {way.approach: monthly(way.approach, inputs) for way in inputs.ways}
+    costs = {profile.approach: monthly(profile.approach, inputs) for profile in inputs.profiles}
     found = {
         approach: cost_per_right(cost.per_answer, accuracies.get(approach), cost.why or _NOBODY)
         for approach, cost in costs.items()
     }
     with above:
-        headed(
+        heading_with_download(
             "#### An answer that is wrong is not cheap.",
             "crossroads-right-answers.csv",
             lambda: right_answers_file(found, costs, accuracies, inputs),
             what="What a right answer costs with its interval, how many were right, and every input with its origin.",
         )
-    names = {label(approach, inputs): one for approach, one in found.items()}
-    colours = {label(approach, inputs): spec_of(approach).hex for approach in found}
+    names = {line_label(approach, inputs): one for approach, one in found.items()}
+    colours = {line_label(approach, inputs): spec_of(approach).hex for approach in found}
     if accuracies:
         st.altair_chart(right_chart(names, colours, ink()), width="stretch", alt="Cost of a right answer per approach")
     rows = {
-        label(approach, inputs): {
+        line_label(approach, inputs): {
             "Right answers": right_text(accuracies.get(approach)),
             "An answer": numbers.dollars(costs[approach].per_answer),
             "A right answer": cost_text(one),
@@ -121,7 +121,7 @@ def cost_text(one: CostPerRight) -> str:
     return f"{numbers.dollars(one.usd)} ({numbers.dollars(one.low)} to {numbers.dollars(one.high)})"
 
 
-def _chosen_run() -> Run | None:
+def _chosen_run() -> AnsweredRun | None:
     """The run whose answers count; None if there is none yet."""
     current = settings()
     found = runs(current.data, current.rag.generator)
@@ -134,22 +134,22 @@ def _chosen_run() -> Run | None:
     return next((run for run in found if run.title == title), found[0])
 
 
-def _accuracies(inputs: Inputs, run: Run | None) -> dict[str, Accuracy]:
+def _accuracies(inputs: Inputs, run: AnsweredRun | None) -> dict[str, Accuracy]:
     """Those of the run, with what was typed in their place."""
     typed: dict[str, tuple[int, int]] = st.session_state.setdefault(_TYPED, {})
     in_force = dict(run.accuracies) if run else {}
     for approach, (right, asked) in typed.items():
         in_force[approach] = Accuracy(right, asked, "your assumption")
     with st.container(horizontal=True):
-        for way in inputs.ways:
+        for profile in inputs.profiles:
             with st.container(border=True, width=198):
-                _accuracy(way.approach, label(way.approach, inputs), in_force.get(way.approach))
+                _accuracy(profile.approach, line_label(profile.approach, inputs), in_force.get(profile.approach))
     st.button("Reset to the counts", key="reset_accuracies", on_click=typed.clear, disabled=not typed, type="tertiary")
     return in_force
 
 
 def _accuracy(approach: str, name: str, found: Accuracy | None) -> None:
-    keys = [f"accuracy:{approach}:{of}" for of in ("right", "asked")]
+    keys = [f"accuracy:{approach}:{part}" for part in ("right", "asked")]
     look = spec_of(approach)
     st.markdown(f":{look.colour}[{look.icon} **{escaped(name)}**]")
     st.session_state[keys[0]] = found.right if found else None

@@ -16,11 +16,11 @@ from evaluation.costs.scratch import (
     TOKENS_PER_PARAMETER,
     USD_PER_GPU_HOUR,
     UTILISATION,
-    Training,
+    ScratchTraining,
     fine_tuning_cost,
     from_scratch,
 )
-from ui.costs.exports import Row, headed, scratch_file
+from ui.costs.exports import Row, heading_with_download, scratch_file
 from ui.shared import numbers
 from ui.shared.tables import literal_table
 from ui.shared.text import escaped
@@ -71,8 +71,8 @@ def draw(inputs: Inputs) -> None:
     fine_tuning = fine_tuning_cost(inputs)
     size = int(chosen[_SIZE] * 10**9)
     rows = from_scratch(fine_tuning, chosen[_USD], chosen[_SHARE], chosen[_TOKENS], parameters=size)
-    headed(
-        f"#### {escaped(point(rows, fine_tuning, size))}",
+    heading_with_download(
+        f"#### {escaped(conclusion(rows, fine_tuning, size))}",
         "crossroads-from-scratch.csv",
         lambda: scratch_file(rows, assumptions(chosen), inputs),
         what="Every size in full, with what is assumed and where that comes from.",
@@ -90,7 +90,7 @@ def draw(inputs: Inputs) -> None:
     )
 
 
-def point(rows: Sequence[Training], fine_tuning: Decimal | None, parameters: int = 8 * 10**9) -> str:
+def conclusion(rows: Sequence[ScratchTraining], fine_tuning: Decimal | None, parameters: int = 8 * 10**9) -> str:
     """Why not to go this way; `parameters` is the size of the model in mind."""
     base, large = rows[-1], next(row for row in rows if row.parameters == parameters)
     start = (
@@ -119,7 +119,7 @@ def days(value: Decimal) -> str:
     return "under a second"
 
 
-def table(rows: Sequence[Training]) -> pd.DataFrame:
+def table(rows: Sequence[ScratchTraining]) -> pd.DataFrame:
     """One row per size."""
     return pd.DataFrame(
         [
@@ -137,7 +137,7 @@ def table(rows: Sequence[Training]) -> pd.DataFrame:
     )
 
 
-def _tables(rows: Sequence[Training]) -> None:
+def _tables(rows: Sequence[ScratchTraining]) -> None:
     """What it takes, and what that costs: in two tables, because one of all columns is cut on a small screen."""
     whole = table(rows)
     outcome = [column for column in whole if column != _SIZE_COLUMN and column not in _EFFORT]

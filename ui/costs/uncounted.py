@@ -58,6 +58,6 @@ def _row(current: Settings, one: Uncounted) -> None:
 
 def _count(current: Settings, number: int, key: str) -> None:
     try:
-        budget.count(current.data, number, Decimal(repr(st.session_state[key])))
+        budget.count_charge(current.data, number, Decimal(repr(st.session_state[key])))
     except BackendError as fault:
         keep_fault(fault)

@@ -13,8 +13,8 @@ from evaluation.costs.break_even import BreakEven, break_even, break_evens
 from evaluation.costs.inputs import Inputs
 from evaluation.costs.monthly import MonthlyCost, monthly
 from evaluation.costs.sensitivity import Effect, sensitivity
-from ui.costs.exports import headed, what_if_file
-from ui.costs.words import about, label, unknown_cost
+from ui.costs.exports import heading_with_download, what_if_file
+from ui.costs.sentences import line_label, rounded_count, unknown_cost
 from ui.shared import numbers
 from ui.shared.charts import ink, readable
 from ui.shared.tables import literal_table
@@ -28,14 +28,14 @@ _CHEAPER = "Cheaper than the paid model"
 def draw(inputs: Inputs) -> None:
     """Choose an approach; its monthly cost after every change, and when it breaks even then."""
     effects = sensitivity(inputs)
-    names = [way.approach for way in inputs.ways]
+    names = [profile.approach for profile in inputs.profiles]
     approach = st.segmented_control(
         "Approach",
         names,
         default=names[0],
         required=True,
         key="what_if",
-        format_func=lambda name: escaped(label(name, inputs)),
+        format_func=lambda name: escaped(line_label(name, inputs)),
         label_visibility="collapsed",
         wrap=True,
     )
@@ -44,8 +44,9 @@ def draw(inputs: Inputs) -> None:
     if now.usd is None:
         st.info(escaped(unknown_cost(now, inputs)), icon=":material/help:")
         return
-    headed(
-        f"#### {escaped(f'{label(chosen, inputs)}: {numbers.dollars(now.usd)}')} a month now. What changes that most?",
+    name = line_label(chosen, inputs)
+    heading_with_download(
+        f"#### {escaped(f'{name}: {numbers.dollars(now.usd)}')} a month now. What changes that most?",
         "crossroads-what-if.csv",
         lambda: what_if_file(effects, [monthly(name, inputs) for name in names], break_evens(inputs), inputs),
         what="Every approach after every change, and every input with its origin.",
@@ -107,8 +108,8 @@ def table(effects: Sequence[Effect], now: MonthlyCost, inputs: Inputs) -> pd.Dat
         for effect in effects
     ]
     first = {"What if": "as it is", "A month": numbers.dollars(now.usd), "Change": ""}
-    if not inputs.way(now.approach).paid:
-        first[_CHEAPER] = point(break_even(now.approach, inputs))
+    if not inputs.profile(now.approach).paid:
+        first[_CHEAPER] = break_even_cell(break_even(now.approach, inputs))
     return pd.DataFrame([first, *rows])
 
 
@@ -122,11 +123,11 @@ def _signed(effect: Effect, approach: str) -> str:
 
 def _break_even(found: Sequence[BreakEven], approach: str) -> dict[str, str]:
     own = next((one for one in found if one.approach == approach), None)
-    return {} if own is None else {_CHEAPER: point(own)}
+    return {} if own is None else {_CHEAPER: break_even_cell(own)}
 
 
-def point(one: BreakEven) -> str:
+def break_even_cell(one: BreakEven) -> str:
     """A break-even in a cell."""
     if one.kind == "from" and one.lasting:
-        return f"from {about(one.lasting)} on"
+        return f"from {rounded_count(one.lasting)} on"
     return {"always": "always", "never": "never"}.get(one.kind, "unknown")

@@ -21,7 +21,7 @@ def table(listed: Sequence[Adapter], in_force: str | None) -> pd.DataFrame:
     return plain_frame(
         {
             "Adapter": [one.name + (" \u2605 answers" if one.name == in_force else "") for one in listed],
-            "Fits the base": [fits(one) for one in listed],
+            "Fits the base": [fit_text(one) for one in listed],
             "Right answers": [score_words(one.score) for one in listed],
             "Method": [one.method.replace("_", " ") or numbers.UNKNOWN for one in listed],
             "Origin": [one.origin for one in listed],
@@ -31,7 +31,7 @@ def table(listed: Sequence[Adapter], in_force: str | None) -> pd.DataFrame:
     )
 
 
-def fits(one: Adapter) -> str:
+def fit_text(one: Adapter) -> str:
     """Whether it fits, or why not."""
     return f"yes; {one.fit.reason}" if one.fit.fits and one.fit.reason else "yes" if one.fit.fits else one.fit.reason
 

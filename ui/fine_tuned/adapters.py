@@ -28,8 +28,8 @@ _MAX_MB = 1000
 
 def import_panel(current: Settings) -> None:
     """Draw the three ways, and what came of the last one."""
-    if told := st.session_state.pop(_TOLD, None):
-        st.success(f"**{escaped(told)}** is in the list.", icon=":material/check_circle:")
+    if imported := st.session_state.pop(_TOLD, None):
+        st.success(f"**{escaped(imported)}** is in the list.", icon=":material/check_circle:")
     job = jobs.find(adapter_jobs.import_key(current.data))
     if job is not None:
         job_view(job, "import", done="It is in the list.", cancelled="It is in the list if it had arrived.")

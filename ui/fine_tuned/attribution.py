@@ -27,7 +27,7 @@ from evaluation.judging import Gain, further_scorers, summary
 from evaluation.scorers import title_of
 from evaluation.statistics import Estimate
 from evaluation.verdicts import ARM_NAMES, TECHNIQUE_NAMES, attribution_verdicts, points, seen_words
-from ui.fine_tuned.question_section import Questions, Start, question_section, stored_result
+from ui.fine_tuned.question_section import Questions, StartButton, question_section, stored_result
 from ui.shared import numbers
 from ui.shared.charts import INK, ink
 from ui.shared.tables import plain_frame
@@ -314,7 +314,7 @@ _PASSAGES = "attribution_passages"
 
 def draw(current: Settings) -> None:
     """Draw the section."""
-    start = Start(
+    start = StartButton(
         "attribute",
         "Find out what bought what",
         ":material/account_tree:",

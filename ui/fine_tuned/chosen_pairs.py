@@ -14,7 +14,7 @@ import streamlit as st
 
 from backends.fine_tuned.pairs.check import PairReport, check_pairs, check_reviewed
 from backends.fine_tuned.pairs.files import Pair
-from backends.fine_tuned.pairs.held_out import By, Split, split
+from backends.fine_tuned.pairs.held_out import Split, SplitBy, split
 from backends.fine_tuned.train.examples import template_tokens, token_counter
 from backends.models.local import loaded
 from backends.settings import Settings
@@ -74,13 +74,13 @@ def append(more: Sequence[Pair]) -> None:
     st.session_state[_CHOSEN] = replace(now, pairs=(*now.pairs, *more), revision=_revision())
 
 
-def back() -> None:
+def reset() -> None:
     """Fill the table as it was loaded."""
     now: ChosenPairs = st.session_state[_CHOSEN]
     st.session_state[_CHOSEN] = replace(now, pairs=now.start, revision=_revision())
 
 
-def put_away() -> None:
+def clear() -> None:
     """Begin with nothing."""
     st.session_state.pop(_CHOSEN, None)
 
@@ -112,7 +112,7 @@ def context_tokens(current: Settings) -> int | None:
     return base.context_tokens if base else None
 
 
-def split_of(pairs: tuple[Pair, ...], share: float, by: By, seed: int) -> Split:
+def split_of(pairs: tuple[Pair, ...], share: float, by: SplitBy, seed: int) -> Split:
     """The split that training will make of these pairs. Raises as `held_out.split` does."""
     return _once("split", (pairs, share, by, seed), lambda: split(pairs, share, by, seed))
 

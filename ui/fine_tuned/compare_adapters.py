@@ -9,7 +9,7 @@ import streamlit as st
 
 from backends.base import Backend
 from backends.fine_tuned.approach import FineTunedBackend
-from backends.run.ask import Asking
+from backends.run.ask import PreparedQuestion
 from backends.settings import Settings
 from backends.spend.ledger import recorder
 from ui.ask.answers import Answers
@@ -53,7 +53,9 @@ def _ask(current: Settings, names: Sequence[str]) -> None:
     if chosen:
         made = tuple(_backend(current, name) for name in chosen)
         question = current.question(st.session_state[_QUESTION])
-        start(_PAGE, Asking(made, question, {}, lambda answer: record(replace(answer, approach="fine_tuned"))))
+        start(
+            _PAGE, PreparedQuestion(made, question, {}, lambda answer: record(replace(answer, approach="fine_tuned")))
+        )
 
 
 def _backend(current: Settings, name: str) -> Backend:

@@ -133,16 +133,16 @@ def _job(job: Job) -> None:
     state = job.state
     job_view(job, "drafting", done=summary(state), cancelled=f"Stopped. {summary(state)}")
     if state.running:
-        st.fragment(_come_in, run_every=_REFRESH_S)(job)
+        st.fragment(_arriving, run_every=_REFRESH_S)(job)
         return
     drafted = drafts_of(state)
     if drafted:
         _review(job, drafted)
     else:
-        st.button("Hide this", key="hide_drafts", type="tertiary", on_click=_taken, args=(job.state.started,))
+        st.button("Hide this", key="hide_drafts", type="tertiary", on_click=_hide_drafts, args=(job.state.started,))
 
 
-def _come_in(job: Job) -> None:
+def _arriving(job: Job) -> None:
     drafted = drafts_of(job.state)
     table = frame([draft.pair for draft in drafted[::-1]])[["question", "answer", "source"]]
     st.dataframe(table, hide_index=True, height=_ROW * 7 + 3, alt="What was drafted so far, newest first")
@@ -176,20 +176,20 @@ def _review(job: Job, drafted: Sequence[Draft]) -> None:
             key="take_drafts",
             type="primary",
             icon=":material/playlist_add_check:",
-            on_click=_take,
+            on_click=_use_pairs,
             args=(ready, job.state.started),
             disabled=not ready,
         )
-        st.button("Drop them all", key="drop_drafts", type="tertiary", on_click=_taken, args=(job.state.started,))
+        st.button("Drop them all", key="drop_drafts", type="tertiary", on_click=_hide_drafts, args=(job.state.started,))
         st.caption("Only you can tell whether they are true. A double-click opens the passage.", width="content")
 
 
-def _take(pairs: Sequence[Pair], started: float) -> None:
+def _use_pairs(pairs: Sequence[Pair], started: float) -> None:
     chosen_pairs.append(pairs)
-    _taken(started)
+    _hide_drafts(started)
 
 
-def _taken(started: float) -> None:
+def _hide_drafts(started: float) -> None:
     st.session_state[_TAKEN] = started
 
 

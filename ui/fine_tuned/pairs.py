@@ -9,7 +9,7 @@ import streamlit as st
 
 from backends.errors import BackendError
 from backends.fine_tuned.pairs.check import PairReport
-from backends.fine_tuned.pairs.held_out import Split, leak_words
+from backends.fine_tuned.pairs.held_out import Split, leak_sentence
 from backends.settings import Settings
 from ui.fine_tuned import chosen_pairs, drafts
 from ui.fine_tuned.chosen_pairs import ChosenPairs
@@ -106,7 +106,7 @@ def _header(now: ChosenPairs) -> None:
             "Back to what was loaded",
             key="pairs_back",
             icon=":material/undo:",
-            on_click=chosen_pairs.back,
+            on_click=chosen_pairs.reset,
             disabled=not now.edited,
         )
         with st.popover("Other pairs", icon=":material/swap_horiz:"):
@@ -117,7 +117,7 @@ def _header(now: ChosenPairs) -> None:
                 icon=":material/auto_stories:",
                 on_click=chosen_pairs.load_sample,
             )
-            st.button("None: begin anew", key="no_pairs", icon=":material/delete:", on_click=chosen_pairs.put_away)
+            st.button("None: begin anew", key="no_pairs", icon=":material/delete:", on_click=chosen_pairs.clear)
             _uploader()
 
 
@@ -229,7 +229,9 @@ def _held_out(current: Settings, report: PairReport) -> Split | None:
             return split
         st.markdown(split_words(split))
         if split.leaks:
-            st.warning(f"{leak_words(len(split.leaks))} The column at the right names them.", icon=":material/warning:")
+            st.warning(
+                f"{leak_sentence(len(split.leaks))} The column at the right names them.", icon=":material/warning:"
+            )
         with st.expander("The held-out pairs"):
             st.dataframe(
                 held_out_table(split),

@@ -20,7 +20,7 @@ from evaluation.scorers import title_of
 from evaluation.statistics import Estimate
 from evaluation.verdicts import forgetting_verdict, points, proof_verdict, score_words, seen_words
 from ui.fine_tuned.adapter_table import card_rows
-from ui.fine_tuned.question_section import Questions, Start, question_section, stored_result
+from ui.fine_tuned.question_section import Questions, StartButton, question_section, stored_result
 from ui.shared import numbers
 from ui.shared.charts import ink
 from ui.shared.errors import show_fault
@@ -260,7 +260,7 @@ def _card(adapter: Adapter, proof: AdapterProof) -> None:
 
 def draw(current: Settings) -> None:
     """Draw the section."""
-    start = Start(
+    start = StartButton(
         "prove",
         "Prove",
         ":material/fact_check:",

@@ -14,7 +14,7 @@ from backends.fine_tuned.adapters.card import read_card
 from backends.fine_tuned.adapters.catalogue import Adapter, adapters
 from backends.run import jobs
 from backends.settings import Settings
-from evaluation.samples import SAMPLE_QUESTIONS, Sample, parse_question_set, read_question_set, some_of
+from evaluation.samples import SAMPLE_QUESTIONS, Sample, parse_question_set, read_question_set, sample_evenly
 from evaluation.scorers import faults as scorer_faults
 from evaluation.training_data import held_out_samples
 from evaluation.verdicts import other_prompt_words
@@ -102,7 +102,7 @@ def chosen_questions(current: Settings, adapter: Adapter, section: str) -> Quest
 
 
 def _some(samples: Sequence[Sample], name: str, section: str) -> Questions:
-    return Questions(*some_of(samples, int(st.session_state[f"{section}_most"]), name))
+    return Questions(*sample_evenly(samples, int(st.session_state[f"{section}_most"]), name))
 
 
 def _held_out(current: Settings, adapter: Adapter) -> list[Sample]:
@@ -113,7 +113,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class StartButton:
     """The button that starts: its key, words and icon, what is said beside it, and what it does."""
 
     key: str
@@ -127,7 +127,7 @@ def question_section(
     current: Settings,
     section: str,
     job_key: str,
-    start: Start,
+    start: StartButton,
     cancelled: str,
     more: Callable[[Settings], None] | None = None,
 ) -> Adapter | None:
@@ -157,7 +157,7 @@ def _form(
     current: Settings,
     section: str,
     listed: Sequence[Adapter],
-    start: Start,
+    start: StartButton,
     more: Callable[[Settings], None] | None,
     busy: bool,
 ) -> Adapter:
@@ -183,7 +183,7 @@ def _form(
     return adapter
 
 
-def _begin(current: Settings, section: str, adapter: Adapter, start: Start) -> None:
+def _begin(current: Settings, section: str, adapter: Adapter, start: StartButton) -> None:
     try:
         start.begin(current, adapter, chosen_questions(current, adapter, section))
     except BackendError as fault:

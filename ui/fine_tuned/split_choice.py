@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
-from backends.fine_tuned.pairs.held_out import By
+from backends.fine_tuned.pairs.held_out import SplitBy
 from backends.fine_tuned.train.method import TrainingSettings
 from backends.settings import Settings
 
 SEED = "train_seed"
 
 _SHARE, _BY = "held_out_percent", "split_by"
-_WORDS: dict[By, str] = {"group": "whole groups of paraphrases", "phrasing": "one phrasing of each fact"}
-_EXPLAINED: dict[By, str] = {
+_WORDS: dict[SplitBy, str] = {"group": "whole groups of paraphrases", "phrasing": "one phrasing of each fact"}
+_EXPLAINED: dict[SplitBy, str] = {
     "group": "Nothing like a held-out question is taught, so the score says how well what was learned carries over to "
     "new things: style, format, skill. A fact that is held out cannot be known. "
     "The last state of the training is kept.",
@@ -21,7 +21,7 @@ _EXPLAINED: dict[By, str] = {
 }
 
 
-def split_choice(current: Settings) -> tuple[float, By, int]:
+def split_choice(current: Settings) -> tuple[float, SplitBy, int]:
     """Draw the choice; share (0 to 1), by what, and the seed of the draw."""
     st.session_state.setdefault(_SHARE, round(100 * TrainingSettings().held_out_share))
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -39,7 +39,7 @@ def split_choice(current: Settings) -> tuple[float, By, int]:
     return split_in_force(current)
 
 
-def split_in_force(current: Settings) -> tuple[float, By, int]:
+def split_in_force(current: Settings) -> tuple[float, SplitBy, int]:
     """What was chosen, without drawing it."""
     usual = TrainingSettings()
     share, seed = st.session_state.get(_SHARE), st.session_state.get(SEED)

@@ -24,7 +24,7 @@ from ui.fine_tuned import chosen_pairs
 from ui.fine_tuned.adapter_detail import use
 from ui.fine_tuned.adapter_table import card_rows
 from ui.fine_tuned.training_form import training_form
-from ui.fine_tuned.training_view import pictures, watch, with_past
+from ui.fine_tuned.training_view import draw_progress, watch, with_past
 from ui.shared import numbers
 from ui.shared.errors import keep_fault, show_kept_fault
 from ui.shared.file_table import size
@@ -138,7 +138,7 @@ def show_estimate(current: Settings, pairs: Sequence[Pair], training: TrainingSe
     if not found:
         job_view(job, "estimate", cancelled="Nothing was measured.")
         return
-    for sentence in sentences(found[-1]):
+    for sentence in estimate_sentences(found[-1]):
         st.markdown(escaped(sentence))
     if found[-1].note:
         st.warning(escaped(found[-1].note), icon=":material/warning:")
@@ -146,7 +146,7 @@ def show_estimate(current: Settings, pairs: Sequence[Pair], training: TrainingSe
         st.caption(":material/history: Pairs or settings have changed since this was measured.")
 
 
-def sentences(one: Estimate) -> list[str]:
+def estimate_sentences(one: Estimate) -> list[str]:
     """Time, memory and cost in words."""
     cost = f"Cost {numbers.dollars(one.cost_usd)}: {one.cost_basis}."
     reason = f" ({one.precision_reason})" if one.precision_reason else ""
@@ -167,19 +167,19 @@ def draw(current: Settings) -> None:
     show_kept_fault()
     job = jobs.find(training_job.KEY)
     found = runs(current.data)
-    elsewhere = next((run for run in found if run.state == "running"), None) if training_job.running() is None else None
+    other_run = next((run for run in found if run.state == "running"), None) if training_job.running() is None else None
     if job is not None and job.state.running:
         watch(job, _past(job, found))
     elif job is not None and st.session_state.get(_HIDDEN) != job.state.started:
         _ended(job, current, _past(job, found))
-    if elsewhere is not None:
-        st.fragment(_elsewhere, run_every=_REFRESH_S)(current, elsewhere.id)
-    busy = elsewhere is not None or (job is not None and job.state.running)
+    if other_run is not None:
+        st.fragment(_other_process, run_every=_REFRESH_S)(current, other_run.id)
+    busy = other_run is not None or (job is not None and job.state.running)
     _prepare(current, busy)
     show_unfinished(current, found, busy)
 
 
-def _elsewhere(current: Settings, id: str) -> None:
+def _other_process(current: Settings, id: str) -> None:
     """A training of another process on the same data folder, as it writes down how far it is."""
     run = next((run for run in runs(current.data) if run.id == id and run.state == "running"), None)
     if run is None:
@@ -192,7 +192,7 @@ def _elsewhere(current: Settings, id: str) -> None:
         f"{run.steps}{still}. One training at a time.",
         icon=":material/model_training:",
     )
-    pictures(past, run.steps)
+    draw_progress(past, run.steps)
 
 
 def _prepare(current: Settings, busy: bool) -> None:
@@ -312,7 +312,7 @@ def _ended(job: Job, current: Settings, past: Sequence[TrainingResult]) -> None:
             _card(made)
         shown = with_past(past, state.results)
         if any(isinstance(one, StepRecord | LiveAnswers) for one in shown):
-            pictures(shown, state.total)
+            draw_progress(shown, state.total)
 
 
 def _card(made: Trained) -> None:

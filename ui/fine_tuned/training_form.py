@@ -9,7 +9,7 @@ import streamlit as st
 
 from backends.fine_tuned.adapters.catalogue import adapter_folders, free_name
 from backends.fine_tuned.train.method import Method, Precision, TrainingSettings
-from backends.fine_tuned.train.precision import remembered
+from backends.fine_tuned.train.precision import load_choice
 from backends.models.local import loaded
 from backends.settings import Settings
 from ui.fine_tuned.split_choice import SEED, split_in_force
@@ -130,7 +130,7 @@ def _how_it_runs(current: Settings) -> None:
         st.selectbox,
         "Precision",
         "auto: whichever trains faster on this machine, measured before the first training and at each estimate."
-        + taken(current),
+        + measured_precision(current),
         options=("auto", "float32", "bfloat16"),
         key="train_precision",
     )
@@ -155,11 +155,11 @@ def _how_it_runs(current: Settings) -> None:
     )
 
 
-def taken(current: Settings) -> str:
+def measured_precision(current: Settings) -> str:
     """What `auto` takes here, once the base is in memory and it was measured; else ""."""
     raw = current.raw
     base = loaded(raw.model, raw.revision, raw.device)
-    choice = base and remembered(base, chosen_settings(current), current.data)
+    choice = base and load_choice(base, chosen_settings(current), current.data)
     return f" Here it takes {choice}." if choice else ""
 
 

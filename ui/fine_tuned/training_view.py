@@ -30,27 +30,27 @@ _MOST_WORDS = 200
 """Words that are compared: the work grows with the third power of their number."""
 
 
-def same(answer: str, reference: str) -> bool:
+def is_wanted_answer(answer: str, reference: str) -> bool:
     """Whether an answer is the wanted one, but for case, white space and marks at its ends."""
     return normalised(answer) == normalised(reference)
 
 
-def marked(text: str, reference: str, before: str | None) -> str:
-    """`text` as Markdown: words that stand in `reference`, in its order, on green; words not in `before` in bold.
+def with_changes_marked(text: str, reference: str, previous: str | None) -> str:
+    """`text` as Markdown: words that stand in `reference`, in its order, on green; words not in `previous` in bold.
 
-    `before` is None for the first round, in which nothing is new.
+    `previous` is None for the first round, in which nothing is new.
     """
     words = text.split()
     if not words:
         return "*nothing*"
     wanted = _matching(words, reference.split())
-    kept = set(range(len(words))) if before is None else _matching(words, before.split())
+    kept = set(range(len(words))) if previous is None else _matching(words, previous.split())
     parts = []
     for (green, old), run in itertools.groupby(range(len(words)), key=lambda at: (at in wanted, at in kept)):
         part = escaped(" ".join(words[at] for at in run))
         part = part if old else f"**{part}**"
         parts.append(f":green-background[{part}]" if green else part)
-    if max(len(words), len(reference.split()), len((before or "").split())) > _MOST_WORDS:
+    if max(len(words), len(reference.split()), len((previous or "").split())) > _MOST_WORDS:
         parts.append(f"*(only the first {_MOST_WORDS} words are compared)*")
     return " ".join(parts)
 
@@ -156,7 +156,7 @@ def _how_far(job: Job) -> None:
         st.rerun()
     st.progress(share(state), f"**{escaped(state.what)}**")
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.caption(escaped(line(state, time.monotonic())), width="content")
+        st.caption(escaped(status_line(state, time.monotonic())), width="content")
         st.button(
             "Stopping" if state.cancelled else "Stop",
             key="stop_training",
@@ -168,18 +168,18 @@ def _how_far(job: Job) -> None:
 
 
 def _what_it_learned(job: Job, past: Sequence[TrainingResult]) -> None:
-    pictures(with_past(past, job.state.results), job.state.total)
+    draw_progress(with_past(past, job.state.results), job.state.total)
 
 
 def with_past(past: Sequence[TrainingResult], results: Sequence[object]) -> list[object]:
     """What was said from the first step on: by the log until a job's own results begin, then by those."""
-    told = (StepRecord, LiveAnswers, TrainingNote)
-    first = min((one.step for one in results if isinstance(one, told)), default=None)
-    before = [one for one in past if isinstance(one, told) and (first is None or one.step < first)]
-    return [*before, *results]
+    kinds = (StepRecord, LiveAnswers, TrainingNote)
+    first = min((one.step for one in results if isinstance(one, kinds)), default=None)
+    earlier = [one for one in past if isinstance(one, kinds) and (first is None or one.step < first)]
+    return [*earlier, *results]
 
 
-def pictures(results: Sequence[object], steps: int) -> None:
+def draw_progress(results: Sequence[object], steps: int) -> None:
     """Draw losses, answers and notes; the space for them is there before they are."""
     records = [one for one in results if isinstance(one, StepRecord)]
     with st.container(height=HEIGHT + 20, border=False):
@@ -220,19 +220,19 @@ def _answers(rounds: Sequence[LiveAnswers]) -> None:
 def _rounds_of(said: Sequence[tuple[int, LiveAnswer]]) -> None:
     """One question's answers, newest first; those that did not change are one line."""
     lines = []
-    before: str | None = None
+    previous: str | None = None
     for step, answer in said:
-        badge = " :green-badge[:material/check: as wanted]" if same(answer.text, answer.reference) else ""
+        badge = " :green-badge[:material/check: as wanted]" if is_wanted_answer(answer.text, answer.reference) else ""
         when = "the base" if step == 0 else f"step {step}"
-        if before is not None and same(answer.text, before):
+        if previous is not None and is_wanted_answer(answer.text, previous):
             lines.append(f":gray[{when}: as before]{badge}")
         else:
-            lines.append(f":gray[{when}]{badge}  \n{marked(answer.text, answer.reference, before)}")
-        before = answer.text
+            lines.append(f":gray[{when}]{badge}  \n{with_changes_marked(answer.text, answer.reference, previous)}")
+        previous = answer.text
     st.markdown("\n\n".join(reversed(lines)))
 
 
-def line(state: JobState, now: float) -> str:
+def status_line(state: JobState, now: float) -> str:
     """Steps, speed, time so far and time left: `step 12 of 60 · 410 tokens/s · 24 s, about 2 min left`."""
     records = [one for one in state.results if isinstance(one, StepRecord)]
     spent = now - state.started

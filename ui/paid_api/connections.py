@@ -18,7 +18,7 @@ from backends.remote.providers import CHECKED, PROVIDERS
 from backends.settings import Settings
 from backends.spend import pricing
 from backends.spend.ledger import recorder
-from ui.ask.settings_panel import bound
+from ui.ask.settings_panel import bind
 from ui.resources import override, overrides, settings
 from ui.shared.text import escaped, plain
 
@@ -71,7 +71,7 @@ _FIELDS = {"input_usd": "In", "cached_usd": "In, from the cache", "output_usd": 
 
 def price_entry(current: Settings, name: str) -> None:
     """Say what the model's tokens cost and since when, and offer to enter another price for this browser session."""
-    section, chosen = connections.section_of(name), connections.of(current, name)
+    section, chosen = connections.section_of(name), connections.settings_of(current, name)
     if not chosen.model:
         return
     st.caption(escaped(_in_force(current, name)))
@@ -102,7 +102,7 @@ def price_entry(current: Settings, name: str) -> None:
 
 
 def _in_force(current: Settings, name: str) -> str:
-    chosen = connections.of(current, name)
+    chosen = connections.settings_of(current, name)
     try:
         found = (
             pricing.manual_rates(chosen.price, chosen.model)
@@ -201,7 +201,7 @@ def _add() -> None:
 
 def connection_panel(current: Settings, name: str) -> None:
     """Model, address and key of a connection. The key stays in this browser session and belongs to the address."""
-    section, chosen = connections.section_of(name), connections.of(current, name)
+    section, chosen = connections.section_of(name), connections.settings_of(current, name)
     provider = connections.provider_of(chosen, name)
     _model(current, name)
     st.text_input(
@@ -209,7 +209,7 @@ def connection_panel(current: Settings, name: str) -> None:
         without_secrets(chosen.base_url or ""),
         placeholder=without_secrets(connections.base_url_of(current, name)),
         help="Any OpenAI-compatible server. A key is only ever sent to the address it was entered for.",
-        **bound(f"{section}.base_url"),
+        **bind(f"{section}.base_url"),
     )
     held = f"{section}.api_key" in overrides()
     _, variable = connections.key_of(current, name)
@@ -219,7 +219,7 @@ def connection_panel(current: Settings, name: str) -> None:
         autocomplete="off",
         placeholder="kept for this browser session" if held else "",
         help=f"Kept in memory for this browser session alone. Or set {escaped(variable)} in the environment or .env.",
-        **bound(f"{section}.api_key"),
+        **bind(f"{section}.api_key"),
     )
     if withheld := current.withheld(section):
         st.warning(escaped(withheld), icon=":material/key_off:")
@@ -227,7 +227,7 @@ def connection_panel(current: Settings, name: str) -> None:
         "The server computes on this machine",
         connections.computes_here(current, name),
         help="It then waits its turn like the local approaches, so that no column slows another one down.",
-        **bound(f"{section}.on_this_machine"),
+        **bind(f"{section}.on_this_machine"),
     )
     if provider:
         about = escaped(f"{provider.title}. {provider.note}".strip())
@@ -237,7 +237,7 @@ def connection_panel(current: Settings, name: str) -> None:
 
 
 def _model(current: Settings, name: str) -> None:
-    section, chosen = connections.section_of(name), connections.of(current, name)
+    section, chosen = connections.section_of(name), connections.settings_of(current, name)
     listed = listed_models(current, name)
     known = list(listed) or ([] if name else pricing.models("openai"))
     options = known if not chosen.model or chosen.model in known else [chosen.model, *known]
@@ -248,5 +248,5 @@ def _model(current: Settings, name: str) -> None:
         format_func=plain,
         accept_new_options=True,
         help="As the server lists them." if listed else "Type a name that is not in the list for other servers.",
-        **bound(f"{section}.model"),
+        **bind(f"{section}.model"),
     )

@@ -16,10 +16,10 @@ from backends.rag.documents.files import Page
 from backends.rag.store import jobs
 from backends.rag.store.index import ChunkPreview, CollectionInfo, DocumentInfo, Index
 from backends.settings import Settings
-from ui.rag.document_view import LEGEND, Cut, parts, show_cuts
+from ui.rag.document_view import LEGEND, ChunkSpan, draw_chunked_text, parts
 from ui.shared import numbers
 from ui.shared.errors import keep_fault
-from ui.shared.jobs import worked_out
+from ui.shared.jobs import computed_in_background
 from ui.shared.text import escaped
 
 NOW, THEN = "now", "with these settings"
@@ -116,7 +116,7 @@ def _sliders(current: Settings, index: Index, info: CollectionInfo, document: st
 
 
 def _preview(slot: str, index: Index, size: int, overlap: int, document: str) -> ChunkPreview | None:
-    return worked_out(
+    return computed_in_background(
         f"preview {slot}",
         (index.collection, index.version, size, overlap, document),
         "Cutting the text",
@@ -179,5 +179,5 @@ def _both_ways(now: ChunkPreview, then: ChunkPreview, pages: Sequence[Page], cha
         with column:
             st.markdown(f"**{title}** \u00b7 {made.chunk_tokens} tokens, {made.overlap_tokens} shared")
             with st.container(height=420, border=True):
-                cuts = [Cut(place, piece.start, piece.end) for place, piece in enumerate(made.pieces, 1)]
-                show_cuts(part.text, cuts, part.start)
+                spans = [ChunkSpan(place, piece.start, piece.end) for place, piece in enumerate(made.pieces, 1)]
+                draw_chunked_text(part.text, spans, part.start)

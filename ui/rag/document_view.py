@@ -20,7 +20,7 @@ _TINTS = ("blue", "violet")
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class ChunkSpan:
     """One chunk in a text: its number from 1, and its offsets in characters of that text."""
 
     number: int
@@ -30,31 +30,31 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of text that belongs to the same chunks from its first to its last character."""
+    """A part of a text that belongs to the same chunks from its first to its last character."""
 
     text: str
     numbers: tuple[int, ...]
     begins: tuple[int, ...] = ()
 
 
-def segments(text: str, cuts: Sequence[Cut], start: int = 0) -> list[Segment]:
+def segments(text: str, spans: Sequence[ChunkSpan], start: int = 0) -> list[Segment]:
     """`text`, which begins at offset `start` of the document, divided wherever a chunk begins or ends."""
     end = start + len(text)
-    inside = [cut for cut in cuts if cut.start < end and cut.end > start]
-    edges = sorted({start, end} | {edge for cut in inside for edge in (cut.start, cut.end) if start < edge < end})
+    inside = [span for span in spans if span.start < end and span.end > start]
+    edges = sorted({start, end} | {edge for span in inside for edge in (span.start, span.end) if start < edge < end})
     return [
         Segment(
             text[left - start : right - start],
-            tuple(cut.number for cut in inside if cut.start <= left and cut.end >= right),
-            tuple(cut.number for cut in inside if cut.start == left),
+            tuple(span.number for span in inside if span.start <= left and span.end >= right),
+            tuple(span.number for span in inside if span.start == left),
         )
         for left, right in itertools.pairwise(edges)
     ]
 
 
-def show_cuts(text: str, cuts: Sequence[Cut], start: int = 0) -> None:
+def draw_chunked_text(text: str, spans: Sequence[ChunkSpan], start: int = 0) -> None:
     """Draw `text` with its chunks tinted and numbered where they begin."""
-    st.markdown("".join(_tinted(segment) for segment in segments(text, cuts, start)))
+    st.markdown("".join(_tinted(segment) for segment in segments(text, spans, start)))
 
 
 def _tinted(segment: Segment) -> str:
@@ -114,9 +114,9 @@ def _divided(text: str) -> list[tuple[int, str]]:
     return [*found, (start, text[start:])]
 
 
-def cuts_of(chunks: Sequence[StoredChunk]) -> list[Cut]:
+def chunk_spans(chunks: Sequence[StoredChunk]) -> list[ChunkSpan]:
     """The boundaries of a document's chunks, numbered from 1."""
-    return [Cut(number, chunk.start, chunk.end) for number, chunk in enumerate(chunks, 1)]
+    return [ChunkSpan(number, chunk.start, chunk.end) for number, chunk in enumerate(chunks, 1)]
 
 
 def document_text(document: DocumentInfo, pages: Sequence[Page], chunks: Sequence[StoredChunk]) -> None:
@@ -143,7 +143,7 @@ def document_text(document: DocumentInfo, pages: Sequence[Page], chunks: Sequenc
     st.caption(f"{part.title} \u00b7 {LEGEND}" if view == "Chunks" else part.title)
     with st.container(height=_HEIGHT, border=True):
         if view == "Chunks":
-            show_cuts(part.text, cuts_of(chunks), part.start)
+            draw_chunked_text(part.text, chunk_spans(chunks), part.start)
         else:
             st.text(plain(part.text))
 

@@ -28,7 +28,7 @@ def known_documents(current: Settings) -> list[DocumentInfo]:
 
 def filter_bar(current: Settings, documents: Sequence[DocumentInfo]) -> None:
     """Draw the choice, what it is, and the button that undoes it. It holds at once, and for every section."""
-    held = Filters.of(current.rag)
+    held = Filters.from_settings(current.rag)
     with st.container(horizontal=True, vertical_alignment="center"):
         label = f"Filters ({held.count})" if held.count else "Filters"
         with st.popover(label, icon=":material/filter_alt:", help="Search only some of the documents."):
@@ -36,7 +36,7 @@ def filter_bar(current: Settings, documents: Sequence[DocumentInfo]) -> None:
             _choice("formats", (one.format for one in documents), held.formats)
             _choice("languages", (one.language for one in documents if one.language), held.languages)
         if held.count:
-            st.caption(escaped(f"Nothing is searched but {held.words}."), width="content")
+            st.caption(escaped(f"Nothing is searched but {held.describe}."), width="content")
             st.button(
                 "Search everything",
                 key=f"{_KEY}:none",

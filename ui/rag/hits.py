@@ -26,34 +26,38 @@ STEPS = {
 }
 _STAGES: tuple[Mode, ...] = ("dense", "keyword", "fused", "reranked")
 
-Place = tuple[str, int, int]
+PassageKey = tuple[str, int, int]
 """Document, start and end: what makes a passage the same one in several lists."""
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ModeLabel:
     """How a mode is named and explained."""
 
     name: str
     what: str
 
 
-LOOKS: dict[Mode, Look] = {
-    "dense": Look("Dense", "By meaning: passages whose vectors are close to the question's. Score: cosine."),
-    "keyword": Look("Keyword", "By words: the rarer a shared word, the more it counts. Score: BM25."),
-    "fused": Look("Fused", "By both: the cosine, with a bonus for shared words."),
-    "reranked": Look("Reranked", "A second model reads the question and each passage together."),
+MODE_LABELS: dict[Mode, ModeLabel] = {
+    "dense": ModeLabel("Dense", "By meaning: passages whose vectors are close to the question's. Score: cosine."),
+    "keyword": ModeLabel("Keyword", "By words: the rarer a shared word, the more it counts. Score: BM25."),
+    "fused": ModeLabel("Fused", "By both: the cosine, with a bonus for shared words."),
+    "reranked": ModeLabel("Reranked", "A second model reads the question and each passage together."),
 }
 
 
-def place_of(passage: Passage) -> Place:
+def passage_key(passage: Passage) -> PassageKey:
     """What makes a passage the same one in several lists."""
     return passage.document, passage.start, passage.end
 
 
-def ranks(result: SearchResult) -> dict[Place, int]:
+def ranks(result: SearchResult) -> dict[PassageKey, int]:
     """The rank of every passage in a list from 1; one that was merged into another has that one's."""
-    return {place_of(passage): rank for rank, hit in enumerate(result.hits, 1) for passage in (hit.passage, *hit.also)}
+    return {
+        passage_key(passage): rank
+        for rank, hit in enumerate(result.hits, 1)
+        for passage in (hit.passage, *hit.near_duplicates)
+    }
 
 
 def verdict(result: SearchResult, min_score: float) -> str:
@@ -69,9 +73,9 @@ def verdict(result: SearchResult, min_score: float) -> str:
     return f"The most similar passage reaches {best:.2f}. From {min_score:.2f} on, RAG answers from what was found."
 
 
-def moved(hit: Hit, rank: int, dense: Mapping[Place, int]) -> str:
+def rank_change(hit: Hit, rank: int, dense: Mapping[PassageKey, int]) -> str:
     """Where a hit came from, compared with its rank in the `dense` list, as a badge with words."""
-    was = dense.get(place_of(hit.passage))
+    was = dense.get(passage_key(hit.passage))
     if was is None:
         return ":orange-badge[not in the dense list]"
     if was == rank:
@@ -91,10 +95,10 @@ def _stages(hit: Hit) -> list[tuple[Mode, Stage]]:
 
 
 def mode_column(
-    mode: Mode, result: SearchResult, dense: Mapping[Place, int], min_score: float, *, in_use: bool
+    mode: Mode, result: SearchResult, dense: Mapping[PassageKey, int], min_score: float, *, in_use: bool
 ) -> None:
     """Draw one mode's list. Passages less similar than `min_score` are marked."""
-    look = LOOKS[mode]
+    look = MODE_LABELS[mode]
     st.markdown(f"##### {look.name}" + (" :blue-badge[:material/check: in use]" if in_use else ""))
     st.caption(look.what)
     if not result.hits:
@@ -104,7 +108,7 @@ def mode_column(
         if not line_drawn and hit.passage.score < min_score:
             line_drawn = True
             st.markdown(f":orange-badge[:material/vertical_align_bottom: below the threshold of {min_score:.2f}]")
-        marks = [] if mode == "dense" else [moved(hit, rank, dense)]
+        marks = [] if mode == "dense" else [rank_change(hit, rank, dense)]
         if mode != "dense" and hit.passage.score < min_score:
             marks.append(f":orange-badge[below {min_score:.2f}]")
         _card(rank, hit, marks)
@@ -120,17 +124,17 @@ def _card(rank: int, hit: Hit, marks: Sequence[str]) -> None:
         with st.container(height=_TEXT_HEIGHT, border=False):
             st.text(plain(" ".join(passage.text.split())))
         st.caption(escaped(stage_line(hit)))
-        if hit.also:
-            where = ", ".join(dict.fromkeys(one.document for one in hit.also))
+        if hit.near_duplicates:
+            where = ", ".join(dict.fromkeys(one.document for one in hit.near_duplicates))
             st.caption(f":material/content_copy: almost the same text, shown once: {escaped(where)}")
 
 
 def every_stage(results: Mapping[Mode, SearchResult]) -> pd.DataFrame:
     """One row per passage that any mode found, with its rank and score at every stage, best of the last mode first."""
-    rows: dict[Place, dict[str, object]] = {}
+    rows: dict[PassageKey, dict[str, object]] = {}
     for result in reversed(list(results.values())):
         for hit in result.hits:
-            row = rows.setdefault(place_of(hit.passage), {})
+            row = rows.setdefault(passage_key(hit.passage), {})
             row |= {"document": hit.passage.document, "page": hit.passage.page, "headings": hit.heading}
             for name, stage in _stages(hit):
                 row |= {f"{name} rank": stage.rank, f"{name} score": round(stage.score, 4)}

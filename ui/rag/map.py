@@ -18,8 +18,8 @@ from backends.rag.store.index import Index, StoredChunk
 from backends.run import jobs
 from backends.settings import Settings
 from ui.rag.collections import collection_bar, opened_index
-from ui.rag.hits import Place, place_of
-from ui.rag.query import Found, asked_text, found, question_box
+from ui.rag.hits import PassageKey, passage_key
+from ui.rag.query import QuestionResults, asked_text, question_box, question_results
 from ui.shared import numbers
 from ui.shared.charts import INK, theme
 from ui.shared.errors import keep_fault, show_fault, show_kept_fault
@@ -67,7 +67,7 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class QuestionPoint:
     """The question on the map."""
 
     x: float
@@ -75,14 +75,14 @@ class Asked:
     text: str
 
 
-def named(points: Sequence[Point]) -> list[str]:
+def coloured_documents(points: Sequence[Point]) -> list[str]:
     """The documents that get a colour of their own, those with the most chunks first; at most as many as colours."""
     counts = Counter(point.document for point in points)
     ordered = sorted(counts, key=lambda name: (-counts[name], name))
     return ordered if len(ordered) <= len(COLOURS) else ordered[: len(COLOURS) - 1]
 
 
-def map_chart(points: Sequence[Point], asked: Asked | None, theme: str = "light") -> alt.LayerChart:
+def map_chart(points: Sequence[Point], asked: QuestionPoint | None, theme: str = "light") -> alt.LayerChart:
     """Points by document, hits ringed and numbered, the question a star with a line to each hit.
 
     A click on a document in the legend brings it out; hovering shows a point's text. `theme` is light or dark.
@@ -91,7 +91,7 @@ def map_chart(points: Sequence[Point], asked: Asked | None, theme: str = "light"
     points = [
         replace(one, document=plain(one.document), place=plain(one.place), text=plain(one.text)) for one in points
     ]
-    shown = named(points)
+    shown = coloured_documents(points)
     rest = len({point.document for point in points} - set(shown))
     labels = [*shown, f"{REST} ({rest})"] if rest else shown
     rows = [asdict(point) | {"colour": point.document if point.document in shown else labels[-1]} for point in points]
@@ -99,7 +99,7 @@ def map_chart(points: Sequence[Point], asked: Asked | None, theme: str = "light"
     colours = [COLOURS[index % len(COLOURS)] for index in range(len(labels))]
     if rest:
         colours[-1] = REST_COLOUR
-    layers: list[alt.Chart] = [_chunks(frame, labels, lifted(colours) if theme == "dark" else colours)]
+    layers: list[alt.Chart] = [_chunks(frame, labels, lightened(colours) if theme == "dark" else colours)]
     if asked is not None:
         layers += _question(frame[frame["rank"].notna()], asked, ink)
     return alt.layer(*layers).properties(height=_HEIGHT).configure_view(strokeOpacity=0)
@@ -110,7 +110,7 @@ def _axes() -> tuple[alt.X, alt.Y]:
     return alt.X("x:Q", axis=None, scale=scale), alt.Y("y:Q", axis=None, scale=scale)
 
 
-def lifted(colours: Sequence[str]) -> list[str]:
+def lightened(colours: Sequence[str]) -> list[str]:
     """The colours (#rrggbb) for the dark page."""
     parts = [[int(colour[start : start + 2], 16) for start in (1, 3, 5)] for colour in colours]
     return ["#" + "".join(f"{round(part + (255 - part) * _LIFTED):02x}" for part in rgb) for rgb in parts]
@@ -138,7 +138,7 @@ def _chunks(frame: pd.DataFrame, labels: list[str], colours: list[str]) -> alt.C
     )
 
 
-def _question(hits: pd.DataFrame, asked: Asked, ink: str) -> list[alt.Chart]:
+def _question(hits: pd.DataFrame, asked: QuestionPoint, ink: str) -> list[alt.Chart]:
     x, y = _axes()
     hits = hits.assign(number=hits["rank"].astype(int).astype(str), from_x=asked.x, from_y=asked.y)
     lines = (
@@ -177,7 +177,7 @@ def draw(current: Settings) -> None:
             st.info("There is nothing to draw yet. Add documents in the section Documents.")
             return
         question_box(current, documents)
-        seen = found(current, index) if asked_text() else None
+        seen = question_results(current, index) if asked_text() else None
         beside = st.container(horizontal=True, gap="large")
         picture, words = (beside.container(width=width) for width in _WIDTHS)
         with picture:
@@ -220,7 +220,7 @@ def _draw(current: Settings, index: Index) -> None:
         keep_fault(fault)
 
 
-def _chart(index: Index, drawn: Projection, seen: Found | None) -> None:
+def _chart(index: Index, drawn: Projection, seen: QuestionResults | None) -> None:
     chunks = index.rows(drawn.rows)
     ranks = _ranks(seen)
     points = [
@@ -233,20 +233,20 @@ def _chart(index: Index, drawn: Projection, seen: Found | None) -> None:
         shown = index.vectors(drawn.rows)
         points += _left_out(index, drawn, ranks, {(p.document, p.rank) for p in points if p.rank})
         ((x, y),) = projection.place(seen.vector, shown, drawn.xy)
-        asked = Asked(float(x), float(y), clipped(seen.question))
+        asked = QuestionPoint(float(x), float(y), clipped(seen.question))
     st.altair_chart(
         map_chart(points, asked, theme()),
         alt="The chunks of the collection by meaning, coloured by document, with the question and its hits",
     )
 
 
-def _ranks(seen: Found | None) -> dict[Place, int]:
+def _ranks(seen: QuestionResults | None) -> dict[PassageKey, int]:
     if seen is None:
         return {}
-    return {place_of(hit.passage): rank for rank, hit in enumerate(seen.in_use.hits, 1)}
+    return {passage_key(hit.passage): rank for rank, hit in enumerate(seen.in_use.hits, 1)}
 
 
-def _point(chunk: StoredChunk, x: float, y: float, ranks: dict[Place, int]) -> Point:
+def _point(chunk: StoredChunk, x: float, y: float, ranks: dict[PassageKey, int]) -> Point:
     place = " \u00b7 ".join(part for part in (f"page {chunk.page}" if chunk.page else "", chunk.heading) if part)
     rank = ranks.get((chunk.document, chunk.start, chunk.end))
     return Point(x, y, chunk.document, place or numbers.UNKNOWN, clipped(chunk.text), rank)
@@ -255,7 +255,7 @@ def _point(chunk: StoredChunk, x: float, y: float, ranks: dict[Place, int]) -> P
 def _left_out(
     index: Index,
     drawn: Projection,
-    ranks: dict[Place, int],
+    ranks: dict[PassageKey, int],
     there: set[tuple[str, int | None]],
 ) -> list[Point]:
     """The hits that the sample left out, placed beside their neighbours."""
@@ -280,7 +280,7 @@ def clipped(text: str, characters: int = _TEXT) -> str:
     return line if len(line) <= characters else line[: characters - 1].rstrip() + "\u2026"
 
 
-def _explain(drawn: Projection | None, seen: Found | None) -> None:
+def _explain(drawn: Projection | None, seen: QuestionResults | None) -> None:
     st.markdown(
         "##### What you see\n"
         "A computer cannot compare meanings, but it can compare numbers. So a model, the *embedder*, reads every "

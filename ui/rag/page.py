@@ -9,7 +9,7 @@ SECTIONS = (
     Section("Documents", "ui.rag.documents:draw"),
     Section("Search", "ui.rag.search:draw"),
     Section("Map", "ui.rag.map:draw"),
-    Section("Measure", "ui.rag.measure:draw"),
+    Section("Measure", "ui.rag.measurement_form:draw"),
 )
 
 

@@ -15,7 +15,7 @@ from backends.rag.store.index import DocumentInfo, Index
 from backends.settings import Settings
 from ui.rag.filters import filter_bar
 from ui.resources import live
-from ui.shared.jobs import worked_out
+from ui.shared.jobs import computed_in_background
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,7 +27,7 @@ _BOX = "rag_query_box"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class QuestionResults:
     """What every available mode found for a question, the question's vector, and why there is no reranking, if so."""
 
     question: str
@@ -70,15 +70,17 @@ def _search() -> None:
     st.session_state[_TEXT] = st.session_state[_BOX].strip()
 
 
-def found(current: Settings, index: Index) -> Found | None:
+def question_results(current: Settings, index: Index) -> QuestionResults | None:
     """What the question in force finds in the collection; None while it is looked for, or if it failed."""
-    question, narrowed = asked_text(), Filters.of(current.rag)
+    question, narrowed = asked_text(), Filters.from_settings(current.rag)
 
-    def search() -> Found:
+    def search() -> QuestionResults:
         model = embedder(current)
         searcher = Searcher(index, model, current.rag)
         results = searcher.compare(question, max(HITS, current.rag.k), narrowed)
-        return Found(question, model.embed_query(question), results, current.rag.mode, searcher.reranker_fault)
+        return QuestionResults(
+            question, model.embed_query(question), results, current.rag.mode, searcher.reranker_fault
+        )
 
     key = (question, narrowed, index.collection, index.version, current.rag.model_dump_json())
-    return worked_out("search", key, "Searching", search)
+    return computed_in_background("search", key, "Searching", search)

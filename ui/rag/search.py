@@ -8,8 +8,8 @@ from backends.errors import BackendError
 from backends.settings import Settings
 from ui.ask import settings_panel
 from ui.rag.collections import collection_bar, opened_index
-from ui.rag.hits import COLUMN_WIDTH, LOOKS, every_stage, mode_column, ranks, stage_times, verdict
-from ui.rag.query import Found, asked_text, found, question_box
+from ui.rag.hits import COLUMN_WIDTH, MODE_LABELS, every_stage, mode_column, ranks, stage_times, verdict
+from ui.rag.query import QuestionResults, asked_text, question_box, question_results
 from ui.shared import numbers
 from ui.shared.errors import show_fault
 from ui.shared.text import escaped
@@ -28,7 +28,7 @@ def draw(current: Settings) -> None:
         if not asked_text():
             st.caption("Each way of searching shows what it finds, side by side, with the rank at every stage.")
             return
-        seen = found(current, index)
+        seen = question_results(current, index)
     except BackendError as fault:
         show_fault(fault)
         return
@@ -36,12 +36,12 @@ def draw(current: Settings) -> None:
         _results(current, seen)
 
 
-def _results(current: Settings, seen: Found) -> None:
+def _results(current: Settings, seen: QuestionResults) -> None:
     dense = ranks(seen.results["dense"])
     if current.rag.mode in seen.results:
         st.markdown(escaped(verdict(seen.results[current.rag.mode], current.rag.min_score)))
-    with st.grid(len(LOOKS), min_column_width=COLUMN_WIDTH):
-        for mode, look in LOOKS.items():
+    with st.grid(len(MODE_LABELS), min_column_width=COLUMN_WIDTH):
+        for mode, look in MODE_LABELS.items():
             with st.container(border=True):
                 if (result := seen.results.get(mode)) is not None:
                     mode_column(mode, result, dense, current.rag.min_score, in_use=mode == current.rag.mode)

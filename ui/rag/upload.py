@@ -109,7 +109,7 @@ def show_writing_job(job: Job) -> None:
     job_view(job, "writing", done=summary(results), cancelled=cancelled(results), alert=refused)
     if job.state.running:
         return
-    _look_again(job)
+    _retry_warm_up(job)
     odd = sorted((result for result in results if result.cause), key=_urgency)
     for result in odd[:_ODD_SHOWN]:
         st.markdown(
@@ -125,7 +125,7 @@ def show_writing_job(job: Job) -> None:
         st.button("Hide this", key="hide_job", type="tertiary", on_click=_hide, args=(job.state.started,))
 
 
-def _look_again(job: Job) -> None:
+def _retry_warm_up(job: Job) -> None:
     """Where RAG could not be loaded before the job, it may be possible now."""
     before = warm_up().state
     if before.finished and before.since < (job.state.finished or 0) and "rag" in dict(before.faults):

@@ -85,7 +85,7 @@ def progress_line(state: JobState, now: float) -> str:
     return " \u00b7 ".join(part for part in (state.detail or "starting", f"{duration(spent)}{left}") if part)
 
 
-def worked_out(slot: str, key: Hashable, what: str, compute: Callable[[], _T]) -> _T | None:
+def computed_in_background(slot: str, key: Hashable, what: str, compute: Callable[[], _T]) -> _T | None:
     """What `compute` gives for `key`, worked out in the background when it is this machine's turn.
 
     None while that lasts, which the page then shows, and if it failed, with the sentence. `slot` names the place on

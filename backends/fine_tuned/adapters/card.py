@@ -98,9 +98,9 @@ def score(card: Mapping[str, Any]) -> Score | None:
 
 def created(files: AdapterFiles) -> datetime:
     """When training ended, in UTC; without a date in the card, when the file of the weights was written."""
-    told = files.card.get("created")
+    stated = files.card.get("created")
     written = min(max(FIRST.timestamp(), (files.folder / WEIGHTS).stat().st_mtime), LAST.timestamp() - 1)
-    return (usable_date(told) if isinstance(told, str) else None) or datetime.fromtimestamp(written, UTC)
+    return (usable_date(stated) if isinstance(stated, str) else None) or datetime.fromtimestamp(written, UTC)
 
 
 def readme(name: str, card: Mapping[str, Any], merged: bool = False) -> str:
@@ -120,11 +120,11 @@ def readme(name: str, card: Mapping[str, Any], merged: bool = False) -> str:
 
 
 def _summary(card: Mapping[str, Any], base: str, merged: bool) -> str:
-    of = _cell(base) or "a base that is not named"
+    base_name = _cell(base) or "a base that is not named"
     if merged:
-        return f"{of} with an adapter merged into its weights: a model of its own, with every file it needs."
+        return f"{base_name} with an adapter merged into its weights: a model of its own, with every file it needs."
     kind = "The last layers" if card.get("method") == "last_layers" else "An adapter"
-    return f"{kind} for {of}, in peft's format."
+    return f"{kind} for {base_name}, in peft's format."
 
 
 def _rows(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -133,8 +133,8 @@ def _rows(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         revision = f", revision {card['base_revision']}" if card.get("base_revision") else ""
         yield "base", f"{card['base_model']}{revision}"
     if card.get("method"):
-        told = (f"{key} {value}" for key, value in settings.items() if value not in (None, "", [], ()))
-        yield "method", ", ".join([str(card["method"]), *told])
+        shown = (f"{key} {value}" for key, value in settings.items() if value not in (None, "", [], ()))
+        yield "method", ", ".join([str(card["method"]), *shown])
     if data:
         yield "data", ", ".join(f"{key} {value}" for key, value in data.items())
     found = score(card)

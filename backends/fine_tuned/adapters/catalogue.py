@@ -152,12 +152,12 @@ def _origin(folder: Path) -> tuple[Origin, str]:
     if folder.parent == SAMPLE_ADAPTERS:
         return "sample", "comes with the program"
     try:
-        told = json_object(folder / ORIGIN) if (folder / ORIGIN).is_file() else {}
+        record = json_object(folder / ORIGIN) if (folder / ORIGIN).is_file() else {}
     except BackendError:
-        told = {}
+        record = {}
     for origin in _ORIGINS:
-        if told.get("kind") == origin:
-            return origin, str(told.get("source", ""))
+        if record.get("kind") == origin:
+            return origin, str(record.get("source", ""))
     return "trained here", ""
 
 
@@ -175,10 +175,10 @@ class Deleted:
     at: datetime
 
 
-def publish(aside: Path, name: str, data: Path) -> Path:
-    """Move a complete adapter from `aside` into the catalogue as `name`. An adapter of that name goes to the trash.
+def publish(draft: Path, name: str, data: Path) -> Path:
+    """Move a complete adapter from `draft` into the catalogue as `name`. An adapter of that name goes to the trash.
 
-    `aside` has to be on the same disk, best beside the adapters as `NAME.ID.part`. Raises `BackendError` for a name
+    `draft` has to be on the same disk, best beside the adapters as `NAME.ID.part`. Raises `BackendError` for a name
     that cannot be one, or a fault of the disk.
     """
     folder = data / "adapters" / check_name(name)
@@ -186,7 +186,7 @@ def publish(aside: Path, name: str, data: Path) -> Path:
         folder.parent.mkdir(parents=True, exist_ok=True)
         if folder.exists():
             to_trash(folder, data)
-        aside.rename(folder)
+        draft.rename(folder)
     except OSError as error:
         raise _failed("put in its place", name, error) from None
     return folder
@@ -218,7 +218,7 @@ def delete(name: str, data: Path) -> Deleted:
 
 def deleted(data: Path) -> list[Deleted]:
     """What can be restored, what was deleted last first."""
-    return [one for one in _trash(data) if is_complete(_place(one, data))]
+    return [one for one in _trash(data) if is_complete(_trash_folder(one, data))]
 
 
 def restore(id: str, data: Path) -> str:
@@ -229,8 +229,8 @@ def restore(id: str, data: Path) -> str:
     own = data / "adapters" / found.name
     name = free_name(found.name, data) if own.exists() else found.name
     try:
-        _place(found, data).rename(own.with_name(name))
-        _place(found, data).parent.rmdir()
+        _trash_folder(found, data).rename(own.with_name(name))
+        _trash_folder(found, data).parent.rmdir()
     except OSError as error:
         raise _failed("restored", found.name, error) from None
     return name
@@ -249,9 +249,9 @@ def to_trash(folder: Path, data: Path) -> Deleted:
     one = Deleted(f"{time.time_ns()}-{uuid.uuid4().hex[:8]}", folder.name, datetime.now(UTC))
     for old in _trash(data):
         if (one.at - old.at).days >= KEPT_DAYS:
-            shutil.rmtree(_place(old, data).parent, ignore_errors=True)
-    _place(one, data).parent.mkdir(parents=True)
-    shutil.move(folder, _place(one, data))
+            shutil.rmtree(_trash_folder(old, data).parent, ignore_errors=True)
+    _trash_folder(one, data).parent.mkdir(parents=True)
+    shutil.move(folder, _trash_folder(one, data))
     return one
 
 
@@ -262,7 +262,7 @@ def _trash(data: Path) -> Iterator[Deleted]:
             yield Deleted(place.parent.name, place.name, datetime.fromtimestamp(int(stamp) / 1e9, UTC))
 
 
-def _place(one: Deleted, data: Path) -> Path:
+def _trash_folder(one: Deleted, data: Path) -> Path:
     return data / "adapters" / _TRASH / one.id / one.name
 
 

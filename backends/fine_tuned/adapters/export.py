@@ -67,10 +67,10 @@ def export_merged(base: LocalModel, adapter: Path, target: Path) -> Exported:
 def manifest(folder: Path) -> Exported | None:
     """What an exported folder says of itself, or None if it is none."""
     try:
-        told = strict_json.an_object((folder / _MANIFEST).read_bytes())
-        adapter = dict(told["adapter"])
+        record = strict_json.an_object((folder / _MANIFEST).read_bytes())
+        adapter = dict(record["adapter"])
         named = all(isinstance(adapter[key], str) for key in ("name", "sha256"))
-        base, revision = str(told["base_model"]), str(told["base_revision"])
+        base, revision = str(record["base_model"]), str(record["base_revision"])
         size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -97,7 +97,7 @@ def _write(view: AdapterView, folder: Path) -> None:
 def _describe(view: AdapterView, folder: Path) -> None:
     """README and manifest."""
     about = view.card | {"name": view.name, "sha256": view.digest}
-    told = {
+    record = {
         "base_model": view.base.weights.model_id,
         "base_revision": view.base.weights.revision,
         "base_quantisation": view.base.weights.quantisation,
@@ -105,6 +105,6 @@ def _describe(view: AdapterView, folder: Path) -> None:
         "adapter": about,
         "files": {file.name: sha256(file) for file in sorted(folder.glob("*.safetensors"))},
     }
-    (folder / _MANIFEST).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    (folder / _MANIFEST).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     card = {"base_model": view.base.weights.model_id, "base_revision": view.base.weights.revision} | view.card
     (folder / "README.md").write_text(readme(view.name, card | {"sha256": view.digest}, merged=True), encoding="utf-8")

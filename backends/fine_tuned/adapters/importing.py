@@ -85,11 +85,11 @@ def _admit(part: Path, name: str, kind: Origin, source: str, data: Path) -> Path
         files = read(part)
     except BackendError as fault:
         raise BackendError(fault.cause.replace(part.name, name), fault.next_step) from None
-    told = {
+    record = {
         "kind": kind,
         "source": source[:_SOURCE_CHARACTERS],
         "imported": datetime.now(UTC).isoformat("T", "seconds"),
         "sha256": files.sha256,
     }
-    (part / ORIGIN).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    (part / ORIGIN).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return publish(part, name, data)

@@ -17,7 +17,7 @@ from typing import IO
 from backends.errors import BackendError
 from backends.fine_tuned.adapters.card import README, readme
 from backends.models.adapter_files import CONFIG, WEIGHTS, read
-from backends.storage.files import leaves
+from backends.storage.files import links_outside
 
 MAX_ZIP_BYTES = 1_000_000_000
 """A LoRA of a 7B model at rank 64 takes about 320 MB in bfloat16."""
@@ -75,7 +75,7 @@ def is_wanted(name: str) -> bool:
 def check_links(folder: Path) -> None:
     """Raise `BackendError` for a file of the adapter that is a link to something outside of its folder."""
     for file in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if is_wanted(file.name) and leaves(file, folder):
+        if is_wanted(file.name) and links_outside(file, folder):
             raise BackendError(
                 f"{file.name} in {folder.name} is a link that leads out of the folder.",
                 "Put a copy of the file in its place.",

@@ -88,7 +88,7 @@ def check_pairs(
     while rows and _empty(rows[-1]):  # spreadsheets write them below the table
         rows.pop()
     for row in rows:
-        check.take(row)
+        check.add_row(row)
     return check.report(name, _encoding(found), found.layout, sum(not _empty(row) for row in rows))
 
 
@@ -101,7 +101,7 @@ def check_reviewed(
     """The same report on pairs that were drafted or edited on the page; the first is row 1."""
     check = _Check(count_tokens, window, template_tokens)
     for number, pair in enumerate(pairs, 1):
-        check.take(Row(number, pair.question, pair.answer, pair.group, pair.generated, pair.source))
+        check.add_row(Row(number, pair.question, pair.answer, pair.group, pair.generated, pair.source))
     return check.report("The table", "", "", len(pairs))
 
 
@@ -119,7 +119,7 @@ class _Check:
         self._seen: dict[tuple[str, str], int] = {}
         self._answered: dict[str, tuple[int, str]] = {}
 
-    def take(self, row: Row) -> None:
+    def add_row(self, row: Row) -> None:
         if problem := _unusable(row):
             self.faults.append(RowFault(row.number, *problem))
             return
@@ -132,7 +132,7 @@ class _Check:
             self._fault(row, f"The same pair as row {first}; it is used once.", "warning")
             return
         if self._fits(row, pair):
-            self._look(row, pair)
+            self._find_warnings(row, pair)
             self._pairs.append(pair)
             self._numbers.append(row.number)
 
@@ -151,7 +151,7 @@ class _Check:
         self._tokens.append((total, answer))
         return True
 
-    def _look(self, row: Row, pair: Pair) -> None:
+    def _find_warnings(self, row: Row, pair: Pair) -> None:
         """What does not keep a pair from being trained on."""
         for what, text, kept in (("question", row.question, pair.question), ("answer", row.answer, pair.answer)):
             if text.strip() != kept and visible(text) != text.replace("\r\n", "\n").replace("\r", "\n"):

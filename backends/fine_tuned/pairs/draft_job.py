@@ -14,7 +14,7 @@ from backends.fine_tuned.pairs.files import Pair
 from backends.paid_api import PaidApiBackend
 from backends.run import jobs
 from backends.run.jobs import Job, Progress
-from backends.spend.estimate import by_tokens
+from backends.spend.estimate import expect_by_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def expected_cost(backend: Backend, chunks: Sequence[SourceChunk], per_chunk: in
         return None
     total, basis = Decimal(0), ""
     for chunk in chunks:
-        cost = by_tokens(backend, draft_question(chunk, per_chunk)).cost
+        cost = expect_by_tokens(backend, draft_question(chunk, per_chunk)).cost
         if cost.usd is None:
             return cost
         total, basis = total + cost.usd, cost.basis
@@ -68,7 +68,7 @@ def start(backend: Backend, chunks: Sequence[SourceChunk], per_chunk: int, data:
             else:
                 done, doing, kept, result = event.done, event.doing, event.kept, event
                 passage = chunks[event.position].text if chunks else ""
-            words = f"{done} of {len(chunks)} chunks, {kept} {'pair' if kept == 1 else 'pairs'}; {doing}"
-            yield Progress(done, len(chunks), words, result)
+            detail = f"{done} of {len(chunks)} chunks, {kept} {'pair' if kept == 1 else 'pairs'}; {doing}"
+            yield Progress(done, len(chunks), detail, result)
 
     return jobs.start(drafting_key(data), "Drafting pairs", steps)

@@ -15,10 +15,10 @@ from typing import Literal, Protocol
 from backends.base import Answer, Backend, Cost, Loading, Question
 from backends.errors import BackendError
 from backends.fine_tuned.pairs.files import Pair
-from backends.fine_tuned.pairs.near_identical import normalised, words
-from backends.run.timing import measured
+from backends.fine_tuned.pairs.near_identical import normalised, word_set
+from backends.run.timing import run_timed
 from backends.terms import Terms, terms
-from backends.text import CLOSE, OPEN, neutral, visible
+from backends.text import CLOSE, OPEN, quoted_for_prompt, visible
 
 SYSTEM_PROMPT = "You write question-and-answer pairs about a text, exactly in the form that you are given."
 
@@ -57,7 +57,7 @@ class SourceChunk(Protocol):
     def text(self) -> str: ...
 
 
-def place(chunk: SourceChunk) -> str:
+def source_label(chunk: SourceChunk) -> str:
     """The chunk's document and page, in words."""
     name = " ".join(chunk.document.split())
     return name if chunk.page is None else f"{name}, page {chunk.page}"
@@ -66,11 +66,11 @@ def place(chunk: SourceChunk) -> str:
 def draft_prompt(chunk: SourceChunk, pairs: int) -> str:
     """Instruction and passage, which can neither end its block nor pose as the chat format's control tokens."""
     wanted = "1 question-and-answer pair" if pairs == 1 else f"{pairs} question-and-answer pairs"
-    where = neutral(place(chunk))
+    where = quoted_for_prompt(source_label(chunk))
     return "\n\n".join(
         [
             _INSTRUCTION.format(pairs=wanted, open=OPEN, close=CLOSE),
-            f"{where}\n{OPEN}\n{neutral(chunk.text).strip()}\n{CLOSE}",
+            f"{where}\n{OPEN}\n{quoted_for_prompt(chunk.text).strip()}\n{CLOSE}",
             _REMINDER.format(pairs=wanted, place=where),
         ]
     )
@@ -129,7 +129,7 @@ def refusal(question: str, answer: str, chunk: SourceChunk) -> Refusal | None:
     Question and answer are held against the chunk and its document's name: their numbers (with units, where both have
     one) and names must stand there, and half of the answer's other words. Names are told by their capitals.
     """
-    if not (question and answer) or len(words(question)) < _FEWEST_WORDS:
+    if not (question and answer) or len(word_set(question)) < _FEWEST_WORDS:
         return "incomplete"
     if len(question) > _MOST_QUESTION or len(answer) > _MOST_ANSWER:
         return "too long"
@@ -208,13 +208,13 @@ def draft_pairs(
     for position, chunk in enumerate(chunks):
         if cancel.is_set():
             break
-        yield drafts.progress(position, f"asking about {place(chunk)}")
-        answer = yield from _asked(chunk, backend, cancel, drafts, position)
+        yield drafts.progress(position, f"asking about {source_label(chunk)}")
+        answer = yield from _ask_about(chunk, backend, cancel, drafts, position)
         if answer.status == "cancelled":
             drafts.price(answer.cost)
             break
         failures = failures + 1 if answer.status == "error" else 0
-        yield from drafts.take(answer, chunk)
+        yield from drafts.add_answer(answer, chunk)
         if failures == min(_FAILURES, len(chunks)):
             raise BackendError(f"Drafting stopped: {answer.error}", "The pairs drafted so far can be used.")
     yield drafts.progress(max(drafts.done - 1, 0), "stopped" if drafts.done < len(chunks) else "done")
@@ -225,11 +225,11 @@ def draft_question(chunk: SourceChunk, per_chunk: int) -> Question:
     return Question(draft_prompt(chunk, per_chunk), SYSTEM_PROMPT, _TOKENS_PER_PAIR * per_chunk)
 
 
-def _asked(
+def _ask_about(
     chunk: SourceChunk, backend: Backend, cancel: threading.Event, drafts: _Drafts, position: int
 ) -> Generator[DraftProgress, None, Answer]:
     """The answer about one chunk; yields what it is waiting for."""
-    for event in measured(backend, draft_question(chunk, drafts.per_chunk), cancel):
+    for event in run_timed(backend, draft_question(chunk, drafts.per_chunk), cancel):
         if isinstance(event, Loading):
             yield drafts.progress(position, event.what)
         elif isinstance(event, Answer):
@@ -271,7 +271,7 @@ class _Drafts:
         else:
             self.usd = cost.usd + (self.usd or 0)
 
-    def take(self, answer: Answer, chunk: SourceChunk) -> Iterator[Pair]:
+    def add_answer(self, answer: Answer, chunk: SourceChunk) -> Iterator[Pair]:
         """The pairs of one answer that are of use; the others are counted."""
         self.done += 1
         self.price(answer.cost)
@@ -292,7 +292,7 @@ class _Drafts:
                 continue
             self._asked.add(normalised(question))
             self.kept, kept = self.kept + 1, kept + 1
-            yield Pair(question, text, generated=True, source=place(chunk))
+            yield Pair(question, text, generated=True, source=source_label(chunk))
 
     def _surplus(self, question: str, kept: int) -> Refusal | None:
         if normalised(question) in self._asked:

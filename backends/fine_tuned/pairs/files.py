@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
-from backends.decoding import Decoded, decode, mended
+from backends.decoding import Decoded, decode, with_windows_1252
 from backends.errors import BackendError
 from backends.text import visible
 
@@ -120,7 +120,7 @@ def _jsonl(name: str, decoded: Decoded) -> PairFile:
     found: dict[str, None] = {}
     understood = False
     for number, line in enumerate(decoded.text.split("\n"), 1):  # splitlines would cut at U+2028 inside of a text
-        text = mended(line) if decoded.mixed else line
+        text = with_windows_1252(line) if decoded.mixed else line
         row, values = _line(number, text, misread=text != line)
         rows.append(row)
         understood = understood or "messages" in values or _understood(values) is not None
@@ -163,12 +163,12 @@ def _csv(name: str, decoded: Decoded) -> PairFile:
     separator = _separator(decoded.text)
     records = list(_records(decoded.text, separator))
     start, header = _header(records)
-    columns = [_plain(mended(cell)) for cell in header]
+    columns = [_plain(with_windows_1252(cell)) for cell in header]
     understood = _understood(columns) is not None
     rows = [_csv_row(columns, record, decoded.mixed) for record in records[start:]] if understood else []
     if rows and decoded.text.count('"') % 2 and any(cell.count("\n") > 1 for cell in records[-1][1]):
         rows[-1] = Row(rows[-1].number, broken="not closed (a quotation mark opens a cell that never ends)")
-    names = tuple(mended(cell).strip() for cell in header)
+    names = tuple(with_windows_1252(cell).strip() for cell in header)
     return PairFile(name, decoded, f"CSV with {_SEPARATORS[separator]}", names, understood, tuple(rows))
 
 
@@ -207,7 +207,7 @@ def _csv_row(columns: Sequence[str], record: _Record, mixed: bool) -> Row:
     if any(map(str.strip, cells[len(columns) :])):
         widths = f"{len(cells)} cells, not {len(columns)}: a text with the separator in it needs quotation marks"
         return Row(number, broken=f"wider than the header ({widths})")
-    whole = [mended(cell) for cell in cells] if mixed else cells
+    whole = [with_windows_1252(cell) for cell in cells] if mixed else cells
     return _pair_row(number, dict(zip(columns, whole, strict=False)), misread=whole != cells)
 
 

@@ -10,9 +10,9 @@ from typing import Literal
 
 from backends.errors import BackendError
 from backends.fine_tuned.pairs.files import Pair
-from backends.fine_tuned.pairs.near_identical import Clusters, QuestionIndex, clusters, normalised, words
+from backends.fine_tuned.pairs.near_identical import Clusters, QuestionIndex, clusters, normalised, word_set
 
-By = Literal["group", "phrasing"]
+SplitBy = Literal["group", "phrasing"]
 
 MOST_PHRASINGS = 20
 """An answer that more questions share is a label or a refusal ("yes", "The documents do not say."), not one fact."""
@@ -62,7 +62,7 @@ def groups(pairs: Sequence[Pair]) -> list[list[int]]:
     return _groups(pairs, clusters([pair.question for pair in pairs]))
 
 
-def split(pairs: Sequence[Pair], share: float = 0.15, by: By = "group", seed: int = 0) -> Split:
+def split(pairs: Sequence[Pair], share: float = 0.15, by: SplitBy = "group", seed: int = 0) -> Split:
     """Hold out about `share` (0 to 1) of the pairs; the same pairs and seed always give the same split.
 
     Two questions are worth asking about an adapter, and each needs its own split:
@@ -93,7 +93,7 @@ def split(pairs: Sequence[Pair], share: float = 0.15, by: By = "group", seed: in
     return Split(train, held_out, tuple(map(tuple, found)), leaks, reason)
 
 
-def leak_words(count: int) -> str:
+def leak_sentence(count: int) -> str:
     """That so many held-out questions leak, and what that means."""
     questions = "1 held-out question is" if count == 1 else f"{count:,} held-out questions are"
     return f"{questions} seen in training all the same, in nearly these words, so the score says too much."
@@ -102,8 +102,8 @@ def leak_words(count: int) -> str:
 def find_leaks(training: Sequence[Pair], questions: Sequence[str]) -> tuple[Leak, ...]:
     """The `questions` that `training` has seen, each with one pair that taught it, the most similar kind first."""
     exact = _firsts(pair.question for pair in training)
-    same = _firsts(normalised(pair.question) for pair in training)
-    taught, asked = [words(pair.question) for pair in training], [words(question) for question in questions]
+    normalised_positions = _firsts(normalised(pair.question) for pair in training)
+    taught, asked = [word_set(pair.question) for pair in training], [word_set(question) for question in questions]
     index = QuestionIndex([*taught, *asked])
     for position, one in enumerate(taught):
         index.add(position, one)
@@ -112,8 +112,8 @@ def find_leaks(training: Sequence[Pair], questions: Sequence[str]) -> tuple[Leak
         plain = normalised(question)
         if question in exact:
             leaks.append(Leak(exact[question], number, "exact"))
-        elif plain in same:
-            leaks.append(Leak(same[plain], number, "normalised"))
+        elif plain in normalised_positions:
+            leaks.append(Leak(normalised_positions[plain], number, "normalised"))
         elif (near := min(index.matches(asked[number]), default=None)) is not None:
             leaks.append(Leak(near, number, "near"))
     return tuple(leaks)
@@ -178,10 +178,10 @@ def _by_phrasing(
 ) -> tuple[set[int], str]:
     facts: list[list[int]] = []
     for group in found:
-        same: dict[str, list[int]] = defaultdict(list)
+        same_answer: dict[str, list[int]] = defaultdict(list)
         for position in group:
-            same[pairs[position].group or normalised(pairs[position].answer)].append(position)
-        facts += same.values()
+            same_answer[pairs[position].group or normalised(pairs[position].answer)].append(position)
+        facts += same_answer.values()
     drawn = sorted(facts, key=lambda fact: _order(pairs, fact, seed))
     siblings: dict[int, int] = defaultdict(int)
     for first in alike:
@@ -208,7 +208,7 @@ def sample_pairs(pairs: Sequence[Pair], n: int, seed: int = 0) -> list[Pair]:
     """
     if len(pairs) <= n:
         return list(pairs)
-    drawn = sorted(groups(pairs), key=lambda group: min(_place(pairs[position], seed) for position in group))
+    drawn = sorted(groups(pairs), key=lambda group: min(_draw_position(pairs[position], seed) for position in group))
     chosen: list[int] = []
     for group in drawn:
         if len(chosen) + len(group) <= n:
@@ -216,5 +216,5 @@ def sample_pairs(pairs: Sequence[Pair], n: int, seed: int = 0) -> list[Pair]:
     return [pairs[position] for position in sorted(chosen or drawn[0][:n])]
 
 
-def _place(pair: Pair, seed: int) -> str:
+def _draw_position(pair: Pair, seed: int) -> str:
     return hashlib.sha256(f"{seed}\n{pair.question}\n{pair.answer}".encode()).hexdigest()

@@ -30,7 +30,7 @@ _ROUNDING = 1e-9
 _EDGES = " .,;:?!¿¡…'\"`´‘’‚“”„«»()[]{}<>-–—*_"
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\s\u3040-\u30ff\u3400-\u9fff]+")  # kana and Han: no spaces
 
-Words = frozenset[str]
+WordSet = frozenset[str]
 """The words of a question: near-identical questions have them in any order."""
 
 
@@ -39,7 +39,7 @@ def normalised(text: str) -> str:
     return " ".join(questions.normalised("NFKC", text).casefold().split()).strip(_EDGES)
 
 
-def words(text: str) -> Words:
+def word_set(text: str) -> WordSet:
     """The set of words of a text, in lower case and without punctuation around them."""
     return frozenset(filter(None, (word.strip(_EDGES) for word in _WORD.findall(normalised(text)))))
 
@@ -68,8 +68,8 @@ class Clusters:
 class _Question:
     """A set of words with its rarest ones first, as far as the prefix filter needs them."""
 
-    words: Words
-    numbers: Words
+    words: WordSet
+    numbers: WordSet
     weight: float
     heavy: list[str]
     rare: list[str]
@@ -78,17 +78,17 @@ class _Question:
 class QuestionIndex:
     """Sets of words that can be searched for near-identical ones. `corpus` decides how much each word weighs."""
 
-    def __init__(self, corpus: Sequence[Words]) -> None:
+    def __init__(self, corpus: Sequence[WordSet]) -> None:
         counts = Counter(word for question in corpus for word in question)
         self._weights = {word: math.log1p(len(corpus) / count) for word, count in counts.items()}
         self._with_digits = frozenset(word for word in counts if any(map(str.isdigit, word)))
         rarest_first = sorted(counts, key=lambda word: (counts[word], word))
         self._ranks = {word: rank for rank, word in enumerate(rarest_first)}
-        self._same: dict[Words, int] = {}
+        self._same: dict[WordSet, int] = {}
         self._questions: list[tuple[int, _Question]] = []
-        self._postings: dict[tuple[str, Words, str], list[int]] = defaultdict(list)
+        self._postings: dict[tuple[str, WordSet, str], list[int]] = defaultdict(list)
 
-    def add(self, position: int, question: Words) -> None:
+    def add(self, position: int, question: WordSet) -> None:
         """Let later searches find `question` as `position`. The first of several equal sets stands for all of them."""
         if question in self._same:
             return
@@ -99,7 +99,7 @@ class QuestionIndex:
                 self._postings[kind, one.numbers, word].append(len(self._questions))
         self._questions.append((position, one))
 
-    def matches(self, question: Words) -> Iterator[int]:
+    def matches(self, question: WordSet) -> Iterator[int]:
         """Positions of near-identical questions, an equal one first; a position may come more than once."""
         if question in self._same:
             yield self._same[question]
@@ -123,10 +123,10 @@ class QuestionIndex:
         overlap = self._weight(shared)
         return overlap >= NEAR * (one.weight + other.weight - overlap)
 
-    def _weight(self, question: Words) -> float:
+    def _weight(self, question: WordSet) -> float:
         return sum(self._weights[word] for word in question)
 
-    def _question(self, question: Words) -> _Question:
+    def _question(self, question: WordSet) -> _Question:
         """With the rarest words of which a near-identical question has at least one: by weight, and by number."""
         ranked = sorted(question, key=self._ranks.__getitem__)
         weight = left = self._weight(question)
@@ -140,7 +140,7 @@ class QuestionIndex:
 
 def clusters(questions: Sequence[str]) -> list[int]:
     """For each question the position of the first one that it is near-identical to, through others if need be."""
-    sets = [words(question) for question in questions]
+    sets = [word_set(question) for question in questions]
     index, found = QuestionIndex(sets), Clusters(len(sets))
     for position, question in enumerate(sets):
         for other in index.matches(question):

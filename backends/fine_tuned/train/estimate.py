@@ -19,12 +19,12 @@ from backends.fine_tuned.pairs.held_out import split
 from backends.fine_tuned.train import precision
 from backends.fine_tuned.train.examples import Example, encode, epoch_steps, prompt_ids
 from backends.fine_tuned.train.learner import Learner
-from backends.fine_tuned.train.loop import HELD_OUT_MOST, LIVE_QUESTIONS, LIVE_TOKENS, look_every, steps_of
+from backends.fine_tuned.train.loop import HELD_OUT_MOST, LIVE_QUESTIONS, LIVE_TOKENS, evaluation_interval, step_count
 from backends.fine_tuned.train.method import TrainingSettings, check, trained_bytes
-from backends.fine_tuned.train.precision import Choice, Taken
+from backends.fine_tuned.train.precision import ComputePrecision, PrecisionChoice
 from backends.fine_tuned.train.step import computed_tokens
 from backends.models import inference
-from backends.models.inference import steady_s
+from backends.models.inference import stable_step_s
 from backends.models.local import LocalModel, base_of, load_base
 from backends.run.jobs import Progress
 from backends.run.lane import Cancelled, turns
@@ -32,7 +32,7 @@ from backends.settings import Settings
 from backends.spend.pricing import machine_cost
 from backends.storage.process import free_memory
 
-_LOOK_S = 0.005
+_SAMPLE_INTERVAL_S = 0.005
 
 
 class PeakMemory:
@@ -64,17 +64,17 @@ class PeakMemory:
     ) -> None:
         self._stop.set()
         self._thread.join()
-        self._look()
+        self._sample()
         if self._device == "cuda":
             import torch
 
             self.peak_bytes = int(torch.cuda.max_memory_allocated()) - self._before
 
     def _watch(self) -> None:
-        while not self._stop.wait(_LOOK_S):
-            self._look()
+        while not self._stop.wait(_SAMPLE_INTERVAL_S):
+            self._sample()
 
-    def _look(self) -> None:
+    def _sample(self) -> None:
         self.peak_bytes = max(self.peak_bytes, self._now() - self._before)
 
     def _now(self) -> int:
@@ -105,7 +105,7 @@ class Estimate:
     cost_usd: Decimal | None
     cost_basis: str
     tokens_per_s: float
-    precision: Taken
+    precision: ComputePrecision
     steps: int
     note: str
     precision_reason: str = ""
@@ -146,13 +146,13 @@ def estimate(
             "There is not enough memory to try out the training.", "Lower the batch, the rank or the layers."
         ) from None
     choice = probe.choice()
-    if training.precision == "auto" and training.method == "lora" and choice.lasting:
-        precision.remember(base, training, settings.data, choice)
+    if training.precision == "auto" and training.method == "lora" and choice.worth_saving:
+        precision.save_choice(base, training, settings.data, choice)
     yield Progress(1, 1, "done", probe.estimate(settings, choice, free))
 
 
 @dataclass(frozen=True, slots=True)
-class _Measured:
+class _MeasuredPrecision:
     """Seconds: once to prepare, per computed token in training and without a gradient, per round of live answers.
 
     `tokens_per_s` of the steps, prompt and answer tokens; `note` says what the learner has to say of itself.
@@ -193,25 +193,25 @@ class _Probe:
         steps = epoch_steps(self._train, training.batch, training.seed, 0)
         batches = [[self._train[position] for position in step] for step in steps]
         self._batches = sorted(batches, key=computed_tokens)
-        self.measured: dict[Taken, _Measured] = {}
-        self._settled: Choice | None = None
+        self.measured: dict[ComputePrecision, _MeasuredPrecision] = {}
+        self._settled: PrecisionChoice | None = None
         self._memory = PeakMemory(base.device)
 
-    def precisions(self) -> tuple[Taken, ...]:
+    def precisions(self) -> tuple[ComputePrecision, ...]:
         """What is worth trying: the one that is settled, or both; bfloat16 not where a product in it is hopeless."""
-        self._settled = precision.given(self._training)
+        self._settled = precision.precision_from_settings(self._training)
         if self._settled is None:
-            spent = self._timed(lambda: precision.products(self._base))[0]
-            self._settled = precision.hopeless(spent)
-        return get_args(Taken) if self._settled is None else (self._settled.precision,)
+            spent = self._timed(lambda: precision.matmul_seconds(self._base))[0]
+            self._settled = precision.rule_out_bfloat16(spent)
+        return get_args(ComputePrecision) if self._settled is None else (self._settled.precision,)
 
-    def choice(self) -> Choice:
+    def choice(self) -> PrecisionChoice:
         """The precision of the training, once everything worth it was measured."""
         if self._settled is not None:
             return self._settled
-        return precision.faster({name: one.tokens_per_s for name, one in self.measured.items()})
+        return precision.faster_precision({name: one.tokens_per_s for name, one in self.measured.items()})
 
-    def measure(self, name: Taken) -> Iterator[str]:
+    def measure(self, name: ComputePrecision) -> Iterator[str]:
         """A step to warm up, one on the longest batch and one on a middle one; says which of the `_PARTS` is next."""
         middle, longest = self._batches[len(self._batches) // 2], self._batches[-1]
         with self._memory:
@@ -222,27 +222,27 @@ class _Probe:
             yield "a step to warm up"
             self._timed(lambda: _step(learner, middle))
             yield "the longest step"
-            longest_s = self._steady(lambda: _step(learner, longest))
+            longest_s = self._stable_step_s(lambda: _step(learner, longest))
             yield "a usual step"
-            seconds = longest_s + self._steady(lambda: _step(learner, middle))
+            seconds = longest_s + self._stable_step_s(lambda: _step(learner, middle))
             yield "a look at the loss"
-            loss_s = self._steady(lambda: learner.loss(middle)) / computed_tokens(middle)
+            loss_s = self._stable_step_s(lambda: learner.loss(middle)) / computed_tokens(middle)
             yield "the live answers"
             answers_s = 0.0
             if self._training.answers_every != 0:
-                answers_s = self._steady(lambda: learner.answers(self._prompts, LIVE_TOKENS))
+                answers_s = self._stable_step_s(lambda: learner.answers(self._prompts, LIVE_TOKENS))
         train_s = seconds / (computed_tokens(longest) + computed_tokens(middle))
         tokens = sum(len(one.ids) for one in (*longest, *middle))
-        self.measured[name] = _Measured(
+        self.measured[name] = _MeasuredPrecision(
             tokens / seconds, prepare_s, train_s, loss_s, answers_s, self._memory.peak_bytes, learner.slow_because
         )
 
-    def estimate(self, settings: Settings, choice: Choice, free: int) -> Estimate:
+    def estimate(self, settings: Settings, choice: PrecisionChoice, free: int) -> Estimate:
         """The whole training from its parts, in the precision that it takes."""
         best = self.measured[choice.precision]
         training = self._training
-        steps = steps_of(training, round(len(self._train) * self._scale))
-        every = look_every(training, steps)
+        steps = step_count(training, round(len(self._train) * self._scale))
+        every = evaluation_interval(training, steps)
         looks = -(-steps // every)
         epoch = sum(map(computed_tokens, self._batches)) * self._scale
         train_s = best.train_s * epoch * training.epochs
@@ -271,8 +271,8 @@ class _Probe:
             choice.reason,
         )
 
-    def _steady(self, function: Callable[[], object]) -> float:
-        return steady_s(self._base.device, lambda: self._timed(function)[1])
+    def _stable_step_s(self, function: Callable[[], object]) -> float:
+        return stable_step_s(self._base.device, lambda: self._timed(function)[1])
 
     def _timed(self, function: Callable[[], _T]) -> tuple[_T, float]:
         if self._cancel.is_set():
@@ -283,5 +283,5 @@ class _Probe:
 
 
 def _step(learner: Learner, batch: Sequence[Example]) -> None:
-    learner.learn(batch, sum(one.answer for one in batch))
+    learner.add_gradient(batch, sum(one.answer_tokens for one in batch))
     learner.update(0.0)

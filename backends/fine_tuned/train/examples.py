@@ -57,16 +57,16 @@ def _begin(question: str) -> str:
 class Example:
     """A pair's tokens: the prompt in the model's chat format, then the answer, of which the loss counts every token.
 
-    `answer` is the number of answer tokens at the end of `ids`, the end of text included.
+    `answer_tokens` is the number of answer tokens at the end of `ids`, the end of text included.
     """
 
     ids: tuple[int, ...]
-    answer: int
+    answer_tokens: int
 
     @property
-    def prompt(self) -> int:
+    def prompt_tokens(self) -> int:
         """The number of prompt tokens."""
-        return len(self.ids) - self.answer
+        return len(self.ids) - self.answer_tokens
 
 
 def encode(base: LocalModel, pairs: Iterable[Pair], system_prompt: str) -> list[Example]:
@@ -92,7 +92,7 @@ def shared_prefix(batch: Sequence[Example]) -> int:
     The system prompt is the same for all, so this is often half of a short prompt: it is computed once per batch.
     """
     first, last = min(one.ids for one in batch), max(one.ids for one in batch)
-    limit = min(one.prompt for one in batch) - 1
+    limit = min(one.prompt_tokens for one in batch) - 1
     alike = (count for count, (a, b) in enumerate(zip(first, last, strict=False)) if a != b)
     return max(0, min(next(alike, limit), limit))
 

@@ -8,7 +8,7 @@ from typing import Any
 from backends.errors import is_out_of_memory
 from backends.fine_tuned.train.examples import Example
 from backends.fine_tuned.train.method import Trainable, TrainingSettings, prepare
-from backends.fine_tuned.train.step import fast_way_works, summed_loss
+from backends.fine_tuned.train.step import packing_works, summed_loss
 from backends.models.local import GREEDY, LocalModel
 
 _MAX_NORM = 1.0
@@ -30,15 +30,15 @@ class Learner:
         self.parameters = list(self.trainable.parameters.values())
         self.optimizer: Any = torch.optim.AdamW(self.parameters, weight_decay=0.0, fused=True)
         shortest = sorted(examples, key=lambda one: len(one.ids))[:2]
-        self.fast, self.slow_because = _way(self.model, shortest, self.parameters)
+        self.fast, self.slow_because = _try_packing(self.model, shortest, self.parameters)
 
-    def learn(self, batch: Sequence[Example], answer_tokens: int) -> float:
+    def add_gradient(self, batch: Sequence[Example], answer_tokens: int) -> float:
         """Add the batch's gradient, as its share of a step with so many answer tokens. Returns the summed loss."""
         loss = summed_loss(self.model, batch, self.fast)
         (loss / answer_tokens).backward()
         return float(loss.detach())
 
-    def forget(self) -> None:
+    def drop_gradients(self) -> None:
         """Drop the gradients that were added since the last update."""
         self.optimizer.zero_grad(set_to_none=True)
 
@@ -51,7 +51,7 @@ class Learner:
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
             self.optimizer.step()
-        self.forget()
+        self.drop_gradients()
         return float(norm)
 
     def loss(self, batch: Sequence[Example]) -> float:
@@ -66,11 +66,11 @@ class Learner:
         return greedy_answers(self.model, self.base.tokenizer, prompts, max_tokens)
 
 
-def _way(model: Any, pairs: Sequence[Example], parameters: Sequence[Any]) -> tuple[bool, str]:
+def _try_packing(model: Any, pairs: Sequence[Example], parameters: Sequence[Any]) -> tuple[bool, str]:
     """Whether the fast way works, tried on two pairs, or on one where memory does not do for two; and why not."""
     for tried in (pairs, pairs[:1]):
         try:
-            works = fast_way_works(model, tried, parameters)
+            works = packing_works(model, tried, parameters)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise

@@ -54,8 +54,8 @@ def holder(data: Path) -> Holder | None:
 
 def _claimed(data: Path) -> Holder | None:
     try:
-        told = strict_json.an_object(_claim(data).read_bytes())
-        return Holder(str(told["run"]), int(told["pid"]))
+        record = strict_json.an_object(_claim(data).read_bytes())
+        return Holder(str(record["run"]), int(record["pid"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

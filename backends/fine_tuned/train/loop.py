@@ -25,7 +25,7 @@ from backends.fine_tuned.train.events import (
 from backends.fine_tuned.train.examples import Example, encode, epoch_steps, prompt_ids, steps_per_epoch
 from backends.fine_tuned.train.learner import Learner
 from backends.fine_tuned.train.method import TrainingSettings, rate_at
-from backends.fine_tuned.train.precision import Choice, Taken
+from backends.fine_tuned.train.precision import ComputePrecision, PrecisionChoice
 from backends.fine_tuned.train.runs import Run, log, read_part, set_state
 from backends.models import inference
 from backends.models.local import LocalModel
@@ -63,7 +63,7 @@ def as_fault(error: BaseException, step: int) -> BackendError | None:
 CHECKPOINT = "checkpoint.safetensors"
 BEST = "best.safetensors"
 
-_LOOKS = 5
+_EVALUATIONS = 5
 LIVE_QUESTIONS = 3
 LIVE_TOKENS = 32
 HELD_OUT_MOST = 64
@@ -75,17 +75,17 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-def steps_of(settings: TrainingSettings, pairs: int) -> int:
+def step_count(settings: TrainingSettings, pairs: int) -> int:
     """How many steps of the optimizer a training on so many pairs has."""
     return settings.epochs * steps_per_epoch(pairs, settings.batch * settings.accumulate)
 
 
-def look_every(settings: TrainingSettings, steps: int) -> int:
+def evaluation_interval(settings: TrainingSettings, steps: int) -> int:
     """After how many steps the held-out part is looked at."""
-    return settings.answers_every or max(1, math.ceil(steps / _LOOKS))
+    return settings.answers_every or max(1, math.ceil(steps / _EVALUATIONS))
 
 
-class Loop:
+class TrainingLoop:
     """One training from its first step, or its last checkpoint, to the last step or until somebody stops it."""
 
     def __init__(self, run: Run, base: LocalModel, cancel: threading.Event) -> None:
@@ -97,7 +97,7 @@ class Loop:
         self.held_out_loss: float | None = None
         self._cancel = cancel
         self._batch = run.settings.batch
-        self._every = look_every(run.settings, run.steps)
+        self._every = evaluation_interval(run.settings, run.steps)
         self._saved_at = time.monotonic()
         train, held_out = read_part(run, "train"), read_part(run, "held_out")
         self._train = self.timed(encode, base, train, run.system_prompt)
@@ -137,7 +137,7 @@ class Loop:
             self.best = checkpoint.state_of(self.run.folder / BEST)
         self.run = set_state(self.run, step=self.step)
 
-    def back(self) -> None:
+    def return_to_checkpoint(self) -> None:
         """Return to the checkpoint, also while somebody asks to stop. The work done since then still counts as work."""
         spent = self.seconds, self.step_seconds, self.tokens
         self._cancel = threading.Event()
@@ -148,27 +148,27 @@ class Loop:
         """Do what is left. `Cancelled` leaves the state as it was after the last whole step."""
         settings = self.run.settings
         if settings.precision == "auto" and settings.method == "lora" and self.step == 0:
-            yield self._tell(TrainingNote(0, f"Trained in {self.precision}."))
+            yield self._progress(TrainingNote(0, f"Trained in {self.precision}."))
         if self.learner.slow_because:
-            yield self._tell(TrainingNote(self.step, self.learner.slow_because))
+            yield self._progress(TrainingNote(self.step, self.learner.slow_because))
         if self.step == 0 and settings.answers_every != 0:
             yield Progress(0, self.run.steps, "asking the base first")
-            yield self._tell(self._live_answers())
+            yield self._progress(self._live_answers())
         while self.step < self.run.steps:
             self.held_out_loss = None
             yield from self._one_step()
             if self.step % self._every == 0 or self.step == self.run.steps:
                 if settings.answers_every != 0:
-                    yield self._tell(self._live_answers())
+                    yield self._progress(self._live_answers())
                 self.save()
             elif time.monotonic() - self._saved_at > CHECKPOINT_S:
                 self.save()
 
-    def end(self) -> None:
+    def finish(self) -> None:
         """After the last step, whether or not somebody stopped it: look once more, and write the checkpoint."""
         self._cancel = threading.Event()
         if self.step:
-            self.look()
+            self.evaluate_held_out()
             self.save()
 
     def save(self) -> None:
@@ -184,16 +184,16 @@ class Loop:
         for name in (CHECKPOINT, BEST):
             (self.run.folder / name).unlink(missing_ok=True)
 
-    def look(self) -> None:
+    def evaluate_held_out(self) -> None:
         """Measure the held-out loss; where it tells how well the pairs were learned, keep the state if none was better.
 
         By phrasing it does. By group it rises while the pairs are still being learned (docs/measurements.md).
         """
         if not self._held_out or self.held_out_loss is not None:
             return
-        answers = sum(one.answer for one in self._held_out)
+        answers = sum(one.answer_tokens for one in self._held_out)
         ordered = sorted(self._held_out, key=lambda one: len(one.ids))
-        self.held_out_loss = sum(self.timed(self.learner.loss, batch) for batch in self._cut(ordered)) / answers
+        self.held_out_loss = sum(self.timed(self.learner.loss, batch) for batch in self._batches(ordered)) / answers
         if self.run.settings.split_by == "group":
             return
         if self.best is None or self.held_out_loss < (self.best.held_out_loss or math.inf):
@@ -201,19 +201,19 @@ class Loop:
             file = self.run.folder / BEST
             inference.run(checkpoint.save, file, self.learner.trainable.parameters, None, self.state)
 
-    def _precision(self, base: LocalModel) -> Choice:
+    def _precision(self, base: LocalModel) -> PrecisionChoice:
         """What was set or taken at the beginning, what is remembered, or what is measured now."""
         training, run = self.run.settings, self.run
-        if (choice := precision.given(training)) is not None:
+        if (choice := precision.precision_from_settings(training)) is not None:
             return choice
-        if run.precision in get_args(Taken):
-            return Choice(cast(Taken, run.precision), run.precision_reason)
-        choice = precision.remembered(base, training, run.data)
+        if run.precision in get_args(ComputePrecision):
+            return PrecisionChoice(cast(ComputePrecision, run.precision), run.precision_reason)
+        choice = precision.load_choice(base, training, run.data)
         if choice is None:
             middle = sorted(self._train, key=lambda one: len(one.ids))[len(self._train) // 2 :][: training.batch]
-            choice = self.timed(precision.measured, base, training, middle)
-            if choice.lasting:
-                precision.remember(base, training, run.data, choice)
+            choice = self.timed(precision.measure_precision, base, training, middle)
+            if choice.worth_saving:
+                precision.save_choice(base, training, run.data, choice)
         self.run = set_state(run, precision=choice.precision, precision_reason=choice.reason)
         return choice
 
@@ -221,13 +221,13 @@ class Loop:
         settings, began = self.run.settings, self.seconds
         per_epoch = self.run.steps // settings.epochs
         examples = [self._train[position] for position in self._epoch(self.step // per_epoch)[self.step % per_epoch]]
-        answers = sum(one.answer for one in examples)
+        answers = sum(one.answer_tokens for one in examples)
         while True:
             try:
-                total = sum(self.timed(self.learner.learn, batch, answers) for batch in self._cut(examples))
+                total = sum(self.timed(self.learner.add_gradient, batch, answers) for batch in self._batches(examples))
                 break
             except (RuntimeError, MemoryError) as error:
-                yield self._tell(self._halved(error))
+                yield self._progress(self._halve_batch(error))
         rate = rate_at(settings, self.step, self.run.steps)
         if not (math.isfinite(total) and math.isfinite(self.timed(self.learner.update, rate))):
             raise NotFinite(self.step + 1, settings.top_rate, self._kept())
@@ -235,17 +235,17 @@ class Loop:
         tokens, seconds = sum(len(one.ids) for one in examples), self.seconds - began
         self.tokens, self.step_seconds = self.tokens + tokens, self.step_seconds + seconds
         if self.step % self._every == 0 or self.step == self.run.steps:
-            self.look()
+            self.evaluate_held_out()
         self.run = set_state(self.run, step=self.step)
-        yield self._tell(
+        yield self._progress(
             StepRecord(self.step, total / answers, self.held_out_loss, tokens, seconds, tokens / max(seconds, 1e-9))
         )
 
-    def _halved(self, error: Exception) -> TrainingNote:
+    def _halve_batch(self, error: Exception) -> TrainingNote:
         """Smaller batches after an attempt without enough memory; the step keeps its pairs. Raises what is no such."""
         if not is_out_of_memory(error):
             raise error
-        inference.run(self.learner.forget)
+        inference.run(self.learner.drop_gradients)
         if self._batch == 1:
             raise error
         self._batch = -(-self._batch // 2)
@@ -263,7 +263,7 @@ class Loop:
         settings = self.run.settings
         return epoch_steps(self._train, settings.batch * settings.accumulate, settings.seed, epoch)
 
-    def _cut(self, examples: Sequence[Example]) -> Iterator[Sequence[Example]]:
+    def _batches(self, examples: Sequence[Example]) -> Iterator[Sequence[Example]]:
         for start in range(0, len(examples), self._batch):
             yield examples[start : start + self._batch]
 
@@ -271,6 +271,6 @@ class Loop:
         file = self.run.folder / CHECKPOINT
         return checkpoint.state_of(file).step if file.is_file() else None
 
-    def _tell(self, result: TrainingResult) -> Progress[TrainingResult]:
+    def _progress(self, result: TrainingResult) -> Progress[TrainingResult]:
         log(self.run, result)
         return Progress(self.step, self.run.steps, f"training {self.run.name}", result)

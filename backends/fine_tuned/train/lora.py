@@ -33,10 +33,10 @@ def use_one_product(model: Any) -> None:
 def _of_head(weight: Any, bias: Any) -> Any:
     import torch
 
-    def forward(given: Any) -> Any:
+    def forward(inputs: Any) -> Any:
         if torch.is_grad_enabled():
-            return torch.nn.functional.linear(given, weight, bias)
-        return _large(given.reshape(-1, given.shape[-1]), weight, bias).view(*given.shape[:-1], -1)
+            return torch.nn.functional.linear(inputs, weight, bias)
+        return _large(inputs.reshape(-1, inputs.shape[-1]), weight, bias).view(*inputs.shape[:-1], -1)
 
     return forward
 
@@ -56,11 +56,11 @@ def _forward(module: Any) -> Any:
     first, second = module.lora_A["default"].weight, module.lora_B["default"].weight
     product = _product().apply
 
-    def forward(given: Any) -> Any:
-        rows = given.reshape(
-            -1, given.shape[-1]
+    def forward(inputs: Any) -> Any:
+        rows = inputs.reshape(
+            -1, inputs.shape[-1]
         )  # out here: models may change the result in place, but no function's view
-        return product(rows, layer.weight, layer.bias, first, second, scale).view(*given.shape[:-1], -1)
+        return product(rows, layer.weight, layer.bias, first, second, scale).view(*inputs.shape[:-1], -1)
 
     return forward
 

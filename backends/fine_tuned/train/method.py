@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from backends.errors import BackendError
-from backends.fine_tuned.pairs.held_out import By
+from backends.fine_tuned.pairs.held_out import SplitBy
 from backends.fine_tuned.train.lora import use_one_product
 from backends.models.adapter_files import CONFIG, PREFIX, WEIGHTS, WHOLE
 from backends.models.adapter_weights import peft_library, with_weights
@@ -111,7 +111,7 @@ class TrainingSettings:
     precision: Precision = "auto"
     answers_every: int | None = None
     held_out_share: float = 0.15
-    split_by: By = "group"
+    split_by: SplitBy = "group"
 
     @property
     def top_rate(self) -> float:
@@ -137,7 +137,7 @@ _LIMITS: tuple[tuple[str, float, float], ...] = (
 
 def check(settings: TrainingSettings) -> None:
     """Raises `BackendError` naming the first setting that is impossible."""
-    for name, chosen in (("method", Method), ("precision", Precision), ("split_by", By)):
+    for name, chosen in (("method", Method), ("precision", Precision), ("split_by", SplitBy)):
         if getattr(settings, name) not in get_args(chosen):
             raise BackendError(
                 f"There is no {name} {getattr(settings, name)!r}.", f"Choose from {', '.join(get_args(chosen))}."
@@ -229,12 +229,12 @@ def _lora(base: LocalModel, settings: TrainingSettings, precision: str) -> Train
     parameters = {name.replace(".default.", "."): one for name, one in whole.named_parameters() if one.requires_grad}
 
     def write(folder: Path, tensors: Mapping[str, Any]) -> None:
-        kept = {name: one.detach().cpu().to(_kept(base)).contiguous() for name, one in tensors.items()}
+        kept = {name: one.detach().cpu().to(_saved_dtype(base)).contiguous() for name, one in tensors.items()}
         save_file(kept, folder / WEIGHTS, {"format": "pt"})
-        told: Any = whole.peft_config["default"]
-        told.base_model_name_or_path, told.inference_mode = base.weights.model_id, True
-        told.target_modules = sorted(told.target_modules)
-        told.save_pretrained(str(folder))
+        peft_config: Any = whole.peft_config["default"]
+        peft_config.base_model_name_or_path, peft_config.inference_mode = base.weights.model_id, True
+        peft_config.target_modules = sorted(peft_config.target_modules)
+        peft_config.save_pretrained(str(folder))
 
     return Trainable(whole.get_base_model(), parameters, precision, write)
 
@@ -267,10 +267,10 @@ def _into_float32(block: Any) -> None:
             return value.float()
         return tuple(map(raised, value)) if isinstance(value, tuple) else value
 
-    def before(module: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    def cast_inputs(module: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         return raised(arguments), {name: raised(value) for name, value in named.items()}
 
-    block.register_forward_pre_hook(before, with_kwargs=True)
+    block.register_forward_pre_hook(cast_inputs, with_kwargs=True)
 
 
 def _in_precision(model: Any, precision: str) -> Any:
@@ -280,7 +280,7 @@ def _in_precision(model: Any, precision: str) -> Any:
     return shared_copy(model).to(getattr(torch, precision))
 
 
-def _kept(base: LocalModel) -> Any:
+def _saved_dtype(base: LocalModel) -> Any:
     """The precision of an adapter's file: the base's; bfloat16 beside a float32 base, which is half the size."""
     import torch
 

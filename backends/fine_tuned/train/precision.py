@@ -22,12 +22,12 @@ from backends.errors import is_out_of_memory
 from backends.fine_tuned.train.examples import Example
 from backends.fine_tuned.train.learner import Learner
 from backends.fine_tuned.train.method import TrainingSettings
-from backends.models.inference import steady_s
+from backends.models.inference import stable_step_s
 from backends.models.local import LocalModel
 from backends.storage import strict_json
 from backends.storage.files import write_text
 
-Taken = Literal["float32", "bfloat16"]
+ComputePrecision = Literal["float32", "bfloat16"]
 
 _LEAD = 1.1
 _SLOW_PRODUCT = 2.0
@@ -35,27 +35,27 @@ _ROWS, _PRODUCTS = 64, 5
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """What a training is computed in, and why, in words that end a sentence. `lasting`: worth remembering."""
+class PrecisionChoice:
+    """What a training is computed in, and why, in words that end a sentence. `worth_saving`: worth remembering."""
 
-    precision: Taken
+    precision: ComputePrecision
     reason: str
-    lasting: bool = True
+    worth_saving: bool = True
 
     def __str__(self) -> str:
         return f"{self.precision}, {self.reason}"
 
 
-def given(training: TrainingSettings) -> Choice | None:
+def precision_from_settings(training: TrainingSettings) -> PrecisionChoice | None:
     """What the settings say already, or None where it is to be measured."""
     if training.method == "last_layers":
-        return Choice("float32", "in which the last layers always learn")
+        return PrecisionChoice("float32", "in which the last layers always learn")
     if training.precision != "auto":
-        return Choice(training.precision, "as it was set")
+        return PrecisionChoice(training.precision, "as it was set")
     return None
 
 
-def products(base: LocalModel) -> dict[Taken, float]:
+def matmul_seconds(base: LocalModel) -> dict[ComputePrecision, float]:
     """Seconds of a matrix product and its gradient with one of the base's own weights, in turn, the fastest of five.
 
     On the inference thread, with one of its own: two that meet on a busy machine take as long in either.
@@ -64,101 +64,107 @@ def products(base: LocalModel) -> dict[Taken, float]:
 
     weights = [one.detach() for one in base.model.parameters() if one.dim() == 2]
     weight = max(weights, key=lambda one: (min(one.shape), -one.numel()))  # of a block, not the whole vocabulary
-    there = {name: weight.to(getattr(torch, name)) for name in get_args(Taken)}
+    there = {name: weight.to(getattr(torch, name)) for name in get_args(ComputePrecision)}
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        rounds = [{name: _product_s(one) for name, one in there.items()} for _ in range(_PRODUCTS)]
+        rounds = [{name: _matmul_s(one) for name, one in there.items()} for _ in range(_PRODUCTS)]
     finally:
         torch.set_num_threads(threads)
     return {name: min(spent[name] for spent in rounds) for name in there}
 
 
-def _product_s(weight: Any) -> float:
+def _matmul_s(weight: Any) -> float:
     import torch
 
-    given = torch.ones(_ROWS, weight.shape[1], dtype=weight.dtype, device=weight.device)
+    inputs = torch.ones(_ROWS, weight.shape[1], dtype=weight.dtype, device=weight.device)
     began = time.perf_counter()
-    gradient = (given @ weight.T) @ weight
+    gradient = (inputs @ weight.T) @ weight
     gradient.sum().item()  # which waits for a GPU
     return time.perf_counter() - began
 
 
-def hopeless(spent: Mapping[Taken, float]) -> Choice | None:
+def rule_out_bfloat16(spent: Mapping[ComputePrecision, float]) -> PrecisionChoice | None:
     """float32, where a product in bfloat16 takes so long that no training could be faster in it; else None."""
     if spent["bfloat16"] <= _SLOW_PRODUCT * spent["float32"]:
         return None
     times = spent["bfloat16"] / spent["float32"]
-    return Choice("float32", f"measured: a matrix product takes {times:.0f} times as long here in bfloat16")
+    return PrecisionChoice("float32", f"measured: a matrix product takes {times:.0f} times as long here in bfloat16")
 
 
-def faster(tokens_per_s: Mapping[Taken, float]) -> Choice:
+def faster_precision(tokens_per_s: Mapping[ComputePrecision, float]) -> PrecisionChoice:
     """The faster one of what was measured, prompt and answer tokens a second; the only one that memory did for."""
     if len(tokens_per_s) == 1:
         (name,) = tokens_per_s
-        return Choice(name, "since there was too little memory to try out the other", lasting=False)
+        return PrecisionChoice(name, "since there was too little memory to try out the other", worth_saving=False)
     bfloat16 = tokens_per_s["bfloat16"] >= _LEAD * tokens_per_s["float32"]
     speeds = " and ".join(f"{speed:,.0f} tokens/s in {name}" for name, speed in tokens_per_s.items())
     lead = "" if bfloat16 or tokens_per_s["bfloat16"] <= tokens_per_s["float32"] else ", too small a lead"
-    return Choice("bfloat16" if bfloat16 else "float32", f"measured: {speeds}{lead}")
+    return PrecisionChoice("bfloat16" if bfloat16 else "float32", f"measured: {speeds}{lead}")
 
 
-def measured(base: LocalModel, training: TrainingSettings, batch: Sequence[Example]) -> Choice:
+def measure_precision(base: LocalModel, training: TrainingSettings, batch: Sequence[Example]) -> PrecisionChoice:
     """Try both out on a batch; the fastest way to know. On the inference thread, in some seconds at most."""
-    if found := hopeless(products(base)):
+    if found := rule_out_bfloat16(matmul_seconds(base)):
         return found
-    speeds: dict[Taken, float] = {}
-    for name in get_args(Taken):
+    speeds: dict[ComputePrecision, float] = {}
+    for name in get_args(ComputePrecision):
         try:
             speeds[name] = _tokens_per_s(base, training, name, batch)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-    return faster(speeds) if speeds else Choice(_lighter(base), "since memory did for neither trial", lasting=False)
+    return (
+        faster_precision(speeds)
+        if speeds
+        else PrecisionChoice(_smaller_in_memory(base), "since memory did for neither trial", worth_saving=False)
+    )
 
 
-def _lighter(base: LocalModel) -> Taken:
+def _smaller_in_memory(base: LocalModel) -> ComputePrecision:
     """What takes less memory: the base's own precision needs no copy of it."""
     import torch
 
     return "float32" if base.model.dtype == torch.float32 else "bfloat16"
 
 
-def _tokens_per_s(base: LocalModel, training: TrainingSettings, name: Taken, batch: Sequence[Example]) -> float:
+def _tokens_per_s(
+    base: LocalModel, training: TrainingSettings, name: ComputePrecision, batch: Sequence[Example]
+) -> float:
     learner = Learner(base, replace(training, precision=name), batch)
-    answers = sum(one.answer for one in batch)
+    answers = sum(one.answer_tokens for one in batch)
 
     def step_s() -> float:
         began = time.perf_counter()
-        learner.learn(batch, answers)
+        learner.add_gradient(batch, answers)
         spent = time.perf_counter() - began
-        learner.forget()
+        learner.drop_gradients()
         return spent
 
     step_s()  # warms up
-    return sum(len(one.ids) for one in batch) / steady_s(base.device, step_s)
+    return sum(len(one.ids) for one in batch) / stable_step_s(base.device, step_s)
 
 
 # --- what is remembered -------------------------------------------------------------------------
 
 
-def remembered(base: LocalModel, training: TrainingSettings, data: Path) -> Choice | None:
+def load_choice(base: LocalModel, training: TrainingSettings, data: Path) -> PrecisionChoice | None:
     """What was measured earlier for this base, on this machine and for batches of this size; None if nothing was."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        told = strict_json.an_object(_file(data).read_bytes())[_key(base, training)]
-        if told["precision"] in get_args(Taken):
-            return Choice(told["precision"], str(told["reason"]))
+        record = strict_json.an_object(_file(data).read_bytes())[_key(base, training)]
+        if record["precision"] in get_args(ComputePrecision):
+            return PrecisionChoice(record["precision"], str(record["reason"]))
     return None
 
 
-def remember(base: LocalModel, training: TrainingSettings, data: Path, choice: Choice) -> None:
+def save_choice(base: LocalModel, training: TrainingSettings, data: Path, choice: PrecisionChoice) -> None:
     """Keep what was measured. Where the disk does not take it, the next training measures again."""
-    file, told = _file(data), {}
+    file, records = _file(data), {}
     with contextlib.suppress(OSError, ValueError):
-        told = strict_json.an_object(file.read_bytes())
-    told[_key(base, training)] = {"precision": choice.precision, "reason": choice.reason}
+        records = strict_json.an_object(file.read_bytes())
+    records[_key(base, training)] = {"precision": choice.precision, "reason": choice.reason}
     with contextlib.suppress(OSError):
-        write_text(file, json.dumps(told, indent=1) + "\n")
+        write_text(file, json.dumps(records, indent=1) + "\n")
 
 
 def _file(data: Path) -> Path:

@@ -14,7 +14,7 @@ from backends.fine_tuned.adapters.catalogue import publish, to_trash
 from backends.fine_tuned.pairs.files import digest
 from backends.fine_tuned.train import checkpoint
 from backends.fine_tuned.train.events import StepRecord
-from backends.fine_tuned.train.loop import BEST, Loop
+from backends.fine_tuned.train.loop import BEST, TrainingLoop
 from backends.fine_tuned.train.method import Trainable
 from backends.fine_tuned.train.runs import history, read_part
 from backends.models import inference
@@ -25,7 +25,7 @@ from backends.spend.pricing import machine_cost
 from backends.storage.files import draft_folder, sha256
 
 
-def publish_adapter(settings: Settings, base: LocalModel, loop: Loop) -> Path:
+def publish_adapter(settings: Settings, base: LocalModel, loop: TrainingLoop) -> Path:
     """Put the best state into the catalogue under the run's name, or the last one if nothing was held out.
 
     An adapter of that name goes to the trash. Returns the adapter's folder. Raises `OSError` if there is no room.
@@ -55,7 +55,7 @@ def _replace(whole: Path, folder: Path, data: Path) -> Path:
     return folder
 
 
-def _card(settings: Settings, base: LocalModel, loop: Loop) -> dict[str, Any]:
+def _card(settings: Settings, base: LocalModel, loop: TrainingLoop) -> dict[str, Any]:
     run = loop.run
     train = read_part(run, "train")
     losses = [one.loss for one in history(run) if isinstance(one, StepRecord) and one.step <= loop.step]
@@ -87,9 +87,9 @@ def _card(settings: Settings, base: LocalModel, loop: Loop) -> dict[str, Any]:
     }
 
 
-def _settings(loop: Loop) -> dict[str, Any]:
+def _settings(loop: TrainingLoop) -> dict[str, Any]:
     """The settings that had a say, with what was chosen for those that were left open."""
-    given = loop.run.settings
-    unused = ("rank", "alpha", "target_modules") if given.method == "last_layers" else ("layers",)
-    settings = {name: value for name, value in asdict(given).items() if name not in (*unused, "method", "precision")}
-    return settings | {"learning_rate": given.top_rate}
+    training = loop.run.settings
+    unused = ("rank", "alpha", "target_modules") if training.method == "last_layers" else ("layers",)
+    settings = {name: value for name, value in asdict(training).items() if name not in (*unused, "method", "precision")}
+    return settings | {"learning_rate": training.top_rate}

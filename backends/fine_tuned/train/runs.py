@@ -118,7 +118,7 @@ def write_run(run: Run, train: Sequence[Pair], held_out: Sequence[Pair]) -> None
         for name, pairs in (("train", train), ("held_out", held_out)):
             lines = (json.dumps(asdict(pair), ensure_ascii=False) + "\n" for pair in pairs)
             (part / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
-        told = {
+        record = {
             "name": run.name,
             "settings": asdict(run.settings),
             "system_prompt": run.system_prompt,
@@ -131,7 +131,7 @@ def write_run(run: Run, train: Sequence[Pair], held_out: Sequence[Pair]) -> None
             "command": run.command,
             "adapters": None if run.adapters is None else str(run.adapters),
         }
-        (part / "run.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        (part / "run.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         write_text(part / "state.json", _state_of(run))
         part.rename(run.folder)
 
@@ -171,7 +171,7 @@ def history(run: Run) -> list[TrainingResult]:
     return [result for _, result in _logged(run)]
 
 
-def cut_log(run: Run, step: int) -> None:
+def truncate_log(run: Run, step: int) -> None:
     """Forget what was logged after `step`: it is going to be done again."""
     kept = "".join(line + "\n" for line, result in _logged(run) if _step(result) <= step)
     write_text(run.folder / "log.jsonl", kept)
@@ -191,13 +191,13 @@ def _logged(run: Run) -> list[tuple[str, TrainingResult]]:
     return found
 
 
-def _result(told: dict[str, Any]) -> TrainingResult:
-    return TypeAdapter(_KINDS[told.pop("kind")]).validate_python(told)
+def _result(record: dict[str, Any]) -> TrainingResult:
+    return TypeAdapter(_KINDS[record.pop("kind")]).validate_python(record)
 
 
 def _read(folder: Path, runs_now: bool) -> Run:
-    told, state = (strict_json.an_object((folder / f"{name}.json").read_bytes()) for name in ("run", "state"))
-    run = TypeAdapter(Run).validate_python({**told, **state, "id": folder.name, "folder": folder})
+    record, state = (strict_json.an_object((folder / f"{name}.json").read_bytes()) for name in ("run", "state"))
+    run = TypeAdapter(Run).validate_python({**record, **state, "id": folder.name, "folder": folder})
     if usable_date(run.created.isoformat()) is None or run.created.tzinfo is None:
         raise ValueError("the date is no date")
     if runs_now:

@@ -75,7 +75,7 @@ def summed_loss(model: Any, batch: Sequence[Example], fast: bool) -> Any:
     return _packed_loss(model, pack(batch)) if fast else _plain_loss(model, batch)
 
 
-def fast_way_works(model: Any, batch: Sequence[Example], parameters: Sequence[Any]) -> bool:
+def packing_works(model: Any, batch: Sequence[Example], parameters: Sequence[Any]) -> bool:
     """Whether this model computes the same gradient the fast way, tried on two pairs of the batch in one row.
 
     Not so where tokens see each other in another way (sliding windows, state space models) or where something is
@@ -118,7 +118,7 @@ def _plain_loss(model: Any, batch: Sequence[Example]) -> Any:
     return torch.nn.functional.cross_entropy(flat, labels[:, 1:].reshape(-1), ignore_index=_IGNORED, reduction="sum")
 
 
-def _packed_loss(model: Any, layout: Packed) -> Any:
+def _packed_loss(model: Any, layout: PackedBatch) -> Any:
     import torch
 
     _check_packable(model)
@@ -146,7 +146,7 @@ def _check_packable(model: Any) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Packed:
+class PackedBatch:
     """Pairs one after the other: each of the `rows` begins with the `prefix` tokens that all pairs share.
 
     `width` is the tokens of the longest row; shorter ones are padded at their end.
@@ -157,7 +157,7 @@ class Packed:
     width: int
 
 
-def pack(batch: Sequence[Example]) -> Packed:
+def pack(batch: Sequence[Example]) -> PackedBatch:
     """The batch in about as few rows as `ROW_TOKENS` allow; one pair in a row where that is less, or one is longer."""
     prefix = shared_prefix(batch)
     lengths = [len(one.ids) - prefix for one in batch]
@@ -169,7 +169,7 @@ def pack(batch: Sequence[Example]) -> Packed:
     return min((_spread(batch, prefix, count) for count in counts), key=_tokens)
 
 
-def _spread(batch: Sequence[Example], prefix: int, count: int) -> Packed:
+def _spread(batch: Sequence[Example], prefix: int, count: int) -> PackedBatch:
     """The pairs in so many rows, filled alike: the longest first, each into the emptiest row."""
     rows: list[list[Example]] = [[] for _ in range(count)]
     filled = [(prefix, row) for row in range(count)]  # a heap: the emptiest row first
@@ -177,10 +177,10 @@ def _spread(batch: Sequence[Example], prefix: int, count: int) -> Packed:
         tokens, row = filled[0]
         rows[row].append(one)
         heapq.heapreplace(filled, (tokens + len(one.ids) - prefix, row))
-    return Packed(tuple(map(tuple, rows)), prefix, max(filled)[0])
+    return PackedBatch(tuple(map(tuple, rows)), prefix, max(filled)[0])
 
 
-def _tokens(layout: Packed) -> int:
+def _tokens(layout: PackedBatch) -> int:
     return len(layout.rows) * layout.width
 
 
@@ -189,7 +189,7 @@ def computed_tokens(batch: Sequence[Example]) -> int:
     return _tokens(pack(batch))
 
 
-def _rows_of(layout: Packed, device: Any, dtype: Any) -> tuple[Any, Any, Any]:
+def _rows_of(layout: PackedBatch, device: Any, dtype: Any) -> tuple[Any, Any, Any]:
     """Ids and positions, each of shape (rows, width), and what is added to the scores: (rows, 1, width, width).
 
     A token sees the shared beginning and what comes before it in its own pair. Where each row is one pair, the mask
@@ -219,7 +219,7 @@ def _rows_of(layout: Packed, device: Any, dtype: Any) -> tuple[Any, Any, Any]:
     return torch.tensor(ids, device=device), torch.tensor(positions, device=device), mask.to(device)
 
 
-def _answers_of(layout: Packed) -> tuple[list[int], list[int]]:
+def _answers_of(layout: PackedBatch) -> tuple[list[int], list[int]]:
     """Where, in the rows one after the other, the answers' tokens are predicted, and which tokens these are."""
     places: list[int] = []
     wanted: list[int] = []
@@ -227,8 +227,8 @@ def _answers_of(layout: Packed) -> tuple[list[int], list[int]]:
         end = number * layout.width + layout.prefix
         for one in row:
             end += len(one.ids) - layout.prefix
-            places += range(end - one.answer - 1, end - 1)
-            wanted += one.ids[-one.answer :]
+            places += range(end - one.answer_tokens - 1, end - 1)
+            wanted += one.ids[-one.answer_tokens :]
     return places, wanted
 
 
@@ -244,5 +244,5 @@ def _padded(batch: Sequence[Example], device: Any) -> tuple[Any, Any, Any]:
         length = len(one.ids)
         ids[row, :length] = torch.tensor(one.ids)
         mask[row, :length] = 1
-        labels[row, length - one.answer : length] = ids[row, length - one.answer : length]
+        labels[row, length - one.answer_tokens : length] = ids[row, length - one.answer_tokens : length]
     return ids.to(device), mask.to(device), labels.to(device)

@@ -25,10 +25,10 @@ from backends.fine_tuned.train.events import (
 )
 from backends.fine_tuned.train.examples import check_lengths
 from backends.fine_tuned.train.lock import training as right_to_train
-from backends.fine_tuned.train.loop import Loop, NotFinite, as_fault, steps_of
+from backends.fine_tuned.train.loop import NotFinite, TrainingLoop, as_fault, step_count
 from backends.fine_tuned.train.method import TrainingSettings, check, trained_bytes
 from backends.fine_tuned.train.publishing import publish_adapter
-from backends.fine_tuned.train.runs import Run, cut_log, find_run, history, log, new_id, set_state, write_run
+from backends.fine_tuned.train.runs import Run, find_run, history, log, new_id, set_state, truncate_log, write_run
 from backends.models.local import LocalModel, base_of, load_base
 from backends.run.jobs import Progress
 from backends.run.lane import Cancelled, turns
@@ -40,7 +40,7 @@ MOST_PAIRS = 10_000
 _SPARE_BYTES = 50_000_000
 
 
-def check_number(pairs: int) -> None:
+def check_pair_count(pairs: int) -> None:
     """Raises `BackendError` for too few or too many pairs."""
     check_enough(pairs)
     if pairs > MOST_PAIRS:
@@ -50,14 +50,14 @@ def check_number(pairs: int) -> None:
         )
 
 
-def check_place(adapters: Path | None, name: str) -> None:
+def check_adapter_folder(adapters: Path | None, name: str) -> None:
     """An earlier adapter gives way to the new one; anything else of its name in the wanted folder does not."""
     place = adapters / name if adapters else None
     if place and place.exists() and not is_complete(place):
         raise BackendError(f"{place} is there already and is no adapter.", "Choose another name or folder.")
 
 
-def check_room(base: LocalModel, run: Run) -> None:
+def check_disk_space(base: LocalModel, run: Run) -> None:
     """Parameters and two moments in float32, twice while a checkpoint is replaced; the best state; the adapter."""
     needed = 8 * trained_bytes(base, run.settings) + _SPARE_BYTES
     place = next(folder for folder in run.folder.absolute().parents if folder.is_dir())
@@ -99,9 +99,9 @@ def new_run(
     setting, fewer than 2 pairs, more than `MOST_PAIRS`, pairs longer than the context, too little room on disk.
     """
     check_name(name)
-    check_place(adapters, name)
+    check_adapter_folder(adapters, name)
     check(training)
-    check_number(len(pairs))
+    check_pair_count(len(pairs))
     for _ in load_base(settings):
         pass
     base = base_of(settings)
@@ -115,7 +115,7 @@ def new_run(
         created=datetime.now(UTC),
         state="interrupted",
         step=0,
-        steps=steps_of(training, len(parts.train)),
+        steps=step_count(training, len(parts.train)),
         reason="It was not begun.",
         resumable=True,
         pairs=len(parts.train),
@@ -129,12 +129,12 @@ def new_run(
         command=command,
     )
     with _disk_faults(run):
-        check_room(base, run)
+        check_disk_space(base, run)
         write_run(run, parts.train, parts.held_out)
         if parts.reason and training.held_out_share:
             log(run, TrainingNote(0, parts.reason))
         if parts.leaks:
-            log(run, TrainingNote(0, held_out.leak_words(len(parts.leaks))))
+            log(run, TrainingNote(0, held_out.leak_sentence(len(parts.leaks))))
     return run
 
 
@@ -187,39 +187,39 @@ def _work(settings: Settings, run: Run, cancel: threading.Event) -> Iterator[Pro
             base = base_of(settings)
             _check_base(run, base)
         yield Progress(run.step, run.steps, "preparing the model")
-        loop = Loop(run, base, cancel)
+        loop = TrainingLoop(run, base, cancel)
         loop.resume()
     except Cancelled:
         set_state(run, state="stopped", reason=_stopped(run), resumable=True)
         return
-    cut_log(run, loop.step)
+    truncate_log(run, loop.step)
     try:
         with contextlib.suppress(Cancelled):
             yield from loop.steps()
     except NotFinite as fault:
         yield Progress(loop.step, run.steps, "going back to the last good state")
-        raise _rescued(settings, base, loop, fault) from fault
+        raise _publish_last_good(settings, base, loop, fault) from fault
     yield from _end(settings, base, loop)
 
 
-def _rescued(settings: Settings, base: LocalModel, loop: Loop, fault: NotFinite) -> NotFinite:
+def _publish_last_good(settings: Settings, base: LocalModel, loop: TrainingLoop, fault: NotFinite) -> NotFinite:
     """Make an adapter of the last good state, if there is one and no adapter in its place; what is to be said then."""
     run = loop.run
     if fault.kept is None or ((run.adapters or run.data / "adapters") / run.name).exists():
         return fault
-    loop.back()
+    loop.return_to_checkpoint()
     publish_adapter(settings, base, loop)
     return NotFinite(fault.step, fault.rate, loop.best.step if loop.best else loop.step, run.name)
 
 
-def _end(settings: Settings, base: LocalModel, loop: Loop) -> Iterator[Progress[TrainingResult]]:
+def _end(settings: Settings, base: LocalModel, loop: TrainingLoop) -> Iterator[Progress[TrainingResult]]:
     run = loop.run
     finished = loop.step == run.steps
     if not loop.step:
         set_state(run, state="stopped", reason=_stopped(run), resumable=True)
         return
     yield Progress(loop.step, run.steps, "writing the adapter")
-    loop.end()
+    loop.finish()
     if finished and (doubt := _diverged(run)):
         log(run, doubt)
         yield Progress(loop.step, run.steps, "writing the adapter", doubt)

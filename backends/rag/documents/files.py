@@ -13,7 +13,7 @@ from typing import Any
 from backends.errors import BackendError
 from backends.rag.documents.formats import FORMATS, extension_of, format_of
 from backends.rag.documents.parser import ExtractProcess
-from backends.storage.files import leaves
+from backends.storage.files import links_outside
 from backends.text import count_hiding, normalised, visible_lines
 
 PAGE_BREAK = "\n\n"
@@ -33,13 +33,13 @@ class Source:
     """A file to read and the name it is displayed under (posix, relative to the folder that was given).
 
     `named` means that the caller chose the name (an upload): it replaces a document of that name,
-    wherever that came from. `leaves`: it is a link out of the folder that was given, which is named and not read.
+    wherever that came from. `links_outside`: it is a link out of the given folder, which is named and not read.
     """
 
     path: Path
     name: str
     named: bool = False
-    leaves: bool = False
+    links_outside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def find_files(paths: Iterable[Path | str | Source]) -> list[Source]:
         if os.path.isdir(path):
             for file in _supported(path):
                 name = path.name if file == path else file.relative_to(path).as_posix()
-                found.setdefault(file, Source(file, _display_name(name), leaves=leaves(file, path)))
+                found.setdefault(file, Source(file, _display_name(name), links_outside=links_outside(file, path)))
         elif os.path.lexists(path):
             found.setdefault(path, Source(path, _display_name(path.name)))
         else:
@@ -111,7 +111,7 @@ def find_files(paths: Iterable[Path | str | Source]) -> list[Source]:
     return list(found.values())
 
 
-def left_out(paths: Iterable[Path | str]) -> list[str]:
+def unsupported_types(paths: Iterable[Path | str]) -> list[str]:
     """How many files in these folders are of types that are not read, in words by type: `2 .doc`, `1 .png`."""
     folders = [Path(os.path.abspath(given)) for given in paths if os.path.isdir(given)]
     names = {file for folder in folders for file in _walk(folder) if file.is_file()}
@@ -132,7 +132,7 @@ def _walk(folder: Path) -> Iterator[Path]:
             if not name.startswith((".", "~$")):
                 yield Path(here, name)
         # Other links to folders lead to what is met on the way.
-        yield from (path for path in (Path(here, name) for name in folders) if leaves(path, folder))
+        yield from (path for path in (Path(here, name) for name in folders) if links_outside(path, folder))
     yield from closed
 
 
@@ -152,7 +152,7 @@ def read_documents(
             if cancel.is_set():
                 return
             try:
-                if source.leaves:
+                if source.links_outside:
                     raise BackendError(*_LEAVES)
                 _check_kind(source.path)
                 format = format_of(source.name)

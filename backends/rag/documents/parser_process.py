@@ -32,7 +32,16 @@ CPU_S = 90
 MAX_CHARACTERS = 20_000_000
 """More text than this in one file is refused."""
 
-_SHUT_OUT = ("socket.", "subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.startfile")
+_FORBIDDEN_EVENTS = (
+    "socket.",
+    "subprocess.",
+    "os.system",
+    "os.exec",
+    "os.posix_spawn",
+    "os.spawn",
+    "os.fork",
+    "os.startfile",
+)
 
 
 def extract(path: str, format: str) -> dict[str, Any]:
@@ -79,11 +88,11 @@ def _fault(cause: str, next_step: str) -> dict[str, Any]:
     return {"error": {"cause": cause, "next_step": next_step}}
 
 
-def shut_in() -> None:
+def sandbox_process() -> None:
     """No network and no other programs from here on, whatever a library tries. Cannot be undone."""
 
     def refuse(event: str, arguments: tuple[object, ...]) -> None:
-        if event.startswith(_SHUT_OUT):
+        if event.startswith(_FORBIDDEN_EVENTS):
             raise PermissionError("documents are read without network and without other programs")
 
     sys.addaudithook(refuse)
@@ -132,7 +141,7 @@ def main() -> None:
     answers = _own_stdout()
     logging.disable(logging.CRITICAL)
     _limit_process()
-    shut_in()
+    sandbox_process()
     for line in sys.stdin:
         request = json.loads(line)
         _limit_next_file()

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from backends.base import Answer, Passage
-from backends.errors import unforeseen
+from backends.errors import unexpected_fault
 from backends.rag.evidence.claims import Sources, Support, Work, WorkLimit
 from backends.rag.evidence.sentences import CITATION, sentences
 from backends.rag.prompt import refuses
@@ -64,14 +64,14 @@ _LARGEST = 1000
 class SentenceEvidence:
     """One sentence of an answer, `text[start:end]`, and what was found for it.
 
-    `own` are the numbers of passages that the answer itself cites in this sentence.
+    `citations` are the numbers of passages that the answer itself cites in this sentence.
     """
 
     start: int
     end: int
     verdict: Verdict
     support: tuple[Support, ...] = ()
-    own: tuple[int, ...] = ()
+    citations: tuple[int, ...] = ()
 
     @property
     def passages(self) -> tuple[int, ...]:
@@ -79,14 +79,14 @@ class SentenceEvidence:
         return tuple(sorted({place.passage for place in self.support}))
 
     @property
-    def wrong(self) -> tuple[int, ...]:
+    def wrong_citations(self) -> tuple[int, ...]:
         """Own citations of passages that do not support the sentence."""
-        return tuple(number for number in self.own if number not in self.passages) if self.checked else ()
+        return tuple(number for number in self.citations if number not in self.passages) if self.checked else ()
 
     @property
-    def own_confirmed(self) -> bool | None:
+    def citations_confirmed(self) -> bool | None:
         """Whether every own citation was confirmed; None if there is none, or nothing to check."""
-        return not self.wrong if self.own and self.checked else None
+        return not self.wrong_citations if self.citations and self.checked else None
 
     @property
     def checked(self) -> bool:
@@ -95,30 +95,32 @@ class SentenceEvidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class AnswerEvidence:
     """The sentences of an answer, compared with its passages. `note` says what could not be compared, "" if all was."""
 
     sentences: tuple[SentenceEvidence, ...] = ()
     note: str = ""
 
 
-def check(answer: Answer, question: str) -> Checked:
+def check(answer: Answer, question: str) -> AnswerEvidence:
     """Compare a finished answer with its passages, if it drew on any. Call it after everything is measured.
 
     Never raises: an answer is not lost because it could not be compared. Takes milliseconds, and some seconds at most
     for texts that were made to be slow; not for a thread that draws a page.
     """
     if not answer.sources or not answer.text.strip():
-        return Checked()
+        return AnswerEvidence()
     try:
-        found = evidence(answer.text, answer.sources, question)
+        found = sentence_evidence(answer.text, answer.sources, question)
     except Exception as error:
         _log.exception("the evidence for the answer of %s could not be checked", answer.approach)
-        return Checked(note=str(unforeseen("Checking the sentences against the passages", error, "the answer stands")))
-    return Checked(found, _unchecked_words(found))
+        return AnswerEvidence(
+            note=str(unexpected_fault("Checking the sentences against the passages", error, "the answer stands"))
+        )
+    return AnswerEvidence(found, _unchecked_words(found))
 
 
-def evidence(
+def sentence_evidence(
     answer: str, passages: Sequence[Passage], question: str = "", most_work: float = MOST_WORK
 ) -> tuple[SentenceEvidence, ...]:
     """Every sentence of an answer with the passages that support it.
@@ -131,12 +133,12 @@ def evidence(
     with suppress(WorkLimit):
         sources, asked = Sources(passages, work), terms(question)
         for start, end in places:
-            found.append(_judged(answer[start:end], start, end, sources, asked))
+            found.append(_judge_sentence(answer[start:end], start, end, sources, asked))
     return (*found, *(SentenceEvidence(start, end, "unchecked") for start, end in places[len(found) :]))
 
 
-def _judged(sentence: str, start: int, end: int, sources: Sources, asked: Terms) -> SentenceEvidence:
-    own, claim = _own(sentence), CITATION.sub(" ", sentence).strip()
+def _judge_sentence(sentence: str, start: int, end: int, sources: Sources, asked: Terms) -> SentenceEvidence:
+    own, claim = _citations(sentence), CITATION.sub(" ", sentence).strip()
     verdict = _without_claim(claim)
     support = () if verdict else sources.support(claim, asked)
     return SentenceEvidence(start, end, verdict or ("supported" if support else "unsupported"), support, own)
@@ -151,17 +153,17 @@ def _unchecked_words(found: Sequence[SentenceEvidence]) -> str:
     return f"{which} checked against the passages: comparing texts like these takes too much work."
 
 
-def refused(found: Sequence[SentenceEvidence]) -> bool:
+def is_refusal(found: Sequence[SentenceEvidence]) -> bool:
     """Whether the answer as a whole says that the documents do not say."""
     return any(one.verdict == "refusal" for one in found) and not any(one.checked for one in found)
 
 
-def cited(answer: str, found: Sequence[SentenceEvidence]) -> str:
+def with_citations(answer: str, found: Sequence[SentenceEvidence]) -> str:
     """The answer with `[n]` behind every supported sentence that does not cite a passage itself."""
     pieces, here = [], 0
     for one in found:
         pieces.append(answer[here : one.end])
-        if one.passages and not one.own:
+        if one.passages and not one.citations:
             pieces.append(" " + "".join(f"[{number}]" for number in one.passages))
         here = one.end
     return "".join([*pieces, answer[here:]])
@@ -176,7 +178,7 @@ def _without_claim(sentence: str) -> Verdict | None:
     return "no_claim" if terms(sentence).empty else None
 
 
-def _own(sentence: str) -> tuple[int, ...]:
+def _citations(sentence: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(number for mark in CITATION.finditer(sentence) for number in _numbers(mark.group())))
 
 

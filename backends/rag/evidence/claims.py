@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from backends.base import Passage
-from backends.rag.evidence.places import Stretch, stretches
+from backends.rag.evidence.spans import Span, find_spans
 from backends.terms import Number, Terms, terms
 
 # Chosen on the odd-numbered sample questions (see `benchmarks/evidence.py`).
 ENOUGH = 0.6
-"""Share of a claim's words that a stretch must hold, if the claim has a number."""
+"""Share of a claim's words that a span must hold, if the claim has a number."""
 ENOUGH_WITHOUT_NUMBER = 0.9
 """The same for claims without a number or a code: there, words are all there is to compare."""
 _BESIDE = 0.9
@@ -62,15 +62,15 @@ class Work:
 
 
 class _Source:
-    """A passage, ready to be searched for claims: what each stretch says, and in which stretches a word or value is.
+    """A passage, ready to be searched for claims: what each span says, and in which spans a word or value is.
 
-    Stretches are known by their place. One that cannot be told from an earlier one is in no index.
+    Spans are known by their place. One that equals an earlier one is in no index.
     """
 
     def __init__(self, number: int, passage: Passage) -> None:
-        found = tuple(stretches(passage.text))
+        found = tuple(find_spans(passage.text))
         self.number = number
-        self.stretches = found
+        self.spans = found
         title = _SEPARATORS.sub(" ", PurePosixPath(passage.document).stem)
         self.title = terms(title.title(), sentence_start=False).stems
         self.own = [one.stems for one in found]
@@ -88,27 +88,27 @@ class _Source:
 
     def _index(self) -> None:
         seen: set[tuple[object, ...]] = set()
-        for place, stretch in enumerate(self.stretches):
+        for place, span in enumerate(self.spans):
             above = self._above[False][place], self._above[True][place]
             known = len(self._heading_from)  # tells the headings above apart: they only become more
-            same = (stretch.terms, stretch.lead, stretch.row, stretch.divided, *above, self.labels[place], known)
+            same = (span.terms, span.lead_stems, span.row, span.divided, *above, self.labels[place], known)
             if same not in seen:
                 seen.add(same)
-                self._put(place, stretch)
-            if stretch.heading:
+                self._index_span(place, span)
+            if span.heading:
                 for stem in self.own[place]:
                     if stem not in self._heading_from and (code := _CODE.fullmatch(stem)):
                         self._heading_series[code[1]][stem] = place
                     self._heading_from.setdefault(stem, place)
 
-    def _put(self, place: int, stretch: Stretch) -> None:
+    def _index_span(self, place: int, span: Span) -> None:
         for stem in self.own[place].union(self._above[False][place], self._above[True][place]):
             self._places[stem].add(place)
-        for number in stretch.terms.numbers:
+        for number in span.terms.numbers:
             self._values[number.value].setdefault(place, set()).add(number.unit)
-            if not stretch.divided:
+            if not span.divided:
                 self._units[number.unit].add(place)
-        for stem in stretch.terms.stems | self.labels[place]:
+        for stem in span.terms.stems | self.labels[place]:
             self._said[stem].add(place)
 
     @property
@@ -117,11 +117,11 @@ class _Source:
         return self.title.union(*self.own)
 
     def above(self, place: int, claim: Terms) -> frozenset[str]:
-        """What the line above says, where it is about this stretch."""
+        """What the line above says, where it is about this span."""
         return self._above[bool(claim.numbers)][place]
 
     def in_heading(self, stem: str, place: int) -> bool:
-        """Whether a word stands in a heading above a stretch."""
+        """Whether a word stands in a heading above a span."""
         return self._heading_from.get(stem, place) < place
 
     def candidates(self, claim: Terms) -> list[int]:
@@ -136,7 +136,7 @@ class _Source:
     def _with_numbers(self, claim: Terms) -> set[int]:
         """The places with all numbers of a claim. Of what is divided, the parts state a single number."""
         places = set.intersection(*sorted((self._agreeing(number) for number in claim.numbers), key=len))
-        return places if len(claim.numbers) > 1 else {one for one in places if not self.stretches[one].divided}
+        return places if len(claim.numbers) > 1 else {one for one in places if not self.spans[one].divided}
 
     def _with_words(self, claim: Terms) -> set[int]:
         """The places with at least one of so many rare words of a claim that no place can lack them all."""
@@ -161,12 +161,12 @@ class _Source:
         beside = set().union(*(self._units.get(number.unit, _NOWHERE) for number in claim.numbers))
         return beside.difference(*(self._agreeing(number) for number in claim.numbers))
 
-    def saying(self, stems: frozenset[str]) -> set[int]:
+    def spans_with(self, stems: frozenset[str]) -> set[int]:
         """The places that say one of these words themselves or in the heading right above."""
         return set().union(*(self._said.get(stem, _NOWHERE) for stem in stems))
 
     def rivals_in_headings(self, name: str, place: int) -> bool:
-        """Whether a heading above a stretch has another code of the same series."""
+        """Whether a heading above a span has another code of the same series."""
         code = _CODE.fullmatch(name)
         others = self._heading_series.get(code[1], {}) if code else {}
         return any(stem != name and above < place for stem, above in others.items())
@@ -187,12 +187,12 @@ class _Source:
 
     def _score(self, place: int, claim: Terms, weights: dict[str, float], contradiction: _Contradiction) -> float:
         """How much of a claim's words a place with its numbers holds, 0 to 1; 0 if it does not state the claim."""
-        stretch, own, above = self.stretches[place], self.own[place], self.above(place, claim)
-        if _denies(claim, stretch.terms) or _denies(stretch.terms, claim):
+        span, own, above = self.spans[place], self.own[place], self.above(place, claim)
+        if _negation_differs(claim, span.terms) or _negation_differs(span.terms, claim):
             return 0.0
         if not all(self._named(name, claim, place) for name in claim.names):
             return 0.0
-        held = {stem: self._held(stem, place, above) for stem in claim.stems}
+        held = {stem: self._word_weight(stem, place, above) for stem in claim.stems}
         if own.isdisjoint(claim.stems) and above.isdisjoint(claim.stems):
             return 0.0
         if not weights:
@@ -201,15 +201,15 @@ class _Source:
         if share < (ENOUGH if claim.numbers else ENOUGH_WITHOUT_NUMBER):
             return 0.0
         missing = frozenset(stem for stem, how_much in held.items() if how_much < _BESIDE)
-        return 0.0 if claim.numbers and contradiction.of(place, missing) else max(share, 0.01)
+        return 0.0 if claim.numbers and contradiction.exists_at(place, missing) else max(share, 0.01)
 
-    def _held(self, stem: str, place: int, above: frozenset[str]) -> float:
+    def _word_weight(self, stem: str, place: int, above: frozenset[str]) -> float:
         if stem in self.own[place]:
             return 1.0
         return _BESIDE if stem in above or stem in self.title else _IN_HEADING if self.in_heading(stem, place) else 0.0
 
     def _named(self, name: tuple[str, ...], claim: Terms, place: int) -> bool:
-        """Whether a name stands in a stretch, or beside or above it where the stretch has no other name of the kind.
+        """Whether a name stands in a span, or beside or above it where the span has no other name of the kind.
 
         In a claim without numbers the name may be what is claimed, so there the lines above count for codes alone.
         """
@@ -225,14 +225,14 @@ class _Source:
 
 
 class _Contradiction:
-    """Whether another stretch has what one that states a claim lacks, beside another number of the same unit."""
+    """Whether another span has what one that states a claim lacks, beside another number of the same unit."""
 
     def __init__(self, source: _Source, claim: Terms, work: Work) -> None:
         self._source, self._claim, self._work = source, claim, work
         self._opposing: set[int] | None = None
         self._known: dict[tuple[frozenset[str], frozenset[str]], bool] = {}
 
-    def of(self, place: int, missing: frozenset[str]) -> bool:
+    def exists_at(self, place: int, missing: frozenset[str]) -> bool:
         """Whether what is `missing` at a place stands beside another number elsewhere."""
         key = missing, self._source.labels[place]
         if missing and key not in self._known:
@@ -244,13 +244,13 @@ class _Contradiction:
         if self._opposing is None:
             self._opposing = source.opposing(self._claim)
         rest = self._claim.stems - missing - source.title
-        for other in self._opposing & source.saying(missing):
+        for other in self._opposing & source.spans_with(missing):
             self._work.spend(1 + len(self._claim.stems))
-            stretch, beside = source.stretches[other], source.labels[other]
-            said = stretch.terms.stems
-            if not stretch.row and beside != label:
+            span, beside = source.spans[other], source.labels[other]
+            said = span.terms.stems
+            if not span.row and beside != label:
                 said |= beside
-            if missing & said and (not rest or rest & (said | stretch.lead)):
+            if missing & said and (not rest or rest & (said | span.lead_stems)):
                 return True
         return False
 
@@ -271,7 +271,7 @@ class Sources:
         What an elliptical sentence ("12 %.", "It costs ...") leaves out is taken from the question. Raises `WorkLimit`.
         """
         self._work.spend(len(sentence))
-        whole = _completed(terms(sentence), question, sentence)
+        whole = _with_question_terms(terms(sentence), question, sentence)
         if found := self._stating(whole):
             return found
         parts = self._clauses(sentence)
@@ -310,10 +310,10 @@ class Sources:
         for source in self._sources:
             score, place = source.best(claim, weights, self._work)
             if score:
-                stretch = source.stretches[place]
+                span = source.spans[place]
                 above = source.above(place, claim) - source.own[place] - source.title
-                start = source.stretches[place - 1].start if above & claim.stems else stretch.start
-                yield Support(source.number, start, stretch.end)
+                start = source.spans[place - 1].start if above & claim.stems else span.start
+                yield Support(source.number, start, span.end)
 
     def _clauses(self, sentence: str) -> list[tuple[str, str]]:
         """The clauses that state something each, with the word that links each to the one before."""
@@ -334,26 +334,26 @@ class Sources:
         return [*parts, (link, sentence[here:])]
 
 
-def _labels(found: Sequence[Stretch], own: Sequence[frozenset[str]]) -> Iterator[frozenset[str]]:
-    """For each stretch the heading right above it or above the clauses of its sentence; empty if there is none."""
+def _labels(found: Sequence[Span], own: Sequence[frozenset[str]]) -> Iterator[frozenset[str]]:
+    """For each span the heading right above it or above the clauses of its sentence; empty if there is none."""
     label = _NOTHING
     for place in range(len(found)):
-        if not (place and found[place - 1].lead):
+        if not (place and found[place - 1].lead_stems):
             label = own[place - 1] if place and found[place - 1].heading else _NOTHING
         yield label
 
 
 def _lines_above(
-    found: Sequence[Stretch], own: Sequence[frozenset[str]]
+    found: Sequence[Span], own: Sequence[frozenset[str]]
 ) -> Iterator[tuple[frozenset[str], frozenset[str]]]:
-    """What the line above each stretch says, for claims without and with a number.
+    """What the line above each span says, for claims without and with a number.
 
-    Only where it is about the stretch: not in a table, and not if it is a fact of its own. That is a line with a
+    Only where it is about the span: not in a table, and not if it is a fact of its own. That is a line with a
     number if the claim has one, else any line but a heading.
     """
-    for place, stretch in enumerate(found):
+    for place, span in enumerate(found):
         above = found[place - 1] if place else None
-        if above is None or stretch.row or above.divided or above.row:
+        if above is None or span.row or above.divided or above.row:
             yield _NOTHING, _NOTHING
         else:
             says = own[place - 1]
@@ -375,12 +375,12 @@ def _rivals(name: str, series: Mapping[str, set[str]]) -> bool:
     return code is not None and bool(series.get(code[1], set()) - {name})
 
 
-def _denies(one: Terms, other: Terms) -> bool:
+def _negation_differs(one: Terms, other: Terms) -> bool:
     """Whether one side says no to something and the other side has no word of denial at all."""
     return not other.negative and (one.negated or bool(one.absent & other.stems))
 
 
-def _completed(claim: Terms, question: Terms, sentence: str) -> Terms:
+def _with_question_terms(claim: Terms, question: Terms, sentence: str) -> Terms:
     elliptical = not claim.words or _PRONOUN.match(sentence)
     names = question.names if elliptical and not claim.names else claim.names
     return replace(claim, names=names, words=claim.words or question.words.difference(*names))

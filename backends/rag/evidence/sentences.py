@@ -33,7 +33,7 @@ def sentences(text: str) -> list[tuple[int, int]]:
     initials and numbers of list items do not end a sentence; a line break does, unless the line ends openly and the
     next one goes on in lower case.
     """
-    return [span for start, end in _blocks(text) for span in _cut(text, start, end)]
+    return [span for start, end in _blocks(text) for span in _split(text, start, end)]
 
 
 def _blocks(text: str) -> Iterator[tuple[int, int]]:
@@ -54,7 +54,7 @@ def _blocks(text: str) -> Iterator[tuple[int, int]]:
         yield start, end
 
 
-def _cut(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+def _split(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     here = start
     for mark in _END.finditer(text, start, end):
         stop = mark.end()

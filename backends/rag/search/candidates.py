@@ -171,5 +171,5 @@ class Finder:
         """
         rows = list(found.chunks)
         weight = self.settings.keyword_weight / (matches.top or 1.0)
-        scores = matches.of(rows)
+        scores = matches.scores_of(rows)
         return {row: found.cosines[row] + weight * score for row, score in zip(rows, scores, strict=True)}

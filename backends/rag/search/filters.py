@@ -22,7 +22,7 @@ class Filters:
     languages: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, settings: RagSettings) -> Filters:
+    def from_settings(cls, settings: RagSettings) -> Filters:
         """The filters in force."""
         return cls(settings.documents, settings.formats, settings.languages)
 
@@ -32,7 +32,7 @@ class Filters:
         return len(self.documents) + len(self.formats) + len(self.languages)
 
     @property
-    def words(self) -> str:
+    def describe(self) -> str:
         """`document a.pdf or b.txt, format pdf`; "" if nothing is restricted."""
         kinds = (("document", self.documents), ("format", self.formats), ("language", self.languages))
         return ", ".join(f"{kind} {_either(values)}" for kind, values in kinds if values)
@@ -50,7 +50,7 @@ class Filters:
         found = [document.name for document in documents if self.admits(document)]
         if not found:
             raise BackendError(
-                f"No document of the collection passes the filters ({self.words}).", "Change or remove the filters."
+                f"No document of the collection passes the filters ({self.describe}).", "Change or remove the filters."
             )
         return found
 

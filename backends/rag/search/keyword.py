@@ -23,7 +23,7 @@ _NO_SPACES = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f"
 _WORD = re.compile(rf"[{_NO_SPACES}]+|[^\W_{_NO_SPACES}]+")
 
 
-def words(text: str) -> list[str]:
+def tokenize(text: str) -> list[str]:
     """The words of a text in lower case; pairs of characters in scripts that are written without spaces."""
     found: list[str] = []
     for word in _WORD.findall(text.lower()):
@@ -87,7 +87,7 @@ class KeywordIndex:
         """The BM25 score of every chunk, in the order of `rows`; 0 for those that share no word with the query."""
         import numpy as np
 
-        known = [self._vocabulary.get(stem(word)) for word in words(query) if word not in _stop_words()]
+        known = [self._vocabulary.get(stem(word)) for word in tokenize(query) if word not in _stop_words()]
         ids = [id for id in known if id is not None]
         if self._model is None or not ids:
             return np.zeros(len(self.rows), dtype=np.float32)
@@ -154,7 +154,7 @@ class Matches:
     _rows: NDArray[np.int64]
     _scores: NDArray[np.float32]
 
-    def of(self, rows: Sequence[int]) -> list[float]:
+    def scores_of(self, rows: Sequence[int]) -> list[float]:
         """The BM25 scores of any rows; 0 for those that the index does not have."""
         import numpy as np
 
@@ -175,7 +175,7 @@ class _Tokens:
 
     def ids(self, text: str) -> list[int]:
         ids = []
-        for word in words(text):
+        for word in tokenize(text):
             if word not in self._known:
                 self._known[word] = self._vocabulary.setdefault(stem(word), len(self._vocabulary))
             if (id := self._known[word]) is not None:

@@ -41,13 +41,13 @@ def is_fast(model: SentenceTransformer) -> bool:
     )
 
 
-def use_in(module: nn.Module) -> None:
+def use_int8_layers(module: nn.Module) -> None:
     """Put 8-bit layers in place of all linear layers of a module."""
     for name, child in module.named_children():
         if type(child) is nn.Linear:
             setattr(module, name, Int8Linear(child))
         else:
-            use_in(child)
+            use_int8_layers(child)
 
 
 class Int8Linear(nn.Module):
@@ -93,11 +93,11 @@ class Passes:
 
     def __init__(self, model: SentenceTransformer, eights: bool) -> None:
         if eights and is_fast(model):
-            model = _twin(model)
-            use_in(model[0])
+            model = _shared_copy(model)
+            use_int8_layers(model[0])
         self.on_processor = model.device.type == "cpu"
         self.at_once = min(torch.get_num_threads(), _MOST) if self.on_processor else 1
-        self._models = [model, *(_twin(model) for _ in range(self.at_once - 1))]
+        self._models = [model, *(_shared_copy(model) for _ in range(self.at_once - 1))]
 
     def run(self, batches: Sequence[list[str]]) -> list[NDArray[np.float32]]:
         """The normalised vectors of each batch, which goes through the model in one pass."""
@@ -117,7 +117,7 @@ class Passes:
         return cast("NDArray[np.float32]", vectors)
 
 
-def _twin(model: SentenceTransformer) -> SentenceTransformer:
+def _shared_copy(model: SentenceTransformer) -> SentenceTransformer:
     """A copy with a tokenizer of its own, which two threads cannot share, and with the same tensors."""
     shared: dict[int, Any] = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
     return copy.deepcopy(model, shared)

@@ -31,7 +31,7 @@ OVERLAP = 0.5
 _FIGURE = re.compile(r"\b[^\W\d]*+\d\w*")
 
 
-def merged(
+def merge_near_duplicates(
     order: Sequence[int],
     chunks: Mapping[int, StoredChunk],
     vectors: Mapping[int, NDArray[np.float32]],
@@ -83,7 +83,7 @@ _TRIES = 3
 class Hit:
     """A passage that was found. A stage is None if it did not run or did not put this passage forward.
 
-    `also` are the near-duplicates that were merged into it; `heading` is the path of headings above it.
+    `near_duplicates` are the near-duplicates that were merged into it; `heading` is the path of headings above it.
     """
 
     passage: Passage
@@ -91,7 +91,7 @@ class Hit:
     keyword: Stage | None
     fused: Stage | None
     reranked: Stage | None
-    also: tuple[Passage, ...] = ()
+    near_duplicates: tuple[Passage, ...] = ()
     heading: str = ""
 
 
@@ -221,7 +221,7 @@ class Searcher:
 
     def _result(self, found: Candidates, query: str, mode: Mode, k: int) -> SearchResult:
         began = time.perf_counter()
-        groups = merged(found.order(mode), found.chunks, found.vectors, self._settings.merge_above, k)
+        groups = merge_near_duplicates(found.order(mode), found.chunks, found.vectors, self._settings.merge_above, k)
         hits = tuple(_hit(found, group) for group in groups)
         stage_s = found.stage_s(mode)
         if "fuse" in stage_s:

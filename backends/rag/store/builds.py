@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from backends.errors import BackendError
 from backends.rag.search.embedder import Turn
-from backends.rag.store.chroma import BATCH, Known, Store, new_name
-from backends.rag.store.library import new_version, unblobbed
+from backends.rag.store.chroma import BATCH, Store, StoreState, new_name
+from backends.rag.store.library import new_version, vectors_of
 from backends.rag.store.writer import Writer
 from backends.run.jobs import Progress
 from backends.run.lane import Cancelled
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-ASIDE = Known("aside", {})
+ASIDE = StoreState("aside", {})
 """A store that is being filled and that nobody else looks at."""
 
 
 def rebuild(writer: Writer, cancel: threading.Event, turn: Turn) -> Iterator[Progress[None]]:
     """Put the stored vectors into a new store. Raises `Cancelled`, which leaves everything as it was."""
     build = writer.serving().build
-    with aside(writer, build) as store:
+    with draft_store(writer, build) as store:
         total = writer.library.count()
         done = 0
         for rows, vectors in _listed(writer, build):
@@ -41,7 +41,7 @@ def rebuild(writer: Writer, cancel: threading.Event, turn: Turn) -> Iterator[Pro
 
 
 @contextlib.contextmanager
-def aside(writer: Writer, build: int) -> Iterator[Store]:
+def draft_store(writer: Writer, build: int) -> Iterator[Store]:
     """A new, empty store. What does not serve afterwards is deleted, be it the new one or the old one."""
     store = writer.store(new_name())
     with writer.database.writing() as connection:
@@ -51,9 +51,9 @@ def aside(writer: Writer, build: int) -> Iterator[Store]:
         yield store
     except BaseException:
         with contextlib.suppress(BackendError):  # the fault that ended the build is the one to report
-            writer.collect()
+            writer.remove_unused()
         raise
-    writer.collect()
+    writer.remove_unused()
 
 
 def switch(writer: Writer, store: Store, build: int) -> None:
@@ -71,7 +71,7 @@ def switch(writer: Writer, store: Store, build: int) -> None:
             "UPDATE collections SET build = ?, store = ?, version = ? WHERE id = ?",
             (build, store.name, version, collection),
         )
-        store.wrote(ASIDE.version, version)
+        store.note_write(ASIDE.version, version)
 
 
 def _listed(writer: Writer, build: int) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
@@ -88,4 +88,4 @@ def _listed(writer: Writer, build: int) -> Iterator[tuple[list[int], NDArray[np.
         if not found:
             return
         last = found[-1][0]
-        yield [row for row, _ in found], unblobbed([blob for _, blob in found])
+        yield [row for row, _ in found], vectors_of([blob for _, blob in found])

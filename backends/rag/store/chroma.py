@@ -229,7 +229,7 @@ def new_name() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class StoreState:
     """What the library knows of a store: a `version` that every writer changes, and the sizes of its vector files.
 
     A process that did not write the last version reads stale vectors, so it opens the store again, after a look
@@ -256,13 +256,13 @@ class Store:
         self._fresh: set[str] = set()
         """Versions that the open client does not lag behind."""
 
-    def count(self, known: Known) -> int:
+    def count(self, known: StoreState) -> int:
         """How many vectors there are."""
         with self._lock, chroma_faults():
             return self._open(known).count()
 
     def nearest(
-        self, vector: NDArray[np.float32], n: int, known: Known, among: Sequence[int] | None
+        self, vector: NDArray[np.float32], n: int, known: StoreState, among: Sequence[int] | None
     ) -> list[tuple[int, float]]:
         """Id and cosine similarity of the `n` most similar vectors (of those `among` these ids), best first."""
         with self._lock, chroma_faults():
@@ -278,7 +278,7 @@ class Store:
         ids, distances = found["ids"][0], (found["distances"] or [[]])[0]
         return sorted(((int(id), 1.0 - distance) for id, distance in zip(ids, distances, strict=True)), key=_best)
 
-    def holds(self, rows: Sequence[int], known: Known) -> set[int]:
+    def holds(self, rows: Sequence[int], known: StoreState) -> set[int]:
         """Which of these ids there are."""
         held: set[int] = set()
         with self._lock, chroma_faults():
@@ -288,7 +288,7 @@ class Store:
                 held.update(int(id) for id in collection.get(ids=ids, include=[])["ids"])
         return held
 
-    def rows(self, known: Known) -> set[int]:
+    def rows(self, known: StoreState) -> set[int]:
         """Every id."""
         with self._lock, chroma_faults():
             return {int(id) for id in self._open(known).get(include=[])["ids"]}
@@ -302,21 +302,21 @@ class Store:
                 self.name, configuration={"hnsw": {"space": "cosine"}}, embedding_function=None
             )
 
-    def add(self, rows: Sequence[int], vectors: NDArray[np.float32], known: Known) -> None:
+    def add(self, rows: Sequence[int], vectors: NDArray[np.float32], known: StoreState) -> None:
         """Put vectors in, in place of those that have the same id. At most `BATCH` at once."""
         with self._lock, chroma_faults():
             collection = self._open(known)
             collection.upsert(ids=[str(row) for row in rows], embeddings=cast(Any, vectors))
 
-    def delete(self, rows: Sequence[int], known: Known) -> None:
+    def delete(self, rows: Sequence[int], known: StoreState) -> None:
         """Take vectors out; unknown ids do no harm. At most `BATCH` at once."""
         with self._lock, chroma_faults():
             self._open(known).delete(ids=[str(row) for row in rows])
 
-    def wrote(self, before: str, version: str) -> None:
-        """This process makes a version out of the one `before`: what it has open is up to date if it was then."""
+    def note_write(self, previous: str, version: str) -> None:
+        """This process makes a version out of the one `previous`: what it has open is up to date if it was then."""
         with self._lock:
-            if before in self._fresh:
+            if previous in self._fresh:
                 self._fresh.add(version)
 
     def sizes(self) -> dict[str, int]:
@@ -343,7 +343,7 @@ class Store:
             if client is not None:
                 close_client(client)
 
-    def _open(self, known: Known) -> Collection:
+    def _open(self, known: StoreState) -> Collection:
         from chromadb.errors import NotFoundError
 
         if not self._server:

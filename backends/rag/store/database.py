@@ -169,7 +169,7 @@ class Database:
 
     @contextlib.contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
-        inode, connection = self._take() or self._open()
+        inode, connection = self._idle_connection() or self._open()
         try:
             yield connection
         except BaseException:
@@ -178,7 +178,7 @@ class Database:
         with self._lock:
             self._idle.append((inode, connection))
 
-    def _take(self) -> tuple[int, sqlite3.Connection] | None:
+    def _idle_connection(self) -> tuple[int, sqlite3.Connection] | None:
         """An idle connection to the file that is there now."""
         inode = self._inode()
         while True:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from backends.errors import BackendError
 from backends.rag.store.chroma import Store, StoreFault
 from backends.rag.store.database import LibraryFault
-from backends.rag.store.library import Library, Serving, unblobbed
+from backends.rag.store.library import Library, Serving, vectors_of
 from backends.rag.store.lock import Busy, writing
 from backends.settings import RagSettings
 
@@ -52,11 +52,11 @@ class Health:
         return self.state == "ok"
 
 
-def command(collection: str, words: str) -> str:
+def command(collection: str, options: str) -> str:
     """The terminal command `crossroads index` with these words, for a collection."""
     if collection != RagSettings().collection:
-        words += f" --collection {shlex.quote(collection)}"
-    return f"`crossroads index {words}`"
+        options += f" --collection {shlex.quote(collection)}"
+    return f"`crossroads index {options}`"
 
 
 def empty(collection: str) -> Health:
@@ -92,7 +92,7 @@ def half_built(collection: str, held: int, listed: int) -> Health:
     return Health("half_built", sentence, f"Complete them with {command(collection, '--repair')}.", True)
 
 
-def of_fault(collection: str, fault: BackendError) -> Health:
+def from_fault(collection: str, fault: BackendError) -> Health:
     """The health of a collection of which this was raised, with its name and the command that mends it."""
     if isinstance(fault, LibraryFault):
         step = f"Index the documents again with {command(collection, 'PATH --rebuild')}; all collections go."
@@ -113,7 +113,7 @@ def examine(library: Library, collection: str, embedder: str, store_of: Callable
             if health.ok or library.serving() == serving:
                 break
         except BackendError as fault:
-            health = of_fault(collection, fault)
+            health = from_fault(collection, fault)
             if not isinstance(fault, StoreFault) or library.serving() == serving:
                 break
     return health
@@ -153,7 +153,7 @@ def _nothing(library: Library, collection: str) -> Health:
 def _counts(library: Library, serving: Serving, store: Store) -> tuple[int, int]:
     """How many of the listed chunks the store holds, and how many there are."""
     stale = sorted(library.stale(serving.store))
-    return store.count(serving.known) - len(store.holds(stale, serving.known)), library.count()
+    return store.count(serving.store_state) - len(store.holds(stale, serving.store_state)), library.count()
 
 
 def _probes(library: Library, serving: Serving) -> list[NDArray[np.float32]]:
@@ -170,10 +170,10 @@ def _probes(library: Library, serving: Serving) -> list[NDArray[np.float32]]:
             ).fetchone()
             for probe in range(_PROBES)
         ]
-    return [unblobbed([row[0]])[0] for row in found if row]
+    return [vectors_of([row[0]])[0] for row in found if row]
 
 
 def _found(store: Store, serving: Serving, vector: NDArray[np.float32]) -> bool:
     """Whether the nearest stored vector is this one, or an equal one of another chunk."""
-    nearest = store.nearest(vector, 3, serving.known, None)
+    nearest = store.nearest(vector, 3, serving.store_state, None)
     return bool(nearest) and abs(1 - nearest[0][1]) < _SAME

@@ -16,7 +16,7 @@ from backends.rag.search.embedder import Embedder, Turn
 from backends.rag.store.builds import rebuild
 from backends.rag.store.chroma import ChromaServer, Store, StoreFault
 from backends.rag.store.database import LibraryFault, open_database
-from backends.rag.store.health import Health, command, examine, of_fault, other_embedder
+from backends.rag.store.health import Health, command, examine, from_fault, other_embedder
 from backends.rag.store.ingest import Ingest
 from backends.rag.store.library import (
     CollectionInfo,
@@ -55,11 +55,11 @@ def nearest(
     they take the places of others.
     """
     if documents is not None:
-        return store.nearest(vector, n, serving.known, library.numbers(documents))
+        return store.nearest(vector, n, serving.store_state, library.numbers(documents))
     stale = library.stale(serving.store)
     asked = n
     while True:
-        found = [hit for hit in store.nearest(vector, asked, serving.known, None) if hit[0] not in stale]
+        found = [hit for hit in store.nearest(vector, asked, serving.store_state, None) if hit[0] not in stale]
         if len(found) >= n or asked >= n + len(stale):
             return found[:n]
         asked = min(asked * 4, n + len(stale))
@@ -91,11 +91,11 @@ def check_chunk_settings(collection: str, serving: Serving, settings: RagSetting
     for name in ("chunk_tokens", "overlap_tokens"):
         chosen = getattr(settings, name)
         if name in settings.model_fields_set and chosen != getattr(serving, name):
-            words = f"--rechunk --set rag.{name}={chosen}"
+            options = f"--rechunk --set rag.{name}={chosen}"
             raise BackendError(
                 f"The collection {collection} has chunks of {serving.chunk_tokens} tokens that share "
                 f"{serving.overlap_tokens}, but rag.{name} is set to {chosen}.",
-                f"Cut it again with {command(collection, words)}, or leave rag.{name} out.",
+                f"Cut it again with {command(collection, options)}, or leave rag.{name} out.",
             )
 
 
@@ -242,10 +242,10 @@ class Index:
         """
         turn = turn or nullcontext
         with writing(self.data), self._faults(), suppress(Cancelled):
-            self._writer.collect()
+            self._writer.remove_unused()
             self._begin()
             try:
-                self._writer.mend(turn)
+                self._writer.repair(turn)
             except StoreFault:
                 for step in rebuild(self._writer, cancel, turn):
                     yield IndexProgress(0, 0, 0, "", "rebuilding", f"building the vectors again, {step.detail}")
@@ -277,13 +277,13 @@ class Index:
                 self._writer.drop()
             except LibraryFault:
                 self._database.set_aside()
-            self._writer.collect()
+            self._writer.remove_unused()
 
     def rebuild(self, cancel: threading.Event, turn: Turn | None = None) -> Iterator[Progress[None]]:
         """Build the vectors in Chroma again from what is stored. The old ones serve until the new are complete."""
         with writing(self.data), self._faults(), suppress(Cancelled):
             self._fit()
-            self._writer.collect()
+            self._writer.remove_unused()
             yield from rebuild(self._writer, cancel, turn or nullcontext)
 
     def rechunk(
@@ -294,7 +294,7 @@ class Index:
         with writing(self.data), self._faults(), suppress(Cancelled):
             if not self._library.count():
                 raise _fault(self.health())
-            self._writer.collect()
+            self._writer.remove_unused()
             run = Rechunk(self._writer, self._embedder, chunk_tokens, overlap_tokens, cancel)
             yield from run.run(turn or nullcontext)
 
@@ -331,7 +331,7 @@ class Index:
         try:
             yield
         except (LibraryFault, StoreFault) as fault:
-            raise _fault(of_fault(self.collection, fault)) from fault
+            raise _fault(from_fault(self.collection, fault)) from fault
 
 
 def _fault(health: Health) -> BackendError:

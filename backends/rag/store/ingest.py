@@ -44,7 +44,7 @@ class _File:
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
+class _SplitDocument:
     """A document that was read and cut, and waits to be embedded."""
 
     document: Document
@@ -100,7 +100,7 @@ class Ingest:
         self._writer.touch(unchanged)
         waiting = list(self._pending.values())
         while waiting:
-            first, twins = self._without_twins(waiting)
+            first, twins = self._without_duplicates(waiting)
             rejected: set[str] = set()
             yield from self._read_all(first, rejected, turn)
             waiting = [twin for twin, holder in twins if holder in rejected]
@@ -113,7 +113,7 @@ class Ingest:
         known = self._at.get(_path(source))
         digest = stamp = ""
         try:
-            if source.leaves:
+            if source.links_outside:
                 return _File(source, "", "")
             check_size(source.path, self._max_file_mb)
             stamp = _stamp(source.path, self._now_ns())
@@ -141,7 +141,7 @@ class Ingest:
             return False
         return stored.path != _path(source) and Path(stored.path).exists()
 
-    def _without_twins(self, files: Sequence[_File]) -> tuple[list[_File], list[tuple[_File, str]]]:
+    def _without_duplicates(self, files: Sequence[_File]) -> tuple[list[_File], list[tuple[_File, str]]]:
         """The files of which each content is there once, and the others with the name of the one that holds it."""
         holders = {one.sha256: one.name for one in self._stored.values() if one.name not in self._pending}
         first, twins = [], []
@@ -155,7 +155,7 @@ class Ingest:
 
     def _read_all(self, files: Sequence[_File], rejected: set[str], turn: Turn) -> Iterator[IndexProgress]:
         """Read, cut, embed and store. Raises `Cancelled`."""
-        window: list[_Read] = []
+        window: list[_SplitDocument] = []
         for read in self._documents(files, turn):
             if isinstance(read, Rejected):
                 rejected.add(read.name)
@@ -172,26 +172,26 @@ class Ingest:
         if window:
             yield from self._store(window, turn)
 
-    def _documents(self, files: Sequence[_File], turn: Turn) -> Iterator[_Read | Rejected]:
+    def _documents(self, files: Sequence[_File], turn: Turn) -> Iterator[_SplitDocument | Rejected]:
         """Each file is read and cut in one turn."""
         results = read_documents([file.source for file in files], self._max_file_mb, self._cancel)
         with contextlib.closing(cast("Generator[Document | Rejected, None, None]", results)):
             while True:
                 with turn():
                     result = next(results, None)
-                    read = self._cut(result) if isinstance(result, Document) else result
+                    read = self._split(result) if isinstance(result, Document) else result
                 if self._cancel.is_set():
                     raise Cancelled
                 if read is None:
                     return
                 yield read
 
-    def _cut(self, document: Document) -> _Read:
+    def _split(self, document: Document) -> _SplitDocument:
         tokenizer = self._embedder.tokenizer
         chunks = chunk(document, tokenizer, self._serving.chunk_tokens, self._serving.overlap_tokens)
-        return _Read(document, self._pending[document.name], chunks, embedded_texts(chunks, tokenizer))
+        return _SplitDocument(document, self._pending[document.name], chunks, embedded_texts(chunks, tokenizer))
 
-    def _store(self, window: Sequence[_Read], turn: Turn) -> Iterator[IndexProgress]:
+    def _store(self, window: Sequence[_SplitDocument], turn: Turn) -> Iterator[IndexProgress]:
         texts = [text for one in window for text in one.texts]
         before = self._embedded
         embedding = embed(texts, self._embedder, self._cancel, turn)

@@ -37,7 +37,7 @@ def add(index: Index, data: Path, paths: Sequence[Path | Source]) -> Job:
     def steps(cancel: threading.Event) -> Iterator[Progress[IndexProgress]]:
         try:
             with contextlib.suppress(Cancelled):
-                yield from measured(index.add(paths, cancel, turns("indexing documents", cancel)))
+                yield from in_thousandths(index.add(paths, cancel, turns("indexing documents", cancel)))
         finally:
             _discard(paths)
 
@@ -89,7 +89,7 @@ def draw_map(index: Index, data: Path) -> Job:
     return jobs.start(map_key(data, index.collection), f"Drawing the map of {index.collection}", steps)
 
 
-def measured(steps: Iterator[IndexProgress]) -> Iterator[Progress[IndexProgress]]:
+def in_thousandths(steps: Iterator[IndexProgress]) -> Iterator[Progress[IndexProgress]]:
     """Indexing in thousandths of the whole, by the sizes of files and, within them, by chunks.
 
     Files are stored a window of chunks at a time, so files alone would stand still and then leap. By number they

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from backends.errors import BackendError
 from backends.rag.documents.chunks import Chunk, context_of
 from backends.rag.documents.files import Document, Page
-from backends.rag.store.chroma import Known
+from backends.rag.store.chroma import StoreState
 from backends.rag.store.database import Database, LibraryFault, open_database
 from backends.storage import strict_json
 
@@ -92,9 +92,9 @@ class Serving:
     files: str
 
     @property
-    def known(self) -> Known:
+    def store_state(self) -> StoreState:
         """What the store needs to be told."""
-        return Known(self.version, _told(self.files, dict))
+        return StoreState(self.version, _told(self.files, dict))
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,7 @@ class Library:
         """Chunks by row; rows that are not listed (any more) are left out."""
         return {row[0]: StoredChunk(*row) for row in self._all(_CHUNKS + _AMONG, _numbers(rows))}
 
-    def typical(self) -> StoredChunk | None:
+    def example_chunk(self) -> StoredChunk | None:
         """The chunk whose length is nearest to the mean; None if there are none."""
         mean = self._all(_MEAN_LENGTH)
         found = self._all(_CHUNKS + _NEAREST, mean[0][0]) if mean else []
@@ -203,14 +203,14 @@ class Library:
         """The vectors of these rows in this order, shape (n, dimension). Raises `BackendError` for an unknown row."""
         found = dict(self._all(_VECTORS + _AMONG, _numbers(sorted(rows))))
         try:
-            return unblobbed([found[int(row)] for row in rows])
+            return vectors_of([found[int(row)] for row in rows])
         except KeyError:
             raise BackendError(f"The collection {self._name} has just changed.", "Try again.") from None
 
     def matrix(self) -> tuple[list[int], NDArray[np.float32]]:
         """All rows, ascending, and their vectors, shape (n, dimension)."""
         found = self._all(_VECTORS + " ORDER BY c.id")
-        return [row for row, _ in found], unblobbed([blob for _, blob in found])
+        return [row for row, _ in found], vectors_of([blob for _, blob in found])
 
     def stale(self, store: str) -> set[int]:
         """Rows that a store may hold although they are not listed: being written, or left by a process that died."""
@@ -253,7 +253,7 @@ def unpacked(blob: bytes) -> tuple[Page, ...]:
         raise LibraryFault("The library of documents is damaged.") from error
 
 
-def unblobbed(blobs: Sequence[bytes]) -> NDArray[np.float32]:
+def vectors_of(blobs: Sequence[bytes]) -> NDArray[np.float32]:
     """Stored vectors as a matrix, shape (n, dimension); (0, 0) for none."""
     import numpy as np
 

@@ -23,7 +23,7 @@ class Understood:
     warnings: tuple[str, ...]
 
     @property
-    def words(self) -> str:
+    def describe(self) -> str:
         """In words, without the warnings: `3 pages, 1,203 characters, 4 chunks, language en`."""
         counts = [(self.pages, "page"), (self.characters, "character"), (self.chunks, "chunk")]
         parts = [f"{number:,} {noun}{'s' * (number != 1)}" for number, noun in counts if number is not None]

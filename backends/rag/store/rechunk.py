@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from backends.rag.documents.chunks import Chunk, chunk, embedded_texts
 from backends.rag.documents.files import Document
 from backends.rag.search.embedder import WINDOW, Embedder, Turn, embed
-from backends.rag.store.builds import ASIDE, aside, switch
+from backends.rag.store.builds import ASIDE, draft_store, switch
 from backends.rag.store.chroma import BATCH, Store
 from backends.rag.store.library import Library, add_build, put_chunks, reserve, unmark_stale
 from backends.rag.store.writer import Writer
@@ -66,22 +66,22 @@ def preview(
     documents.sort(key=lambda one: one.name != document)
     tokens: list[int] = []
     pieces: tuple[Piece, ...] = ()
-    cut = 0
+    characters_split = 0
     for one in documents:
-        if cut and cut + one.characters > most:
+        if characters_split and characters_split + one.characters > most:
             continue
         text = Document(one.name, one.sha256, one.format, library.pages(one.name))
         chunks = chunk(text, tokenizer, chunk_tokens, overlap_tokens)
         lengths = [
             len(encoded) for encoded in tokenizer.encode_batch([c.text for c in chunks], add_special_tokens=False)
         ]
-        if not cut:
+        if not characters_split:
             pieces = tuple(map(_piece, chunks, lengths))
         tokens += lengths
-        cut += one.characters
+        characters_split += one.characters
     total = sum(one.characters for one in documents)
-    exact = cut == total
-    number = len(tokens) if exact else round(len(tokens) * total / max(cut, 1))
+    exact = characters_split == total
+    number = len(tokens) if exact else round(len(tokens) * total / max(characters_split, 1))
     return ChunkPreview(
         chunk_tokens, overlap_tokens, number, exact, tokens, documents[0].name if documents else "", pieces
     )
@@ -92,7 +92,7 @@ def _piece(one: Chunk, tokens: int) -> Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class _Cut:
+class _SplitDocument:
     """A stored document, cut anew."""
 
     id: int
@@ -123,7 +123,7 @@ class Rechunk:
                 self._chunk_tokens,
                 self._overlap_tokens,
             )
-        with aside(self._writer, build) as store:
+        with draft_store(self._writer, build) as store:
             done, total = 0, self._characters()
             for window in self._windows(turn):
                 characters = sum(one.characters for one in window)
@@ -144,23 +144,23 @@ class Rechunk:
     def _characters(self) -> int:
         return sum(characters for *_, characters, _ in self._documents())
 
-    def _windows(self, turn: Turn) -> Iterator[list[_Cut]]:
+    def _windows(self, turn: Turn) -> Iterator[list[_SplitDocument]]:
         """Documents that have about `WINDOW` chunks together, each cut in one turn."""
-        window: list[_Cut] = []
+        window: list[_SplitDocument] = []
         for id, name, sha256, format, characters, deleted in self._documents():
             if self._cancel.is_set():
                 raise Cancelled
             with turn():
                 document = Document(name, sha256, format, self._writer.library.pages(name))
                 chunks = chunk(document, self._embedder.tokenizer, self._chunk_tokens, self._overlap_tokens)
-            window.append(_Cut(id, deleted, characters, chunks))
+            window.append(_SplitDocument(id, deleted, characters, chunks))
             if sum(len(one.chunks) for one in window) >= WINDOW:
                 yield window
                 window = []
         if window:
             yield window
 
-    def _build(self, window: Sequence[_Cut], build: int, store: Store, turn: Turn) -> Iterator[float]:
+    def _build(self, window: Sequence[_SplitDocument], build: int, store: Store, turn: Turn) -> Iterator[float]:
         """Embed and store the chunks of these documents; yields which share of them is embedded (0 to 1)."""
         texts = [text for one in window for text in embedded_texts(one.chunks, self._embedder.tokenizer)]
         embedding = embed(texts, self._embedder, self._cancel, turn)

@@ -28,8 +28,8 @@ from backends.rag.store.library import (
     no_document,
     put_document,
     reserve,
-    unblobbed,
     unmark_stale,
+    vectors_of,
 )
 from backends.run.lane import Cancelled
 
@@ -54,7 +54,7 @@ class Writer:
         assert found
         return found
 
-    def collect(self) -> None:
+    def remove_unused(self) -> None:
         """Delete what writers that died left aside, in all collections."""
         if not self.database.exists:
             if self.database.file.parent.is_dir():
@@ -95,7 +95,7 @@ class Writer:
         serving = self.serving()
         chunks = [(entry, number) for entry in entries for number in range(len(entry.chunks))]
         rows = self._reserve(serving.store, len(chunks))
-        store, known = self.store(serving.store), serving.known
+        store, known = self.store(serving.store), serving.store_state
         for start in range(0, len(chunks), BATCH):
             with turn():
                 store.add(
@@ -111,7 +111,7 @@ class Writer:
                 left = left[len(entry.chunks) :]
             unmark_stale(connection, rows)
         with contextlib.suppress(Cancelled):  # these documents are stored, and the rest can wait
-            self.take_out_stale(turn)
+            self.delete_stale(turn)
 
     def delete(self, document: str) -> None:
         """Stop listing a document; `restore` undoes it. Raises `BackendError` if there is none of that name."""
@@ -123,7 +123,7 @@ class Writer:
             connection.execute("UPDATE documents SET deleted = 1 WHERE id = ?", (found,))
             mark_stale(connection, serving.store, found)
         with contextlib.suppress(BackendError):  # the rows are not listed any more, and the next writer tries again
-            self.take_out_stale(contextlib.nullcontext)
+            self.delete_stale(contextlib.nullcontext)
 
     def restore(self, document: str) -> None:
         """List a deleted document again. Raises `BackendError` if there is none of that name."""
@@ -141,7 +141,7 @@ class Writer:
         store = self.store(serving.store)
         for start in range(0, len(vectors), BATCH):
             batch = vectors[start : start + BATCH]
-            store.add([row for row, _ in batch], unblobbed([blob for _, blob in batch]), serving.known)
+            store.add([row for row, _ in batch], vectors_of([blob for _, blob in batch]), serving.store_state)
             self._note_sizes(store)
         with self._changing(serving) as connection:
             connection.execute("UPDATE documents SET deleted = 0 WHERE id = ?", (found,))
@@ -169,13 +169,13 @@ class Writer:
             with self.database.writing() as connection:
                 connection.execute("DELETE FROM collections WHERE id = ?", (serving.collection,))
 
-    def take_out_stale(self, turn: Turn) -> None:
+    def delete_stale(self, turn: Turn) -> None:
         """Take the rows out of the store that the library does not list."""
         serving = self.serving()
         rows = sorted(self.library.stale(serving.store))
         if not rows:
             return
-        store, known = self.store(serving.store), serving.known
+        store, known = self.store(serving.store), serving.store_state
         for start in range(0, len(rows), BATCH):
             with turn():
                 store.delete(rows[start : start + BATCH], known)
@@ -183,11 +183,11 @@ class Writer:
         with self._changing(serving) as connection:
             unmark_stale(connection, rows)
 
-    def mend(self, turn: Turn) -> None:
+    def repair(self, turn: Turn) -> None:
         """Make the store hold exactly what the library lists, where it fell behind."""
-        self.take_out_stale(turn)
+        self.delete_stale(turn)
         serving = self.serving()
-        store, known = self.store(serving.store), serving.known
+        store, known = self.store(serving.store), serving.store_state
         if store.count(known) == self.library.count():
             return
         listed = set(self.library.numbers())
@@ -200,7 +200,7 @@ class Writer:
             with turn():
                 store.add(batch, self.library.vectors(batch), known)
                 self._note_sizes(store)
-        self.take_out_stale(turn)
+        self.delete_stale(turn)
 
     def _reserve(self, store: str, number: int) -> list[int]:
         """Row ids that were never used before, noted as stale until the library lists them."""
@@ -221,4 +221,4 @@ class Writer:
             yield connection
             connection.execute("UPDATE collections SET version = ? WHERE id = ?", (version, serving.collection))
             connection.execute("UPDATE stores SET files = ? WHERE name = ?", (json.dumps(store.sizes()), serving.store))
-            store.wrote(serving.version, version)  # before others can see the new version
+            store.note_write(serving.version, version)  # before others can see the new version

@@ -12,7 +12,7 @@ import pytest
 from backends.models import inference
 from backends.models.adapter_files import read
 from backends.models.adapter_view import load_adapter
-from backends.models.adapter_weights import attached
+from backends.models.adapter_weights import attach_with_peft
 from backends.models.local import LocalModel
 from backends.storage.files import sha256
 from tests.backends.conftest import make_tiny
@@ -57,7 +57,7 @@ def test_even_peft_cannot_reach_the_base_through_a_view(exact: LocalModel, lora:
     before = logits(exact, exact.model)
     change_config(lora, init_lora_weights="pissa")
     files = read_unchecked(lora)
-    view = inference.run(attached, exact, files)
+    view = inference.run(attach_with_peft, exact, files)
     assert not same(logits(exact, view), before)
     assert same(logits(exact, exact.model), before)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backends.models.inference import steady_s
+from backends.models.inference import stable_step_s
 
 
 @pytest.mark.parametrize(
@@ -20,5 +20,5 @@ def test_a_gpu_works_until_it_no_longer_gets_faster(
     device: str, spent: list[float], steady: float, rounds: int
 ) -> None:
     left = list(spent)
-    assert steady_s(device, lambda: left.pop(0)) == steady
+    assert stable_step_s(device, lambda: left.pop(0)) == steady
     assert len(spent) - len(left) == rounds

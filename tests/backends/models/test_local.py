@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from backends.models import inference, local
-from backends.models.inference import steady_s
+from backends.models.inference import stable_step_s
 from tests.backends.fine_tuned.small_training import base_of, tiny_settings
 
 
@@ -37,12 +37,12 @@ def test_on_a_gpu_a_short_and_a_longer_prompt_are_answered_until_steady(
         return made
 
     def timed(device: str, seconds: Any) -> float:
-        steady.append(steady_s(device, seconds))
+        steady.append(stable_step_s(device, seconds))
         return steady[-1]
 
     whole = type(model).generate
     monkeypatch.setattr(type(model), "generate", generate)
-    monkeypatch.setattr(local, "steady_s", timed)
+    monkeypatch.setattr(local, "stable_step_s", timed)
     inference.run(local.warm_up_kernels, model, "cuda")
     assert set(asked) == {(32, 48), (128, 144)}, "half of this model's window at most"
     assert asked == sorted(asked)

@@ -35,17 +35,17 @@ from backends.rag.approach import (
     PROMPT_CHARACTERS,
     SAMPLE_DOCUMENTS,
     RagBackend,
+    example_passages,
     open_index,
     open_searcher,
-    typical_passages,
 )
 from backends.rag.prompt import REFUSAL, build_prompt
 from backends.raw import RawBackend
 from backends.run.compare import compare
 from backends.run.lane import THIS_MACHINE, lane
-from backends.run.timing import measured
+from backends.run.timing import run_timed
 from backends.settings import DEFAULT_MODEL, Settings, load_settings
-from backends.spend.estimate import expected
+from backends.spend.estimate import expect_cost
 from tests.scripted import Gate, Scripted, finished
 
 KETTLE = "Within how many days of delivery can an unopened kettle be sent back?"
@@ -191,7 +191,7 @@ def test_a_question_that_the_documents_do_not_answer(data: Path, indexed: list[s
 def test_the_passages_are_shown_before_the_text(data: Path, indexed: list[str]) -> None:
     settings = settings_of(data)
     backend = RagBackend(settings, Windowed(10_000))
-    names = [type(event).__name__ for event in measured(backend, settings.question(KETTLE), threading.Event())]
+    names = [type(event).__name__ for event in run_timed(backend, settings.question(KETTLE), threading.Event())]
     names = [name for name in names if name != Loading.__name__]
     assert names == ["Started", "Retrieved", "Trace", "TextDelta", "Finished", "Answer"]
 
@@ -399,17 +399,17 @@ def test_a_named_connection_writes_and_is_named(data: Path) -> None:
 def test_the_prompt_is_reckoned_with_passages_of_typical_length(data: Path, indexed: list[str]) -> None:
     settings = named(data)
     lengths = [len(chunk.text) for chunk in open_index(settings).chunks()]
-    (passage, *more) = typical_passages(data, "handbook", 3)
+    (passage, *more) = example_passages(data, "handbook", 3)
     assert more == [passage, passage]
     mean = sum(lengths) / len(lengths)
     assert abs(len(passage.text) - mean) == min(abs(length - mean) for length in lengths)
-    before = expected(backends.make("rag", settings), settings.question(KETTLE), settings)
+    before = expect_cost(backends.make("rag", settings), settings.question(KETTLE), settings)
     weights = in_memory(DEFAULT_MODEL)
     assert weights is not None
     asked = replace(settings.question(KETTLE), text=build_prompt(KETTLE, (passage, passage, passage)))
     assert before.prompt_tokens == built_for_model(weights, asked).tokens
     assert before.cost.usd == Decimal(before.prompt_tokens or 0) / 1_000_000
-    assert before.by == "guessed, longest answer"
+    assert before.method == "guessed, longest answer"
     assert "with 3 passages of typical length" in before.cost.basis
     with pytest.raises(BackendError):
-        typical_passages(data, "annual reports", 3)
+        example_passages(data, "annual reports", 3)

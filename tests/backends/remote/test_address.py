@@ -13,7 +13,7 @@ from backends.base import Question
 from backends.errors import BackendError
 from backends.paid_api import PaidApiBackend
 from backends.remote.address import host_of, is_forbidden, is_loopback, is_private
-from backends.remote.connection_settings import same
+from backends.remote.connection_settings import same_address
 from backends.remote.connection_test import run_steps
 from backends.remote.engine import Connection, OpenAICompatibleEngine
 from backends.settings import load_settings
@@ -210,5 +210,5 @@ def test_no_spelling_of_this_machine_is_sent_through_a_proxy(host: str) -> None:
 
 
 def test_a_key_goes_by_the_host_and_not_by_its_spelling() -> None:
-    assert same("https://api.example/v1", "https://API。example./v1/")
-    assert not same("https://a%62.example/v1", "https://a%63.example/v1")
+    assert same_address("https://api.example/v1", "https://API。example./v1/")
+    assert not same_address("https://a%62.example/v1", "https://a%63.example/v1")

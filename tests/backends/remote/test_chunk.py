@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends.remote.chunk import Said, said
+from backends.remote.chunk import ChunkContent, parse_chunk
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -23,7 +23,7 @@ json_values = st.recursive(
 
 @given(json_values)
 def test_nothing_that_is_json_breaks_the_reading(document: object) -> None:
-    found = said(document)
+    found = parse_chunk(document)
     assert isinstance(found.text, str)
     assert isinstance(found.reasoning, str)
     assert found.finish_reason is None or found.finish_reason
@@ -37,10 +37,10 @@ def delta(**fields: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("chunk", "expected"),
     [
-        (delta(content="Par"), Said("Par")),
-        (delta(content="", reasoning_content="Hm"), Said("", "Hm")),
-        (delta(content=None, reasoning="Hm"), Said("", "Hm")),
-        (delta(reasoning="", reasoning_content=None), Said()),
+        (delta(content="Par"), ChunkContent("Par")),
+        (delta(content="", reasoning_content="Hm"), ChunkContent("", "Hm")),
+        (delta(content=None, reasoning="Hm"), ChunkContent("", "Hm")),
+        (delta(reasoning="", reasoning_content=None), ChunkContent()),
         (
             delta(
                 content=[
@@ -48,15 +48,15 @@ def delta(**fields: Any) -> dict[str, Any]:
                     {"type": "text", "text": "A"},
                 ]
             ),
-            Said("A", "Hm"),
+            ChunkContent("A", "Hm"),
         ),
-        (delta(content="a\ud83db"), Said("a\ufffdb")),
-        ({"choices": [], "usage": {"prompt_tokens": 3}}, Said(usage={"prompt_tokens": 3})),
-        ({"choices": [{"delta": None, "finish_reason": "stop"}]}, Said(finish_reason="stop")),
-        ({"choices": [], "service_tier": "flex"}, Said(service_tier="flex")),
-        ({"usage": {"service_tier": "batch"}}, Said(usage={"service_tier": "batch"}, service_tier="batch")),
-        (["not", "a", "chunk"], Said()),
+        (delta(content="a\ud83db"), ChunkContent("a\ufffdb")),
+        ({"choices": [], "usage": {"prompt_tokens": 3}}, ChunkContent(usage={"prompt_tokens": 3})),
+        ({"choices": [{"delta": None, "finish_reason": "stop"}]}, ChunkContent(finish_reason="stop")),
+        ({"choices": [], "service_tier": "flex"}, ChunkContent(service_tier="flex")),
+        ({"usage": {"service_tier": "batch"}}, ChunkContent(usage={"service_tier": "batch"}, service_tier="batch")),
+        (["not", "a", "chunk"], ChunkContent()),
     ],
 )
-def test_what_a_chunk_says(chunk: object, expected: Said) -> None:
-    assert said(chunk) == expected
+def test_what_a_chunk_says(chunk: object, expected: ChunkContent) -> None:
+    assert parse_chunk(chunk) == expected

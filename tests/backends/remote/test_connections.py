@@ -244,7 +244,7 @@ def test_an_unknown_connection_names_the_known_ones() -> None:
     with pytest.raises(BackendError, match="The ids are raw, fine_tuned, paid_api, paid_api:one, rag"):
         backends.make("paid_api:two", settings)
     with pytest.raises(BackendError, match="There is no connection called 'two'; there are: one"):
-        connections.of(settings, "two")
+        connections.settings_of(settings, "two")
 
 
 @pytest.mark.parametrize("host", ["10.1.2.3", "172.16.0.1", "192.168.1.5", "[fd12::1]", "100.64.0.1", "0xc0a80105"])

@@ -11,8 +11,8 @@ from pytest_httpserver import HTTPServer
 
 from backends.base import Answer, AttemptStarted, Question, Waiting
 from backends.paid_api import PaidApiBackend
-from backends.remote.limit import Limit, Place, forget_limits, limit_of
-from backends.run.timing import measured
+from backends.remote.limit import Limit, RequestSlot, forget_limits, limit_of
+from backends.run.timing import run_timed
 from backends.settings import load_settings
 from tests.backends.openai_server import (
     KEY,
@@ -51,7 +51,7 @@ class Asked(threading.Event):
         return super().is_set()
 
 
-def taken(limit: Limit, count: int) -> list[Place]:
+def taken(limit: Limit, count: int) -> list[RequestSlot]:
     places = [limit.try_enter() for _ in range(count)]
     assert None not in places
     return [place for place in places if place]
@@ -69,12 +69,12 @@ def test_refusals_of_requests_that_were_under_way_together_halve_once() -> None:
     limit = Limit(8)
     for place in taken(limit, 8):
         limit.leave(place, refused=True)
-    assert limit.now == 4
+    assert limit.current == 4
     limit.leave(taken(limit, 1)[0], refused=True)
-    assert limit.now == 2
+    assert limit.current == 2
     for _ in range(5):
         limit.leave(taken(limit, 1)[0], refused=True)
-    assert limit.now == 1
+    assert limit.current == 1
 
 
 def test_a_window_of_successes_adds_one_and_never_more_than_the_most() -> None:
@@ -83,14 +83,14 @@ def test_a_window_of_successes_adds_one_and_never_more_than_the_most() -> None:
     history = []
     for _ in range(2 + 3 + 9):
         limit.leave(taken(limit, 1)[0], succeeded=True)
-        history.append(limit.now)
+        history.append(limit.current)
     assert history == [2, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4]
 
 
 def test_a_fault_that_is_no_refusal_changes_nothing() -> None:
     limit = Limit(4)
     limit.leave(taken(limit, 1)[0])
-    assert limit.now == 4
+    assert limit.current == 4
 
 
 def test_who_waits_gets_the_next_place_in_turn() -> None:
@@ -131,7 +131,7 @@ def test_cancelling_ends_the_wait() -> None:
 def test_one_limit_for_a_server_and_a_key() -> None:
     assert limit_of("http://a/v1", KEY, 8) is limit_of("http://A/v1/", KEY, 8)
     assert limit_of("http://a/v1", KEY, 8) is not limit_of("http://a/v1", "another", 8)
-    assert limit_of("http://a/v1", KEY, 3).now == 3
+    assert limit_of("http://a/v1", KEY, 3).current == 3
     assert KEY not in repr(vars(limit_of("http://a/v1", KEY, 8)))
 
 
@@ -140,7 +140,7 @@ def test_a_refusal_halves_what_may_be_under_way(httpserver: HTTPServer) -> None:
     httpserver.expect_ordered_request(PATH).respond_with_handler(lambda _: paris())
     url = httpserver.url_for("/v1")
     list(engine(url, Waits()).stream([{"role": "user", "content": "?"}], Question("?"), NEVER))
-    assert limit_of(url, KEY, 8).now == 4
+    assert limit_of(url, KEY, 8).current == 4
 
 
 def test_questions_beyond_the_limit_wait_and_the_wait_is_no_latency() -> None:
@@ -169,7 +169,7 @@ def test_questions_beyond_the_limit_wait_and_the_wait_is_no_latency() -> None:
         backend = PaidApiBackend(load_settings({f"paid_api.{field}": value for field, value in given.items()}))
 
         def ask() -> None:
-            for happened in measured(backend, Question("?"), NEVER):
+            for happened in run_timed(backend, Question("?"), NEVER):
                 if isinstance(happened, (Waiting, AttemptStarted)):
                     ready.release()
                 if isinstance(happened, Answer):
@@ -197,7 +197,7 @@ def test_cancelling_while_waiting_for_a_place_sends_nothing(httpserver: HTTPServ
     given = {"base_url": url, "api_key": KEY, "max_at_once": 1, "model": "m"}
     backend = PaidApiBackend(load_settings({f"paid_api.{field}": value for field, value in given.items()}))
     cancel = threading.Event()
-    for happened in measured(backend, Question("?"), cancel):
+    for happened in run_timed(backend, Question("?"), cancel):
         if isinstance(happened, Waiting):
             cancel.set()
     assert isinstance(happened, Answer)

@@ -18,7 +18,7 @@ from backends.errors import BackendError
 from backends.paid_api import PaidApiBackend
 from backends.remote import stand_in
 from backends.remote.stand_in import StandIn
-from backends.run.timing import measured
+from backends.run.timing import run_timed
 from backends.settings import load_settings
 
 
@@ -41,7 +41,7 @@ def test_it_starts_answers_through_the_sdk_and_stops(
 
         backend = PaidApiBackend(load_settings(), started)
         question = Question("What is the capital of France?", "Answer in one short sentence.", max_tokens=12)
-        answer = list(measured(backend, question, threading.Event()))[-1]
+        answer = list(run_timed(backend, question, threading.Event()))[-1]
         assert isinstance(answer, Answer)
         assert "Paris" in answer.text
         assert answer.status in ("ok", "truncated")

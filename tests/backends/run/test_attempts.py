@@ -25,7 +25,7 @@ from backends.base import (
 from backends.errors import BackendError
 from backends.paid_api import PaidApiBackend
 from backends.run.live import Column
-from backends.run.timing import measured
+from backends.run.timing import run_timed
 from backends.settings import load_settings
 from backends.spend.ledger import append, entries
 from terminal.records import answer_record
@@ -38,7 +38,7 @@ PER_MILLION = {"input_usd": "1", "output_usd": "1", "date": "2026-11-01"}
 
 
 def answer_of(backend: Scripted | PaidApiBackend) -> Answer:
-    last = list(measured(backend, Question("Hello"), threading.Event()))[-1]
+    last = list(run_timed(backend, Question("Hello"), threading.Event()))[-1]
     assert isinstance(last, Answer)
     return last
 
@@ -75,13 +75,13 @@ def test_a_wait_for_a_place_is_queueing_and_never_latency(clock: Clock) -> None:
     steps = (
         *(
             0.5,
-            Waiting("others", for_a_place=True),
+            Waiting("others", for_a_slot=True),
             3.0,
             AttemptStarted(),
             1.0,
             AttemptEnded("503 from the server", 503),
         ),
-        *(2.0, Retry("again"), Waiting("others", for_a_place=True), 5.0, AttemptStarted(), 0.25, TextDelta("a")),
+        *(2.0, Retry("again"), Waiting("others", for_a_slot=True), 5.0, AttemptStarted(), 0.25, TextDelta("a")),
         *(AttemptEnded(), finished()),
     )
     answer = answer_of(Scripted(*steps, clock=clock))
@@ -141,7 +141,7 @@ def test_a_cancelled_attempt_says_so() -> None:
     cancel = threading.Event()
     with RawServer(stall).run() as server:
         backend = PaidApiBackend(load_settings({"paid_api.base_url": server.url}))
-        for happened in measured(backend, Question("Hello"), cancel):
+        for happened in run_timed(backend, Question("Hello"), cancel):
             if isinstance(happened, TextDelta):
                 cancel.set()
     assert isinstance(happened, Answer)
@@ -150,9 +150,9 @@ def test_a_cancelled_attempt_says_so() -> None:
 
 
 def test_the_column_knows_until_when_it_waits() -> None:
-    column = Column("paid_api", "m").after(Started()).after(Waiting("429 from the server, attempt 2 of 3", 1234.5))
+    column = Column("paid_api", "m").updated(Started()).updated(Waiting("429 from the server, attempt 2 of 3", 1234.5))
     assert (column.detail, column.until) == ("429 from the server, attempt 2 of 3", 1234.5)
-    going_on = column.after(AttemptStarted())
+    going_on = column.updated(AttemptStarted())
     assert (going_on.detail, going_on.until) == ("", None)
 
 
@@ -166,7 +166,7 @@ def test_a_connection_that_broke_before_may_have_been_charged_and_the_cost_says_
     price = {f"paid_api.price.{name}": value for name, value in PER_MILLION.items()}
     with RawServer(breaks, answers).run() as server:
         backend = PaidApiBackend(load_settings({"paid_api.base_url": server.url, "paid_api.model": "m"} | price))
-        *_, answer = measured(backend, Question("?"), threading.Event())
+        *_, answer = run_timed(backend, Question("?"), threading.Event())
     assert isinstance(answer, Answer)
     assert (answer.status, answer.cost.usd) == ("ok", Decimal("0.000015"))
     assert answer.cost.basis.endswith("; 1 that broke off before may have been charged as well")

@@ -24,7 +24,7 @@ from backends.base import (
     Trace,
 )
 from backends.errors import BackendError
-from backends.rag.evidence.answer import Checked
+from backends.rag.evidence.answer import AnswerEvidence
 from backends.run.live import Column, LiveComparison
 from backends.settings import load_settings
 from tests.scripted import PATIENCE_S, Gate, Scripted, finished
@@ -64,13 +64,13 @@ COLUMN = Column("rag", "model", since=0.0, detail="before", expected_s=9.0, text
     ids=lambda value: type(value).__name__,
 )
 def test_a_column_after_an_event(event: Event, changes: dict[str, object]) -> None:
-    after = COLUMN.after(event)
+    after = COLUMN.updated(event)
     assert replace(after, since=0.0) == replace(COLUMN, **changes)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("event", [Loading("weights"), Started()])
 def test_a_phase_that_is_timed_begins_now(event: Event) -> None:
-    assert COLUMN.after(event).since > COLUMN.since
+    assert COLUMN.updated(event).since > COLUMN.since
 
 
 def test_columns_follow_the_comparison_and_keep_their_order() -> None:
@@ -148,7 +148,7 @@ def test_a_resumed_comparison_asks_some_again_and_keeps_the_others_in_their_plac
         [Scripted(TextDelta("Yes"), finished(), approach="paid_api")],
         Question("q"),
         on_answer=lambda answer: told.append(answer.approach),
-        before=first.columns,
+        finished=first.columns,
     )
     assert again.wait(PATIENCE_S)
     assert [(column.approach, column.text) for column in again.columns] == [("paid_api", "Yes"), ("rag", "")]
@@ -184,7 +184,7 @@ def test_answers_are_compared_with_their_passages_before_it_is_done() -> None:
     rag, paid = comparison.columns
     assert rag.checked is not None
     assert [one.verdict for one in rag.checked.sentences] == ["supported", "unsupported"]
-    assert paid.checked == Checked()
-    resumed = LiveComparison([asked[1]], Question("What is the fee?"), before=comparison.columns)
+    assert paid.checked == AnswerEvidence()
+    resumed = LiveComparison([asked[1]], Question("What is the fee?"), finished=comparison.columns)
     assert resumed.wait(PATIENCE_S)
     assert resumed.columns[0].checked is rag.checked

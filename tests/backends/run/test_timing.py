@@ -29,7 +29,7 @@ from backends.base import (
 )
 from backends.errors import BackendError
 from backends.run.lane import lane
-from backends.run.timing import measured
+from backends.run.timing import run_timed
 from backends.scripted import Step
 from tests.scripted import PATIENCE_S, Clock, Scripted, finished
 
@@ -43,7 +43,7 @@ def clock() -> Clock:
 
 
 def run(backend: Scripted, cancel: threading.Event | None = None) -> tuple[list[Event], Answer]:
-    *events, answer = measured(backend, Question("q"), cancel or threading.Event())
+    *events, answer = run_timed(backend, Question("q"), cancel or threading.Event())
     assert isinstance(answer, Answer)
     return events, answer
 

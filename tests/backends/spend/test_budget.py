@@ -131,8 +131,8 @@ def test_what_nobody_counted_is_counted_once_somebody_says_what_was_charged(tmp_
     (one,) = budget.uncounted(tmp_path)  # of whatever day
     assert (one.number, one.approach, one.model, one.worst_usd) == (held.number, "paid_api", "some-model", CENT)
     assert (one.at.year, one.at.tzinfo is not None) == (2026, True)
-    budget.count(tmp_path, one.number, Decimal("0.004"))
-    budget.count(tmp_path, one.number, Decimal("5"))  # a second click says nothing new
+    budget.count_charge(tmp_path, one.number, Decimal("0.004"))
+    budget.count_charge(tmp_path, one.number, Decimal("5"))  # a second click says nothing new
     assert budget.uncounted(tmp_path) == []
     with opened(ledger_file(tmp_path), create=False) as connection:
         assert connection.execute("SELECT state, pico_usd FROM charges").fetchall() == [("charged", 4 * 10**9)]
@@ -319,13 +319,13 @@ def test_the_worst_case_is_more_than_any_tokenizer_makes() -> None:
 def test_the_meter_counts_each_attempt_once() -> None:
     meter = Meter(lambda usage: Cost(CENT, ""), lambda: Decimal(1))
     for one in (AttemptStarted(), AttemptEnded("503", 503), AttemptStarted(), AttemptEnded("no line", sent=False)):
-        meter.take(one)
+        meter.count_event(one)
     assert (meter.usd, meter.state) == (0, "charged")
     for more in (AttemptStarted(), TextDelta("a"), AttemptEnded(usage=Usage(1, 1))):
-        meter.take(more)
+        meter.count_event(more)
     meter.close()
     assert (meter.usd, meter.state) == (CENT, "charged")
-    meter.take(AttemptStarted())
+    meter.count_event(AttemptStarted())
     meter.close()
     assert (meter.usd, meter.state) == (CENT + 1, "at most")
 

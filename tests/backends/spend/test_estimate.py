@@ -14,8 +14,8 @@ import backends
 from backends.base import Answer, Backend, BackendEvent, Cost, Question, Timings, Usage
 from backends.settings import Settings, load_settings
 from backends.spend import ledger
-from backends.spend.estimate import expected, same, track
-from backends.spend.ledger import Entry, Expected, Kind
+from backends.spend.estimate import expect_cost, same_model, track_record
+from backends.spend.ledger import Entry, ExpectedCost, Kind
 from backends.spend.ledger_file import ledger_file
 
 BASE = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -43,7 +43,7 @@ def record(
     usage: Usage = Usage(),  # noqa: B008
     latency_s: float | None = None,
     usd: str | None = None,
-    before: Expected | None = None,
+    before: ExpectedCost | None = None,
     kind: Kind = "real",
 ) -> None:
     cost = Cost(None if usd is None else Decimal(usd), "")
@@ -51,8 +51,8 @@ def record(
     ledger.append(data, answer, kind, expected=before)
 
 
-def of(approach: str, settings: Settings, text: str = TEXT) -> Expected:
-    return expected(backends.make(approach, settings), settings.question(text), settings)
+def of(approach: str, settings: Settings, text: str = TEXT) -> ExpectedCost:
+    return expect_cost(backends.make(approach, settings), settings.question(text), settings)
 
 
 # --- by tokens ----------------------------------------------------------------------------------
@@ -60,7 +60,7 @@ def of(approach: str, settings: Settings, text: str = TEXT) -> Expected:
 
 def test_a_paid_question_without_a_past_is_reckoned_with_the_longest_answer(data: Path) -> None:
     found = of("paid_api", settings_of(data))
-    assert (found.prompt_tokens, found.completion_tokens, found.past) == (PROMPT_TOKENS, 160, 0)
+    assert (found.prompt_tokens, found.completion_tokens, found.past_answers) == (PROMPT_TOKENS, 160, 0)
     assert found.cost.usd == Decimal("0.0002764")  # 51 at 0.4 and 160 at 1.6 USD a million
     assert found.cost.basis.startswith(
         "expected, with 51 tokens in (counted by tiktoken, o200k_base) and the longest answer, 160: 51 tokens in at 0.4"
@@ -72,7 +72,7 @@ def test_the_test_of_a_connection_is_no_answer_to_take_a_mean_of(data: Path) -> 
     one = Answer("paid_api", "gpt-4.1-mini", "", "ok", usage=Usage(9, 1), cost=Cost(Decimal("0.000005"), ""))
     ledger.append(data, one, "real", purpose="test")
     found = of("paid_api", settings_of(data))
-    assert (found.completion_tokens, found.past) == (160, 0)
+    assert (found.completion_tokens, found.past_answers) == (160, 0)
 
 
 def test_a_paid_question_is_expected_to_get_a_mean_answer(data: Path) -> None:
@@ -80,7 +80,7 @@ def test_a_paid_question_is_expected_to_get_a_mean_answer(data: Path) -> None:
         record(data, "paid_api", "gpt-4.1-mini", Usage(100, tokens, cached), usd="0.0001")
     record(data, "paid_api", "gpt-4.1", Usage(100, 900), usd="0.1")
     found = of("paid_api", settings_of(data))
-    assert (found.completion_tokens, found.past) == (26, 2)
+    assert (found.completion_tokens, found.past_answers) == (26, 2)
     # a quarter of all prompts was charged as cached: 13 tokens at 0.1 USD a million, 38 at 0.4; 26 out at 1.6
     assert found.cost.usd == Decimal("0.0000581")
     assert "an answer of 26, as the mean of 2 answers had" in found.cost.basis
@@ -101,7 +101,7 @@ def test_a_price_entered_by_hand_counts(data: Path) -> None:
     )
     found = of("paid_api:own", settings)
     assert found.cost.usd == Decimal("0.01651")
-    assert found.by == "guessed, longest answer"
+    assert found.method == "guessed, longest answer"
     assert found.cost.basis.startswith("expected, with 51 tokens in (4 characters a token) and ")
     assert found.cost.basis.endswith("m, price entered by hand on 2026-11-01")
 
@@ -137,7 +137,7 @@ def test_a_local_question_is_unknown_until_an_answer_was_timed(data: Path) -> No
     assert found.cost.basis == (
         "expected, as the mean of 2 answers was timed: 36 s × 0.10 USD/hour (machine rate, your assumption)"
     )
-    assert (found.by, found.past, found.prompt_tokens) == ("seconds", 2, None)
+    assert (found.method, found.past_answers, found.prompt_tokens) == ("seconds", 2, None)
     assert of("raw", settings_of(data, machine_usd_per_hour="0")).cost.usd == 0
 
 
@@ -170,7 +170,7 @@ def test_documents_read_by_a_paid_model_need_an_index_to_be_reckoned(data: Path)
 
 
 def entries(data: Path, ratios: list[str], by: str = "seconds") -> list[Entry]:
-    before = Expected("raw", Cost(Decimal(1), ""), by)
+    before = ExpectedCost("raw", Cost(Decimal(1), ""), by)
     for ratio in reversed(ratios):
         record(data, "raw", LOADED, latency_s=36.0, usd=ratio, before=before)
     return ledger.complete_answers(data, "raw")
@@ -188,17 +188,17 @@ def test_answers_that_came_out_alike_are_told_as_one_figure(data: Path) -> None:
 
 def test_of_many_answers_one_in_ten_may_be_outside_and_old_ones_are_forgotten(data: Path) -> None:
     past = entries(data, ["0.001", "0.5", *["1"] * 36, "2", "1000", "5000"])
-    found = track(past, "seconds")
+    found = track_record(past, "seconds")
     assert found is not None
     assert (found.answers, found.within, found.low, found.high) == (40, 36, 1.0, 1.0)
 
 
 def test_other_ways_of_reckoning_and_unknown_costs_do_not_count(data: Path) -> None:
     past = entries(data, ["3"], by="guessed, longest answer")
-    assert track(past, "seconds") is None
-    assert track([replace(past[0], cost_usd=None)], "guessed, longest answer") is None
+    assert track_record(past, "seconds") is None
+    assert track_record([replace(past[0], cost_usd=None)], "guessed, longest answer") is None
     assert of("raw", settings_of(data)).error == "estimate; its error is not known yet"
-    assert Expected("raw", Cost(Decimal(1), ""), track=track(past, "guessed, longest answer")).error == (
+    assert ExpectedCost("raw", Cost(Decimal(1), ""), track=track_record(past, "guessed, longest answer")).error == (
         "estimate; the last answer was 3 times it"
     )
 
@@ -216,7 +216,7 @@ def test_other_ways_of_reckoning_and_unknown_costs_do_not_count(data: Path) -> N
     ],
 )
 def test_weights_go_by_their_id_until_they_are_loaded(recorded: str, named: str, found: bool) -> None:
-    assert same(recorded, named) is found
+    assert same_model(recorded, named) is found
 
 
 # --- faults -------------------------------------------------------------------------------------
@@ -242,5 +242,5 @@ def test_a_backend_without_a_price_says_so(data: Path) -> None:
             yield from ()
 
     settings = settings_of(data)
-    found = expected(Free(), settings.question("q"), settings)
+    found = expect_cost(Free(), settings.question("q"), settings)
     assert found.error == "unknown: this approach has no price"

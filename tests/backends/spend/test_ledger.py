@@ -19,7 +19,7 @@ from backends.errors import BackendError
 from backends.run.live import LiveComparison
 from backends.settings import load_settings
 from backends.spend import ledger
-from backends.spend.ledger import Expected
+from backends.spend.ledger import ExpectedCost
 from backends.spend.ledger_file import LedgerDamaged, LedgerNewer, ledger_file, opened
 from tests.scripted import PATIENCE_S, Scripted, finished
 
@@ -149,15 +149,15 @@ def test_stand_ins_and_the_script_are_kept_apart(data: Path, scripted: bool, sta
 
 
 def test_what_was_expected_is_kept_beside_what_it_came_to(data: Path) -> None:
-    before = Expected("paid_api", Cost(Decimal("0.0004"), "b"), "guessed, mean answer", 90, 60)
+    before = ExpectedCost("paid_api", Cost(Decimal("0.0004"), "b"), "guessed, mean answer", 90, 60)
     record = ledger.recorder(load_settings({"data": str(data)}), {"paid_api": before})
     record(replace(ANSWER, cost=Cost(Decimal("0.0005"), "list price")))
     record(answer("raw"))
     paid, raw = ledger.entries(data)
     expected = (paid.expected_prompt_tokens, paid.expected_completion_tokens, paid.expected_usd, paid.expected_by)
     assert expected == (90, 60, Decimal("0.0004"), "guessed, mean answer")
-    assert paid.of_expected == Decimal("1.25")
-    assert (raw.expected_usd, raw.of_expected) == (None, None)
+    assert paid.ratio_to_expected == Decimal("1.25")
+    assert (raw.expected_usd, raw.ratio_to_expected) == (None, None)
 
 
 @pytest.mark.parametrize("status", ["ok", "truncated"])

@@ -14,7 +14,7 @@ from pytest_httpserver import HTTPServer
 
 import backends
 from backends.base import Answer
-from backends.errors import BackendError, disk_fault, unforeseen
+from backends.errors import BackendError, disk_fault, unexpected_fault
 from backends.remote import stand_in
 from backends.remote.stand_in import StandInStart
 from backends.run.compare import compare
@@ -63,7 +63,7 @@ def test_a_folder_is_made_where_it_is_missing_and_nothing_is_left_in_it(tmp_path
     ],
 )
 def test_what_a_disk_refuses_is_a_sentence_without_the_folders(number: int, cause: str) -> None:
-    fault = unforeseen("Training", OSError(number, os.strerror(number), "/home/somebody/data/state.json"))
+    fault = unexpected_fault("Training", OSError(number, os.strerror(number), "/home/somebody/data/state.json"))
     assert fault.cause == f"Training failed. The file state.json cannot be used: {cause}."
     assert fault.next_step
     told = disk_fault(RuntimeError(f"I/O error: {os.strerror(number)} (os error {number})"))  # as Rust libraries do

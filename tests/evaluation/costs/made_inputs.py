@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from evaluation.costs.inputs import Input, Inputs, Way
+from evaluation.costs.inputs import Input, Inputs, PaymentProfile
 
 VALUES = {
     "questions": "10000",
@@ -35,14 +35,14 @@ VALUES = {
     "fine_tuned.completion_tokens": "50",
 }
 WAYS = (
-    Way("raw", "base", on_machine=True),
-    Way("fine_tuned", "adapter", on_machine=True, trained=True),
-    Way("paid_api", "gpt-4.1-mini", by_token=True, paid=True),
-    Way("rag", "handbook", on_machine=True, documents=True),
+    PaymentProfile("raw", "base", on_machine=True),
+    PaymentProfile("fine_tuned", "adapter", on_machine=True, trained=True),
+    PaymentProfile("paid_api", "gpt-4.1-mini", by_token=True, paid=True),
+    PaymentProfile("rag", "handbook", on_machine=True, documents=True),
 )
 
 
-def made_inputs(rented: bool = True, ways: tuple[Way, ...] = WAYS, **changes: str | None) -> Inputs:
+def made_inputs(rented: bool = True, ways: tuple[PaymentProfile, ...] = WAYS, **changes: str | None) -> Inputs:
     """The values above; `raw__machine_s="1"` replaces one, None makes it unknown."""
     values = VALUES | {name.replace("__", "."): value for name, value in changes.items()}
     return Inputs(

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaluation.costs.break_even import BreakEven, break_even, break_evens
-from evaluation.costs.inputs import Inputs, Way
+from evaluation.costs.inputs import Inputs, PaymentProfile
 from evaluation.costs.monthly import monthly
 from tests.evaluation.costs.made_inputs import made_inputs
 
@@ -60,7 +60,7 @@ def test_what_is_unknown_is_told_with_its_reason() -> None:
     assert break_even("raw", made_inputs(paid_api__price__input=None)) == BreakEven(
         "raw", "unknown", why="no paid_api.price.input"
     )
-    own = (Way("raw", "base", on_machine=True), Way("paid_api", "served", on_machine=True))
+    own = (PaymentProfile("raw", "base", on_machine=True), PaymentProfile("paid_api", "served", on_machine=True))
     assert break_even("raw", made_inputs(ways=own)).why == (
         "the paid model runs on a machine of yours, not at a price per token"
     )

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pytest
 
-from evaluation.costs.inputs import Unknown, Way
+from evaluation.costs.inputs import PaymentProfile, UnknownValue
 from evaluation.costs.monthly import as_decimal, curve, monthly
 from tests.evaluation.costs.made_inputs import made_inputs
 
@@ -67,7 +67,9 @@ def test_training_and_documents_belong_to_their_approaches() -> None:
 
 
 def test_documents_searched_here_and_answered_by_the_paid_model_cost_both() -> None:
-    over_paid = (Way("rag", "handbook", on_machine=True, by_token=True, documents=True, priced_by="paid_api"),)
+    over_paid = (
+        PaymentProfile("rag", "handbook", on_machine=True, by_token=True, documents=True, priced_by="paid_api"),
+    )
     cost = monthly("rag", made_inputs(rented=False, ways=over_paid))
     assert {part.name: part.usd for part in cost.parts} == {
         "tokens in": Decimal("2.4"),
@@ -104,10 +106,10 @@ def test_what_is_unknown_stays_unknown_with_its_reason() -> None:
 
 
 def test_without_any_price_there_is_a_reason_and_no_zero() -> None:
-    nobody = (Way("paid_api", "nonesuch", why_unknown="no price is known"),)
+    nobody = (PaymentProfile("paid_api", "nonesuch", why_unknown="no price is known"),)
     cost = monthly("paid_api", made_inputs(ways=nobody))
     assert (cost.usd, cost.parts, cost.why) == (None, (), "no price is known")
-    with pytest.raises(Unknown, match="no price is known"):
+    with pytest.raises(UnknownValue, match="no price is known"):
         curve("paid_api", made_inputs(ways=nobody))
 
 

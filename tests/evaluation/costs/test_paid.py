@@ -11,12 +11,12 @@ from backends.remote.connection_settings import ManualPrice
 from backends.settings import Settings, load_settings
 from backends.spend import ledger
 from evaluation.costs.break_even import break_evens
-from evaluation.costs.measured import measured_inputs
+from evaluation.costs.current_inputs import current_inputs
 from evaluation.costs.monthly import monthly
-from evaluation.costs.paid import ByHand
+from evaluation.costs.paid import ManualModel
 from evaluation.costs.sensitivity import sensitivity
 
-OFFER = ByHand("Our own. Model", ManualPrice(input_usd=Decimal(2), output_usd=Decimal(10), date=date(2026, 11, 3)))
+OFFER = ManualModel("Our own. Model", ManualPrice(input_usd=Decimal(2), output_usd=Decimal(10), date=date(2026, 11, 3)))
 
 
 def settings_of(data: Path, **overrides: str) -> Settings:
@@ -44,7 +44,7 @@ def record(data: Path, approach: str, model: str, usage: Usage, latency_s: float
 
 def test_a_connection_has_its_own_tokens_and_its_price_by_hand_with_its_date(tmp_path: Path) -> None:
     record(tmp_path, "paid_api:own", "big", Usage(200, 20))
-    inputs = measured_inputs(settings_of(tmp_path), drawn=["paid_api:own", "paid_api"])
+    inputs = current_inputs(settings_of(tmp_path), compared=["paid_api:own", "paid_api"])
     price = inputs.values["paid_api:own.price.cached"]
     assert (price.value, price.origin, price.note) == (
         Decimal("0.5"),
@@ -62,7 +62,7 @@ def test_a_connection_has_its_own_tokens_and_its_price_by_hand_with_its_date(tmp
 
 def test_a_model_that_is_no_connection_is_reckoned_at_the_price_that_was_entered(tmp_path: Path) -> None:
     record(tmp_path, "paid_api", "gpt-4.1-mini", Usage(100, 50))
-    inputs = measured_inputs(settings_of(tmp_path), drawn=["paid_api", OFFER.approach], by_hand=[OFFER])
+    inputs = current_inputs(settings_of(tmp_path), compared=["paid_api", OFFER.approach], manual=[OFFER])
     assert OFFER.approach == "paid_api:our-own-model:by-hand"
     cost = monthly(OFFER.approach, inputs)
     assert (cost.model, cost.usd) == ("Our own. Model", Decimal(7))  # 10,000 × (100 × 2 + 50 × 10) ÷ 1,000,000
@@ -70,21 +70,21 @@ def test_a_model_that_is_no_connection_is_reckoned_at_the_price_that_was_entered
         "price of a million tokens in"
     )
     assert inputs.values[f"{OFFER.approach}.price.input"].note == "Our own. Model, price entered by hand on 2026-11-03"
-    assert ByHand("***", OFFER.price).approach == "paid_api:model:by-hand"
+    assert ManualModel("***", OFFER.price).approach == "paid_api:model:by-hand"
 
 
 def test_what_is_not_there_any_more_is_left_out(tmp_path: Path) -> None:
-    inputs = measured_inputs(settings_of(tmp_path), drawn=["paid_api:gone", OFFER.approach])
-    assert [way.approach for way in inputs.ways if way.paid] == ["paid_api"]
-    measured_inputs(settings_of(tmp_path), {"paid_api:gone.price.input": Decimal(1)})
+    inputs = current_inputs(settings_of(tmp_path), compared=["paid_api:gone", OFFER.approach])
+    assert [way.approach for way in inputs.profiles if way.paid] == ["paid_api"]
+    current_inputs(settings_of(tmp_path), {"paid_api:gone.price.input": Decimal(1)})
 
 
 def test_an_approach_without_a_price_is_unknown_and_the_others_are_not(tmp_path: Path) -> None:
-    inputs = measured_inputs(settings_of(tmp_path), drawn=["paid_api", "paid_api:bare"])
+    inputs = current_inputs(settings_of(tmp_path), compared=["paid_api", "paid_api:bare"])
     assert monthly("paid_api:bare", inputs).why.startswith("no price per token is known for nonesuch at 10.0.0.1")
     assert monthly("paid_api", inputs).usd is not None
     typed = {f"paid_api:bare.price.{of}": Decimal(1) for of in ("input", "output")}
-    known = measured_inputs(settings_of(tmp_path), typed, drawn=["paid_api", "paid_api:bare"])
+    known = current_inputs(settings_of(tmp_path), typed, compared=["paid_api", "paid_api:bare"])
     assert monthly("paid_api:bare", known).usd == Decimal(1)  # 10,000 × (60 + 40) tokens, assumed
 
 
@@ -92,21 +92,21 @@ def test_documents_pay_the_prices_of_whoever_writes(tmp_path: Path) -> None:
     record(tmp_path, "rag", "big via own + handbook searched with e", Usage(800, 100), 2.0)
     record(tmp_path, "rag", "gpt-4.1-mini + handbook searched with e", Usage(600, 10), 2.0)
     record(tmp_path, "rag", "base (Q4_1) + handbook searched with e", Usage(700, 30), 4.0)
-    over_own = measured_inputs(settings_of(tmp_path, rag__generator="paid_api:own"), rented=False)
-    assert over_own.way("rag").model == "handbook, written by big"
+    over_own = current_inputs(settings_of(tmp_path, rag__generator="paid_api:own"), rented=False)
+    assert over_own.profile("rag").model == "handbook, written by big"
     parts = {part.name: part.usd for part in monthly("rag", over_own).parts}
     assert (parts["tokens in"], parts["tokens out"]) == (Decimal(8), Decimal(4))
     assert over_own.values["rag.machine_s"].value == Decimal("0.25")
-    over_default = measured_inputs(settings_of(tmp_path, rag__generator="paid_api"))
+    over_default = current_inputs(settings_of(tmp_path, rag__generator="paid_api"))
     assert over_default.values["rag.prompt_tokens"].value == 600
-    local = measured_inputs(settings_of(tmp_path))
+    local = current_inputs(settings_of(tmp_path))
     assert (local.values["rag.prompt_tokens"].value, local.values["rag.machine_s"].value) == (700, 4)
-    assert local.way("rag").priced_by == ""
+    assert local.profile("rag").priced_by == ""
 
 
 def test_longer_answers_of_a_paid_writer_do_not_make_the_search_slower(tmp_path: Path) -> None:
     record(tmp_path, "rag", "big via own + handbook searched with e", Usage(800, 100), 2.0)
-    inputs = measured_inputs(settings_of(tmp_path, rag__generator="paid_api:own"), rented=False)
+    inputs = current_inputs(settings_of(tmp_path, rag__generator="paid_api:own"), rented=False)
     (longer,) = [effect for effect in sensitivity(inputs) if effect.name == "answers twice as long"]
     assert round(longer.difference["rag"] or 0, 9) == 4
     (halved,) = [effect for effect in sensitivity(inputs) if effect.name == "paid prices halve"]

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from backends.base import Answer, Passage, Usage
 from backends.rag.approach import open_index
-from backends.rag.evidence.answer import METHOD, Checked, check
+from backends.rag.evidence.answer import METHOD, AnswerEvidence, check
 from backends.rag.prompt import REFUSAL
 from backends.run.live import Column
 from backends.settings import load_settings
@@ -110,13 +110,13 @@ def test_what_was_not_checked_is_said() -> None:
     at = AppTest.from_function(app, default_timeout=30)
     (sentence,) = check(answer, QUESTION).sentences
     unchecked = replace(sentence, start=sentence.end, end=sentence.end, verdict="unchecked", support=())
-    checked = Checked((sentence, unchecked), "Only the first 1 of 2 sentences were checked.")
+    checked = AnswerEvidence((sentence, unchecked), "Only the first 1 of 2 sentences were checked.")
     at.session_state["column"] = Column("rag", "a model", text=SAID, phase="done", answer=answer, checked=checked)
     run(at)
     assert f":material/warning: {escaped(checked.note)}" in [caption.value for caption in at.caption]
     assert at.expander[0].label == "Evidence: 1 of 1 sentence supported"
     assert ":gray-badge[not checked]" in badges(at)
-    at.session_state["column"] = replace(at.session_state["column"], checked=Checked(note="It failed."))
+    at.session_state["column"] = replace(at.session_state["column"], checked=AnswerEvidence(note="It failed."))
     assert ":material/warning: It failed\\." in [caption.value for caption in run(at).caption]
     assert at.text[0].value == SAID
 

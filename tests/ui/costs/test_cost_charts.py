@@ -16,8 +16,8 @@ from evaluation.costs.right_answers import CostPerRight
 from evaluation.costs.sensitivity import sensitivity
 from tests.evaluation.costs.made_inputs import made_inputs
 from ui.costs.history_charts import by_day_chart, model_chart, spend_chart
-from ui.costs.monthly_chart import FEWEST, MOST, apart, monthly_chart, volumes
-from ui.costs.per_month import beside
+from ui.costs.monthly_chart import FEWEST, MOST, monthly_chart, spread_apart, volumes
+from ui.costs.per_month import table_columns
 from ui.costs.right_answers import right_chart
 from ui.costs.what_if import table, tornado
 
@@ -67,7 +67,7 @@ def test_a_break_even_beyond_the_axis_and_a_cost_of_nothing_are_not_drawn() -> N
     ],
 )
 def test_names_are_kept_apart_in_their_order(values: list[float], placed: list[float]) -> None:
-    assert apart(values, 0.5) == pytest.approx(placed)
+    assert spread_apart(values, 0.5) == pytest.approx(placed)
 
 
 def test_a_right_answer_that_has_no_cost_is_told_in_words() -> None:
@@ -191,9 +191,9 @@ def test_a_cost_that_falls_has_its_number_at_its_own_end() -> None:
 
 
 def test_many_approaches_stand_in_several_tables_of_like_width() -> None:
-    assert beside(list("abcde")) == [list("abcde")]
-    assert beside(list("abcdef")) == [list("abc"), list("def")]
-    assert beside(list("abcdefghi")) == [list("abcde"), list("fghi")]
+    assert table_columns(list("abcde")) == [list("abcde")]
+    assert table_columns(list("abcdef")) == [list("abc"), list("def")]
+    assert table_columns(list("abcdefghi")) == [list("abcde"), list("fghi")]
 
 
 def test_what_changes_nothing_has_no_bar() -> None:

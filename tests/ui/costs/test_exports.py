@@ -34,22 +34,22 @@ def read(file: bytes) -> list[dict[str, str]]:
 
 
 def monthly_file(inputs: Inputs) -> bytes:
-    return exports.monthly_file([monthly(way.approach, inputs) for way in inputs.ways], inputs)
+    return exports.monthly_file([monthly(way.approach, inputs) for way in inputs.profiles], inputs)
 
 
 def break_even_file(inputs: Inputs) -> bytes:
-    curves = {way.approach: curve(way.approach, inputs) for way in inputs.ways}
+    curves = {way.approach: curve(way.approach, inputs) for way in inputs.profiles}
     return exports.break_even_file(break_evens(inputs), curves, inputs)
 
 
 def right_answers_file(inputs: Inputs) -> bytes:
-    costs = {way.approach: monthly(way.approach, inputs) for way in inputs.ways}
+    costs = {way.approach: monthly(way.approach, inputs) for way in inputs.profiles}
     found = {name: cost_per_right(cost.per_answer, RIGHT.get(name), cost.why) for name, cost in costs.items()}
     return exports.right_answers_file(found, costs, RIGHT, inputs)
 
 
 def what_if_file(inputs: Inputs) -> bytes:
-    now = [monthly(way.approach, inputs) for way in inputs.ways]
+    now = [monthly(way.approach, inputs) for way in inputs.profiles]
     return exports.what_if_file(sensitivity(inputs), now, break_evens(inputs), inputs)
 
 

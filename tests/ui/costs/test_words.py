@@ -11,8 +11,8 @@ from evaluation.costs.break_even import BreakEven
 from evaluation.costs.monthly import monthly
 from evaluation.costs.scratch import from_scratch
 from tests.evaluation.costs.made_inputs import WAYS, made_inputs
-from ui.costs.scratch import days, point, table
-from ui.costs.words import about, break_even_sentence, cheapest_sentence, price_step, unknown_cost
+from ui.costs.scratch import conclusion, days, table
+from ui.costs.sentences import break_even_sentence, cheapest_sentence, price_step, rounded_count, unknown_cost
 from ui.shared import numbers
 
 LEAST, PAID = Decimal("0.0003"), Decimal("0.0001")
@@ -54,7 +54,7 @@ def test_a_break_even_in_a_sentence(found: BreakEven, sentence: str) -> None:
     [(1, "1"), (999, "999"), (1000, "1,000"), (1001, "1,010"), (12_300, "12,300"), (99_901, "100,000")],
 )
 def test_a_number_of_questions_is_rounded_up(exact: int, shown: str) -> None:
-    assert about(exact) == shown
+    assert rounded_count(exact) == shown
 
 
 def test_amounts_that_read_the_same_cost_least_together() -> None:
@@ -79,7 +79,7 @@ def test_an_unknown_cost_says_what_to_do() -> None:
 
 def test_who_is_cheapest() -> None:
     inputs = made_inputs()
-    costs = [monthly(way.approach, inputs) for way in inputs.ways]
+    costs = [monthly(way.approach, inputs) for way in inputs.profiles]
     assert cheapest_sentence(costs, inputs) == ("At 10,000 questions a month, gpt-4.1-mini costs least: $1.12 a month.")
     assert cheapest_sentence([costs[0], costs[0]], inputs) == (
         "At 10,000 questions a month, the raw model and the raw model cost least: $263 a month."
@@ -103,10 +103,10 @@ def test_large_numbers_have_their_power_of_ten() -> None:
 
 def test_the_point_about_training_from_scratch() -> None:
     rows = from_scratch(Decimal("0.01"))
-    assert point(rows, Decimal("0.01")) == (
+    assert conclusion(rows, Decimal("0.01")) == (
         "Do not train from scratch: even the small base model used here took about $2,840, and one of 8B parameters "
         "takes $13,500 and 28.1 days on 8 GPUs at least. A fine-tuning costs $0.01: 284,000 times and 1,350,000 times "
         "less."
     )
-    assert point(from_scratch(None), None).endswith("28.1 days on 8 GPUs at least.")
+    assert conclusion(from_scratch(None), None).endswith("28.1 days on 8 GPUs at least.")
     assert list(table(from_scratch(None))["Times fine-tuning"]) == ["\u2014"] * 5

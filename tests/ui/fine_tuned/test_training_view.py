@@ -13,7 +13,7 @@ from backends.fine_tuned.train.method import TrainingSettings
 from backends.fine_tuned.train.runs import Run
 from backends.run.jobs import JobState
 from ui.ask.box import notice
-from ui.fine_tuned.training_view import line, speed, with_past
+from ui.fine_tuned.training_view import speed, status_line, with_past
 from ui.shared.numbers import job_left_s, run_left_s
 
 RECORDS = [StepRecord(step, 1.0, None, 400, 2.0, 200.0) for step in range(1, 5)]
@@ -21,11 +21,14 @@ STATE = JobState("Training doors", started=100.0, done=4, total=10, detail="", r
 
 
 def test_steps_speed_time_and_what_is_left_are_said() -> None:
-    assert line(STATE, 112.0) == "step 4 of 10 \u00b7 200 tokens/s \u00b7 12 s, about 18 s left"
+    assert status_line(STATE, 112.0) == "step 4 of 10 \u00b7 200 tokens/s \u00b7 12 s, about 18 s left"
 
 
 def test_before_the_first_step_only_what_is_being_done_is_said() -> None:
-    assert line(JobState("Training doors", 100.0, detail="loading the base"), 103.0) == "loading the base \u00b7 3 s"
+    assert (
+        status_line(JobState("Training doors", 100.0, detail="loading the base"), 103.0)
+        == "loading the base \u00b7 3 s"
+    )
 
 
 def test_the_speed_is_of_the_last_steps() -> None:

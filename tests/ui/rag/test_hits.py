@@ -6,7 +6,7 @@ from streamlit.testing.v1 import AppTest
 
 from backends.base import Passage
 from backends.rag.search.retriever import Hit, SearchResult, Stage
-from ui.rag.hits import every_stage, moved, place_of, ranks, stage_line, stage_times, verdict
+from ui.rag.hits import every_stage, passage_key, rank_change, ranks, stage_line, stage_times, verdict
 
 
 def hit(
@@ -27,18 +27,18 @@ def hit(
 
 
 def test_what_moved_is_said_in_words_and_not_by_colour_alone() -> None:
-    dense = {place_of(hit(name, 0.5).passage): rank for rank, name in enumerate(("a", "b", "c"), 1)}
-    assert moved(hit("c", 0.5), 1, dense) == ":green-badge[\u25b2 up 2 from dense]"
-    assert moved(hit("a", 0.5), 2, dense) == ":violet-badge[\u25bc down 1 from dense]"
-    assert moved(hit("b", 0.5), 2, dense) == ":gray-badge[as in dense]"
-    assert moved(hit("d", 0.5), 3, dense) == ":orange-badge[not in the dense list]"
+    dense = {passage_key(hit(name, 0.5).passage): rank for rank, name in enumerate(("a", "b", "c"), 1)}
+    assert rank_change(hit("c", 0.5), 1, dense) == ":green-badge[\u25b2 up 2 from dense]"
+    assert rank_change(hit("a", 0.5), 2, dense) == ":violet-badge[\u25bc down 1 from dense]"
+    assert rank_change(hit("b", 0.5), 2, dense) == ":gray-badge[as in dense]"
+    assert rank_change(hit("d", 0.5), 3, dense) == ":orange-badge[not in the dense list]"
 
 
 def test_a_passage_that_was_merged_into_another_is_in_the_list_at_its_rank() -> None:
     twin = hit("twin", 0.5).passage
     dense = ranks(SearchResult("q", "dense", (hit("a", 0.6), hit("b", 0.5, also=(twin,))), {}))
-    assert moved(hit("twin", 0.5), 1, dense) == ":green-badge[\u25b2 up 1 from dense]"
-    assert moved(hit("a", 0.6), 1, dense) == ":gray-badge[as in dense]"
+    assert rank_change(hit("twin", 0.5), 1, dense) == ":green-badge[\u25b2 up 1 from dense]"
+    assert rank_change(hit("a", 0.6), 1, dense) == ":gray-badge[as in dense]"
 
 
 def test_every_stage_that_put_a_hit_forward_is_named() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ui.rag.map import COLOURS, REST_COLOUR, SHAPES, Asked, Point, lifted, map_chart, named
+from ui.rag.map import COLOURS, REST_COLOUR, SHAPES, Point, QuestionPoint, coloured_documents, lightened, map_chart
 
 
 def points(documents: int, each: int = 2) -> list[Point]:
@@ -36,8 +36,8 @@ def test_every_colour_can_be_seen_on_both_pages() -> None:
     colours = (*COLOURS, REST_COLOUR)
     assert len(set(COLOURS)) == len(COLOURS) == 20
     assert min(contrast(colour, "#ffffff") for colour in colours) >= 2.99
-    assert min(contrast(colour, "#12141c") for colour in lifted(colours)) >= 4.5
-    assert lifted(["#000000", "#ffffff", "#437200"]) == ["#404040", "#ffffff", "#729540"]
+    assert min(contrast(colour, "#12141c") for colour in lightened(colours)) >= 4.5
+    assert lightened(["#000000", "#ffffff", "#437200"]) == ["#404040", "#ffffff", "#729540"]
 
 
 def test_every_document_has_a_colour_and_a_shape() -> None:
@@ -52,7 +52,7 @@ def test_every_document_has_a_colour_and_a_shape() -> None:
 
 def test_beyond_twenty_documents_the_smallest_share_one_colour() -> None:
     many = [*points(25), Point(0, 0, "doc 24", "", "")]
-    assert named(many) == ["doc 24", *(f"doc {number:02d}" for number in range(18))]
+    assert coloured_documents(many) == ["doc 24", *(f"doc {number:02d}" for number in range(18))]
     (chunks,) = layers(map_chart(many, None))
     scale = chunks["encoding"]["color"]["scale"]
     assert scale["domain"][-1] == "other documents (6)"
@@ -64,7 +64,7 @@ def test_beyond_twenty_documents_the_smallest_share_one_colour() -> None:
 
 def test_the_question_and_its_hits_are_marked() -> None:
     some = [*points(3), Point(0.5, 0.25, "doc 01", "page 2", "found", rank=1)]
-    _, lines, rings, ranks, star = layers(map_chart(some, Asked(0.4, 0.2, "Where?"), "dark"))
+    _, lines, rings, ranks, star = layers(map_chart(some, QuestionPoint(0.4, 0.2, "Where?"), "dark"))
     for layer in (lines, rings, ranks):
         (row,) = layer["rows"]
         assert (row["text"], row["number"], row["x"], row["from_x"]) == ("found", "1", 0.5, 0.4)
@@ -73,6 +73,6 @@ def test_the_question_and_its_hits_are_marked() -> None:
 
 
 def test_a_question_without_hits_is_a_star_alone() -> None:
-    *_, star = layers(map_chart(points(3), Asked(0.4, 0.2, "Where?")))
+    *_, star = layers(map_chart(points(3), QuestionPoint(0.4, 0.2, "Where?")))
     assert star["mark"]["color"] == "#1c2033"
     assert len(star["rows"]) == 1

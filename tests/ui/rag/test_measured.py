@@ -6,7 +6,7 @@ from typing import Any
 
 from evaluation.retrieval import Latency
 from evaluation.statistics import Estimate
-from ui.rag.measured import latency_chart, metric_chart
+from ui.rag.measurement_result import latency_chart, metric_chart
 
 INK = "#123456"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from backends.decoding import decode
 from backends.errors import BackendError
 from backends.rag.documents.content import damaged
-from backends.rag.documents.readers.reading import Reading, whole
+from backends.rag.documents.readers.reading import Reading, unpaged
 
 
 def read(data: bytes, format: str) -> Reading:
@@ -50,4 +50,4 @@ def _read(data: bytes, format: str) -> Reading:
 
         return read_jsonl(data)
     decoded = decode(data)
-    return whole(decoded.whole, decoded.warnings)
+    return unpaged(decoded.clean_text, decoded.warnings)

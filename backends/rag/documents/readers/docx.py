@@ -6,7 +6,7 @@ import io
 import zipfile
 
 from backends.rag.documents.readers.html import to_markdown
-from backends.rag.documents.readers.reading import Reading, whole
+from backends.rag.documents.readers.reading import Reading, unpaged
 
 _STYLES = "p[style-name='Title'] => h1:fresh"
 _EQUATION = b"oMath"
@@ -15,16 +15,16 @@ _EQUATION = b"oMath"
 def read_docx(data: bytes) -> Reading:
     """The text with headings, lists, tables and footnotes. Of a picture its description stays; nothing is fetched."""
     if _has_equations(data):
-        html = _html(_mended(data))
+        html = _html(_completed(data))
     else:
         try:
             html = _html(data)
         except (MemoryError, RecursionError):
             raise
         except Exception:  # mammoth stumbles over incomplete styles
-            html = _html(_mended(data))
+            html = _html(_completed(data))
     text, warnings = to_markdown(html)
-    return whole(text, warnings)
+    return unpaged(text, warnings)
 
 
 def _html(data: bytes) -> str:
@@ -40,7 +40,7 @@ def _html(data: bytes) -> str:
     return str(result.value)
 
 
-def _mended(data: bytes) -> bytes:
+def _completed(data: bytes) -> bytes:
     """The file with its equations as LaTeX and its styles completed. Importing markitdown takes 2 s."""
     from markitdown.converter_utils.docx.pre_process import pre_process_docx
 

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from backends.decoding import decode
-from backends.rag.documents.readers.reading import Reading, flattened, whole
+from backends.rag.documents.readers.reading import Reading, flattened_warning, unpaged
 
 if TYPE_CHECKING:
     from markdownify import MarkdownConverter
@@ -21,8 +21,8 @@ def read_html(data: bytes) -> Reading:
     """A page as Markdown. Nothing that it refers to is fetched."""
     found = _META_CHARSET.search(data[:4096])
     decoded = decode(data, declared=found.group(1).decode("ascii") if found else None)
-    text, warnings = to_markdown(decoded.whole)
-    return whole(text, (*decoded.warnings, *warnings))
+    text, warnings = to_markdown(decoded.clean_text)
+    return unpaged(text, (*decoded.warnings, *warnings))
 
 
 def to_markdown(html: str) -> tuple[str, tuple[str, ...]]:
@@ -33,7 +33,7 @@ def to_markdown(html: str) -> tuple[str, tuple[str, ...]]:
     title = soup.title.get_text(" ", strip=True) if soup.title else ""
     for element in soup(_NO_TEXT):
         element.extract()
-    warnings = list(flattened(len(soup("table"))))
+    warnings = list(flattened_warning(len(soup("table"))))
     try:
         text = str(_converter().convert_soup(soup)).strip()
     except RecursionError:

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from backends.decoding import decode
-from backends.rag.documents.readers.reading import Reading, numbered, whole
+from backends.rag.documents.readers.reading import Reading, numbered, unpaged
 
 
 def read_jsonl(data: bytes) -> Reading:
     """The records, with an empty line between them. Lines that are not JSON are kept as they are and named."""
     decoded = decode(data)
     records, foreign = [], []
-    for number, line in enumerate(decoded.whole.split("\n"), start=1):
+    for number, line in enumerate(decoded.clean_text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
@@ -27,18 +27,18 @@ def read_jsonl(data: bytes) -> Reading:
     if foreign:
         rest = "are not JSON and were kept as they are" if len(foreign) > 1 else "is not JSON and was kept as it is"
         warnings.append(f"{numbered('Line', foreign)} {rest}.")
-    return whole("\n\n".join(records), warnings)
+    return unpaged("\n\n".join(records), warnings)
 
 
 def _fields(value: Any) -> Iterator[str]:
     if not isinstance(value, dict):
-        yield _words(value)
+        yield _value_text(value)
         return
     for name, field in value.items():
-        yield f"{name}: {_words(field)}"
+        yield f"{name}: {_value_text(field)}"
 
 
-def _words(value: Any) -> str:
+def _value_text(value: Any) -> str:
     """A string as it is, a list of plain values separated by commas, everything else as JSON."""
     if isinstance(value, str):
         return value

@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from backends.rag.documents.readers.reading import Reading, flattened, numbered, table
+from backends.rag.documents.readers.reading import Reading, flattened_warning, numbered, table
 
 
 def read_pptx(data: bytes) -> Reading:
@@ -24,7 +24,7 @@ def read_pptx(data: bytes) -> Reading:
             silent.append(number)
         if slide.element.get("show") in ("0", "false"):
             hidden.append(number)
-    warnings = list(flattened(tables))
+    warnings = list(flattened_warning(tables))
     if silent:
         rest = "have" if len(silent) > 1 else "has"
         warnings.append(f"{numbered('Slide', silent)} {rest} no text.")

@@ -24,7 +24,7 @@ class Reading:
         return sum(len(text) for _, text in self.pages)
 
 
-def whole(text: str, warnings: Iterable[str] = ()) -> Reading:
+def unpaged(text: str, warnings: Iterable[str] = ()) -> Reading:
     """The reading of a format that has no pages."""
     return Reading(((None, text),), tuple(warnings))
 
@@ -36,7 +36,7 @@ def numbered(noun: str, numbers: Sequence[int]) -> str:
     return f"{noun}s {words}" if len(numbers) > 1 else f"{noun} {words}"
 
 
-def flattened(tables: int) -> Iterator[str]:
+def flattened_warning(tables: int) -> Iterator[str]:
     """The warning that tables were flattened, if there were any."""
     if tables:
         what = f"{tables:,} tables were" if tables > 1 else "1 table was"

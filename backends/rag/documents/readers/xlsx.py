@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from backends.rag.documents.readers.reading import Reading, table, whole
+from backends.rag.documents.readers.reading import Reading, table, unpaged
 
 _NO_RESULT = re.compile(
     rb"<c(?: (?!t=\"str\")[^ <>]*)*+>\s*+<f[^<>]*+(?:(?<=/)>|>[^<]*+</f>)\s*+(?:<v\s*+/>\s*+|<v>\s*+</v>\s*+)?</c>"
@@ -40,7 +40,7 @@ def read_xlsx(data: bytes) -> Reading:
         warnings.append(
             f"{what} no stored result and stayed empty: open the workbook in its program and save it again."
         )
-    return whole("\n\n".join(sections), warnings)
+    return unpaged("\n\n".join(sections), warnings)
 
 
 def _blocks(rows: Iterable[Sequence[Any]]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 
 import pytest
 
-from backends.fine_tuned.pairs.near_identical import Clusters, QuestionIndex, clusters, normalised, words
+from backends.fine_tuned.pairs.near_identical import Clusters, QuestionIndex, clusters, normalised, word_set
 
 COMMON = [
     f"What is the {what} of the {where}?" for what in ("price", "size", "age") for where in ("hall", "door", "roof")
@@ -31,9 +31,9 @@ def test_normalised(text: str, plain: str) -> None:
 
 
 def test_words() -> None:
-    assert words("Is (the) door, door-3, open?") == {"is", "the", "door", "door-3", "open"}
-    assert words("鍵はどこ") == set("鍵はどこ")
-    assert words("... ?") == frozenset()
+    assert word_set("Is (the) door, door-3, open?") == {"is", "the", "door", "door-3", "open"}
+    assert word_set("鍵はどこ") == set("鍵はどこ")
+    assert word_set("... ?") == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def variants(seed: int) -> list[str]:
 @pytest.mark.parametrize("seed", range(5))
 def test_the_index_finds_what_comparing_all_with_all_finds(seed: int) -> None:
     questions = variants(seed)
-    sets = [words(question) for question in questions]
+    sets = [word_set(question) for question in questions]
     slow = Clusters(len(sets))
     for one in range(len(sets)):
         alone = QuestionIndex(sets)

@@ -23,9 +23,9 @@ def test_a_pair_is_the_prompt_of_the_comparison_then_the_answer_then_the_end(bas
     (one,) = encode(base, [Pair("Où?", "Là-bas.")], "Be brief.")
     prompt = build_prompt(base, Question("Où?", "Be brief.", max_tokens=1)).ids[0].tolist()
     assert prompt_ids(base, "Où?", "Be brief.") == prompt
-    assert list(one.ids[: one.prompt]) == prompt
-    assert base.tokenizer.decode(one.ids[one.prompt :]) == "Là-bas." + base.tokenizer.eos_token
-    assert one.prompt == len(prompt)
+    assert list(one.ids[: one.prompt_tokens]) == prompt
+    assert base.tokenizer.decode(one.ids[one.prompt_tokens :]) == "Là-bas." + base.tokenizer.eos_token
+    assert one.prompt_tokens == len(prompt)
 
 
 def test_the_shared_beginning_leaves_a_token_from_which_each_answer_is_predicted() -> None:

@@ -15,14 +15,14 @@ from backends.fine_tuned.train.estimate import estimate
 from backends.fine_tuned.train.events import StepRecord, TrainingNote
 from backends.fine_tuned.train.examples import encode
 from backends.fine_tuned.train.precision import (
-    Choice,
-    faster,
-    given,
-    hopeless,
-    measured,
-    products,
-    remember,
-    remembered,
+    PrecisionChoice,
+    faster_precision,
+    load_choice,
+    matmul_seconds,
+    measure_precision,
+    precision_from_settings,
+    rule_out_bfloat16,
+    save_choice,
 )
 from backends.fine_tuned.train.runs import find_run, history
 from backends.fine_tuned.train.training import new_run, resume_run, train_run
@@ -32,7 +32,7 @@ from backends.settings import Settings
 from tests.backends.fine_tuned.small_training import ALL, PAIRS, SHORT, base_of, tiny_settings, trained
 
 AUTO, AUTO_ALL = replace(SHORT, precision="auto"), replace(ALL, precision="auto")
-FOUND = Choice("bfloat16", "measured: 100 tokens/s in float32 and 300 tokens/s in bfloat16")
+FOUND = PrecisionChoice("bfloat16", "measured: 100 tokens/s in float32 and 300 tokens/s in bfloat16")
 
 
 @pytest.fixture
@@ -41,15 +41,15 @@ def settings(tiny_model: Path, tmp_path: Path) -> Settings:
 
 
 def test_what_is_set_is_not_measured() -> None:
-    assert given(AUTO) is None
-    assert given(replace(AUTO, precision="bfloat16")) == Choice("bfloat16", "as it was set")
+    assert precision_from_settings(AUTO) is None
+    assert precision_from_settings(replace(AUTO, precision="bfloat16")) == PrecisionChoice("bfloat16", "as it was set")
     last = replace(AUTO, method="last_layers", precision="bfloat16")
-    assert given(last) == Choice("float32", "in which the last layers always learn")
+    assert precision_from_settings(last) == PrecisionChoice("float32", "in which the last layers always learn")
 
 
 def test_a_processor_without_the_instructions_is_told_by_a_product() -> None:
-    assert hopeless({"float32": 0.001, "bfloat16": 0.002}) is None
-    assert hopeless({"float32": 0.001, "bfloat16": 0.021}) == Choice(
+    assert rule_out_bfloat16({"float32": 0.001, "bfloat16": 0.002}) is None
+    assert rule_out_bfloat16({"float32": 0.001, "bfloat16": 0.021}) == PrecisionChoice(
         "float32", "measured: a matrix product takes 21 times as long here in bfloat16"
     )
 
@@ -58,43 +58,43 @@ def test_a_processor_without_the_instructions_is_told_by_a_product() -> None:
     ("bfloat16", "taken", "end"), [(90, "float32", ""), (105, "float32", ", too small a lead"), (130, "bfloat16", "")]
 )
 def test_bfloat16_has_to_be_a_tenth_faster(bfloat16: float, taken: str, end: str) -> None:
-    choice = faster({"float32": 100.0, "bfloat16": bfloat16})
+    choice = faster_precision({"float32": 100.0, "bfloat16": bfloat16})
     assert choice.precision == taken
     assert choice.reason == f"measured: 100 tokens/s in float32 and {bfloat16} tokens/s in bfloat16{end}"
 
 
 def test_both_are_measured_on_the_base_itself(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     base = base_of(settings)
-    assert all(spent > 0 for spent in inference.run(products, base).values())
-    monkeypatch.setattr(precision, "products", alike)
+    assert all(spent > 0 for spent in inference.run(matmul_seconds, base).values())
+    monkeypatch.setattr(precision, "matmul_seconds", alike)
     batch = encode(base, PAIRS[:2], "Be brief.")
-    choice = inference.run(measured, base, AUTO, batch)
+    choice = inference.run(measure_precision, base, AUTO, batch)
     assert " tokens/s in float32 and " in choice.reason
-    monkeypatch.setattr(precision.Learner, "learn", no_memory)
-    choice = inference.run(measured, base, AUTO, batch)
+    monkeypatch.setattr(precision.Learner, "add_gradient", no_memory)
+    choice = inference.run(measure_precision, base, AUTO, batch)
     own = str(base.model.dtype).removeprefix("torch.")
-    assert (str(choice), choice.lasting) == (f"{own}, since memory did for neither trial", False), "needs no copy"
+    assert (str(choice), choice.worth_saving) == (f"{own}, since memory did for neither trial", False), "needs no copy"
 
 
 @pytest.mark.parametrize(("lacking", "taken"), [("float32", "bfloat16"), ("bfloat16", "float32")])
 def test_what_memory_does_for_is_taken(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, lacking: str, taken: str
 ) -> None:
-    learn = precision.Learner.learn
+    learn = precision.Learner.add_gradient
 
     def little_memory(self: precision.Learner, *arguments: Any) -> float:
         return no_memory() if self.trainable.precision == lacking else learn(self, *arguments)
 
-    monkeypatch.setattr(precision, "products", alike)
-    monkeypatch.setattr(precision.Learner, "learn", little_memory)
+    monkeypatch.setattr(precision, "matmul_seconds", alike)
+    monkeypatch.setattr(precision.Learner, "add_gradient", little_memory)
     base = base_of(settings)
-    choice = inference.run(measured, base, AUTO, encode(base, PAIRS[:2], "Be brief."))
-    assert (choice.precision, choice.lasting) == (taken, False)
+    choice = inference.run(measure_precision, base, AUTO, encode(base, PAIRS[:2], "Be brief."))
+    assert (choice.precision, choice.worth_saving) == (taken, False)
     assert choice.reason == "since there was too little memory to try out the other"
     *_, last = estimate(settings, PAIRS, AUTO, threading.Event())
     assert last.result is not None
     assert (last.result.precision, last.result.precision_reason) == (taken, choice.reason)
-    assert remembered(base, AUTO, settings.data) is None
+    assert load_choice(base, AUTO, settings.data) is None
 
 
 def alike(base: LocalModel) -> dict[str, float]:
@@ -110,19 +110,19 @@ def no_memory(*_: Any) -> float:
 
 def test_what_was_found_is_remembered_for_its_base_and_batch(settings: Settings) -> None:
     base, data = base_of(settings), settings.data
-    assert remembered(base, AUTO, data) is None
-    remember(base, AUTO, data, FOUND)
-    assert remembered(base, AUTO, data) == FOUND
-    assert remembered(base, replace(AUTO, batch=64), data) is None
+    assert load_choice(base, AUTO, data) is None
+    save_choice(base, AUTO, data, FOUND)
+    assert load_choice(base, AUTO, data) == FOUND
+    assert load_choice(base, replace(AUTO, batch=64), data) is None
     for content in ("", "[]", "{}"):
         (data / "trainings" / "precision.json").write_text(content)
-        assert remembered(base, AUTO, data) is None
-    remember(base, AUTO, data, FOUND)
-    assert remembered(base, AUTO, data) == FOUND
+        assert load_choice(base, AUTO, data) is None
+    save_choice(base, AUTO, data, FOUND)
+    assert load_choice(base, AUTO, data) == FOUND
 
 
 def test_a_training_takes_what_was_found_and_says_so(settings: Settings) -> None:
-    remember(base_of(settings), AUTO, settings.data, FOUND)
+    save_choice(base_of(settings), AUTO, settings.data, FOUND)
     _, found = trained(settings, AUTO_ALL)
     assert [one for one in found if isinstance(one, TrainingNote)] == [TrainingNote(0, f"Trained in {FOUND}.")]
     card = read_card(settings.data / "adapters" / "doors")
@@ -137,7 +137,7 @@ def test_a_resumed_training_goes_on_in_its_precision(settings: Settings, monkeyp
             cancel.set()
     run = find_run(run.id, settings.data)
     assert (run.state, run.precision, run.precision_reason) == ("stopped", "bfloat16", FOUND.reason)
-    remember(base_of(settings), AUTO_ALL, settings.data, Choice("float32", "measured otherwise since"))
+    save_choice(base_of(settings), AUTO_ALL, settings.data, PrecisionChoice("float32", "measured otherwise since"))
     list(resume_run(settings, run, threading.Event()))
     assert read_card(settings.data / "adapters" / "doors")["precision"] == "bfloat16"
     assert [one.sentence for one in history(run) if isinstance(one, TrainingNote)] == [f"Trained in {FOUND}."]

@@ -15,7 +15,6 @@ from backends.fine_tuned.train.lock import Busy, Holder, holder, training
 from backends.fine_tuned.train.method import TrainingSettings
 from backends.fine_tuned.train.runs import (
     Run,
-    cut_log,
     discard,
     find_run,
     history,
@@ -23,6 +22,7 @@ from backends.fine_tuned.train.runs import (
     read_part,
     runs,
     set_state,
+    truncate_log,
     write_run,
 )
 from tests.backends.models.made_adapters import fault
@@ -139,7 +139,7 @@ def test_a_torn_line_is_no_line_and_what_is_done_again_is_forgotten(tmp_path: Pa
     with (run.folder / "log.jsonl").open("a") as stream:
         stream.write('{"kind": "step", "step": 3, "lo')
     assert history(run) == RESULTS[:4]
-    cut_log(run, 1)
+    truncate_log(run, 1)
     assert history(run) == RESULTS[:3]
     log(run, RESULTS[3])
     assert history(run) == RESULTS[:4]

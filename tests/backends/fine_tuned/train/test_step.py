@@ -15,7 +15,7 @@ from backends.fine_tuned.train import step
 from backends.fine_tuned.train.examples import Example, encode, shared_prefix
 from backends.fine_tuned.train.learner import Learner
 from backends.fine_tuned.train.method import TrainingSettings, prepare
-from backends.fine_tuned.train.step import computed_tokens, fast_way_works, pack, summed_loss
+from backends.fine_tuned.train.step import computed_tokens, pack, packing_works, summed_loss
 from backends.models import inference
 from backends.models.local import LocalModel
 from tests.backends.fine_tuned.small_training import PAIRS, SHORT, base_of, tiny_settings
@@ -108,7 +108,7 @@ def test_the_loss_is_summed_over_the_answers_tokens(base: LocalModel) -> None:
     with torch.no_grad():
         scores = inference.run(lambda: base.model(input_ids=ids).logits[0].log_softmax(-1))
         summed = inference.run(lambda: float(summed_loss(base.model, batch, fast=True)))
-    wanted = -sum(float(scores[place - 1, ids[0, place]]) for place in range(batch[0].prompt, len(batch[0].ids)))
+    wanted = -sum(float(scores[place - 1, ids[0, place]]) for place in range(batch[0].prompt_tokens, len(batch[0].ids)))
     assert summed == pytest.approx(wanted, rel=1e-5)
 
 
@@ -122,7 +122,7 @@ def test_the_fast_way_is_found_to_work_and_leaves_no_gradient(
     other = replace(base, model=inference.run(copy.deepcopy(base.model).to, getattr(torch, dtype)), dtype=dtype)
     made = inference.run(prepare, other, training)
     parameters = stirred(made)
-    assert inference.run(fast_way_works, made.model, encode(base, PAIRS, ""), parameters)
+    assert inference.run(packing_works, made.model, encode(base, PAIRS, ""), parameters)
     assert all(one.grad is None for one in parameters)
 
 
@@ -137,7 +137,7 @@ def test_a_model_that_changes_a_layers_result_in_place_learns(base: LocalModel) 
 
     made = inference.run(prepare, replace(base, model=inference.run(build)), SHORT)
     parameters, batch = stirred(made), encode(base, PAIRS, "Be brief.")[:5]
-    assert inference.run(fast_way_works, made.model, batch, parameters)
+    assert inference.run(packing_works, made.model, batch, parameters)
     plain, fast = (gradients(made.model, batch, parameters, way)[1] for way in (False, True))
     for one, other in zip(plain, fast, strict=True):
         assert float((one - other).norm()) <= 1e-4 * float(one.norm())
@@ -171,7 +171,7 @@ def test_an_architecture_that_differs_is_trained_the_plain_way(base: LocalModel,
     other = replace(base, model=inference.run(build))
     made = inference.run(prepare, other, SHORT)
     parameters, batch = stirred(made), encode(base, PAIRS, "Be brief.")[:3]
-    assert not inference.run(fast_way_works, made.model, batch, parameters)
+    assert not inference.run(packing_works, made.model, batch, parameters)
     loss, found = gradients(made.model, batch, parameters, fast=False)
     assert loss > 0
     assert all(float(one.norm()) > 0 for one in found)

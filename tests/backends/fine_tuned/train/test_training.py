@@ -23,7 +23,7 @@ from backends.errors import BackendError
 from backends.fine_tuned.adapters.card import read_card
 from backends.fine_tuned.adapters.catalogue import adapter_folders, adapters, deleted
 from backends.fine_tuned.pairs.files import Pair, digest
-from backends.fine_tuned.pairs.held_out import By
+from backends.fine_tuned.pairs.held_out import SplitBy
 from backends.fine_tuned.train import learner, loop
 from backends.fine_tuned.train.events import LiveAnswers, StepRecord, Trained, TrainingNote
 from backends.fine_tuned.train.examples import encode
@@ -165,13 +165,15 @@ def test_the_adapter_is_the_state_that_was_trained(settings: Settings, training:
     held_out = encode(base, read_part(run, "held_out"), run.system_prompt)
     loss = inference.run(lambda: float(summed_loss(view.model, held_out, fast=False).detach()))
     wanted = min(one.held_out_loss for one in found if isinstance(one, StepRecord) and one.held_out_loss is not None)
-    assert loss / sum(one.answer for one in held_out) == pytest.approx(wanted, abs=0.01)  # the file is in bfloat16
+    assert loss / sum(one.answer_tokens for one in held_out) == pytest.approx(
+        wanted, abs=0.01
+    )  # the file is in bfloat16
     (listed,) = [one for one in adapters(settings) if one.name == "doors"]
     assert (listed.method, listed.fit.fits, listed.origin) == (training.method, True, "trained here")
 
 
 @pytest.mark.parametrize(("by", "kept"), [("phrasing", True), ("group", False)])
-def test_only_held_out_phrasings_decide_which_state_is_kept(settings: Settings, by: By, kept: bool) -> None:
+def test_only_held_out_phrasings_decide_which_state_is_kept(settings: Settings, by: SplitBy, kept: bool) -> None:
     run = new_run(settings, PAIRS, "doors", replace(SHORT, answers_every=1, split_by=by))
     assert run.held_out
     run = stopped_at(settings, run, 3)
@@ -238,8 +240,8 @@ def test_what_a_killed_process_left_half_written_is_removed(settings: Settings) 
 
 
 def test_a_few_steps_do_not_tell_that_nothing_was_learned(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    learn = learner.Learner.learn
-    monkeypatch.setattr(learner.Learner, "learn", lambda self, *given: learn(self, *given) + 40 * worse.pop(0))
+    learn = learner.Learner.add_gradient
+    monkeypatch.setattr(learner.Learner, "add_gradient", lambda self, *given: learn(self, *given) + 40 * worse.pop(0))
     worse = list(range(100))
     run = stopped_at(settings, new_run(settings, PAIRS, "doors", ALL), 3)
     _, found = trained(settings, replace(ALL, epochs=1))
@@ -247,8 +249,8 @@ def test_a_few_steps_do_not_tell_that_nothing_was_learned(settings: Settings, mo
 
 
 def test_a_training_that_drifted_away_is_not_praised(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    learn = learner.Learner.learn
-    monkeypatch.setattr(learner.Learner, "learn", lambda self, *given: learn(self, *given) + 40 * worse.pop(0))
+    learn = learner.Learner.add_gradient
+    monkeypatch.setattr(learner.Learner, "add_gradient", lambda self, *given: learn(self, *given) + 40 * worse.pop(0))
     worse = list(range(100))
     _, found = trained(settings, ALL)
     (note,) = [one for one in found if isinstance(one, TrainingNote)]
@@ -400,7 +402,7 @@ def test_a_loss_that_is_no_number_replaces_no_adapter(
 
 def poison(monkeypatch: pytest.MonkeyPatch, at: int) -> None:
     """The weights overflow before a step, as they do with a learning rate that is far too high."""
-    learn, seen = learner.Learner.learn, []
+    learn, seen = learner.Learner.add_gradient, []
 
     def poisoned(self: Any, *arguments: Any) -> float:
         seen.append(1)
@@ -411,7 +413,7 @@ def poison(monkeypatch: pytest.MonkeyPatch, at: int) -> None:
                 self.parameters[0].fill_(math.inf)
         return learn(self, *arguments)
 
-    monkeypatch.setattr(learner.Learner, "learn", poisoned)
+    monkeypatch.setattr(learner.Learner, "add_gradient", poisoned)
 
 
 def test_without_memory_the_batch_is_halved_and_the_step_stays_the_same(

@@ -7,7 +7,14 @@ from dataclasses import replace
 import pytest
 
 from backends.base import Answer, Passage
-from backends.rag.evidence.answer import Checked, SentenceEvidence, check, cited, evidence, refused
+from backends.rag.evidence.answer import (
+    AnswerEvidence,
+    SentenceEvidence,
+    check,
+    is_refusal,
+    sentence_evidence,
+    with_citations,
+)
 from terminal.records import answer_record
 
 RETURNS = """2.1 Unopened goods
@@ -42,7 +49,7 @@ PASSAGES = (passage(RETURNS, "returns-policy.pdf"), passage(WARRANTY, "warranty-
 
 
 def judged(answer: str, question: str = "") -> list[SentenceEvidence]:
-    return list(evidence(answer, PASSAGES, question))
+    return list(sentence_evidence(answer, PASSAGES, question))
 
 
 def one(answer: str, question: str = "") -> SentenceEvidence:
@@ -125,10 +132,10 @@ def test_only_claims_are_checked(answer: str, verdict: str) -> None:
 
 
 def test_an_answer_that_refuses_is_no_unsupported_answer() -> None:
-    assert refused(judged("I'm sorry. The documents do not say."))
-    assert not refused(judged("The documents do not say. Paris is the capital of France."))
-    assert not refused(judged("Hello!"))
-    assert not refused(())
+    assert is_refusal(judged("I'm sorry. The documents do not say."))
+    assert not is_refusal(judged("The documents do not say. Paris is the capital of France."))
+    assert not is_refusal(judged("Hello!"))
+    assert not is_refusal(())
 
 
 @pytest.mark.parametrize(
@@ -151,13 +158,13 @@ def test_own_citations_are_kept_and_checked(
 ) -> None:
     found = one(f"A return number is valid for 10 working days. {citation}")
     assert (found.verdict, found.passages) == ("supported", (1,))
-    assert (found.own, found.own_confirmed, found.wrong) == (own, confirmed, wrong)
+    assert (found.citations, found.citations_confirmed, found.wrong_citations) == (own, confirmed, wrong)
 
 
 def test_a_citation_of_what_is_not_there_is_not_confirmed() -> None:
     found = one("A return number is valid for 99 working days [1].")
-    assert (found.verdict, found.own_confirmed, found.wrong) == ("unsupported", False, (1,))
-    assert one("The documents do not say [1].").own_confirmed is None
+    assert (found.verdict, found.citations_confirmed, found.wrong_citations) == ("unsupported", False, (1,))
+    assert one("The documents do not say [1].").citations_confirmed is None
 
 
 def test_citations_are_added_where_the_answer_has_none() -> None:
@@ -166,8 +173,8 @@ def test_citations_are_added_where_the_answer_has_none() -> None:
         "- Return numbers last 10 working days [2].\n",
     )
     answer = f"Hello!\n\n{first}\n{second}"
-    assert cited(answer, judged(answer)) == f"Hello!\n\n{first} [1]\n{second}"
-    assert cited("No passages here.", ()) == "No passages here."
+    assert with_citations(answer, judged(answer)) == f"Hello!\n\n{first} [1]\n{second}"
+    assert with_citations("No passages here.", ()) == "No passages here."
 
 
 def test_places_are_in_the_answer_and_in_the_passages() -> None:
@@ -180,17 +187,17 @@ def test_places_are_in_the_answer_and_in_the_passages() -> None:
 
 @pytest.mark.parametrize("passages", [(), (passage("", "empty.md"),), (passage("|" * 5000, "pipes.md"),)])
 def test_passages_with_nothing_in_them_support_nothing(passages: tuple[Passage, ...]) -> None:
-    (found,) = evidence("The fee is 12 %.", passages)
+    (found,) = sentence_evidence("The fee is 12 %.", passages)
     assert found.verdict == "unsupported"
-    assert evidence("", passages) == ()
+    assert sentence_evidence("", passages) == ()
 
 
 @pytest.mark.parametrize(
     "text", ["1,2,3,4,5,6\n" * 900, "1 and " * 2000, "a 1; " * 2400, "| x | 1 | 2 |\n" * 800, "A B C D " * 1500]
 )
 def test_hostile_passages_and_answers_are_worked_through(text: str) -> None:
-    assert evidence("The Ember One holds 9 litres.", [passage(text, "a.txt")])[0].verdict == "unsupported"
-    assert evidence(text, PASSAGES)
+    assert sentence_evidence("The Ember One holds 9 litres.", [passage(text, "a.txt")])[0].verdict == "unsupported"
+    assert sentence_evidence(text, PASSAGES)
 
 
 # --- what was made to be slow, or to fail -------------------------------------------------------
@@ -214,7 +221,7 @@ SLOW = [
 def test_three_long_passages_and_a_long_answer_are_little_work(answer: str, text: str) -> None:
     """Before, it was more than 100 million comparisons."""
     passages = [passage(text[:8000], f"{number}.txt") for number in range(3)]
-    found = evidence(answer[:5000], passages, most_work=400_000)
+    found = sentence_evidence(answer[:5000], passages, most_work=400_000)
     assert found
     assert not [one for one in found if one.verdict == "unchecked"]
 
@@ -222,7 +229,9 @@ def test_three_long_passages_and_a_long_answer_are_little_work(answer: str, text
 def test_ten_times_as_much_text_is_not_a_hundred_times_the_work() -> None:
     def fits(sentences: int, work: int) -> bool:
         text = " ".join(f"The K{number} kettle holds {number} litres." for number in range(sentences))
-        return all(one.verdict == "supported" for one in evidence(text, [passage(text, "a.txt")], most_work=work))
+        return all(
+            one.verdict == "supported" for one in sentence_evidence(text, [passage(text, "a.txt")], most_work=work)
+        )
 
     assert fits(100, 12_000)
     assert fits(1000, 120_000)
@@ -230,13 +239,13 @@ def test_ten_times_as_much_text_is_not_a_hundred_times_the_work() -> None:
 
 def test_after_so_much_work_the_rest_is_said_to_be_unchecked() -> None:
     text = "A return number is valid for 10 working days."
-    found = evidence(f"{text} " * 50, PASSAGES, most_work=len(RETURNS + WARRANTY) + 10 * 55)
+    found = sentence_evidence(f"{text} " * 50, PASSAGES, most_work=len(RETURNS + WARRANTY) + 10 * 55)
     verdicts = [one.verdict for one in found]
     checked = verdicts.count("supported")
     assert 5 < checked < 45
     assert verdicts == ["supported"] * checked + ["unchecked"] * (50 - checked)
-    assert not refused(found)
-    assert [one.verdict for one in evidence(text, PASSAGES, most_work=9)] == ["unchecked"]
+    assert not is_refusal(found)
+    assert [one.verdict for one in sentence_evidence(text, PASSAGES, most_work=9)] == ["unchecked"]
 
 
 def test_what_was_left_out_is_said() -> None:
@@ -245,15 +254,15 @@ def test_what_was_left_out_is_said() -> None:
         "No sentence was checked against the passages: comparing texts like these takes too much work."
     )
     assert check(Answer("rag", "m", "It is 18%.", "ok", sources=PASSAGES), "").note == ""
-    assert check(Answer("rag", "m", "It is 18%.", "ok"), "") == Checked()
+    assert check(Answer("rag", "m", "It is 18%.", "ok"), "") == AnswerEvidence()
 
 
 @pytest.mark.parametrize("number", ["1:" + "5" * 5000, "5" * 5000, "1." + "5" * 5000])
 def test_a_number_of_any_length_is_only_a_number(number: str) -> None:
-    (found,) = evidence(f"The fee is {number} EUR.", [passage(f"The fee is {number} EUR.", "fees.md")])
+    (found,) = sentence_evidence(f"The fee is {number} EUR.", [passage(f"The fee is {number} EUR.", "fees.md")])
     assert found.verdict == "supported"
     assert one(f"The fee is {number} EUR.").verdict == "unsupported"
-    assert one(f"Vinegar must not be used in the K3 [{number[2:]}].").own == ()
+    assert one(f"Vinegar must not be used in the K3 [{number[2:]}].").citations == ()
 
 
 def test_an_answer_outlives_a_fault_of_the_comparison(caplog: pytest.LogCaptureFixture) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backends.rag.search.keyword import KeywordIndex, words
+from backends.rag.search.keyword import KeywordIndex, tokenize
 from backends.rag.search.keyword_cache import KeywordCache, indexed_text
 from backends.rag.store.library import StoredChunk
 
@@ -36,7 +36,7 @@ def built(texts: dict[int, str]) -> KeywordIndex:
     ],
 )
 def test_words(text: str, expected: list[str]) -> None:
-    assert words(text) == expected
+    assert tokenize(text) == expected
 
 
 def test_scores_are_those_of_lucenes_bm25() -> None:
@@ -55,7 +55,7 @@ def test_matches_are_stemmed_and_limited_to_rows() -> None:
     among = index.matches("return the kettle", 9, among=[5, 9, 77])
     assert set(among.best) == {5}
     assert among.top == among.best[5]
-    assert among.of([9, 5, 3, 77]) == [0.0, among.top, 0.0, 0.0]
+    assert among.scores_of([9, 5, 3, 77]) == [0.0, among.top, 0.0, 0.0]
 
 
 @pytest.mark.parametrize("query", ["", "the and", "zeppelin", "?!"])
@@ -68,7 +68,7 @@ def test_a_query_without_a_known_word_finds_nothing(query: str) -> None:
 def test_texts_without_words_do_no_harm(texts: dict[int, str]) -> None:
     index = built(texts)
     assert index.matches("kettle", 5).best == {}
-    assert index.matches("kettle", 5).of([4, 1]) == [0.0, 0.0]
+    assert index.matches("kettle", 5).scores_of([4, 1]) == [0.0, 0.0]
     grown = index.updated([*texts, 8], {8: "kettle"})
     assert set(grown.matches("kettle", 5).best) == {8}
 
@@ -196,4 +196,4 @@ def test_many_threads_build_it_once(tmp_path: Path) -> None:
 def test_file_name_and_headings_count_twice() -> None:
     chunk = StoredChunk(1, "", "returns-policy.pdf", 1, 0, 9, "Exchanges", "Within 9 days.")
     context = ["returns", "policy", "exchanges"]
-    assert words(indexed_text(chunk)) == [*context, *context, "within", "9", "days"]
+    assert tokenize(indexed_text(chunk)) == [*context, *context, "within", "9", "days"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from backends.rag.search.retriever import merged
+from backends.rag.search.retriever import merge_near_duplicates
 from backends.rag.store.library import StoredChunk
 
 NEAR = np.array([1.0, 0.0], dtype=np.float32)
@@ -18,7 +18,7 @@ def groups(*chunks: tuple[str, int, int, str, np.ndarray], above: float = 0.95, 
         for row, (document, start, end, text, _) in enumerate(chunks)
     }
     vectors = {row: vector for row, (*_, vector) in enumerate(chunks)}
-    return merged(list(stored), stored, vectors, above, k)
+    return merge_near_duplicates(list(stored), stored, vectors, above, k)
 
 
 def test_the_same_in_other_words_is_merged_into_the_first() -> None:

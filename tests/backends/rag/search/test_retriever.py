@@ -146,8 +146,8 @@ def test_near_duplicates_take_one_place(index: Index, quick: QuickEmbedder, tmp_
     fill(index, *(tmp_path / f"{number}.txt" for number in range(3)))
     hits = searcher(index, quick, merge_above=0.7).search("return goods within 30 days.", 2).hits
     assert names(hits) == ["1.txt", "2.txt"]
-    assert [passage.document for passage in hits[0].also] == ["0.txt"]
-    assert hits[1].also == ()
+    assert [passage.document for passage in hits[0].near_duplicates] == ["0.txt"]
+    assert hits[1].near_duplicates == ()
 
 
 @pytest.mark.parametrize("query", ["", "  \n ", "\ufeff "])

@@ -160,14 +160,14 @@ def test_vectors_that_are_not_found_again(large: Index) -> None:
     rows, matrix = large.matrix()
     wrong = np.random.default_rng(0).normal(size=matrix.shape).astype(np.float32)
     for start in range(0, len(rows), 250):
-        store.add(rows[start : start + 250], wrong[start : start + 250], serving.known)
+        store.add(rows[start : start + 250], wrong[start : start + 250], serving.store_state)
     assert_named_and_mended(large, "damaged")
 
 
 def lose(index: Index, number: int) -> None:
     """Chroma forgets some vectors, as if the power had failed before it wrote them to the disk."""
     serving = index._writer.serving()
-    index._writer.store(serving.store).delete(index.matrix()[0][:number], serving.known)
+    index._writer.store(serving.store).delete(index.matrix()[0][:number], serving.store_state)
 
 
 def test_what_fell_behind_is_named_and_mended_by_the_next_add(index: Index, folder: Path) -> None:
@@ -186,10 +186,10 @@ def test_vectors_that_nobody_listed_are_taken_out(index: Index, folder: Path) ->
     fill(index, folder)
     serving = index._writer.serving()
     store = index._writer.store(serving.store)
-    store.add([777], index.matrix()[1][:1], serving.known)
+    store.add([777], index.matrix()[1][:1], serving.store_state)
     assert index.health().sentence == "The vectors of the collection My händbook / 2025 are incomplete: 6 of 5."
     fill(index, folder)
-    assert store.rows(index._writer.serving().known) == set(index.matrix()[0])
+    assert store.rows(index._writer.serving().store_state) == set(index.matrix()[0])
     index.check()
 
 

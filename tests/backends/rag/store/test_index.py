@@ -14,7 +14,7 @@ from backends.errors import BackendError
 from backends.rag.documents.files import Source
 from backends.rag.search.embedder import BATCH_SIZE, WINDOW, Embedder
 from backends.rag.store.index import CollectionInfo, DocumentInfo, Index, collections
-from backends.rag.store.jobs import measured
+from backends.rag.store.jobs import in_thousandths
 from backends.run.lane import Cancelled
 from backends.settings import RagSettings
 from tests.backends.rag.conftest import NEVER, TEXTS, fill, nearest_texts
@@ -31,7 +31,7 @@ def test_what_was_indexed_is_found_with_page_and_offsets(data: Path, folder: Pat
         (3, 4, 5, "returns.md", "indexed"),
         (4, 4, 5, "sub/kettle.csv", "indexed"),
     ]
-    shown = list(measured(iter(progress)))
+    shown = list(in_thousandths(iter(progress)))
     assert [(one.detail, one.result) for one in shown[:2]] == [
         ("0 of 4 files, 5 of 5 chunks known so far", None),
         ("1 of 4 files, 5 of 5 chunks known so far", progress[1]),
@@ -286,7 +286,7 @@ def test_a_deleted_document_can_be_restored(index: Index, folder: Path) -> None:
     assert [one.name for one in index.deleted()] == ["manual.pdf"]
     assert index.count() == len(index.chunks()) == len(index.matrix()[0]) == 3
     assert "Descale every 60 days." not in nearest_texts(index, "descale every 60 days", 9)
-    assert index._writer.store(index._writer.serving().store).count(index._writer.serving().known) == 3
+    assert index._writer.store(index._writer.serving().store).count(index._writer.serving().store_state) == 3
     index.check()
     with pytest.raises(BackendError, match=r"^There is no document manual\.pdf in My händbook"):
         index.delete("manual.pdf")

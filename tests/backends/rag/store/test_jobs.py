@@ -14,7 +14,7 @@ from backends.rag.documents.uploads import save_upload
 from backends.rag.search import projection
 from backends.rag.store import jobs as background
 from backends.rag.store.index import Index, IndexProgress
-from backends.rag.store.jobs import measured
+from backends.rag.store.jobs import in_thousandths
 from backends.rag.store.progress import IndexState
 from backends.run import jobs
 from backends.run.jobs import Job, Progress
@@ -119,7 +119,7 @@ def progress(files: int, of: int, chunks: int, known: int, file: str = "", read:
 
 
 def shown(*steps: IndexProgress) -> list[int]:
-    return [step.done for step in measured(iter(steps))]
+    return [step.done for step in in_thousandths(iter(steps))]
 
 
 def test_within_the_last_window_chunks_move_the_bar() -> None:
@@ -167,7 +167,7 @@ def test_the_bar_never_goes_back() -> None:
 
 def test_files_and_chunks_in_words() -> None:
     def details(*steps: IndexProgress) -> Sequence[str]:
-        return [step.detail for step in measured(iter(steps))]
+        return [step.detail for step in in_thousandths(iter(steps))]
 
     assert details(progress(1, 5, 0, 0, "a.txt"), progress(1, 5, 1200, 2400)) == [
         "1 of 5 files",
@@ -176,7 +176,7 @@ def test_files_and_chunks_in_words() -> None:
     assert details(IndexProgress(0, 0, 0, "", "rebuilding", "building the vectors again, 5 of 9 chunks")) == [
         "building the vectors again, 5 of 9 chunks"
     ]
-    (step,) = measured(iter([progress(1, 5, 3, 3, "a.txt")]))
+    (step,) = in_thousandths(iter([progress(1, 5, 3, 3, "a.txt")]))
     assert isinstance(step, Progress)
     assert step.result is not None
     assert step.result.file == "a.txt"

@@ -77,7 +77,7 @@ def stores(data: Path) -> list[str]:
 def held(index: Index) -> set[int]:
     """The rows that Chroma has."""
     serving = index._writer.serving()
-    return index._writer.store(serving.store).rows(serving.known)
+    return index._writer.store(serving.store).rows(serving.store_state)
 
 
 @pytest.fixture(scope="module")

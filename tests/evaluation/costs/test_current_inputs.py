@@ -13,8 +13,8 @@ from backends.base import Answer, Cost, Timings, Usage
 from backends.settings import OPENAI_URL, Settings, load_settings
 from backends.spend import ledger
 from backends.spend.pricing import rates
+from evaluation.costs.current_inputs import anything_measured, current_inputs
 from evaluation.costs.inputs import Input, Inputs
-from evaluation.costs.measured import anything_measured, measured_inputs
 from evaluation.costs.monthly import monthly
 
 AT = datetime(2026, 11, 12, 12, tzinfo=UTC)
@@ -49,7 +49,7 @@ def found(inputs: Inputs, name: str) -> tuple[Decimal | None, str, str]:
 
 
 def test_tokens_and_seconds_are_the_means_of_what_was_recorded(asked: Path) -> None:
-    inputs = measured_inputs(settings_of(asked))
+    inputs = current_inputs(settings_of(asked))
     assert anything_measured(inputs)
     note = f"mean of 2 answers since 12 Nov 2026 ({BASE})"
     assert found(inputs, "raw.prompt_tokens") == (Decimal("42.5"), "measured here", note)
@@ -62,7 +62,7 @@ def test_tokens_and_seconds_are_the_means_of_what_was_recorded(asked: Path) -> N
 
 
 def test_what_was_not_asked_yet_is_assumed_like_the_raw_model_and_labelled(asked: Path) -> None:
-    inputs = measured_inputs(settings_of(asked, paid_api__model="gpt-4.1"))
+    inputs = current_inputs(settings_of(asked, paid_api__model="gpt-4.1"))
     note = "as measured of the raw model: mean of 2 answers since 12 Nov 2026"
     for name in ("fine_tuned.machine_s", "paid_api.completion_tokens"):
         assert inputs.values[name].origin == "your assumption"
@@ -71,27 +71,27 @@ def test_what_was_not_asked_yet_is_assumed_like_the_raw_model_and_labelled(asked
 
 
 def test_with_nothing_measured_everything_is_a_labelled_assumption(tmp_path: Path) -> None:
-    inputs = measured_inputs(settings_of(tmp_path / "data"))
+    inputs = current_inputs(settings_of(tmp_path / "data"))
     assert not anything_measured(inputs)
     assert {one.origin for one in inputs.values.values()} == {"your assumption", "price list"}
     assert all(one.note for name, one in inputs.values.items() if name != "questions")
-    assert all(monthly(way.approach, inputs).usd for way in inputs.ways)
+    assert all(monthly(way.approach, inputs).usd for way in inputs.profiles)
 
 
 def test_stand_ins_and_the_script_are_not_measured(tmp_path: Path) -> None:
     for kind in ("stand-in", "scripted"):
         ledger.append(tmp_path, Answer("paid_api", "gpt-4.1-mini", "", "ok", usage=Usage(9, 9)), kind)  # type: ignore[arg-type]
-    assert not anything_measured(measured_inputs(settings_of(tmp_path)))
+    assert not anything_measured(current_inputs(settings_of(tmp_path)))
 
 
 def test_the_test_of_a_connection_is_not_measured(tmp_path: Path) -> None:
     one = Answer("paid_api", "gpt-4.1-mini", "", "ok", usage=Usage(9, 1))
     ledger.append(tmp_path, one, "real", purpose="test")
-    assert not anything_measured(measured_inputs(settings_of(tmp_path)))
+    assert not anything_measured(current_inputs(settings_of(tmp_path)))
 
 
 def test_prices_are_the_lists(tmp_path: Path) -> None:
-    inputs = measured_inputs(settings_of(tmp_path, paid_api__model="gpt-5.6-luna"))
+    inputs = current_inputs(settings_of(tmp_path, paid_api__model="gpt-5.6-luna"))
     listed = rates("gpt-5.6-luna", OPENAI_URL)
     assert found(inputs, "paid_api.price.input") == (listed.input_mtok, "price list", listed.basis)
     assert "since 2026-07-30" in listed.basis
@@ -100,40 +100,40 @@ def test_prices_are_the_lists(tmp_path: Path) -> None:
 
 def test_a_model_without_a_price_stays_unknown_until_one_is_typed(tmp_path: Path) -> None:
     nobody = settings_of(tmp_path, paid_api__model="nonesuch")
-    cost = monthly("paid_api", measured_inputs(nobody))
+    cost = monthly("paid_api", current_inputs(nobody))
     assert cost.usd is None
     assert cost.why.startswith("no price per token is known for nonesuch at api.openai.com")
     typed = {"paid_api.price.input": Decimal(1), "paid_api.price.output": Decimal(2)}
-    assert monthly("paid_api", measured_inputs(nobody, typed)).usd == Decimal("1.4")  # 60 in, 40 out, assumed
+    assert monthly("paid_api", current_inputs(nobody, typed)).usd == Decimal("1.4")  # 60 in, 40 out, assumed
 
 
 def test_a_server_on_this_machine_without_a_price_costs_machine_time(tmp_path: Path) -> None:
     own = settings_of(tmp_path, paid_api__base_url="http://localhost:8000/v1", paid_api__on_this_machine=True)
-    inputs = measured_inputs(own)
-    assert inputs.way("paid_api").on_machine
+    inputs = current_inputs(own)
+    assert inputs.profile("paid_api").on_machine
     assert [part.name for part in monthly("paid_api", inputs).parts] == ["rented machines"]
 
 
 def test_what_is_typed_is_the_users(asked: Path) -> None:
-    inputs = measured_inputs(settings_of(asked), {"raw.machine_s": Decimal(9)}, rented=False)
+    inputs = current_inputs(settings_of(asked), {"raw.machine_s": Decimal(9)}, rented=False)
     assert inputs.values["raw.machine_s"] == Input(Decimal(9), "s", "your assumption")
     assert [part.name for part in monthly("raw", inputs).parts] == ["machine time"]
 
 
 def test_documents_answered_by_the_paid_model_pay_tokens_and_the_search(asked: Path) -> None:
     over_paid = settings_of(asked, rag__generator="paid_api")
-    assert measured_inputs(over_paid).values["rag.prompt_tokens"].origin == "your assumption"
+    assert current_inputs(over_paid).values["rag.prompt_tokens"].origin == "your assumption"
     record(asked, "rag", "gpt-4.1-mini + handbook searched", Usage(600, 20), 2.0)
-    inputs = measured_inputs(over_paid)
+    inputs = current_inputs(over_paid)
     assert inputs.values["rag.prompt_tokens"].value == 600
     assert inputs.values["rag.machine_s"].value == Decimal("0.25")
-    assert (inputs.way("rag").by_token, inputs.way("rag").on_machine) == (True, True)
-    local = measured_inputs(settings_of(asked))
+    assert (inputs.profile("rag").by_token, inputs.profile("rag").on_machine) == (True, True)
+    local = current_inputs(settings_of(asked))
     assert local.values["rag.prompt_tokens"].value == 500
 
 
 def test_training_time_is_the_adapters_own(tmp_path: Path) -> None:
-    sample = measured_inputs(settings_of(tmp_path)).values["training.seconds"]
+    sample = current_inputs(settings_of(tmp_path)).values["training.seconds"]
     assert (sample.value, sample.origin) == (Decimal("411.8"), "your assumption")
     assert sample.note == "the card of the adapter brambleworth, trained elsewhere"
     folder = tmp_path / "adapters" / "mine"
@@ -141,5 +141,5 @@ def test_training_time_is_the_adapters_own(tmp_path: Path) -> None:
     for name in ("adapter_config.json", "adapter_model.safetensors"):
         (folder / name).write_bytes(b"{}")
     (folder / "card.json").write_text(json.dumps({"seconds": 90}))
-    mine = measured_inputs(settings_of(tmp_path, fine_tuned__adapter="mine")).values["training.seconds"]
+    mine = current_inputs(settings_of(tmp_path, fine_tuned__adapter="mine")).values["training.seconds"]
     assert (mine.value, mine.origin, mine.note) == (Decimal("90.0"), "measured here", "the card of the adapter mine")

@@ -15,25 +15,25 @@ from ui.shared.text import plain
 
 def subject(approach: str, inputs: Inputs) -> str:
     """An approach within a sentence; a paid one by its model."""
-    if inputs.way(approach).paid:
-        return label(approach, inputs)
+    if inputs.profile(approach).paid:
+        return line_label(approach, inputs)
     return spec_of(approach).in_a_sentence
 
 
-def label(approach: str, inputs: Inputs) -> str:
+def line_label(approach: str, inputs: Inputs) -> str:
     """An approach at the end of its line in a chart and at the head of its column; a paid one by its model.
 
     Where the same model stands behind two connections, the connection tells them apart.
     """
-    way = inputs.way(approach)
-    if not way.paid:
+    profile = inputs.profile(approach)
+    if not profile.paid:
         return spec_of(approach).name
-    model = plain(way.model)
-    twice = sum(other.paid and plain(other.model) == model for other in inputs.ways) > 1
+    model = plain(profile.model)
+    twice = sum(other.paid and plain(other.model) == model for other in inputs.profiles) > 1
     return f"{model} ({spec_of(approach).name})" if twice else model
 
 
-def about(questions: int) -> str:
+def rounded_count(questions: int) -> str:
     """A number of questions to three digits, rounded up so that "from ... on" stays true."""
     step = 10 ** max(0, len(str(questions)) - 3)
     return f"{math.ceil(questions / step) * step:,}"
@@ -54,19 +54,19 @@ def break_even_sentence(found: BreakEven, inputs: Inputs) -> str:
 
 def price_step(inputs: Inputs) -> str:
     """What to do where nothing can be compared, because it is not known what the paid model costs; else nothing."""
-    way = inputs.way(inputs.reference)
-    return _type_price(way.approach, inputs) if way.why_unknown else ""
+    profile = inputs.profile(inputs.reference)
+    return _type_price(profile.approach, inputs) if profile.why_unknown else ""
 
 
 def unknown_cost(cost: MonthlyCost, inputs: Inputs) -> str:
     """Why a cost is unknown, and what to do."""
-    paid = inputs.way(cost.approach).why_unknown and inputs.way(cost.approach).paid
+    paid = inputs.profile(cost.approach).why_unknown and inputs.profile(cost.approach).paid
     step = _type_price(cost.approach, inputs) if paid else "Fill in what is unknown in the inputs."
     return f"Its cost is unknown: {cost.why}. {step}"
 
 
 def _type_price(approach: str, inputs: Inputs) -> str:
-    return f"Type its price per million tokens under {label(approach, inputs)} in the inputs."
+    return f"Type its price per million tokens under {line_label(approach, inputs)} in the inputs."
 
 
 def _never(found: BreakEven) -> str:
@@ -79,8 +79,10 @@ def _never(found: BreakEven) -> str:
 
 
 def _from(first: int, lasting: int) -> str:
-    now_and_then = "" if about(first) == about(lasting) else f" (now and then from {about(first)} on)"
-    return f"From {about(lasting)} questions a month on{now_and_then}"
+    now_and_then = (
+        "" if rounded_count(first) == rounded_count(lasting) else f" (now and then from {rounded_count(first)} on)"
+    )
+    return f"From {rounded_count(lasting)} questions a month on{now_and_then}"
 
 
 def cheapest_sentence(costs: Sequence[MonthlyCost], inputs: Inputs) -> str:

@@ -14,9 +14,9 @@ from backends.rag.store import jobs
 from backends.rag.store.index import CollectionInfo, Index
 from backends.settings import Settings
 from evaluation.retrieval import METRICS, Latency, Scores
-from evaluation.retrieval_runs import METRIC, Lead, Measurement, Row, Setting
+from evaluation.retrieval_runs import METRIC, Lead, Measurement, Row, SearchSetting
 from evaluation.statistics import Estimate
-from ui.rag.hits import LOOKS, STEPS
+from ui.rag.hits import MODE_LABELS, STEPS
 from ui.resources import override
 from ui.shared import numbers
 from ui.shared.charts import ink
@@ -133,7 +133,7 @@ def show_measurement(
         )
     by_fact = judge == _PASSAGE
     chosen = _table(made, by_fact)
-    _take(current, index, info, chosen or made.lead.best, busy)
+    _setting_choice(current, index, info, chosen or made.lead.best, busy)
     charts = st.grid(2, min_column_width=_CHART_WIDTH)
     with charts.cell():
         metric = st.selectbox("Metric", METRICS, METRICS.index(METRIC), key="metric", width=180)
@@ -150,9 +150,9 @@ def show_measurement(
     _left_out(made)
 
 
-def name_of(setting: Setting) -> str:
+def name_of(setting: SearchSetting) -> str:
     """A setting in words: `Fused, 128/32`."""
-    return f"{LOOKS[setting.mode].name}, {setting.chunk_tokens}/{setting.overlap_tokens}"
+    return f"{MODE_LABELS[setting.mode].name}, {setting.chunk_tokens}/{setting.overlap_tokens}"
 
 
 def scores_of(row: Row, by_fact: bool) -> Scores:
@@ -246,9 +246,9 @@ def _cell(value: Estimate | None, best: float | None, *, share: bool) -> str:
     return f"{star}{value.value:.3f} ({value.low:.2f}\u2013{value.high:.2f})"
 
 
-def _take(current: Settings, index: Index, info: CollectionInfo, row: Row, busy: bool) -> None:
+def _setting_choice(current: Settings, index: Index, info: CollectionInfo, row: Row, busy: bool) -> None:
     setting = row.setting
-    in_force = Setting(current.rag.mode, info.chunk_tokens, info.overlap_tokens)
+    in_force = SearchSetting(current.rag.mode, info.chunk_tokens, info.overlap_tokens)
     cut_anew = (setting.chunk_tokens, setting.overlap_tokens) != (info.chunk_tokens, info.overlap_tokens)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
@@ -270,7 +270,7 @@ def _take(current: Settings, index: Index, info: CollectionInfo, row: Row, busy:
         st.markdown(words, width="content")
 
 
-def _use(current: Settings, index: Index, setting: Setting, cut_anew: bool) -> None:
+def _use(current: Settings, index: Index, setting: SearchSetting, cut_anew: bool) -> None:
     override("rag.mode", setting.mode)
     if cut_anew:
         try:

@@ -10,9 +10,9 @@ import streamlit as st
 
 from backends.remote.connection_settings import PAID_API
 from backends.settings import Settings
+from evaluation.costs.current_inputs import current_inputs
 from evaluation.costs.inputs import Inputs
-from evaluation.costs.measured import measured_inputs
-from evaluation.costs.paid import ByHand
+from evaluation.costs.paid import ManualModel
 
 _CHANGES = "cost_changes"
 _BILLING = "cost_billing"
@@ -32,32 +32,32 @@ def billing() -> str:
     return str(st.session_state.setdefault(_BILLING, RENTED))
 
 
-def choose_billing(way: str) -> None:
+def choose_billing(billing_kind: str) -> None:
     """Pay for machines in another way from now on."""
-    st.session_state[_BILLING] = way
+    st.session_state[_BILLING] = billing_kind
 
 
-def drawn() -> list[str]:
+def compared_models() -> list[str]:
     """The paid models that are reckoned with, by approach; the first one is what the others are compared with."""
     found: list[str] = st.session_state.setdefault(_DRAWN, [PAID_API])
     return found
 
 
-def draw_these(approaches: Sequence[str]) -> None:
+def compare_models(approaches: Sequence[str]) -> None:
     """Reckon with these paid models from now on."""
     st.session_state[_DRAWN] = list(approaches)
 
 
-def by_hand() -> dict[str, ByHand]:
+def manual_models() -> dict[str, ManualModel]:
     """The models whose price was entered on this page, by approach."""
-    found: dict[str, ByHand] = st.session_state.setdefault(_BY_HAND, {})
+    found: dict[str, ManualModel] = st.session_state.setdefault(_BY_HAND, {})
     return found
 
 
-def enter(model: ByHand) -> None:
+def add_manual_model(model: ManualModel) -> None:
     """Take a model with its price, and reckon with it."""
-    by_hand()[model.approach] = model
-    draw_these(list(dict.fromkeys([*drawn(), model.approach])))
+    manual_models()[model.approach] = model
+    compare_models(list(dict.fromkeys([*compared_models(), model.approach])))
 
 
 def reset() -> None:
@@ -67,10 +67,10 @@ def reset() -> None:
 
 def inputs_in_force(current: Settings) -> Inputs:
     """What was measured, with what was typed in its place. Raises `BackendError` if the ledger cannot be read."""
-    return measured_inputs(current, changes(), billing() == RENTED, drawn(), list(by_hand().values()))
+    return current_inputs(current, changes(), billing() == RENTED, compared_models(), list(manual_models().values()))
 
 
-def remember(name: str, value: Any, scale: int) -> None:
+def set_value(name: str, value: Any, scale: int) -> None:
     """Take what was typed; an empty box goes back to what was measured. `scale`: 100 for percent."""
     if value is None:
         changes().pop(name, None)

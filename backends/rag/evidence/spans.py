@@ -1,6 +1,6 @@
-"""A passage cut into stretches: the smallest places that state something. Offsets are in characters of the passage.
+"""A passage cut into spans: the smallest places that state something. Offsets are in characters of the passage.
 
-A stretch is a sentence, a clause with a number of its own, a line, or a cell of a table with its row and column.
+A span is a sentence, a clause with a number of its own, a line, or a cell of a table with its row and column.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from backends.rag.evidence.sentences import sentences
-from backends.terms import Terms, terms, together
+from backends.terms import Terms, combined_terms, terms
 
 _WRAPPED = 60
 """A line of this many characters that ends openly was wrapped there and goes on in the next one."""
@@ -28,17 +28,17 @@ _CLAUSE = re.compile(r"(?:(?<!\s)\s+)?[;:]\s+|(?:,\s+|(?<!\s)\s+)(?:and|or|but|w
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """One stretch. `lead` are the stems in front of the first number of its sentence, which count for every clause.
+class Span:
+    """One span. `lead_stems` are the stems in front of the first number of its sentence, which count for every clause.
 
     `heading`: a line without numbers that does not end like a sentence. `row`: a row or cell of a table, which the
-    line above says nothing about. `divided`: its parts are stretches too.
+    line above says nothing about. `divided`: its parts are spans too.
     """
 
     start: int
     end: int
     terms: Terms
-    lead: frozenset[str] = frozenset()
+    lead_stems: frozenset[str] = frozenset()
     heading: bool = False
     row: bool = False
     divided: bool = False
@@ -46,12 +46,12 @@ class Stretch:
     @property
     def stems(self) -> frozenset[str]:
         """Everything that is said in it."""
-        return self.terms.stems | self.lead
+        return self.terms.stems | self.lead_stems
 
 
-def stretches(text: str) -> list[Stretch]:
-    """Every stretch of a passage, in reading order; the whole of what is divided comes after its parts."""
-    found: list[Stretch] = []
+def find_spans(text: str) -> list[Span]:
+    """Every span of a passage, in reading order; the whole of what is divided comes after its parts."""
+    found: list[Span] = []
     header: list[Terms] | None = None
     lines = list(_lines(text))
     for place, (start, end) in enumerate(lines):
@@ -62,7 +62,7 @@ def stretches(text: str) -> list[Stretch]:
                 continue
             if _RULE.fullmatch(below):
                 header = _terms_of(_cells(line))
-                found.append(Stretch(start, end, together(header), heading=True, row=True))
+                found.append(Span(start, end, combined_terms(header), heading=True, row=True))
             else:
                 found += _row(start, end, _cells(line), header)
         elif _CSV.match(line):
@@ -102,34 +102,34 @@ def _terms_of(cells: Sequence[str]) -> list[Terms]:
     return [terms(cell, sentence_start=False) for cell in cells]
 
 
-def _row(start: int, end: int, cells: list[str], header: list[Terms] | None) -> Iterator[Stretch]:
+def _row(start: int, end: int, cells: list[str], header: list[Terms] | None) -> Iterator[Span]:
     """A cell per number, each with the row's words and its column's heading where that is known; then the row."""
     said = _terms_of(cells)
     if header is None or len(header) != len(cells):
-        yield Stretch(start, end, together(said), row=True)
+        yield Span(start, end, combined_terms(said), row=True)
         return
     numbered = [place for place, cell in enumerate(said) if place and cell.numbers]
     others = set(range(len(said))).difference(numbered)
-    label = together([one[place] for place in others for one in (header, said)])
+    label = combined_terms([one[place] for place in others for one in (header, said)])
     for place in numbered:
-        yield Stretch(start, end, together([label, header[place], said[place]]), row=True)
-    yield Stretch(start, end, together([*header, *said]), row=True, divided=bool(numbered))
+        yield Span(start, end, combined_terms([label, header[place], said[place]]), row=True)
+    yield Span(start, end, combined_terms([*header, *said]), row=True, divided=bool(numbered))
 
 
-def _sentence(text: str, start: int, end: int) -> Iterator[Stretch]:
+def _sentence(text: str, start: int, end: int) -> Iterator[Span]:
     whole = terms(text[start:end])
     heading = not whole.numbers and end - start < 70 and text[end - 1] not in ".;,!?"
     clauses = list(_clauses(text, start, end)) if end - start <= _LONGEST_CUT else [(start, end)]
     if len(clauses) == 1:
-        yield Stretch(start, end, whole, heading=heading)
+        yield Span(start, end, whole, heading=heading)
         return
     number = re.search(r"[£$€]?\d", text[start:end])
     lead = terms(text[start : start + number.start()]).stems if number else frozenset()
     for first, last in clauses:
         after_semicolon = ";" in text[start:first]
         said = terms(text[first:last], sentence_start=False)
-        yield Stretch(first, last, said, lead=frozenset() if after_semicolon else lead)
-    yield Stretch(start, end, whole, divided=True)
+        yield Span(first, last, said, lead_stems=frozenset() if after_semicolon else lead)
+    yield Span(start, end, whole, divided=True)
 
 
 def _clauses(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:

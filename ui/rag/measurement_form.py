@@ -12,10 +12,10 @@ from backends.rag.store import jobs as background
 from backends.rag.store.index import CollectionInfo, Index
 from backends.run import jobs
 from backends.settings import RagSettings, Settings
-from evaluation.retrieval_runs import Measurement, measure, measuring_key
+from evaluation.retrieval_runs import Measurement, measuring_key, start_measurement
 from evaluation.samples import SAMPLE_QUESTIONS, Sample, parse_question_set, read_question_set
 from ui.rag.collections import collection_bar, opened_index
-from ui.rag.measured import show_measurement
+from ui.rag.measurement_result import show_measurement
 from ui.shared.errors import keep_fault, show_fault, show_kept_fault
 from ui.shared.jobs import job_view
 from ui.shared.text import escaped
@@ -104,13 +104,13 @@ def _stored(info: CollectionInfo) -> tuple[int, int]:
 
 def _start(current: Settings, index: Index, info: CollectionInfo) -> None:
     try:
-        others = [cut for cut in map(_cut, st.session_state["try_cuts"]) if cut != _stored(info)]
-        measure(index, embedder(current), current.rag, _samples(), _stored(info), others)
+        others = [sizes for sizes in map(_chunk_sizes, st.session_state["try_cuts"]) if sizes != _stored(info)]
+        start_measurement(index, embedder(current), current.rag, _samples(), _stored(info), others)
     except BackendError as fault:
         keep_fault(fault)
 
 
-def _cut(text: str) -> tuple[int, int]:
+def _chunk_sizes(text: str) -> tuple[int, int]:
     if not (found := _CUT.fullmatch(text)):
         raise BackendError(f"{text!r} is not a chunk setting.", "Write it as 128/32: chunk size and what is shared.")
     return int(found[1]), int(found[2])

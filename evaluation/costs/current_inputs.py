@@ -18,8 +18,8 @@ from backends.remote.connection_settings import DEFAULT, PAID_API, name_in
 from backends.settings import Settings
 from backends.spend import ledger
 from backends.spend.ledger import Entry
-from evaluation.costs.inputs import Input, Inputs, Way
-from evaluation.costs.paid import PRICES, ByHand, PaidModel, of_connection, paid_models
+from evaluation.costs.inputs import Input, Inputs, PaymentProfile
+from evaluation.costs.paid import PRICES, ManualModel, PaidModel, from_connection, paid_models
 
 ASSUMED = "a round figure, until answers were measured here"
 
@@ -30,7 +30,7 @@ UNITS = {"prompt_tokens": "tokens", "cached_share": "", "completion_tokens": "to
 
 
 @dataclass(frozen=True, slots=True)
-class Typical:
+class AverageAnswer:
     """The mean of recorded answers: tokens to 0.1, seconds to 0.001. None: none of them said.
 
     Means and not medians, because a month costs the mean times its answers.
@@ -45,7 +45,7 @@ class Typical:
     model: str
 
 
-def typical(found: Sequence[Entry]) -> Typical | None:
+def average_answer(found: Sequence[Entry]) -> AverageAnswer | None:
     """What these answers, newest first and of one model, were like; None if there are none."""
     if not found:
         return None
@@ -54,7 +54,7 @@ def typical(found: Sequence[Entry]) -> Typical | None:
     cached = sum(one.cached_tokens or 0 for one in with_usage)
     since = found[-1].at
     answers = f"{len(found):,} answers" if len(found) > 1 else "1 answer"
-    return Typical(
+    return AverageAnswer(
         _mean((one.prompt_tokens for one in found), "0.1"),
         (Decimal(min(cached, prompt)) / prompt).quantize(Decimal("0.001")) if prompt else None,
         _mean((one.completion_tokens for one in found), "0.1"),
@@ -70,27 +70,29 @@ def _mean(values: Iterable[float | None], step: str) -> Decimal | None:
     return (sum(known, Decimal(0)) / len(known)).quantize(Decimal(step)) if known else None
 
 
-def assumed(value: Decimal, unit: str, note: str = ASSUMED) -> Input:
+def assumption(value: Decimal, unit: str, note: str = ASSUMED) -> Input:
     """An assumption that says so."""
     return Input(value, unit, "your assumption", note)
 
 
-def of_approach(settings: Settings, approach: str, as_other: Typical | None, whose: str) -> dict[str, Input]:
+def approach_inputs(settings: Settings, approach: str, as_other: AverageAnswer | None, whose: str) -> dict[str, Input]:
     """Tokens and seconds of a local approach; until it has answered, those of `as_other`, which `whose` names."""
-    return _inputs(approach, typical(ledger.complete_answers(settings.data, approach)), _likely(as_other, whose))
+    return _inputs(
+        approach, average_answer(ledger.complete_answers(settings.data, approach)), _assumed_inputs(as_other, whose)
+    )
 
 
-def of_paid(settings: Settings, paid: PaidModel, as_other: Typical | None, whose: str) -> dict[str, Input]:
+def paid_inputs(settings: Settings, paid: PaidModel, as_other: AverageAnswer | None, whose: str) -> dict[str, Input]:
     """Tokens and seconds of a paid model, likewise."""
-    return _inputs(paid.approach, paid_typical(settings, paid), _likely(as_other, whose))
+    return _inputs(paid.approach, average_paid_answer(settings, paid), _assumed_inputs(as_other, whose))
 
 
-def paid_typical(settings: Settings, paid: PaidModel) -> Typical | None:
+def average_paid_answer(settings: Settings, paid: PaidModel) -> AverageAnswer | None:
     """What the answers of a paid model were like; None if there are none."""
-    return typical(ledger.complete_answers(settings.data, paid.approach, lambda model: model == paid.model))
+    return average_answer(ledger.complete_answers(settings.data, paid.approach, lambda model: model == paid.model))
 
 
-def of_documents(settings: Settings) -> dict[str, Input]:
+def rag_inputs(settings: Settings) -> dict[str, Input]:
     """Tokens and seconds of RAG with the writer that is in force; its seconds are those of the search if it is paid."""
     name = name_in(settings.rag.generator)
     paid = {one: _written_by(settings, one) for one in (DEFAULT, *settings.connections)}
@@ -98,21 +100,21 @@ def of_documents(settings: Settings) -> dict[str, Input]:
     def fitting(model: str) -> bool:
         return not model.startswith(tuple(paid.values())) if name is None else model.startswith(paid[name])
 
-    found = typical(ledger.complete_answers(settings.data, "rag", fitting))
-    likely = _likely(None, "") | {"prompt_tokens": assumed(_PROMPT_WITH_PASSAGES, "tokens")}
+    found = average_answer(ledger.complete_answers(settings.data, "rag", fitting))
+    likely = _assumed_inputs(None, "") | {"prompt_tokens": assumption(_PROMPT_WITH_PASSAGES, "tokens")}
     if name is None:
         return _inputs("rag", found, likely)
-    likely["machine_s"] = assumed(_SEARCH_S, "s", "a round figure for a search, until one was measured here")
+    likely["machine_s"] = assumption(_SEARCH_S, "s", "a round figure for a search, until one was measured here")
     return _inputs("rag", found and replace(found, latency_s=found.retrieval_s), likely)
 
 
 def _written_by(settings: Settings, name: str) -> str:
     """How the model of a RAG answer begins that a connection wrote (`RagBackend.model`)."""
-    model = connections.of(settings, name).model
+    model = connections.settings_of(settings, name).model
     return f"{model} via {name} + " if name else f"{model} + "
 
 
-def _inputs(approach: str, found: Typical | None, likely: dict[str, Input]) -> dict[str, Input]:
+def _inputs(approach: str, found: AverageAnswer | None, likely: dict[str, Input]) -> dict[str, Input]:
     known: dict[str, Decimal | None] = dict.fromkeys(UNITS)
     if found:
         known = {
@@ -123,18 +125,18 @@ def _inputs(approach: str, found: Typical | None, likely: dict[str, Input]) -> d
         }
     note = f"{found.note} ({found.model})" if found else ""
     return {
-        f"{approach}.{of}": likely[of] if value is None else Input(value, UNITS[of], "measured here", note)
-        for of, value in known.items()
+        f"{approach}.{name}": likely[name] if value is None else Input(value, UNITS[name], "measured here", note)
+        for name, value in known.items()
     }
 
 
-def _likely(as_other: Typical | None, whose: str) -> dict[str, Input]:
+def _assumed_inputs(as_other: AverageAnswer | None, whose: str) -> dict[str, Input]:
     """What to assume of an approach that has not answered yet."""
     likely = {
-        "prompt_tokens": assumed(_PROMPT, "tokens"),
-        "cached_share": assumed(Decimal(0), "", "nothing is cached"),
-        "completion_tokens": assumed(_COMPLETION, "tokens"),
-        "machine_s": assumed(_SECONDS, "s"),
+        "prompt_tokens": assumption(_PROMPT, "tokens"),
+        "cached_share": assumption(Decimal(0), "", "nothing is cached"),
+        "completion_tokens": assumption(_COMPLETION, "tokens"),
+        "machine_s": assumption(_SECONDS, "s"),
     }
     if as_other:
         as_it = {
@@ -143,7 +145,7 @@ def _likely(as_other: Typical | None, whose: str) -> dict[str, Input]:
             "machine_s": as_other.latency_s,
         }
         note = f"as measured of {whose}: {as_other.note}"
-        likely |= {of: assumed(value, UNITS[of], note) for of, value in as_it.items() if value is not None}
+        likely |= {name: assumption(value, UNITS[name], note) for name, value in as_it.items() if value is not None}
     return likely
 
 
@@ -155,45 +157,45 @@ _USD_PER_GB_MONTH = Decimal("0.10")
 _TRAINING_S = Decimal(600)
 
 
-def measured_inputs(
+def current_inputs(
     settings: Settings,
     changes: Mapping[str, Decimal] | None = None,
     rented: bool = True,
-    drawn: Sequence[str] = (PAID_API,),
-    by_hand: Sequence[ByHand] = (),
+    compared: Sequence[str] = (PAID_API,),
+    manual: Sequence[ManualModel] = (),
 ) -> Inputs:
     """Everything as it is here, but for `changes`, which are the user's. Raises `BackendError` for a damaged ledger.
 
-    `drawn`: the paid models that are reckoned with, by approach, the first one being the reference; of `by_hand` those
+    `compared`: the paid models that are compared, by approach, the first one being the reference; of `manual` those
     that are among them.
     """
-    paid = paid_models(settings, drawn, by_hand)
+    paid = paid_models(settings, compared, manual)
     writer = settings.rag.generator if name_in(settings.rag.generator) is not None else None
-    elsewhere = writer is not None and all(one.approach != writer for one in paid)
-    priced = [*paid, of_connection(settings, settings.rag.generator)] if elsewhere else list(paid)
+    priced_apart = writer is not None and all(one.approach != writer for one in paid)
+    priced = [*paid, from_connection(settings, settings.rag.generator)] if priced_apart else list(paid)
     local = [spec for spec in specs() if spec.monthly in ("machine", "trained")]
-    base = typical(ledger.complete_answers(settings.data, local[0].id))
+    base = average_answer(ledger.complete_answers(settings.data, local[0].id))
     values = {
         "questions": Input(_QUESTIONS, "", "your assumption"),
-        "machine.usd_per_hour": assumed(settings.machine_usd_per_hour, "USD", "the machine rate of the settings"),
-        "machine.utilisation": assumed(_UTILISATION, "", "share of a rented machine's hours in which it answers"),
-        "machine.at_once": assumed(Decimal(1), "", "one after another, as answers are measured here"),
+        "machine.usd_per_hour": assumption(settings.machine_usd_per_hour, "USD", "the machine rate of the settings"),
+        "machine.utilisation": assumption(_UTILISATION, "", "share of a rented machine's hours in which it answers"),
+        "machine.at_once": assumption(Decimal(1), "", "one after another, as answers are measured here"),
         **{f"{one.approach}.{name}": price for one in priced for name, price in one.prices.items()},
         **_training(settings),
         **_documents(settings),
     }
     for spec in local:
         as_other = None if spec is local[0] else base
-        values |= of_approach(settings, spec.id, as_other, local[0].in_a_sentence)
-    values |= of_paid(settings, paid[0], base, local[0].in_a_sentence)
-    first = paid_typical(settings, paid[0])
+        values |= approach_inputs(settings, spec.id, as_other, local[0].in_a_sentence)
+    values |= paid_inputs(settings, paid[0], base, local[0].in_a_sentence)
+    first = average_paid_answer(settings, paid[0])
     for one in paid[1:]:
-        values |= of_paid(settings, one, first or base, paid[0].model if first else local[0].in_a_sentence)
-    values |= of_documents(settings)
+        values |= paid_inputs(settings, one, first or base, paid[0].model if first else local[0].in_a_sentence)
+    values |= rag_inputs(settings)
     known = {name: value for name, value in (changes or {}).items() if name in values}
     made = Inputs(values, (), rented, paid[0].approach).assuming(known)
     assumed_prices = [_as_assumed(one, made) for one in priced]
-    return replace(made, ways=_ways(settings, assumed_prices[: len(paid)], assumed_prices))
+    return replace(made, profiles=_profiles(settings, assumed_prices[: len(paid)], assumed_prices))
 
 
 def _as_assumed(paid: PaidModel, made: Inputs) -> PaidModel:
@@ -205,17 +207,19 @@ def anything_measured(inputs: Inputs) -> bool:
     return any(found.origin == "measured here" for name, found in inputs.values.items() if name.endswith("_tokens"))
 
 
-def _ways(settings: Settings, paid: Sequence[PaidModel], priced: Sequence[PaidModel]) -> tuple[Way, ...]:
-    ways: list[Way] = []
+def _profiles(settings: Settings, paid: Sequence[PaidModel], priced: Sequence[PaidModel]) -> tuple[PaymentProfile, ...]:
+    profiles: list[PaymentProfile] = []
     for spec in specs():
         match spec.monthly:
             case "paid":
-                ways += map(_paid_way, paid)
+                profiles += map(_paid_profile, paid)
             case "documents":
-                ways.append(_documents_way(spec.id, settings, priced))
+                profiles.append(_documents_profile(spec.id, settings, priced))
             case how:
-                ways.append(Way(spec.id, _weights(spec, settings), on_machine=True, trained=how == "trained"))
-    return tuple(ways)
+                profiles.append(
+                    PaymentProfile(spec.id, _weights(spec, settings), on_machine=True, trained=how == "trained")
+                )
+    return tuple(profiles)
 
 
 def _weights(spec: ApproachSpec, settings: Settings) -> str:
@@ -224,11 +228,11 @@ def _weights(spec: ApproachSpec, settings: Settings) -> str:
     return str(getattr(section, "adapter", None) or getattr(section, "model", None) or spec.name)
 
 
-def _documents_way(approach: str, settings: Settings, priced: Sequence[PaidModel]) -> Way:
+def _documents_profile(approach: str, settings: Settings, priced: Sequence[PaidModel]) -> PaymentProfile:
     generator = settings.rag.generator
     writer = next((one for one in priced if one.approach == generator), None)
     written_by = writer.model if writer else generator.replace("_", "-")
-    return Way(
+    return PaymentProfile(
         approach,
         f"{settings.rag.collection}, written by {written_by}",
         on_machine=True,
@@ -240,24 +244,24 @@ def _documents_way(approach: str, settings: Settings, priced: Sequence[PaidModel
     )
 
 
-def _paid_way(one: PaidModel) -> Way:
+def _paid_profile(one: PaidModel) -> PaymentProfile:
     own = one.on_this_machine and not one.by_token
-    return Way(one.approach, one.model, own, one.by_token, paid=True, why_unknown=one.why_unknown)
+    return PaymentProfile(one.approach, one.model, own, one.by_token, paid=True, why_unknown=one.why_unknown)
 
 
 def _training(settings: Settings) -> dict[str, Input]:
     name = settings.fine_tuned.adapter
-    per_month = assumed(Decimal(1), "", "one training a month")
-    seconds = assumed(_TRAINING_S, "s", "a round figure: the adapter's card does not say how long it took")
+    per_month = assumption(Decimal(1), "", "one training a month")
+    seconds = assumption(_TRAINING_S, "s", "a round figure: the adapter's card does not say how long it took")
     try:
         folder = adapter_folder(name, settings.data)
         if (spent := training_seconds(read_card(folder))) is not None:
             here = folder.resolve().is_relative_to((settings.data / "adapters").resolve())
             note = f"the card of the adapter {folder.name}"
-            origin, told = ("measured here", note) if here else ("your assumption", f"{note}, trained elsewhere")
-            seconds = Input(Decimal(repr(spent)), "s", origin, told)  # type: ignore[arg-type]
+            origin, note_here = ("measured here", note) if here else ("your assumption", f"{note}, trained elsewhere")
+            seconds = Input(Decimal(repr(spent)), "s", origin, note_here)  # type: ignore[arg-type]
     except BackendError as fault:
-        seconds = assumed(_TRAINING_S, "s", f"a round figure: {fault.cause}")
+        seconds = assumption(_TRAINING_S, "s", f"a round figure: {fault.cause}")
     return {"training.seconds": seconds, "training.per_month": per_month}
 
 
@@ -272,15 +276,15 @@ def _documents(settings: Settings) -> dict[str, Input]:
     return {
         "documents.chunks": Input(Decimal(own), "chunks", "measured here", f"the collection {settings.rag.collection}")
         if own
-        else assumed(_CHUNKS, "chunks", "a round figure: nothing is indexed yet"),
+        else assumption(_CHUNKS, "chunks", "a round figure: nothing is indexed yet"),
         "documents.bytes": Input(
             Decimal(held // chunks), "bytes", "measured here", "the index on this disk ÷ its chunks"
         )
         if chunks and held
-        else assumed(_CHUNK_BYTES, "bytes", "a round figure: text, vector and search structures"),
-        "documents.embed_s": assumed(_EMBED_S, "s", "about what two processor cores take for a chunk"),
-        "documents.per_month": assumed(Decimal(1), "", "everything is embedded anew once a month"),
-        "documents.usd_per_gb_month": assumed(
+        else assumption(_CHUNK_BYTES, "bytes", "a round figure: text, vector and search structures"),
+        "documents.embed_s": assumption(_EMBED_S, "s", "about what two processor cores take for a chunk"),
+        "documents.per_month": assumption(Decimal(1), "", "everything is embedded anew once a month"),
+        "documents.usd_per_gb_month": assumption(
             _USD_PER_GB_MONTH, "USD", "a round figure for a cloud disk, November 2026"
         ),
     }
