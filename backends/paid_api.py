@@ -90,9 +90,11 @@ class PaidApiBackend(Backend):
         yield from within_budget(
             self._engine.stream(messages, question, cancel),
             self.settings,
-            (question.run, self.approach, self.chosen.model),
             meter,
             1 + self.connection.max_retries,
+            run=question.run,
+            approach=self.approach,
+            model=self.chosen.model,
         )
 
     def _attempt_at_most(self, messages: Sequence[Mapping[str, str]], question: Question) -> Decimal | None:

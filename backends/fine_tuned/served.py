@@ -100,9 +100,11 @@ class ServedFineTunedBackend(Backend):
         yield from within_budget(
             events,
             self.settings,
-            (question.run, self.approach, self._engine.connection.model),
             Meter(lambda usage: self.cost(usage, Timings()), at_most),
             1 + self._engine.connection.max_retries,
+            run=question.run,
+            approach=self.approach,
+            model=self._engine.connection.model,
         )
 
     def cost(self, usage: Usage, timings: Timings) -> Cost:

@@ -324,13 +324,16 @@ class Meter:
 def within_budget(
     events: Iterable[BackendEvent],
     settings: Settings,
-    asked: tuple[str, str, str],
     meter: Meter,
     attempts: int,
+    *,
+    run: str,
+    approach: str,
+    model: str,
 ) -> Iterator[BackendEvent]:
     """Pass on the events of a question to a priced server, if the budget allows its worst case of so many attempts.
 
-    `asked` is its run (empty: one of its own), approach and model. Raises `BackendError` where the budget forbids it.
+    `run` may be empty: the question is then a run of its own. Raises `BackendError` where the budget forbids it.
     """
     caps, data = settings.budget, settings.data
     worst = None
@@ -338,7 +341,6 @@ def within_budget(
         yield Waiting("checking the budget", for_a_slot=True)
         worst = meter.attempt_at_most()
         worst = None if worst is None else worst * attempts
-    run, approach, model = asked
     reserved = reserve(data, caps, run or uuid.uuid4().hex, approach, model, worst)
     try:
         for event in events:
