@@ -164,29 +164,51 @@ def append(
     purpose: Purpose = "answer",
 ) -> None:
     """Add an answer; `at` is now if left out. Raises `BackendError` if it cannot be written."""
-    usage, timings = answer.usage, answer.timings
-    counts = (usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens, usage.reasoning_tokens)
-    known = (count if count is not None and abs(count) <= _LARGEST else None for count in counts)
-    usd = expected.cost.usd if expected else None
-    row = (
-        (at or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="milliseconds"),
-        *(answer.approach, encodable(answer.model), kind, answer.status),
-        *known,
-        usage.source,
-        *(timings.queued_s, timings.retry_s, timings.retrieval_s, timings.ttft_s, timings.latency_s),
-        None if answer.cost.usd is None else f"{answer.cost.usd:f}",
-        encodable(answer.cost.basis),
-        len(answer.attempts) - 1 if answer.attempts else None,
-        *((expected.prompt_tokens, expected.completion_tokens) if expected else (None, None)),
-        None if usd is None else f"{usd:f}",
-        expected.method if expected else None,
-        purpose,
-    )
+    values = _values(answer, kind, at or datetime.now(UTC), expected, purpose)
+    row = [values[name] for name in _COLUMNS]
 
     def add(connection: sqlite3.Connection) -> None:
         connection.execute(_INSERT, row)
 
     write(ledger_file(data), add)
+
+
+def _values(
+    answer: Answer, kind: Kind, at: datetime, expected: ExpectedCost | None, purpose: Purpose
+) -> dict[str, object]:
+    """The row of an answer, by column."""
+    usage, timings = answer.usage, answer.timings
+    usd = expected.cost.usd if expected else None
+    return {
+        "at": at.astimezone(UTC).isoformat(timespec="milliseconds"),
+        "approach": answer.approach,
+        "model": encodable(answer.model),
+        "kind": kind,
+        "status": answer.status,
+        "prompt_tokens": _storable(usage.prompt_tokens),
+        "completion_tokens": _storable(usage.completion_tokens),
+        "cached_tokens": _storable(usage.cached_tokens),
+        "reasoning_tokens": _storable(usage.reasoning_tokens),
+        "tokens_counted_by": usage.source,
+        "queued_s": timings.queued_s,
+        "retry_s": timings.retry_s,
+        "retrieval_s": timings.retrieval_s,
+        "ttft_s": timings.ttft_s,
+        "latency_s": timings.latency_s,
+        "cost_usd": None if answer.cost.usd is None else f"{answer.cost.usd:f}",
+        "cost_basis": encodable(answer.cost.basis),
+        "retries": len(answer.attempts) - 1 if answer.attempts else None,
+        "expected_prompt_tokens": expected.prompt_tokens if expected else None,
+        "expected_completion_tokens": expected.completion_tokens if expected else None,
+        "expected_usd": None if usd is None else f"{usd:f}",
+        "expected_by": expected.method if expected else None,
+        "purpose": purpose,
+    }
+
+
+def _storable(count: int | None) -> int | None:
+    """A count as the ledger takes it; None for one that no server can mean."""
+    return count if count is not None and abs(count) <= _LARGEST else None
 
 
 def entries(data: Path, since: datetime | None = None) -> list[Entry]:
