@@ -523,7 +523,7 @@ def test_approaches_that_cannot_be_loaded_are_named() -> None:
     warmed_up()
     run(at)
     warnings = dict(warning.value.split(": ", 1) for warning in at.warning)
-    assert list(warnings) == ["**raw**", "**fine_tuned**", "**rag**"]
+    assert list(warnings) == ["**raw**", "**fine\\_tuned**", "**rag**"]
     assert all(warnings.values())
     assert "no\\-such\\-folder" in warnings["**raw**"]
     assert "no\\-such\\-folder" in warnings["**rag**"]

@@ -663,7 +663,7 @@ def test_other_chunks_are_tried_aside_and_taken_over_by_cutting_anew(index: Inde
     ("name", "content", "sentence"),
     [
         ("mine.csv", b"a,b\n1,2\n", "mine.csv has no questions."),
-        ("mine.csv", b"\xff\xfe\x00", "mine.csv is not UTF-8 text."),
+        ("mine.csv", b"question\n" + bytes(range(32)) * 30, "mine.csv is not text."),
         ("mine.jsonl", b"{", "mine.jsonl has a line that is not JSON."),
     ],
 )
