@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 from urllib.parse import urlsplit
 
 from backends.errors import BackendError
@@ -72,13 +72,13 @@ def connect_to_server(server: ChromaServer) -> ClientAPI:
     from chromadb.api.client import Client
     from chromadb.config import Settings
 
-    address, where, host = _address(server.url)
+    address = _address(server.url)
     rule = AddressRule(
         server.allow_private,
         "Give the address of a Chroma server as rag.chroma_url.",
         "If you trust this server with your documents and questions, set rag.chroma_allow_private=true.",
     )
-    rule.check(where, host)
+    rule.check(address.where, address.host)
 
     def check_addresses(holder: Any) -> None:
         servers = _servers(holder)
@@ -109,15 +109,15 @@ def connect_to_server(server: ChromaServer) -> ClientAPI:
             settings=Settings(
                 anonymized_telemetry=False,
                 chroma_api_impl="chromadb.api.fastapi.FastAPI",
-                chroma_server_host=address,
-                chroma_server_http_port=urlsplit(address).port,
+                chroma_server_host=address.url,
+                chroma_server_http_port=urlsplit(address.url).port,
             )
         )
     except (ValueError, OSError) as error:
         if refused := refusal_in(error):
             raise refused from None
         raise BackendError(
-            f"The Chroma server at {where} cannot be reached.", "Start it, or correct rag.chroma_url."
+            f"The Chroma server at {address.where} cannot be reached.", "Start it, or correct rag.chroma_url."
         ) from error
 
 
@@ -134,8 +134,16 @@ def _other_chroma() -> BackendError:
     )
 
 
-def _address(url: str) -> tuple[str, str, str]:
-    """The server's address, the same as it is shown (host and port), and its host.
+class _Address(NamedTuple):
+    """A server's address: its `url` without a path, `where` (host and port) as it is shown, and its `host`."""
+
+    url: str
+    where: str
+    host: str
+
+
+def _address(url: str) -> _Address:
+    """The address of a server.
 
     Raises `BackendError` for what is no such address.
     """
@@ -149,7 +157,7 @@ def _address(url: str) -> tuple[str, str, str]:
             "The setting rag.chroma_url is not the address of a server.", "Write it as http://host:8000."
         )
     where = f"{parts.netloc.removesuffix(f':{port}')}:{port}"
-    return f"{parts.scheme}://{where}", where, parts.hostname
+    return _Address(f"{parts.scheme}://{where}", where, parts.hostname)
 
 
 def close_client(client: ClientAPI) -> None:
