@@ -27,6 +27,8 @@ SOURCE = source()
         ("gpt-4o", OPENAI_URL, Usage(1000, 100), "0.0035"),
         ("gpt-4o-mini", OPENAI_URL, Usage(12, 3), "0.0000036"),
         ("claude-haiku-4-5", "https://api.anthropic.com/v1/", Usage(1000, 100, 400), "0.00114"),
+        ("sonar-deep-research", "https://api.perplexity.ai", Usage(1000, 100), "0.0028"),
+        ("sonar-deep-research", "https://api.perplexity.ai", Usage(1000, 100, None, 60), "0.0025"),  # 3 USD, not 8
         ("mistral-small-latest", "https://api.mistral.ai/v1", Usage(1000, 100), None),
         ("gpt-5-mini", OPENAI_URL, Usage(0, 0), "0"),
     ],
@@ -149,6 +151,13 @@ def test_rates_are_what_a_million_tokens_cost() -> None:
 
 def test_rates_of_long_prompts_are_those_of_their_tier() -> None:
     assert rates("gpt-5.4", OPENAI_URL, 300_000).input_mtok > rates("gpt-5.4", OPENAI_URL).input_mtok
+
+
+@pytest.mark.parametrize("length", [271_999, 272_000, 272_001])
+def test_the_price_is_that_of_the_rates_also_where_a_tier_begins(length: int) -> None:
+    found, cost = rates("gpt-5.4", OPENAI_URL, length), price(Usage(length, 100), "gpt-5.4", OPENAI_URL)
+    assert cost.usd == (length * found.input_mtok + 100 * found.output_mtok) / 1_000_000
+    assert cost.basis.startswith(f"{length:,} tokens in at {found.input_mtok}, 100 out at {found.output_mtok} USD")
 
 
 @pytest.mark.parametrize(
