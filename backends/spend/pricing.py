@@ -306,8 +306,11 @@ def _basis(found: PriceCalculation, usage: Usage, model: str, now: datetime) -> 
     if usage.cached_tokens and prices.cache_read_mtok is not None:
         parts[0] = f"{prompt - usage.cached_tokens:,} tokens in at {_rate(prices.input_mtok, prompt)}"
         parts.append(f"{usage.cached_tokens:,} cached at {_rate(prices.cache_read_mtok, prompt)}")
+    reasoning = usage.reasoning_tokens or 0
+    if reasoning and (rate := getattr(prices, "output_reasoning_mtok", None)) is not None:
+        completion -= reasoning
+        parts.append(f"{reasoning:,} of reasoning at {_rate(rate, prompt)}")
     parts.append(f"{completion:,} out at {_rate(prices.output_mtok, prompt)} USD per million")
-
     return f"{', '.join(parts)}; {priced_as(found, model, special(usage.service_tier), now)}"
 
 

@@ -164,3 +164,18 @@ def test_shapes_decide_once_the_base_is_in_memory(lora: Path, shapes: dict[str, 
     files = read(with_shapes(lora, **shapes))
     assert fit(files, Base("tiny", shapes=SHAPES)) == Fit(not reason, reason)
     assert fit(files, Base("tiny")) == Fit(True)
+
+
+@pytest.mark.parametrize("transposed", [True, False])
+def test_a_base_that_keeps_its_weights_as_in_by_out_is_read_so(lora: Path, transposed: bool) -> None:
+    """As GPT-2 does, which peft notes as `fan_in_fan_out`."""
+    (lora / "card.json").unlink()
+    module = "transformer__h__0__attn__c_attn"
+    tensors = {f"{module}__lora_A__weight": (4, 32), f"{module}__lora_B__weight": (96, 4)}
+    change_config(lora, fan_in_fan_out=transposed)
+    found = fit(
+        read(with_shapes(lora, **tensors)),
+        Base("tiny", shapes={f"{module.replace('__', '.')}.weight": (32, 96)}),
+    )
+    misfit = "It needs transformer.h.0.attn.c_attn.weight to be 32 wide; in the base it is 96."
+    assert found == (Fit(True) if transposed else Fit(False, misfit))

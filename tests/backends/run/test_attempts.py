@@ -16,6 +16,7 @@ from backends.base import (
     AttemptStarted,
     Cost,
     Question,
+    Retrieved,
     Retry,
     Started,
     TextDelta,
@@ -88,6 +89,17 @@ def test_a_wait_for_a_place_is_queueing_and_never_latency(clock: Clock) -> None:
     assert (answer.timings.queued_s, answer.timings.retry_s) == (8.0, 3.5)
     assert (answer.timings.ttft_s, answer.timings.latency_s) == (0.25, 0.25)
     assert [(one.began_s, one.lasted_s) for one in answer.attempts] == [(3.5, 1.0), (11.5, 0.25)]
+
+
+def test_a_request_before_the_search_leaves_its_wait_and_its_retry_out_of_the_retrieval(clock: Clock) -> None:
+    """As where a model on a server writes what is searched for."""
+    steps = (
+        *(Waiting("others", for_a_slot=True), 3.0, AttemptStarted(), 2.0, AttemptEnded("503 from the server", 503)),
+        *(Retry("again"), AttemptStarted(), 0.5, AttemptEnded(), Retrieved(()), 1.0, TextDelta("a"), finished()),
+    )
+    timings = answer_of(Scripted(*steps, clock=clock)).timings
+    assert (timings.queued_s, timings.retry_s, timings.retrieval_s) == (3.0, 2.0, 0.5)
+    assert (timings.ttft_s, timings.latency_s) == (1.5, 1.5)
 
 
 def test_a_failed_attempt_with_usage_is_charged_once_and_apart(clock: Clock) -> None:

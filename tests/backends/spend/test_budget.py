@@ -6,6 +6,8 @@ import socket
 import subprocess
 import sys
 import threading
+import time
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -78,6 +80,28 @@ def test_yesterday_does_not_count(tmp_path: Path) -> None:
         connection.execute("UPDATE charges SET at = '2026-01-01T23:59:59.999+00:00'")
     assert spent_today(tmp_path) == Spent(Decimal(0), Decimal(0), 0)
     assert spend(tmp_path, caps("1"), Decimal(1)).number is not None
+
+
+@pytest.mark.parametrize("zone", ["west+12", "east-14"])
+def test_a_day_lasts_from_midnight_to_midnight_utc_wherever_the_computer_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, zone: str
+) -> None:
+    """At any hour, one of the two zones has another date than UTC."""
+    for usd in ("1", "0.2", "0.03"):
+        settle(tmp_path, spend(tmp_path, caps()), Decimal(usd), "charged")
+    today = datetime.now(UTC).date()
+    with opened(ledger_file(tmp_path), create=True) as connection:
+        for number, at in ((1, f"{today - timedelta(days=1)}T23:59:59.999"), (2, f"{today}T00:00:00.000")):
+            connection.execute("UPDATE charges SET at = ? WHERE id = ?", (f"{at}+00:00", number))
+    monkeypatch.setenv("TZ", zone)
+    try:
+        time.tzset()
+        assert spent_today(tmp_path).usd == Decimal("0.23")
+        with pytest.raises(CapReached, match=r"\$0\.23 spent"):
+            spend(tmp_path, caps("0.23"))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_an_unknown_price_is_refused_under_a_cap_unless_it_is_allowed(tmp_path: Path) -> None:

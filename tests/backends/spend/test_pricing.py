@@ -27,6 +27,8 @@ SOURCE = source()
         ("gpt-4o", OPENAI_URL, Usage(1000, 100), "0.0035"),
         ("gpt-4o-mini", OPENAI_URL, Usage(12, 3), "0.0000036"),
         ("claude-haiku-4-5", "https://api.anthropic.com/v1/", Usage(1000, 100, 400), "0.00114"),
+        ("sonar-deep-research", "https://api.perplexity.ai", Usage(1000, 100), "0.0028"),
+        ("sonar-deep-research", "https://api.perplexity.ai", Usage(1000, 100, None, 60), "0.0025"),  # 3 USD, not 8
         ("mistral-small-latest", "https://api.mistral.ai/v1", Usage(1000, 100), None),
         ("gpt-5-mini", OPENAI_URL, Usage(0, 0), "0"),
     ],
@@ -151,6 +153,13 @@ def test_rates_of_long_prompts_are_those_of_their_tier() -> None:
     assert rates("gpt-5.4", OPENAI_URL, 300_000).input_mtok > rates("gpt-5.4", OPENAI_URL).input_mtok
 
 
+@pytest.mark.parametrize("length", [271_999, 272_000, 272_001])
+def test_the_price_is_that_of_the_rates_also_where_a_tier_begins(length: int) -> None:
+    found, cost = rates("gpt-5.4", OPENAI_URL, length), price(Usage(length, 100), "gpt-5.4", OPENAI_URL)
+    assert cost.usd == (length * found.input_mtok + 100 * found.output_mtok) / 1_000_000
+    assert cost.basis.startswith(f"{length:,} tokens in at {found.input_mtok}, 100 out at {found.output_mtok} USD")
+
+
 @pytest.mark.parametrize(
     ("model", "url", "where"),
     [("nonesuch", OPENAI_URL, "api.openai.com"), ("gpt-5-mini", "http://localhost:8000/v1", "localhost")],
@@ -193,3 +202,9 @@ def test_every_listed_model_costs_what_the_catalogue_says(
     if not cached and prompt <= 100_000:
         listed = rates(model, url, prompt)
         assert (prompt * listed.input_mtok + completion * listed.output_mtok) / 10**6 == expected
+
+
+def test_the_basis_adds_up_where_reasoning_has_a_price_of_its_own() -> None:
+    cost = price(Usage(1000, 100, None, 60), "sonar-deep-research", "https://api.perplexity.ai")
+    assert "1,000 tokens in at 2, 60 of reasoning at 3, 40 out at 8 USD per million" in cost.basis
+    assert cost.usd == (1000 * 2 + 60 * 3 + 40 * 8) / Decimal(1_000_000)

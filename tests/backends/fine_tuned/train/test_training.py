@@ -24,7 +24,7 @@ from backends.fine_tuned.adapters.card import read_card
 from backends.fine_tuned.adapters.catalogue import adapter_folders, adapters, deleted
 from backends.fine_tuned.pairs.files import Pair, digest
 from backends.fine_tuned.pairs.held_out import SplitBy
-from backends.fine_tuned.train import learner, loop
+from backends.fine_tuned.train import checkpoint, learner, loop
 from backends.fine_tuned.train.events import LiveAnswers, StepRecord, Trained, TrainingNote
 from backends.fine_tuned.train.examples import encode
 from backends.fine_tuned.train.loop import as_fault
@@ -297,6 +297,29 @@ def test_a_resumed_training_gives_the_weights_of_one_that_was_never_stopped(
     assert equal(weights_of(settings, "whole"), weights_of(settings, "parts"))
 
 
+def test_the_best_state_before_a_stop_stays_the_best_where_what_follows_is_worse(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = stopped_at(settings, new_run(settings, PAIRS, "doors", replace(SHORT, answers_every=1)), 3)
+    best, kept = weights_of(settings), read_card(settings.data / "adapters" / "doors")["best_step"]
+    loss = learner.Learner.loss
+    monkeypatch.setattr(learner.Learner, "loss", lambda self, batch: loss(self, batch) + 1000)
+    *_, end = results(list(resume_run(settings, run, NEVER)))
+    assert isinstance(end, Trained)
+    assert (end.steps, end.best_step) == (8, kept)
+    assert equal(weights_of(settings), best)
+
+
+def test_a_resumed_training_counts_the_work_before_the_stop(settings: Settings) -> None:
+    run = stopped_at(settings, new_run(settings, PAIRS, "doors", ALL), 8)
+    before = checkpoint.state_of(run.folder / loop.CHECKPOINT)
+    *found, end = results(list(resume_run(settings, run, NEVER)))
+    assert isinstance(end, Trained)
+    steps = [one for one in found if isinstance(one, StepRecord)]
+    assert [one.step for one in steps] == [9, 10]
+    assert end.seconds >= before.seconds + sum(one.seconds for one in steps)
+
+
 def test_stopped_before_the_first_step_leaves_no_adapter(settings: Settings) -> None:
     run = new_run(settings, PAIRS, "doors", SHORT)
     cancel = threading.Event()
@@ -428,6 +451,14 @@ def test_without_memory_the_batch_is_halved_and_the_step_stays_the_same(
     assert (run.state, run.step) == ("finished", 10)
     one, other = weights_of(settings, "whole"), weights_of(settings)
     assert max(float((one[name].float() - other[name].float()).abs().max()) for name in one) < 2e-3
+
+
+def test_a_halved_batch_stays_halved_after_a_stop(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    little_memory(monkeypatch, pairs=2)
+    run = stopped_at(settings, new_run(settings, PAIRS, "doors", ALL), 3)
+    list(resume_run(settings, run, NEVER))
+    notes = [one.sentence for one in history(run) if isinstance(one, TrainingNote)]
+    assert notes == ["Out of memory: the batch was halved to 2 pairs. A step takes as many pairs as before."]
 
 
 def test_without_memory_for_one_pair_the_training_fails(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

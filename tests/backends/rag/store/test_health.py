@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import shutil
@@ -212,6 +213,34 @@ def test_looking_while_somebody_writes_is_no_false_alarm(index: Index, folder: P
     list(index.rechunk(64, 0, NEVER, turn))
     assert len(states) > 40
     assert set(states) == {"ok"}
+
+
+def test_a_replacement_that_breaks_off_leaves_a_collection_that_is_whole(
+    index: Index, folder: Path, tmp_path: Path
+) -> None:
+    """Before its vectors are written, or before those of the replaced chunks are taken out."""
+    path = tmp_path / "changing.txt"
+    path.write_text("The first version.")
+    fill(index, folder, path)
+    left_over = 0
+    for number in range(1, 9):
+        turns = 0
+
+        @contextmanager
+        def turn(last: int = number) -> Iterator[None]:
+            nonlocal turns
+            turns += 1
+            if turns == last:
+                raise KeyboardInterrupt
+            yield
+
+        path.write_text(f"Version {number} of the text.")
+        with contextlib.suppress(KeyboardInterrupt):
+            list(index.add([path], NEVER, turn))
+        serving = index._writer.serving()
+        left_over += index._writer.store(serving.store).count(serving.store_state) > index.count()
+        assert index.health() == Health("ok", "The collection My händbook / 2025 has 6 chunks.")
+    assert left_over
 
 
 @pytest.mark.parametrize("damage", ["missing", "damaged"])
