@@ -81,6 +81,8 @@ def _print_answers(answers: list[Answer]) -> None:
             say(answer.text.strip())
         if answer.error:
             say(f"[{answer.status}] {answer.error}")
+        for note in answer.notes:
+            say(f"Note: {note}")
         timings = answer.timings
         numbers = [
             f"latency {timings.latency_s:.2f} s" if timings.latency_s is not None else "",

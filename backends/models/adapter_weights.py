@@ -92,6 +92,7 @@ def attach_with_peft(base: LocalModel, files: AdapterFiles, full_precision: bool
             files.folder,
             config=config,
             autocast_adapter_dtype=full_precision,
+            low_cpu_mem_usage=True,  # makes no room for what the configuration asks for, only for the tensors
             torch_device=base.device,
         )
     except Exception as error:  # peft raises several types for shapes, modules and files that do not fit

@@ -18,7 +18,12 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _METADATA_NAMES = {"metadata", "metadata.google.internal", "metadata.azure.internal", "instance-data"}
 # The metadata services of AWS (IPv6) and Alibaba Cloud, which are not link-local.
-_METADATA_ADDRESSES = {ipaddress.ip_address("fd00:ec2::254"), ipaddress.ip_address("100.100.100.200")}
+_METADATA_ADDRESSES = {
+    ipaddress.ip_address("fd00:ec2::254"),  # AWS
+    ipaddress.ip_address("100.100.100.200"),  # Alibaba Cloud
+    ipaddress.ip_address("168.63.129.16"),  # Azure's WireServer, which has a public address
+}
+_PROTOCOLS = ipaddress.IPv4Network("192.0.0.0/24")  # RFC 6890, 2.1; Python's versions differ in what they call global
 _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
 _NUMERIC_IPV4 = re.compile(r"(?:0x[0-9a-f]+|[0-9]+)(?:\.(?:0x[0-9a-f]+|[0-9]+)){0,3}")
 # IPv6 addresses whose last 32 bits are an IPv4 address: compatible (RFC 4291), translated (RFC 2765), NAT64 (RFC 6052).
@@ -105,7 +110,7 @@ def is_private(host: str) -> bool:
     address = _address(host.lower().rstrip("."))
     if address is None or _is_this_machine(address):
         return False
-    return not all(one.is_global for one in _embedded(address)) or not _is_public(address)
+    return not all(map(_is_public, (address, *_embedded(address))))
 
 
 def is_loopback(base_url: str) -> bool:
@@ -129,7 +134,7 @@ def _is_this_machine(address: Address) -> bool:
 def _is_public(address: Address) -> bool:
     """Whether it is an address of the public internet; one that only carries an IPv4 address is judged as that one."""
     if isinstance(address, ipaddress.IPv4Address):
-        return address.is_global
+        return address.is_global and not address.is_multicast and address not in _PROTOCOLS
     carries = any(address in network for network in _IPV4_AT_THE_END) or address.teredo is not None
     return carries or (address.is_global and address in _PUBLIC_IPV6)
 

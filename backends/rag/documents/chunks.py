@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import threading
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 from backends.errors import BackendError
 from backends.rag.documents.files import Document
 from backends.rag.documents.formats import MARKDOWN_LIKE
+from backends.run.lane import Cancelled
 
 if TYPE_CHECKING:
     from semantic_text_splitter import MarkdownSplitter, TextSplitter
@@ -28,6 +30,9 @@ SPECIAL_TOKENS = 2
 
 _LONGEST_TOKEN = 12
 """Characters per token beyond which a chunk is cut anyway: WordPiece counts any word over 100 characters as one."""
+
+_LONGEST_LINE = 4_000
+"""Characters of a line beyond which it is parted before it is cut: the time of a cut grows faster than a line."""
 
 _HEADING = re.compile(r"^ {0,3}(#{1,6})[ \t]+(.+)$")
 _HEADING_CHARACTERS = 1000
@@ -69,11 +74,17 @@ def context_of(document: str, heading: str) -> str:
     return f"{title}: {heading}" if heading else title
 
 
-def chunk(document: Document, tokenizer: Tokenizer, chunk_tokens: int, overlap_tokens: int) -> list[Chunk]:
+def chunk(
+    document: Document,
+    tokenizer: Tokenizer,
+    chunk_tokens: int,
+    overlap_tokens: int,
+    cancel: threading.Event | None = None,
+) -> list[Chunk]:
     """Cut a document into chunks of at most `chunk_tokens` tokens that share about `overlap_tokens`.
 
     A chunk never crosses a page. `tokenizer` is the embedder's, without truncation or padding.
-    Raises `BackendError` if the overlap is not smaller than the chunk.
+    Raises `BackendError` if the overlap is not smaller than the chunk, `Cancelled` once `cancel` is set.
     """
     if overlap_tokens >= chunk_tokens:
         raise BackendError(
@@ -85,7 +96,9 @@ def chunk(document: Document, tokenizer: Tokenizer, chunk_tokens: int, overlap_t
     chunks = []
     for page in document.pages:
         headings = _headings(page.text, document.format)
-        for offset, text in _pieces(splitter, tokenizer, page.text, chunk_tokens):
+        for offset, text in pieces(splitter, tokenizer, page.text, chunk_tokens):
+            if cancel is not None and cancel.is_set():
+                raise Cancelled
             start = page.start + offset
             end = start + len(text)
             key = f"{document.sha256} {start} {end} {settings}"
@@ -116,15 +129,30 @@ def _splitter(markdown: bool, tokenizer: Tokenizer, size: int, overlap: int) -> 
     return kind.from_huggingface_tokenizer(tokenizer, size, overlap=overlap)
 
 
-def _pieces(
+def pieces(
     splitter: TextSplitter | MarkdownSplitter, tokenizer: Tokenizer, text: str, size: int
 ) -> Iterator[tuple[int, str]]:
     """Offset and text of each piece of at most `size` tokens and `size * _LONGEST_TOKEN` characters."""
-    for offset, piece in splitter.chunk_indices(text):
-        if len(piece) <= size * _LONGEST_TOKEN:
-            yield offset, piece
-        else:
-            yield from _halves(offset, piece, tokenizer, size)
+    for begin, part in _parts(text):
+        for offset, piece in splitter.chunk_indices(part):
+            if len(piece) <= size * _LONGEST_TOKEN:
+                yield begin + offset, piece
+            else:
+                yield from _halves(begin + offset, piece, tokenizer, size)
+
+
+def _parts(text: str) -> Iterator[tuple[int, str]]:
+    """Offset and text of the parts that are cut by themselves: all of it, unless lines are very long."""
+    begin = place = 0
+    for line in text.splitlines(keepends=True):
+        end = place + len(line)
+        while end - place > _LONGEST_LINE:
+            space = text.rfind(" ", place + _LONGEST_LINE // 2, place + _LONGEST_LINE)
+            place = space + 1 if space >= 0 else place + _LONGEST_LINE
+            yield begin, text[begin:place]
+            begin = place
+        place = end
+    yield begin, text[begin:]
 
 
 def _halves(offset: int, text: str, tokenizer: Tokenizer, size: int) -> Iterator[tuple[int, str]]:

@@ -188,7 +188,7 @@ class Ingest:
 
     def _split(self, document: Document) -> _SplitDocument:
         tokenizer = self._embedder.tokenizer
-        chunks = chunk(document, tokenizer, self._serving.chunk_tokens, self._serving.overlap_tokens)
+        chunks = chunk(document, tokenizer, self._serving.chunk_tokens, self._serving.overlap_tokens, self._cancel)
         return _SplitDocument(document, self._pending[document.name], chunks, embedded_texts(chunks, tokenizer))
 
     def _store(self, window: Sequence[_SplitDocument], turn: Turn) -> Iterator[IndexProgress]:

@@ -129,6 +129,36 @@ def test_a_tensor_that_the_base_does_not_have_is_refused(base: LocalModel, lora:
     )
 
 
+@pytest.mark.parametrize("merge", [True, False])
+def test_no_room_is_made_for_what_the_tensors_do_not_have(base: LocalModel, lora: Path, merge: bool) -> None:
+    """A tensor of no module lends its size to the rank: peft would make matrices of it for every layer."""
+    import torch
+
+    rank = 200_000
+    rewrite(lora, lambda tensors: tensors.update({"x.lora_A": torch.zeros(rank, dtype=torch.uint8)}))
+    change_config(lora, r=rank, use_dora=True, target_modules="all-linear")
+    written: set[str] = set()
+
+    class Watch(torch.utils._python_dispatch.TorchDispatchMode):
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            found = func(*args, **(kwargs or {}))
+            if (
+                isinstance(found, torch.Tensor)
+                and found.device.type != "meta"
+                and rank in found.shape
+                and found.dim() > 1
+            ):
+                written.add(str(func))
+            return found
+
+    def watched() -> None:
+        with Watch():
+            load_adapter(base, lora, merge)
+
+    assert fault(lambda: inference.run(watched))[0].startswith("The adapter doors ")
+    assert written <= {"aten.empty.memory_format", "aten.detach.default"}  # addresses, and no memory behind them
+
+
 def test_halves_of_different_ranks_are_refused(base: LocalModel, lora: Path) -> None:
     import torch
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from backends.errors import BackendError
-from backends.rag.documents.chunks import CONTEXT_TOKENS, chunk, embedded_texts
+from backends.rag.documents.chunks import CONTEXT_TOKENS, chunk, embedded_texts, pieces
 from backends.rag.documents.files import PAGE_BREAK, Document, Page
 from backends.rag.documents.formats import FORMATS
 from backends.rag.search.embedder import Embedder
+from backends.run.lane import Cancelled
 from backends.text import visible_lines
 
 
@@ -116,3 +119,39 @@ def test_a_long_heading_is_cut_where_it_is_kept_with_every_chunk(tokenizer: Toke
     found = chunk(make_document([text], "markdown"), tokenizer, 32, 0)
     assert max(len(one.heading) for one in found) < 1100
     assert {one.heading.rpartition(" > ")[2] for one in found} >= {"Part 8", "Part 11"}
+
+
+ONE_LINE = {
+    "columns": ("csv", ",".join(f"column {number}" for number in range(3_000))),
+    "quotes": ("md", "> " * 10_000),
+    "stars": ("md", "*" * 15_000),
+    "letters": ("txt", "a" * 15_000),
+    "words": ("txt", "a kettle stands on a stove. " * 700),
+}
+
+
+@pytest.mark.parametrize("name", ONE_LINE)
+def test_a_line_without_end_is_parted_before_it_is_cut(tokenizer: Tokenizer, name: str) -> None:
+    """The splitter's time grows faster than a line: one of a million columns would keep it busy for hours."""
+    format, line = ONE_LINE[name]
+    text = f"before\n{line}\nafter"
+    seen: list[int] = []
+
+    class Splitter:
+        def chunk_indices(self, part: str) -> list[tuple[int, str]]:
+            seen.append(max(map(len, part.splitlines())))
+            return [(0, part)]
+
+    assert "".join(piece for _, piece in pieces(Splitter(), tokenizer, text, 100)) == text  # type: ignore[arg-type]
+    assert max(seen) <= 4_000
+    chunks = chunk(make_document([text], format), tokenizer, 100, 20)
+    covered = {place for one in chunks for place in range(one.start, one.end)}
+    assert all(text[one.start : one.end] == one.text for one in chunks)
+    assert all(place in covered for place, sign in enumerate(text) if not sign.isspace())
+
+
+def test_cutting_can_be_cancelled(tokenizer: Tokenizer) -> None:
+    cancel = threading.Event()
+    cancel.set()
+    with pytest.raises(Cancelled):
+        chunk(make_document(["A kettle."], "txt"), tokenizer, 100, 20, cancel)
