@@ -21,7 +21,7 @@ MARKDOWN = {
 LETTERS = {"key", "args", "kwargs", "on_click", "on_change", "value", "placeholder", "file_name", "data", "mime"}
 """Arguments of theirs that are shown as letters, or not at all."""
 
-ESCAPING = {"escaped", "len", "title_of", "leak_words", "points", "duration", "_mark", "_numbers"}
+ESCAPING = {"escaped", "len", "title_of", "leak_sentence", "points", "duration", "_mark", "_numbers"}
 """Functions that return numbers, our own words, or what they have escaped."""
 
 NUMBERS = {

@@ -130,7 +130,7 @@ def test_a_training_takes_what_was_found_and_says_so(settings: Settings) -> None
 
 
 def test_a_resumed_training_goes_on_in_its_precision(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop.precision, "measured", lambda *_: FOUND)
+    monkeypatch.setattr(loop.precision, "measure_precision", lambda *_: FOUND)
     run, cancel = new_run(settings, PAIRS, "doors", AUTO_ALL), threading.Event()
     for progress in train_run(settings, run, cancel):
         if isinstance(progress.result, StepRecord) and progress.result.step == 3:

@@ -155,7 +155,7 @@ def test_the_child_imports_no_parser_for_plain_text(good: Path) -> None:
 
 def shut_in(code: str, *arguments: str) -> str:
     """What code prints in a process that is shut in as the child is."""
-    program = f"import sys, backends.rag.documents.parser_process as e; e.shut_in()\n{code}"
+    program = f"import sys, backends.rag.documents.parser_process as e; e.sandbox_process()\n{code}"
     command = [sys.executable, "-c", program, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False).stderr.strip().splitlines()[-1]
 
