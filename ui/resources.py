@@ -66,10 +66,13 @@ def override(name: str, value: Any) -> None:
 
 def _bind_key(section: str) -> None:
     """A key that is entered on a page is for the address that the page shows, wherever that was set."""
-    current = settings()
-    if current.withheld(section):
+    current, typed = settings(), overrides()[f"{section}.api_key"]
+    if section == "fine_tuned":
+        key, shown = current.fine_tuned.api_key, current.fine_tuned.base_url
+    else:
         name = section.partition(".")[2]
-        shown = current.fine_tuned.base_url if section == "fine_tuned" else connections.base_url_of(current, name)
+        key, shown = connections.key_of(current, name)[0], connections.base_url_of(current, name)
+    if key is None or key.get_secret_value() != typed:
         overrides()[f"{section}.base_url"] = shown
 
 

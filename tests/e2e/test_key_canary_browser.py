@@ -14,6 +14,7 @@ from tests.backends.openai_server import PATH, event, text_chunk
 
 MARK = "zq7Wx-canary"
 CONFIGURED, TYPED = f"{MARK}-of-the-environment", f"{MARK}-of-the-command"
+OF_SESSION = f"{MARK}-of-the-session"
 
 
 def echo(request: Request) -> Response:
@@ -53,6 +54,19 @@ def test_overrides_stay_overrides_and_nobody_sees_a_key(
         expect(page.get_by_text("I was sent").first).to_be_visible(timeout=60_000)
         assert [request.headers["Authorization"] for request, _ in httpserver.log[count:]] == [f"Bearer {sent}"]
         assert MARK.lower() not in page.content().lower()
+    field = page.get_by_role("textbox", name="API key")
+    field.fill(OF_SESSION)
+    field.press("Enter")
+    expect(field).to_have_attribute("placeholder", "kept for this browser session")
+    box.fill("Which key now?")
+    box.press("Control+Enter")
+    for _ in range(120):
+        if len(httpserver.log) > count + 1:
+            break
+        page.wait_for_timeout(500)
+    assert [request.headers["Authorization"] for request, _ in httpserver.log[count + 1 :]] == [f"Bearer {OF_SESSION}"]
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+    assert MARK.lower() not in page.locator("body").inner_text().lower()
     stored = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert any(path.name == "ledger.sqlite" for path in stored)
     assert not [path for path in stored if MARK.lower().encode() in path.read_bytes().lower()]
