@@ -58,6 +58,8 @@ def override(name: str, value: Any) -> None:
             overrides().pop("rag.documents", None)
     if value in (None, ""):
         overrides().pop(name, None)
+        if field == "api_key":
+            _release_address(section)
     else:
         overrides()[name] = value
         if field == "api_key":
@@ -66,14 +68,27 @@ def override(name: str, value: Any) -> None:
 
 def _bind_key(section: str) -> None:
     """A key that is entered on a page is for the address that the page shows, wherever that was set."""
-    current, typed = settings(), overrides()[f"{section}.api_key"]
+    key, shown = _key_and_address(section)
+    if key != overrides()[f"{section}.api_key"]:
+        overrides()[f"{section}.base_url"] = shown
+
+
+def _release_address(section: str) -> None:
+    """Without its key, an address that is no other than the one configured belongs to its own source again."""
+    address = overrides().pop(f"{section}.base_url", None)
+    if address is not None and _key_and_address(section)[1] != address:
+        overrides()[f"{section}.base_url"] = address
+
+
+def _key_and_address(section: str) -> tuple[str | None, str | None]:
+    """The key and the address in force for a server."""
+    current = settings()
     if section == "fine_tuned":
-        key, shown = current.fine_tuned.api_key, current.fine_tuned.base_url
+        key, address = current.fine_tuned.api_key, current.fine_tuned.base_url
     else:
         name = section.partition(".")[2]
-        key, shown = connections.key_of(current, name)[0], connections.base_url_of(current, name)
-    if key is None or key.get_secret_value() != typed:
-        overrides()[f"{section}.base_url"] = shown
+        key, address = connections.key_of(current, name)[0], connections.base_url_of(current, name)
+    return key.get_secret_value() if key else None, address
 
 
 def paid_api(current: Settings) -> PaidApiBackend:

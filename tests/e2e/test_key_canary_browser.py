@@ -54,19 +54,28 @@ def test_overrides_stay_overrides_and_nobody_sees_a_key(
         expect(page.get_by_text("I was sent").first).to_be_visible(timeout=60_000)
         assert [request.headers["Authorization"] for request, _ in httpserver.log[count:]] == [f"Bearer {sent}"]
         assert MARK.lower() not in page.content().lower()
+
+    def asked_with(key: str) -> None:
+        count = len(httpserver.log)
+        box.fill(f"Which key after {count} questions?")
+        box.press("Control+Enter")
+        for _ in range(120):
+            if len(httpserver.log) > count:
+                break
+            page.wait_for_timeout(500)
+        assert [request.headers["Authorization"] for request, _ in httpserver.log[count:]] == [f"Bearer {key}"]
+
     field = page.get_by_role("textbox", name="API key")
     field.fill(OF_SESSION)
     field.press("Enter")
     expect(field).to_have_attribute("placeholder", "kept for this browser session")
-    box.fill("Which key now?")
-    box.press("Control+Enter")
-    for _ in range(120):
-        if len(httpserver.log) > count + 1:
-            break
-        page.wait_for_timeout(500)
-    assert [request.headers["Authorization"] for request, _ in httpserver.log[count + 1 :]] == [f"Bearer {OF_SESSION}"]
+    asked_with(OF_SESSION)
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
     assert MARK.lower() not in page.locator("body").inner_text().lower()
+    field.fill("")
+    field.press("Enter")
+    expect(field).not_to_have_attribute("placeholder", "kept for this browser session")
+    asked_with(TYPED)  # as it was before
     stored = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert any(path.name == "ledger.sqlite" for path in stored)
     assert not [path for path in stored if MARK.lower().encode() in path.read_bytes().lower()]
