@@ -17,29 +17,11 @@ from backends.models.local import LocalModel
 from backends.storage.files import sha256
 from tests.backends.models.made_adapters import (
     fault,
-    in_float32,
-    load_base,
     logits,
     make_lora,
     pointers,
     same,
 )
-
-
-@pytest.fixture(scope="module")
-def base(tiny_model: Path) -> LocalModel:
-    return load_base(str(tiny_model))
-
-
-@pytest.fixture(scope="module")
-def exact(base: LocalModel) -> LocalModel:
-    """The tiny model in float32."""
-    return in_float32(base)
-
-
-@pytest.fixture
-def lora(tmp_path: Path) -> Path:
-    return make_lora(tmp_path / "doors")
 
 
 @pytest.fixture

@@ -19,28 +19,11 @@ from tests.backends.conftest import make_tiny
 from tests.backends.models.made_adapters import (
     change_config,
     fault,
-    in_float32,
     load_base,
     logits,
     make_lora,
     same,
 )
-
-
-@pytest.fixture(scope="module")
-def base(tiny_model: Path) -> LocalModel:
-    return load_base(str(tiny_model))
-
-
-@pytest.fixture(scope="module")
-def exact(base: LocalModel) -> LocalModel:
-    """The tiny model in float32."""
-    return in_float32(base)
-
-
-@pytest.fixture
-def lora(tmp_path: Path) -> Path:
-    return make_lora(tmp_path / "doors")
 
 
 @pytest.mark.parametrize("start", ["pissa", "pissa_niter_4", "olora", "corda", "loftq", {"a": 1}])
