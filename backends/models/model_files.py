@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from backends.errors import BackendError
 from backends.models.adapter_modules import is_quick
 from backends.storage import strict_json
+from backends.storage.files import links_outside
 
 _PICKLED, _SAFE = "pytorch_model.bin", "model.safetensors"
 
@@ -21,7 +23,7 @@ def check_model_files(folder: Path) -> None:
     expressions, with an engine that a hostile one keeps busy for ever.
     """
     named = [*_module_paths(folder)]
-    if any(".." in path.parts or path.is_absolute() for path in named):
+    if any(".." in path.parts or path.is_absolute() for path in named) or (named and _leads_outside(folder)):
         raise BackendError(f"{folder.name} names a module outside its folder.", "Choose another model.")
     if named:
         for pickled in sorted(folder.rglob(_PICKLED)):
@@ -38,6 +40,15 @@ def check_model_files(folder: Path) -> None:
                     f"{folder.name} has a pattern in quantization_config that may take forever to match.",
                     "Choose another model, or write the modules' names there.",
                 )
+
+
+def _leads_outside(folder: Path) -> bool:
+    """Whether a folder within is a link to one elsewhere, which the search for pickled weights does not enter.
+
+    In the cache of the Hub's library, files are links and folders are not.
+    """
+    within = (Path(where) / name for where, names, _ in os.walk(folder) for name in names)
+    return any(links_outside(one, folder) for one in within)
 
 
 def _module_paths(folder: Path) -> Iterator[PurePosixPath]:

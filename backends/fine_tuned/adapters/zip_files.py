@@ -32,6 +32,7 @@ SMALL_BYTES = 20_000_000
 """So much may come out of any zip, whatever its ratio."""
 
 _MAX_ENTRIES = 200
+_MAX_NAME_BYTES = 200
 _TEXTS = (".json", ".jsonl", ".csv", ".md", ".txt", ".jinja")
 _UNSAFE = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 _ENCRYPTED = 0x1
@@ -157,6 +158,8 @@ def _check_entry(entry: zipfile.ZipInfo) -> None:
         raise BackendError("The zip file is protected by a password.", "Make one without a password.")
     if stat.S_ISLNK(entry.external_attr >> 16):
         raise BackendError("The zip file holds a link in place of a file.", "Zip the files themselves.")
+    if len(PurePosixPath(entry.filename).name.encode("utf-8", "replace")) > _MAX_NAME_BYTES:
+        raise BackendError("The zip file holds a file with too long a name.", "Give it a shorter one.")
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise BackendError("The zip file is packed in an unusual way.", "Make an ordinary zip file.")
 

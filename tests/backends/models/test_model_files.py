@@ -55,6 +55,23 @@ def test_a_module_outside_the_folder(model: Path, path: str) -> None:
     assert fault(lambda: check_model_files(model))[0] == "model names a module outside its folder."
 
 
+@pytest.mark.parametrize("where", ["2_Dense", "2_Dense/deeper"])
+def test_a_module_behind_a_link_that_leads_out_of_the_folder(model: Path, tmp_path: Path, where: str) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "pytorch_model.bin").write_bytes(b"x")
+    if (model / where).exists():
+        shutil.rmtree(model / where)
+    (model / where).symlink_to(elsewhere)
+    assert fault(Embedder(model, "cpu").load)[0] == "model names a module outside its folder."
+
+
+def test_files_may_be_links_as_in_the_cache_of_the_hub(model: Path, tmp_path: Path) -> None:
+    blob = (model / "2_Dense" / "model.safetensors").rename(tmp_path / "blob")
+    (model / "2_Dense" / "model.safetensors").symlink_to(blob)
+    check_model_files(model)
+
+
 @pytest.mark.parametrize("told", [{"modules_to_not_convert": ["(.|.)*!"]}, {"deep": [{"x": {"((.)+)+!": 1}}]}])
 def test_a_pattern_that_never_ends(model: Path, told: dict[str, object]) -> None:
     config = json.loads((model / "config.json").read_text())

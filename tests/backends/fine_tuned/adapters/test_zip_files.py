@@ -120,6 +120,12 @@ def test_odd_entries(tmp_path: Path, flags: dict[str, int], cause: str) -> None:
     assert fault(lambda: unpack(source, tmp_path / "out"))[0] == cause
 
 
+def test_a_name_that_no_disk_takes(tmp_path: Path) -> None:
+    source = zipped({CONFIG: b"{}", WEIGHTS: b"x", "\u00e9" * 120 + ".json": b"{}"})
+    said = fault(lambda: unpack(source, tmp_path / "out"))
+    assert said == ("The zip file holds a file with too long a name.", "Give it a shorter one.")
+
+
 def test_a_password(tmp_path: Path) -> None:
     source = zipped({CONFIG: b"{}", WEIGHTS: b"x"}).replace(
         b"PK\x01\x02\x14\x03\x14\x00\x00", b"PK\x01\x02\x14\x03\x14\x00\x01"
