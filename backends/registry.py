@@ -80,7 +80,10 @@ class ApproachSpec:
     """Its settings, `ID.NAME`, unless they are part of `Settings` already: a frozen pydantic model with defaults."""
 
     panel: Lazy = ""
-    """Draws the widgets of its settings: `panel(settings)`, or `panel(settings, name)` where there are variants."""
+    """Draws the widgets of its settings: `panel(settings)`, or `panel(settings, name)` where there are variants.
+
+    If empty, the fields of `section` are drawn, each by its type, with its limits and description.
+    """
 
     page: Lazy = "ui.ask.page:approach_page"
     """Draws its page: `page(id)`."""

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast, get_args
+from typing import Annotated, Any, Literal, TypeVar, cast, get_args
 
 from pydantic import (
     BaseModel,
@@ -150,6 +150,9 @@ class RagSettings(_Section):
         return value
 
 
+_Kind = TypeVar("_Kind", bound=BaseModel)
+
+
 class Settings(BaseSettings):
     """All settings of one call, immutable. Use `load_settings` to make them."""
 
@@ -189,6 +192,16 @@ class Settings(BaseSettings):
     def withheld(self, section: str) -> str:
         """In a sentence, which secrets a section goes without because they belong to another address; or nothing."""
         return self._withheld.get(section, "")
+
+    def section(self, kind: type[_Kind]) -> _Kind:
+        """The section of an approach that brings its own settings, by the model of these settings.
+
+        Raises `LookupError` for a model that no approach names in its `ApproachSpec`.
+        """
+        for _, section in self:
+            if isinstance(section, kind):
+                return section
+        raise LookupError(f"no approach has the settings {kind.__name__}")
 
     def question(self, text: str) -> Question:
         """The question with this call's generation settings, as a run of its own."""

@@ -1,7 +1,7 @@
 """Memory of all four approaches against one copy of the weights, each in a fresh process, and proof that there is one.
 
 Resident memory (RSS), weighed from outside after each step. The reference imports transformers, loads the weights and
-makes one token; ours imports every library of the four columns first, so that what the libraries take is told apart
+makes one token; ours imports every library of the four columns first, so that what the libraries take is shown apart
 from what is loaded.
 """
 

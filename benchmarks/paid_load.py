@@ -6,9 +6,9 @@ own. In a round, as many callers as stated, each on a thread of its own, start a
 caller's clock: to the first text, and to the end of the answer (for ours, until the whole `Answer` is in hand: priced,
 and its charge written to the ledger).
 
-No request belongs to one of the other kind, so what was added is told in two ways: the 95th percentile of all of ours
+No request belongs to one of the other kind, so what was added is stated in two ways: the 95th percentile of all of ours
 against that of all of the bare client's; and rank by rank, the k-th fastest of a round of ours against the k-th
-fastest of the bare client's round beside it. Of those differences the 95th percentile is told, and the median over the
+fastest of the bare client's round beside it. Of those differences the 95th percentile is stated, and the median over the
 rounds at the rank where that is largest. The first of these two also holds what differs from one round to the next: so
 the bare client has a second round each time, and is compared with itself.
 

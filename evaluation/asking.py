@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -72,9 +73,10 @@ class AnswerLog:
         self._answers[answer.arm, answer.position] = answer
         with disk_faults("The answer"):
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            whole = not self._file.is_file() or self._file.read_bytes()[-1:] in (b"", b"\n")
-            with self._file.open("a", encoding="utf-8") as lines:
-                lines.write(("" if whole else "\n") + _ANSWER.dump_json(answer).decode() + "\n")
+            with self._file.open("a+b") as lines:
+                lines.seek(max(0, lines.seek(0, os.SEEK_END) - 1))
+                cut_off = lines.read(1) not in (b"", b"\n")  # a process that was killed has left half a line
+                lines.write(b"\n" * cut_off + _ANSWER.dump_json(answer) + b"\n")
 
 
 def greedy(settings: Settings) -> Settings:
@@ -122,17 +124,17 @@ def ask(
 def arm_answer(arm: str, position: int, answer: Answer) -> ArmAnswer:
     """What is kept of an answer to the question at `position`."""
     return ArmAnswer(
-        arm,
-        position,
-        answer.text,
-        answer.status,
-        answer.error,
-        answer.model,
-        answer.timings.latency_s,
-        answer.usage.prompt_tokens,
-        answer.usage.completion_tokens,
-        None if answer.cost.usd is None else f"{answer.cost.usd:f}",
-        answer.cost.basis,
+        arm=arm,
+        position=position,
+        text=answer.text,
+        status=answer.status,
+        error=answer.error,
+        model=answer.model,
+        latency_s=answer.timings.latency_s,
+        prompt_tokens=answer.usage.prompt_tokens,
+        completion_tokens=answer.usage.completion_tokens,
+        cost_usd=None if answer.cost.usd is None else f"{answer.cost.usd:f}",
+        cost_basis=answer.cost.basis,
     )
 
 

@@ -64,7 +64,7 @@ TECHNIQUES: dict[str, dict[str, int]] = {
     "adapter_besides": {BOTH: 1, RAG: -1},
     "interaction": {BOTH: 1, RAG: -1, ADAPTER: -1, BASE: 1},
 }
-"""What is reckoned of the arms, as weights of a sum. `rag_besides`: RAG where the adapter is there already, and the
+"""What is computed from the arms, as weights of a sum. `rag_besides`: RAG where the adapter is there already, and the
 other way round. `interaction`: what both bring beyond the sum of what each brings
 alone; below 0 they partly buy the same thing (a 2 × 2 factorial comparison: G. Box, J. Hunter, W. Hunter, "Statistics
 for Experimenters" (2005), chapter 5)."""
@@ -306,7 +306,7 @@ def attribute(
     cancel: threading.Event,
     arms: Mapping[str, Backend] | None = None,
 ) -> Iterator[Progress[Attribution]]:
-    """Ask every arm every question with `k` passages where there is RAG, then judge and reckon.
+    """Ask every arm every question with `k` passages where there is RAG, then judge and compute.
 
     `arms` (by `ARMS`) answer; `attribution_arms` if left out. A cancelled attribution has no result, but keeps its
     answers. Raises `BackendError` for an adapter or a collection that can not be asked, and for questions that can not

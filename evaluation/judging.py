@@ -175,7 +175,7 @@ def _score(scorer: Scorer, answer: ArmAnswer, sample: Sample, vectors: Mapping[s
         score = scorer.score(AnswerToScore(answer.text, answer.status, vectors or {}), sample)
         if not isinstance(score, Score):
             raise TypeError(f"it returned {score!r} and no Score")
-    except Exception as fault:  # a scorer of somebody else's: its fault is told for this answer only
+    except Exception as fault:  # a scorer of somebody else's: its fault is reported for this answer only
         _log.exception("the scorer %s", scorer.name)
         return Score.failed(f"{type(fault).__name__}: {fault}")
     return score

@@ -242,7 +242,7 @@ def in_thousandths(
         last, of = step.done, step.total
         past = sum(costs[:phase]) + costs[phase] * step.done / max(step.total, 1)
         shown = max(shown, min(int(1000 * past / sum(costs)), 999))
-        yield Progress(shown, 1000, step.detail if step.result is None else "reckoning the intervals")
+        yield Progress(shown, 1000, step.detail if step.result is None else "computing the intervals")
 
 
 def measurement(reports: Sequence[RetrievalReport], stored: tuple[int, int], mode: Mode, questions: int) -> Measurement:

@@ -139,7 +139,7 @@ def create_run(settings: Settings, request: TrainingRequest, cancel: threading.E
     long they would take.
     """
     if request.score:
-        read_question_set(request.score, report)  # a fault in it is told now, not when everything is trained
+        read_question_set(request.score, report)  # a fault in it is reported now, not when everything is trained
     pairs = pairs_of(request)
     refuse_second(settings)
     if len(pairs) > MOST_PAIRS:

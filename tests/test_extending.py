@@ -14,8 +14,18 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
-CODE = next(re.finditer(r"```python\n(# backends/shout\.py\n.*?)```", DOCUMENT, re.DOTALL)).group(1)
-LINE = next(re.finditer(r"```\n(\"backends\.shout:SPEC\",)\n```", DOCUMENT)).group(1)
+
+
+def file_in_document(name: str) -> str:
+    return next(re.finditer(rf"```python\n(# {re.escape(name)}\n.*?)```", DOCUMENT, re.DOTALL)).group(1)
+
+
+def line_in_document(ends: str) -> str:
+    return next(re.finditer(rf"```\n(.*{re.escape(ends)}.*,)\n```", DOCUMENT)).group(1)
+
+
+CODE, LINE = file_in_document("backends/shout.py"), line_in_document("backends.shout:SPEC")
+SECTION = "ui/rag/longest.py"
 
 _PAGES = """
 import json, sys
@@ -98,11 +108,44 @@ def test_it_is_asked_and_set_on_the_terminal(tree: Path) -> None:
     assert "There is no setting called 'shout.volume'" in refused.stderr.replace("\n", " ").replace("│", "")
 
 
+_LONGEST = """
+from streamlit.testing.v1 import AppTest
+at = AppTest.from_string("from ui.shell import draw_page\\ndraw_page('rag')", default_timeout=120)
+at.query_params["section"] = "Longest"
+at.run()
+assert not at.exception, at.exception
+print([one.value for one in at.info])
+"""
+
+
+def test_one_file_and_one_line_make_a_section(tree: Path) -> None:
+    (tree / SECTION).write_text(file_in_document(SECTION), encoding="utf-8")
+    page = tree / "ui" / "rag" / "page.py"
+    before = page.read_text(encoding="utf-8")
+    page.write_text(before.replace("SECTIONS = (\n", f"SECTIONS = (\n    {line_in_document('ui.rag.longest:draw')}\n"))
+    finished = run(tree, "-c", _LONGEST, CROSSROADS_RAW__MODEL=str(tree.parent / "none"))
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    assert "There is nothing to show yet. Add documents in the section Documents." in finished.stdout
+
+
+def test_what_the_document_adds_keeps_the_rules_of_the_tree(tree: Path) -> None:
+    added(tree)
+    files = ["backends/shout.py", "evaluation/scorers/brief.py", SECTION]
+    for name in files:
+        (tree / name).write_text(file_in_document(name), encoding="utf-8")
+    for command in (["check"], ["format", "--check"]):
+        finished = run(tree, "-m", "ruff", *command, *files)
+        assert finished.returncode == 0, finished.stdout
+    program = "from importlinter.cli import lint_imports; raise SystemExit(lint_imports(no_cache=True))"
+    finished = run(tree, "-c", program)
+    assert finished.returncode == 0, finished.stdout
+
+
 def packaged(tree: Path, code: str) -> Path:
     """A folder of site-packages with a package that brings an approach by its entry point."""
     site = tree.parent / "site"
     (site / "shouting").mkdir(parents=True)
-    (site / "shouting" / "__init__.py").write_text(code.replace("backends.shout:panel", "shouting:panel"))
+    (site / "shouting" / "__init__.py").write_text(code)
     info = site / "shouting-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: shouting\nVersion: 1.0\n")

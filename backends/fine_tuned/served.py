@@ -131,5 +131,5 @@ class ServedFineTunedBackend(Backend):
 
 
 def claim(files: AdapterFiles) -> dict[str, Any]:
-    """What is told of an adapter that a server is said to serve."""
+    """What is known of an adapter that a server is said to serve."""
     return files.card | {"name": files.name, "sha256": files.sha256}

@@ -50,7 +50,7 @@ class _Score(BaseModel):
 
 
 class _Card(BaseModel):
-    """The fields that are reckoned with or shown one by one, as in `backends.fine_tuned.adapters.card`."""
+    """The fields that are computed with or shown one by one, as in `backends.fine_tuned.adapters.card`."""
 
     model_config = ConfigDict(extra="allow")
     base_model: _Text | None = None

@@ -72,7 +72,7 @@ PAST = 200
 JUDGED = 40
 """The answers whose cost is compared with what was expected of them, at most."""
 
-_FEW = 10  # below, every answer is in the range that is told; from here on 5 % are left out at each end
+_FEW = 10  # below, every answer is in the range that is shown; from here on 5 % are left out at each end
 
 
 def expect_cost(backend: Backend, question: Question, settings: Settings) -> ExpectedCost:

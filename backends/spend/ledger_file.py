@@ -55,7 +55,7 @@ CREATE INDEX charges_reserved ON charges (state) WHERE state = 'reserved';
 CREATE TRIGGER answers_stay BEFORE DELETE ON answers BEGIN SELECT raise(ABORT, 'rows are only added'); END;
 {_KEPT};
 """
-_EXPECTED = (  # what was expected before the question was asked; a Decimal, and in which way it was reckoned
+_EXPECTED = (  # what was expected before the question was asked; a Decimal, and how it was computed
     "ALTER TABLE answers ADD COLUMN expected_prompt_tokens INTEGER",
     "ALTER TABLE answers ADD COLUMN expected_completion_tokens INTEGER",
     "ALTER TABLE answers ADD COLUMN expected_usd TEXT",

@@ -1,4 +1,4 @@
-"""Token counts or seconds -> US dollars, in Decimal, with the reckoning in words. Unknown is None, never 0."""
+"""Token counts or seconds -> US dollars, in Decimal, with the calculation in words. Unknown is None, never 0."""
 
 from __future__ import annotations
 
@@ -297,7 +297,7 @@ def models(provider: str = "openai") -> list[str]:
 
 
 def _basis(found: PriceCalculation, usage: Usage, model: str, now: datetime) -> str:
-    """The reckoning in words: tokens, prices per million, provider, model, date and source of the price."""
+    """The calculation in words: tokens, prices per million, provider, model, date and source of the price."""
     prompt, completion = usage.prompt_tokens or 0, usage.completion_tokens or 0
     prices = found.model_price
     if prices.input_mtok is None or prices.output_mtok is None:

@@ -52,7 +52,7 @@ class Daily:
 
 
 def begin_of(days: int, now: datetime) -> datetime:
-    """The midnight (UTC) with which the last `days` days begin, today being one of them: no day is told in part."""
+    """The midnight (UTC) with which the last `days` days begin, today being one of them: days are whole."""
     today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return today - timedelta(days=days - 1)
 

@@ -1,4 +1,4 @@
-"""What a monthly cost is reckoned from: values by name, each with its unit and where it comes from."""
+"""What a monthly cost is computed from: values by name, each with its unit and where it comes from."""
 
 from __future__ import annotations
 

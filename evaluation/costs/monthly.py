@@ -12,7 +12,7 @@ from evaluation.costs.curve import Curve
 from evaluation.costs.inputs import Inputs, PaymentProfile, UnknownValue
 
 HOURS_PER_MONTH = 730
-"""8,760 hours of a year / 12: what the price lists of AWS, Azure and Google Cloud reckon a month with (2026)."""
+"""8,760 hours of a year / 12: what the price lists of AWS, Azure and Google Cloud compute a month with (2026)."""
 
 _MILLION = 1_000_000
 _GB = 10**9

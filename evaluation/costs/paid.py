@@ -1,4 +1,4 @@
-"""The paid models of a reckoning: connections as they are configured, and models whose price somebody entered."""
+"""The paid models of a calculation: connections as they are configured, and models whose price somebody entered."""
 
 from __future__ import annotations
 

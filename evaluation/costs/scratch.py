@@ -3,7 +3,7 @@
 FLOPs = 6 × parameters × tokens: J. Kaplan et al., "Scaling Laws for Neural Language Models", arXiv:2001.08361 (2020),
 section 2.1. About 20 tokens per parameter: J. Hoffmann et al., "Training Compute-Optimal Large Language Models",
 arXiv:2203.15556 (2022). Models are trained on many more today, so this is the least; the default base model
-is reckoned with what it was trained on, too. One run that succeeds at once: no failed runs, no data, nobody's work.
+is computed with what it was trained on, too. One run that succeeds at once: no failed runs, no data, nobody's work.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SMOLLM2_PARAMETERS, SMOLLM2_TOKENS = 135_000_000, Decimal(2_000_000_000_000)
 """The default base model: L. Ben Allal et al., "SmolLM2", arXiv:2502.02737 (2025)."""
 
 CLUSTERS = (8, 1024)
-"""Numbers of GPUs for which days are told."""
+"""Numbers of GPUs for which days are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +67,10 @@ def from_scratch(
 ) -> tuple[ScratchTraining, ...]:
     """For every size, for one of `parameters` if it is another one, and last the default base model as it was trained.
 
-    `fine_tuning_usd` is what one fine-tuning costs, None if unknown. Raises `ValueError` if a GPU reckons nothing.
+    `fine_tuning_usd` is what one fine-tuning costs, None if unknown. Raises `ValueError` if a GPU computes nothing.
     """
     if peak_flops <= 0 or utilisation <= 0:
-        raise ValueError("A GPU that reckons nothing never finishes.")
+        raise ValueError("A GPU that computes nothing never finishes.")
     flops_per_s = peak_flops * utilisation
     wanted = dict(SIZES)
     if parameters is not None and parameters not in SIZES.values():

@@ -1,4 +1,4 @@
-"""What if: one input at a time is changed, and the monthly costs and break-even points are reckoned again."""
+"""What if: one input at a time is changed, and the monthly costs and break-even points are computed again."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ def test_phases_that_count_from_their_own_beginning_make_one_progress() -> None:
     shown: list[Progress[Measurement]] = list(in_thousandths(iter(steps), [1.0, 2.0, 1.0], reports))
     assert [step.done for step in shown] == [125, 250, 250, 500, 750, 875, 999]
     assert len(reports) == 2
-    assert [step.detail for step in shown][2:4] == ["reckoning the intervals", "32 of 64 embedded"]
+    assert [step.detail for step in shown][2:4] == ["computing the intervals", "32 of 64 embedded"]
 
 
 def test_a_question_set_that_was_uploaded() -> None:

@@ -41,7 +41,7 @@ def expected_costs(approaches: Sequence[str], text: str) -> dict[str, ExpectedCo
 
 
 def show_expected(place: DeltaGenerator, costs: Mapping[str, ExpectedCost | None]) -> None:
-    """One amount for each approach, with how far off such amounts were so far; the reckoning on hover.
+    """One amount for each approach, with how far off such amounts were so far; the calculation on hover.
 
     It has its lines before anything is typed, so that what is below never moves; only a long reason for not knowing
     takes more. `place` holds one thing, which a later call replaces.
@@ -177,7 +177,7 @@ def ask_box(page: str, approaches: Sequence[str], *, choose: bool = False) -> Ca
             if choose:
                 _who_takes_part(page, approaches)
             spent = st.empty()
-        first = expected_costs(_chosen(page, approaches), typed or "")  # nothing is empty while this is reckoned
+        first = expected_costs(_chosen(page, approaches), typed or "")  # nothing is empty while this is computed
         before = st.empty()
         show_expected(before, first)
     _samples(page, approaches)

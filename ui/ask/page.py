@@ -11,6 +11,7 @@ from backends.registry import spec_of
 from ui.ask.answers import Answers
 from ui.ask.box import ask_box
 from ui.ask.raise_cap import raise_cap
+from ui.ask.section_panel import section_panel
 from ui.resources import live, settings
 from ui.shared import numbers
 from ui.shared.approaches import title_of
@@ -65,12 +66,16 @@ def ask_section(approach: str) -> None:
 
 def _panel(approach: str) -> None:
     spec = spec_of(approach)
-    if (panel := spec.loaded("panel")) is None:
+    panel = spec.loaded("panel")
+    if panel is None and spec.section is None:
         return
-    _, _, name = approach.partition(":")
+    kind, _, name = approach.partition(":")
     with st.container(border=True):
         st.markdown("##### Settings of this approach", anchors=False)
-        panel(settings(), name) if spec.variants else panel(settings())
+        if panel is None:
+            section_panel(kind, getattr(settings(), kind))
+        else:
+            panel(settings(), name) if spec.variants else panel(settings())
 
 
 def _explain(approach: str) -> None:

@@ -38,7 +38,7 @@ def choose_billing(billing_kind: str) -> None:
 
 
 def compared_models() -> list[str]:
-    """The paid models that are reckoned with, by approach; the first one is what the others are compared with."""
+    """The paid models that the calculation uses, by approach; the first one is what the others are compared with."""
     found: list[str] = st.session_state.setdefault(_DRAWN, [PAID_API])
     return found
 
@@ -55,7 +55,7 @@ def manual_models() -> dict[str, ManualModel]:
 
 
 def add_manual_model(model: ManualModel) -> None:
-    """Take a model with its price, and reckon with it."""
+    """Take a model with its price, and use it in the calculation."""
     manual_models()[model.approach] = model
     compare_models(list(dict.fromkeys([*compared_models(), model.approach])))
 

@@ -20,7 +20,7 @@ from evaluation.spreadsheet import csv_bytes
 from ui.costs.sentences import break_even_sentence, line_label
 
 COLUMNS = ("kind", "approach", "model", "name", "value", "unit", "formula or origin", "numbers or note")
-"""Of every file that is reckoned from the inputs, so that several can be put below each other."""
+"""Of every file that is computed from the inputs, so that several can be put below each other."""
 
 VOLUMES = (*(digit * 10**power for power in range(2, 7) for digit in (1, 2, 5)), 10**7)
 """The numbers of questions a month at which a file tells the curves."""

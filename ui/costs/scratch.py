@@ -146,7 +146,7 @@ def _tables(rows: Sequence[ScratchTraining]) -> None:
 
 
 def assumptions(chosen: Mapping[str, Decimal]) -> list[Row]:
-    """What a training from scratch is reckoned with, as rows of its file; a source only where its value is used."""
+    """What a training from scratch is computed with, as rows of its file; a source only where its value is used."""
     rows: list[Row] = []
     for name, box in BOXES.items():
         note = box.origin if chosen[name] == box.usual else "typed in place of the usual value"

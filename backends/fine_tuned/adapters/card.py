@@ -11,7 +11,7 @@ What `card.json` may hold; a card from elsewhere may lack any of it or hold some
     precision_reason                why that precision, in words that end a sentence
     best_step, held_out_loss        the step whose state was kept, and its loss on the held-out part
     run                             the id of the training, whose folder has its pairs
-    cost_usd, cost_basis            the training's cost as text, and the reckoning in words
+    cost_usd, cost_basis            the training's cost as text, and the calculation in words
     score                           questions, base, adapter: how many were asked and answered right; question_set:
                                     where they came from
     semantic                        base, adapter: mean cosine between the embeddings of answers and references;

@@ -57,8 +57,8 @@ def state_of(file: Path) -> TrainingState:
 
     try:
         with safe_open(file, "pt") as opened:
-            told = strict_json.an_object((opened.metadata() or {})["state"])
-        return TypeAdapter(TrainingState).validate_python(told)
+            state = strict_json.an_object((opened.metadata() or {})["state"])
+        return TypeAdapter(TrainingState).validate_python(state)
     except (SafetensorError, ValueError, KeyError):
         raise BackendError(f"{file.name} of the training is damaged.", "Start a new training.") from None
 

@@ -114,7 +114,7 @@ class Estimate:
 def estimate(
     settings: Settings, pairs: Sequence[Pair], training: TrainingSettings, cancel: threading.Event
 ) -> Iterator[Progress[Estimate]]:
-    """Measure three steps per precision that is worth it, the longest batch among them, and reckon with them.
+    """Measure three steps per precision that is worth it, the longest batch among them, and compute with them.
 
     What is found about `auto` is what the next training takes. Gives up the machine after each step. Ends without an
     estimate if `cancel` is set. Raises `BackendError` for settings that are not possible, and if the memory does not

@@ -46,7 +46,7 @@ def last_layers(model: Any, blocks: int) -> LastLayers:
     head = model.get_output_embeddings()
     if not lists or not norms or head is None:
         raise BackendError(
-            f"The last layers of {type(model).__name__} could not be told from the others.", "Train a LoRA adapter."
+            f"The last layers of {type(model).__name__} could not be identified.", "Train a LoRA adapter."
         )
     stack = max(lists, key=len)
     if not 1 <= blocks <= len(stack):

@@ -1,4 +1,4 @@
-"""Several paid models in one reckoning: connections, prices by hand, and documents that one of them reads."""
+"""Several paid models in one calculation: connections, prices by hand, and documents that one of them reads."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_connection_has_its_own_tokens_and_its_price_by_hand_with_its_date(tmp
     assert [one.approach for one in break_evens(inputs)] == ["raw", "fine_tuned", "rag"]
 
 
-def test_a_model_that_is_no_connection_is_reckoned_at_the_price_that_was_entered(tmp_path: Path) -> None:
+def test_a_model_that_is_no_connection_is_computed_at_the_price_that_was_entered(tmp_path: Path) -> None:
     record(tmp_path, "paid_api", "gpt-4.1-mini", Usage(100, 50))
     inputs = current_inputs(settings_of(tmp_path), compared=["paid_api", OFFER.approach], manual=[OFFER])
     assert OFFER.approach == "paid_api:our-own-model:by-hand"
