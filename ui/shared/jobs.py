@@ -34,7 +34,7 @@ _TURN_REFRESH_S = 0.3
 def job_view(job: Job, key: str, *, done: str = "Done.", cancelled: str = "Cancelled.", alert: bool = False) -> None:
     """Draw a job. While it runs, bar and numbers keep moving; once it ends, the page is drawn again.
 
-    `done` and `cancelled` are the sentences for how it ended; a fault is shown as it is. With `alert` the end is announced
+    `done` and `cancelled` are the sentences for how it ended; a fault is shown as it is. With `alert` the end is shown
     as a warning: it holds something to look at.
     """
     if job.state.running:
