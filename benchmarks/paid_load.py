@@ -9,8 +9,8 @@ and its charge written to the ledger).
 No request belongs to one of the other kind, so what was added is stated in two ways: the 95th percentile of all of ours
 against that of all of the bare client's; and rank by rank, the k-th fastest of a round of ours against the k-th
 fastest of the bare client's round beside it. Of those differences the 95th percentile is stated, and the median over
-the rounds at the rank where that is largest. The first of these two also holds what differs from one round to the next: so
-the bare client has a second round each time, and is compared with itself.
+the rounds at the rank where that is largest. The first of these two also holds what differs from one round to the
+next: so the bare client has a second round each time, and is compared with itself.
 
 Eight questions may be under way to one server by default (`paid_api.max_at_once`); the rest would wait their turn,
 which is right for a provider and would hide what is measured here, so it is set to the number of callers.
