@@ -83,6 +83,13 @@ def wait_until_healthy(port: int, app: subprocess.Popen[bytes]) -> None:
     raise AssertionError("the app did not answer within a minute")
 
 
+@pytest.fixture(scope="session")
+def scripted_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of one app that answers from its script, for all tests that need no data folder of their own."""
+    with running_app(tmp_path_factory.mktemp("scripted"), (), {"CROSSROADS_SCRIPTED": "true"}) as address:
+        yield address
+
+
 @pytest.fixture
 def start_app(tmp_path: Path) -> Iterator[Callable[..., str]]:
     """Start the app with a data folder, arguments and extra environment; returns its address."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,19 +14,17 @@ _CUT = """() => [...document.querySelectorAll('[data-testid=stTable], [data-test
 
 
 @pytest.mark.parametrize("width", [800, 1440])
-def test_no_table_is_cut(page: Page, start_app: Callable[..., str], width: int) -> None:
+def test_no_table_is_cut(page: Page, scripted_app: str, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 1000})
-    address = start_app(CROSSROADS_SCRIPTED="true")
     for section in ("Per month", "Per right answer", "What if", "From scratch"):
-        page.goto(f"{address}/costs?costs={section.replace(' ', '+')}")
+        page.goto(f"{scripted_app}/costs?costs={section.replace(' ', '+')}")
         expect(page.get_by_test_id("stTable").last).to_be_visible(timeout=60_000)
         expect(page.get_by_test_id("stTable")).to_have_count(2 if section == "From scratch" else 1)
         assert page.evaluate(_CUT) == [], section
 
 
-def test_every_section_can_be_taken_away(page: Page, start_app: Callable[..., str]) -> None:
-    address = start_app(CROSSROADS_SCRIPTED="true")
-    page.goto(address)
+def test_every_section_can_be_taken_away(page: Page, scripted_app: str) -> None:
+    page.goto(scripted_app)
     page.get_by_label("Your question").fill("hello there")
     page.keyboard.press("Control+Enter")
     expect(page.get_by_text("Every number")).to_be_visible(timeout=60_000)
@@ -39,7 +36,7 @@ def test_every_section_can_be_taken_away(page: Page, start_app: Callable[..., st
         ("From scratch", 1),
         ("History", 2),
     ):
-        page.goto(f"{address}/costs?costs={section.replace(' ', '+')}")
+        page.goto(f"{scripted_app}/costs?costs={section.replace(' ', '+')}")
         expect(page.get_by_test_id("stDownloadButton")).to_have_count(buttons, timeout=60_000)
         for button in page.get_by_test_id("stDownloadButton").all():
             with page.expect_download() as found:

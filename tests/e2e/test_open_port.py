@@ -8,10 +8,9 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from threading import Thread
 from urllib.parse import urlsplit
 
@@ -20,7 +19,7 @@ import pytest
 import websockets
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import ROOT, running_app, wait_until_healthy
+from tests.e2e.conftest import ROOT, wait_until_healthy
 from ui.server import HEADERS
 
 pytestmark = pytest.mark.slow
@@ -29,12 +28,11 @@ SCRIPTED = {"CROSSROADS_SCRIPTED": "true"}
 
 
 @pytest.fixture(scope="module", params=["crossroads demo", "streamlit run"])
-def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    data = tmp_path_factory.mktemp("data")
+def app(request: pytest.FixtureRequest, scripted_app: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if request.param == "crossroads demo":
-        with running_app(data, (), SCRIPTED) as address:
-            yield address
+        yield scripted_app
         return
+    data = tmp_path_factory.mktemp("data")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -119,30 +117,27 @@ PAGES = (
 )
 
 
-def test_the_pages_need_nothing_that_the_policy_forbids(page: Page, start_app: Callable[..., str]) -> None:
-    app = start_app(**SCRIPTED)
+def test_the_pages_need_nothing_that_the_policy_forbids(page: Page, scripted_app: str) -> None:
     said: list[str] = []
     page.on("console", lambda line: said.append(line.text))
     page.on("pageerror", lambda error: said.append(str(error)))
     for path in PAGES:
-        page.goto(f"{app}/{path}")
+        page.goto(f"{scripted_app}/{path}")
         expect(page.get_by_role("button", name="Settings for every approach")).to_be_visible(timeout=PATIENCE_MS)
         expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=PATIENCE_MS)
-    page.goto(app)
+    page.goto(scripted_app)
     page.get_by_text("What is the capital of France?").first.click()
     expect(page.get_by_test_id("stVegaLiteChart").locator("canvas, svg").first).to_be_visible(timeout=PATIENCE_MS)
     assert [line for line in said if "Content Security Policy" in line or "unsafe-eval" in line] == []
 
 
-def test_the_browser_fetches_from_nowhere_else_and_no_page_frames_ours(
-    page: Page, start_app: Callable[..., str], tmp_path: Path
-) -> None:
-    app, asked = start_app(**SCRIPTED), []
+def test_the_browser_fetches_from_nowhere_else_and_no_page_frames_ours(page: Page, scripted_app: str) -> None:
+    asked: list[str] = []
 
     class Foreign(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked.append(self.path)
-            body = f'<iframe id="ours" src="{app}"></iframe>'.encode()
+            body = f'<iframe id="ours" src="{scripted_app}"></iframe>'.encode()
             self.send_response(200)
             self.send_header("Content-Type", "text/html")
             self.end_headers()
@@ -154,7 +149,7 @@ def test_the_browser_fetches_from_nowhere_else_and_no_page_frames_ours(
     with HTTPServer(("127.0.0.1", 0), Foreign) as foreign:
         Thread(target=foreign.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{foreign.server_port}"
-        page.goto(app)
+        page.goto(scripted_app)
         expect(page.get_by_role("button", name="Settings for every approach")).to_be_visible(timeout=PATIENCE_MS)
         blocked = page.evaluate(
             """address => new Promise(done => {

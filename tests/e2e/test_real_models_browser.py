@@ -1,17 +1,33 @@
-"""RAG in Chromium with real models: one's own file goes in, is asked about, and the answer leads back to it."""
+"""What a user sees with real models: four answers, and RAG over one's own file, up to the citation.
+
+One app serves all tests, in their order: the first one sees how it starts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.e2e.conftest import running_app
+
 LONG = 300_000  # milliseconds; loading, embedding and answers on a busy machine
 QUESTION = "How much does the Zephyr lamp cost?"
 FACT = "The Zephyr lamp costs 42 euros."
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"> ![x](https://evil.example/x.png)"
+
+SAMPLE = "What is the fixed price for repairing an Ember One outside the warranty?"
+NAMES = ("Raw model", "Fine-tuned", "Paid API", "RAG")
+
+
+@pytest.fixture(scope="module")
+def real_app(model_data: Path) -> Iterator[str]:
+    """The address of an app with the default weights."""
+    with running_app(model_data, (), {}) as address:
+        yield address
 
 
 def _section(page: Page, name: str) -> None:
@@ -31,16 +47,59 @@ def _main(page: Page) -> Locator:
 
 
 @pytest.mark.slow
+def test_four_real_answers_side_by_side(page: Page, real_app: str, screenshots: Path) -> None:
+    """No key: the stand-in is started with its button, and four real models answer."""
+    page.set_default_timeout(LONG)
+    page.goto(real_app)
+    expect(page.get_by_role("textbox", name="Your question")).to_be_enabled(timeout=60_000)
+    page.screenshot(path=screenshots / "first-paint.png")
+    expect(page.get_by_text("Local models are loaded")).to_be_visible(timeout=LONG)
+    page.get_by_role("button", name="Start the stand-in").click()
+    expect(page.get_by_role("button", name="Start the stand-in")).to_have_count(0, timeout=LONG)
+    expect(page.get_by_text("Starting the stand-in")).to_have_count(0, timeout=LONG)
+    page.get_by_text(SAMPLE).first.click()
+    expect(page.get_by_text("Every number")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text(re.compile("done|cut off"))).to_have_count(4)
+    body = page.get_by_test_id("stMain").inner_text()
+    assert len(re.findall(r"First text (\d|<)", body)) == 4, body
+    assert len(re.findall(r"Tokens \d+ in, \d+ out", body)) == 4, body
+    costs = page.get_by_test_id("stMain").get_by_role("heading", name=re.compile(r"^\$0\.\d+$"))
+    expect(costs).to_have_count(4)  # the charts write amounts too, but not as headings
+    assert body.count("stand-in") >= 1
+    assert "Sources (" in body
+    assert "fastest" in body
+    page.wait_for_timeout(500)  # let the charts finish drawing before the picture is taken
+    for width, name in ((1440, "compare"), (800, "compare-narrow")):
+        _picture(page, width, screenshots / f"{name}.png")
+    for name in NAMES:
+        page.set_viewport_size({"width": 1440, "height": 1000})
+        page.get_by_role("link", name=name).first.click()
+        expect(page.get_by_role("heading", name=name, exact=True).first).to_be_visible()
+        page.get_by_text(SAMPLE).first.click()
+        expect(page.get_by_role("heading", name="What happened inside")).to_be_visible(timeout=LONG)
+        _picture(page, 1440, screenshots / f"{name.lower().replace(' ', '-')}.png")
+
+
+def _picture(page: Page, width: int, file: Path) -> None:
+    """The whole page in one picture: the window is made as tall as the content."""
+    page.set_viewport_size({"width": width, "height": 1000})
+    page.wait_for_timeout(600)
+    height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+    page.set_viewport_size({"width": width, "height": min(height, 4000)})
+    page.wait_for_timeout(600)
+    page.screenshot(path=file)
+
+
+@pytest.mark.slow
 def test_an_own_file_is_uploaded_asked_about_and_opened_at_the_citation(
-    page: Page, start_app: Callable[..., str], model_data: Path, screenshots: Path
+    page: Page, real_app: str, screenshots: Path
 ) -> None:
     page.set_default_timeout(LONG)
     expect.set_options(timeout=LONG)
-    address = start_app(model_data)
     foreign: list[str] = []
-    own = (address, address.replace("http", "ws"), "data:", "blob:")
+    own = (real_app, real_app.replace("http", "ws"), "data:", "blob:")
     page.on("request", lambda request: None if request.url.startswith(own) else foreign.append(request.url))
-    page.goto(address)
+    page.goto(real_app)
     page.get_by_role("link", name="RAG").first.click()
     expect(page.get_by_text("Local models are loaded")).to_be_visible()
 
@@ -86,12 +145,10 @@ def test_an_own_file_is_uploaded_asked_about_and_opened_at_the_citation(
 
 
 @pytest.mark.slow
-def test_indexing_survives_a_page_change_and_is_cancelled(
-    page: Page, start_app: Callable[..., str], model_data: Path, tmp_path: Path
-) -> None:
+def test_indexing_survives_a_page_change_and_is_cancelled(page: Page, real_app: str) -> None:
     page.set_default_timeout(LONG)
     expect.set_options(timeout=LONG)
-    page.goto(start_app(model_data))
+    page.goto(real_app)
     page.get_by_role("link", name="RAG").first.click()
     expect(page.get_by_text("Local models are loaded")).to_be_visible()
     _section(page, "Documents")
