@@ -15,8 +15,8 @@ CODE = (
 
 FORMATS = {
     ".pdf": "pdf",
-    ".docx": "docx",
-    ".pptx": "pptx",
+    **dict.fromkeys((".docx", ".docm", ".dotx", ".dotm"), "docx"),
+    **dict.fromkeys((".pptx", ".pptm", ".ppsx", ".ppsm", ".potx", ".potm"), "pptx"),
     ".xlsx": "xlsx",
     ".html": "html",
     ".htm": "html",

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 _MAX_SPANS = 12
+_QUOTED = 3
+"""So many pieces of what was left out are quoted in a warning."""
+_QUOTED_CHARACTERS = 60
+_REPEATED_CHARACTERS = 500
+"""The text of a merged cell is repeated in each of the cells that it covers, unless it is longer than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,41 @@ def flattened_warning(tables: int) -> Iterator[str]:
     """The warning that tables were flattened, if there were any."""
     if tables:
         what = f"{tables:,} tables were" if tables > 1 else "1 table was"
-        yield f"{what} flattened into lines of text: merged cells and layout are lost."
+        yield f"{what} flattened into lines of text: layout is lost, merged cells are repeated."
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """ "1 picture has" or "3 pictures have"."""
+    return f"{number:,} {one if number == 1 else many}"
+
+
+def undescribed(pictures: int) -> Iterator[str]:
+    """The warning that pictures have no description, if there are any."""
+    if pictures:
+        yield f"{counted(pictures, 'picture has', 'pictures have')} no description: what is in them was not read."
+
+
+def not_read(objects: Counter[str]) -> Iterator[str]:
+    """The warning that embedded objects were not read, with their kinds."""
+    if objects.total():
+        kinds = ", ".join(f"{kind} ({count})" if count > 1 else kind for kind, count in objects.most_common(5))
+        yield f"{counted(objects.total(), 'embedded object was', 'embedded objects were')} not read: {kinds}."
+
+
+def left_out(what: str, texts: Sequence[str]) -> Iterator[str]:
+    """The warning that texts were left out, with the beginning of the first of them."""
+    said = [short for short in map(quoted, texts) if short]
+    if said:
+        more = f" and {len(said) - _QUOTED:,} more" if len(said) > _QUOTED else ""
+        yield f"{what}: {', '.join(said[:_QUOTED])}{more}."
+
+
+def quoted(text: str) -> str:
+    """The beginning of a text in quotation marks, on one line; "" for a text without letters and digits."""
+    words = " ".join(text[: 4 * _QUOTED_CHARACTERS].split())
+    if not any(map(str.isalnum, words)):
+        return ""
+    return f"“{words[:_QUOTED_CHARACTERS].rstrip()}…”" if len(words) > _QUOTED_CHARACTERS else f"“{words}”"
 
 
 def _spans(numbers: Sequence[int]) -> Iterator[str]:
@@ -56,6 +96,42 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     lines = ["| " + " | ".join(_cell(value) for value in row) + " |" for row in rows]
     lines.insert(1, "| " + " | ".join(["---"] * len(rows[0])) + " |")
     return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell of a table: its text, and how many columns and rows it covers."""
+
+    text: str
+    columns: int = 1
+    rows: int = 1
+
+
+def grid(rows: Sequence[Sequence[Cell]]) -> list[list[str]]:
+    """Rows of equal length in which every cell stands under its column: merged cells are repeated where they reach.
+
+    A cell that is as wide as its table (a caption, the head of a section) stands once.
+    """
+    filled: list[dict[int, str]] = []
+    reaching: dict[int, tuple[str, int]] = {}
+    for row in rows:
+        line = {column: text for column, (text, _) in reaching.items()}
+        reaching = {column: (text, left - 1) for column, (text, left) in reaching.items() if left > 1}
+        place = 0
+        for cell in row:
+            while place in line:
+                place += 1
+            again = cell.text if len(cell.text) <= _REPEATED_CHARACTERS else ""
+            alone = len(row) == 1 and place == 0
+            for column in range(place, place + cell.columns):
+                if column not in line:
+                    line[column] = cell.text if column == place else "" if alone else again
+                    if cell.rows > 1:
+                        reaching[column] = ("" if alone else again), cell.rows - 1
+            place += cell.columns
+        filled.append(line)
+    width = max((max(line) + 1 for line in filled if line), default=0)
+    return [[line.get(column, "") for column in range(width)] for line in filled]
 
 
 def _cell(value: str) -> str:

@@ -146,7 +146,7 @@ def test_the_child_sees_no_keys_and_finds_what_we_find(good: Path, monkeypatch: 
 def test_the_child_imports_no_parser_for_plain_text(good: Path) -> None:
     code = (
         "import sys, backends.rag.documents.parser_process as e; e.extract(sys.argv[1], 'text');"
-        "print([name for name in ('markitdown', 'mammoth', 'bs4', 'pypdf', 'openpyxl', 'pptx', 'pandas', 'py3langid')"
+        "print([name for name in ('markitdown', 'lxml', 'pypdf', 'openpyxl', 'pptx', 'pandas', 'py3langid')"
         " if name in sys.modules])"
     )
     printed = subprocess.run([sys.executable, "-c", code, str(good)], capture_output=True, text=True, check=True).stdout

@@ -21,7 +21,8 @@ from backends.rag.documents.readers.reading import Reading, numbered
 from tests.backends.rag.conftest import make_docx, make_pdf
 from tests.backends.rag.samples import docx_of, half_scanned
 
-TABLES = "flattened into lines of text: merged cells and layout are lost."
+TABLES = "flattened into lines of text: layout is lost, merged cells are repeated."
+SHEETS = "flattened into lines of text: merged cells and layout are lost."
 
 
 def saved(file: Any) -> bytes:
@@ -160,7 +161,7 @@ def test_a_workbook_is_read_sheet_by_sheet() -> None:
         "## Costs\n\n| unit cost | 12.5 |\n| --- | --- |"
     )
     assert reading.warnings == (
-        f"The sheets were {TABLES}",
+        f"The sheets were {SHEETS}",
         "The sheet Costs is hidden in the workbook and was read too.",
         "1 formula has no stored result and stayed empty: open the workbook in its program and save it again.",
     )
@@ -177,7 +178,11 @@ def test_html_becomes_markdown_without_scripts_styles_and_pictures() -> None:
         "# Tea & more\n\n## Grüße\n\nTee & **Kaffee**, see [the shop](https://a.example/x_y) , top and this.\n\n"
         "A kettle\n\n- one\n- two\n\n| a | b |\n| --- | --- |\n| 1 | 2 |"
     )
-    assert reading.warnings == (f"1 table was {TABLES}",)
+    assert reading.warnings == (
+        f"1 table was {TABLES}",
+        "Hidden text was left out: “Switch on scripts”, “not shown”.",
+        "1 drawing was not read.",
+    )
 
 
 def test_html_is_read_in_the_encoding_that_it_names() -> None:

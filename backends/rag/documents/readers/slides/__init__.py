@@ -1,0 +1,1 @@
+"""Presentations: the shapes of a slide, their text, and comments."""

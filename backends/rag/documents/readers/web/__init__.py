@@ -1,0 +1,1 @@
+"""Web pages: parsed, without what nobody sees and what frames every page of a site, and written as Markdown."""
