@@ -123,7 +123,7 @@ def _items(name: str, document: Any, fits: Fits) -> tuple[list[Any], str, list[s
     if fits(tuple(document)):
         table = [] if name.lower().endswith(_LINES) else _by_row(document)
         return (table, "JSON columns", []) if table else ([document], "JSONL", [])
-    lists = {key: value for key, value in document.items() if _holds_objects(value)}
+    lists = {key: list(map(_unwrapped, value)) for key, value in document.items() if _holds_objects(value)}
     known = {key: value for key, value in lists.items() if fits(tuple(value[0])) or has_chat(value[0])}
     lists = known or {key: value for key, value in lists.items() if name.lower().endswith(".json")}
     if len(lists) > 1 and not known:
@@ -133,7 +133,7 @@ def _items(name: str, document: Any, fits: Fits) -> tuple[list[Any], str, list[s
             f"{name} has more than one list of rows: {listed(lists)}.", "Keep the one that is wanted in the file."
         )
     for key, value in lists.items():
-        return [_unwrapped(item) for item in value], f"JSON list {key[:40]}", _beside(document, key)
+        return value, f"JSON list {key[:40]}", _beside(document, key)
     return [document], "JSONL", []
 
 
