@@ -81,6 +81,9 @@ class FineTunedSettings(_Section):
     adapter: str = "brambleworth"
     answers_per_training: int = Field(default=10_000, ge=1, description="answers over which training cost is spread")
     merge: bool = Field(default=True, description="merge the adapter into weights of its own, where there is room")
+    any_base_name: bool = Field(
+        default=False, description="use an adapter although its base is named otherwise, if shapes and tokenizer fit"
+    )
     base_url: str | None = None
     served_model: str | None = Field(default=None, description="the model's name on that server")
     served_adapter: str | None = Field(default=None, description="the adapter that the server is said to serve")

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from backends.decoding import decode
 from backends.errors import BackendError
+from backends.question_files.columns import QUESTIONS
+from backends.question_files.reader import QuestionFile, Row, read_question_file
 from backends.text import encodable
 
 SAMPLE_QUESTIONS = Path(__file__).resolve().parents[1] / "sample_docs" / "questions.csv"
+_NOTES_TOLD = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +28,10 @@ class Sample:
 
 
 def read_question_set(file: Path, tell: Callable[[str], object] | None = None) -> list[Sample]:
-    """The samples of a CSV or JSONL file with at least a column `question`.
+    """The samples of a file that names at least a question (`backends.question_files.columns` has the names).
 
-    `tell` is called with a sentence where its encoding had to be guessed. Raises `BackendError` naming what is missing.
+    `tell` is called with a sentence on what was guessed, left out or not read. Raises `BackendError` naming what is
+    missing.
     """
     if not file.is_file():
         raise BackendError(f"There is no file {file}.", "Give a CSV or JSONL file with a column question.")
@@ -40,26 +39,51 @@ def read_question_set(file: Path, tell: Callable[[str], object] | None = None) -
 
 
 def parse_question_set(name: str, content: bytes, tell: Callable[[str], object] | None = None) -> list[Sample]:
-    """The samples of a CSV or JSONL file that was read already; `name` tells which of them it is.
-
-    `tell` is called with a sentence where its encoding had to be guessed. Raises `BackendError` naming what is missing.
-    """
-    decoded = decode(content, name)
-    text = decoded.clean_text
-    try:
-        samples = list(_samples(_jsonl(text) if name.lower().endswith(".jsonl") else _csv(text)))
-    except (ValueError, RecursionError):
-        raise BackendError(f"{name} has a line that is not JSON.", "Write one object per line.") from None
-    except csv.Error as error:
-        raise BackendError(f"{name} is not a readable CSV file ({error}).", "Save it as CSV again.") from None
-    except TypeError as error:
-        raise BackendError(f"{name}: {error}.", "Write one object per line, with a text question.") from None
+    """The samples of a file that was read already; `name` helps to tell its format. See `read_question_set`."""
+    found = read_question_file(content, name, QUESTIONS)
+    if found.refusal:
+        why = found.refusal.cause.removeprefix(name).strip()
+        raise BackendError(f"{name} has no questions.", f"It {why} {found.refusal.next_step}")
+    rows = [row for row in found.rows if not row.blank]
+    for row in rows:
+        if row.broken:
+            raise BackendError(f"{found.where(row.number)} is {row.broken}.", "Mend or remove it.")
+    samples = list(_samples(rows))
     if not samples:
         raise BackendError(f"{name} has no questions.", "It needs a column question with at least one row.")
     if tell:
-        for warning in decoded.warnings:
-            tell(f"{name}: {warning}")
+        for sentence in _told(found, rows):
+            tell(f"{name}: {sentence}")
     return samples
+
+
+def _told(found: QuestionFile, rows: Sequence[Row]) -> Iterator[str]:
+    """What was guessed, left out or not read, in sentences."""
+    yield from found.decoded.warnings
+    yield from found.notes
+    of_rows = [f"{found.unit.lower()} {row.number}: {note}" for row in rows for note in _row_notes(row)]
+    yield from of_rows[:_NOTES_TOLD]
+    if (more := len(of_rows) - _NOTES_TOLD) > 0:
+        yield f"and {more:,} more notes on rows."
+
+
+def _row_notes(row: Row) -> Iterator[str]:
+    yield from row.notes
+    if not row.question.strip() and (row.answer or row.key_facts or row.sources or row.tags):
+        yield "It has no question; it is left out."
+
+
+def _samples(rows: Sequence[Row]) -> Iterator[Sample]:
+    for number, row in enumerate(rows, 1):
+        if question := row.question.strip():
+            yield Sample(
+                id=encodable(row.id or str(number)),
+                question=encodable(question),
+                reference_answer=encodable(row.answer),
+                key_facts=tuple(tuple(map(encodable, group)) for group in row.key_facts),
+                sources=tuple(map(encodable, row.sources)),
+                tags=tuple(map(encodable, row.tags)),
+            )
 
 
 def evenly(samples: Sequence[Sample], most: int) -> list[Sample]:
@@ -72,37 +96,3 @@ def sample_evenly(samples: Sequence[Sample], most: int, name: str) -> tuple[list
     """The samples that `evenly` takes, and the set's name, which says so if they are not all."""
     some = evenly(samples, most)
     return some, name if len(some) == len(samples) else f"{len(some)} of {len(samples)} of {name}"
-
-
-def _jsonl(text: str) -> list[dict[str, Any]]:
-    rows = [json.loads(line) for line in text.split("\n") if line.strip()]
-    for number, row in enumerate(rows, 1):
-        if not isinstance(row, dict):
-            raise TypeError(f"row {number} is not an object")
-    return rows
-
-
-def _csv(text: str) -> list[dict[str, Any]]:
-    return list(csv.DictReader(io.StringIO(text, newline="")))
-
-
-def _samples(rows: list[dict[str, Any]]) -> Iterator[Sample]:
-    for number, row in enumerate(rows, 1):
-        question = row.get("question") or ""
-        if not isinstance(question, str):
-            raise TypeError(f"the question of row {number} is not text")
-        if question := question.strip():
-            yield Sample(
-                id=encodable(str(row.get("id") or number)),
-                question=encodable(question),
-                reference_answer=encodable(str(row.get("reference_answer") or "")),
-                key_facts=tuple(tuple(_split(group, "|")) for group in _split(row.get("key_facts"), ";")),
-                sources=tuple(_split(row.get("source"), ";")),
-                tags=tuple(_split(row.get("tags"), ";")),
-            )
-
-
-def _split(value: object, separator: str) -> list[str]:
-    """The parts of a text, or the members of a JSON list."""
-    parts = value if isinstance(value, list) else str(value or "").split(separator)
-    return [encodable(str(part)).strip() for part in parts if str(part).strip()]

@@ -17,7 +17,7 @@ from terminal.shared import REPORT_S, Json, Set, faults, report, say, settings_o
 
 
 def train(
-    pairs: Annotated[Path | None, typer.Argument(help="CSV or JSONL; with --resume, the training's id.")] = None,
+    pairs: Annotated[Path | None, typer.Argument(help="CSV, JSONL or JSON; with --resume, the training's id.")] = None,
     name: Annotated[str | None, typer.Option(help="The adapter's name; made from the file's name if left out.")] = None,
     method: Annotated[str, typer.Option(help="lora or last_layers")] = "lora",
     epochs: Annotated[int | None, typer.Option(min=1, max=1000)] = None,
@@ -69,6 +69,8 @@ def train(
             )
             request = job.TrainingRequest(pairs, name or usable_name(pairs.stem), options, sample, folder, score)
             if estimate:
+                for sentence in job.fault_words(pairs):
+                    report(sentence)
                 found = job.measure_estimate(settings, request, cancel, report)
                 if json_:
                     print(json.dumps(asdict(found), indent=1, default=str))
@@ -88,7 +90,7 @@ def train(
 
 def prove(
     adapter: Annotated[str, typer.Argument(help="Name or folder of the adapter.")],
-    questions: Annotated[Path | None, typer.Option(help="CSV or JSONL; its held-out part if left out.")] = None,
+    questions: Annotated[Path | None, typer.Option(help="CSV, JSONL or JSON; its held-out part if left out.")] = None,
     most: Annotated[int, typer.Option(min=1, help="Ask at most so many, evenly from all.")] = 10_000,
     set_: Set = None,
     json_: Json = False,
@@ -115,7 +117,7 @@ def prove(
 
 
 def attribute(
-    questions: Annotated[Path, typer.Argument(help="CSV or JSONL with question, and reference_answer or key_facts.")],
+    questions: Annotated[Path, typer.Argument(help="A file with question, and reference_answer or key_facts.")],
     adapter: Annotated[str | None, typer.Option(help="Name or folder of the adapter.")] = None,
     k: Annotated[int | None, typer.Option(min=1, max=50, help="Passages for an answer; rag.k if left out.")] = None,
     most: Annotated[int, typer.Option(min=1, help="Ask at most so many, evenly from all.")] = 10_000,

@@ -44,7 +44,7 @@ class FineTunedBackend(Backend):
         base = base_of(self.settings)
         if not is_ready(base, folder, chosen.merge):
             yield Loading(f"putting the adapter {folder.name} over its base", SWITCH_S)
-        self._view = load_adapter(base, folder, chosen.merge)
+        self._view = load_adapter(base, folder, chosen.merge, chosen.any_base_name)
 
     def fits(self, question: Question) -> bool | None:
         return engine.fits(base_of(self.settings), question)
@@ -56,6 +56,8 @@ class FineTunedBackend(Backend):
         yield Trace("weights", base.description)
         about = {"name": view.name, "sha256": view.digest, "weights": view.how}
         yield Trace("adapter", json.dumps(about | {k: v for k, v in view.card.items() if k not in about}, indent=1))
+        if view.note:
+            yield Note(f"The adapter {view.name}: {view.note}")
         if self.settings.fine_tuned.merge and not view.merged:
             yield Note("There is no room for merged weights, so the adapter works beside its base, which is slower.")
         yield from engine.generate(base, view.model, question, cancel)

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
 from backends.errors import BackendError
 from backends.models.adapter_card import impossible
 from backends.models.adapter_modules import PREFIX, with_plain_names
+from backends.models.base_names import Kinship, kinship_of, other_vocabulary, snapshot_of
 from backends.storage import strict_json
 from backends.storage.files import sha256
+from backends.text import visible
 
 CONFIG, WEIGHTS, CARD = "adapter_config.json", "adapter_model.safetensors", "card.json"
 ORIGIN = "origin.json"
@@ -42,6 +44,7 @@ _RANK_AXES = {
 }
 _MOST_RANK = 100_000  # LoKr's way to say that a matrix is not taken apart; peft makes none of that size
 _MOST_ALPHA = 1_000_000
+_SHOWN = 200  # characters of what an adapter says of its base
 _USUAL_RANK = 256  # at most, where no tensor tells: only whole layers were trained
 _SETTLED_NS = 1_000_000_000  # a file that changed less than this ago may change again within its clock's tick
 
@@ -60,10 +63,14 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """Whether an adapter fits a base. `reason`: why not, or, where it fits, what one should know; may be empty."""
+    """Whether an adapter fits a base. `reason`: why not, or, where it fits, what one should know; may be empty.
+
+    `by_name_alone`: nothing but the name of its base speaks against it, so one may use it nevertheless.
+    """
 
     fits: bool
     reason: str = ""
+    by_name_alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,18 +128,52 @@ def read(folder: Path) -> AdapterFiles:
     return AdapterFiles(folder, config, card, shapes, digest, weights.stat().st_size)
 
 
-def fit(files: AdapterFiles, base: Base) -> Fit:
-    """Whether the adapter was trained for this base: by the base's name, and by shapes if the base is in memory."""
+def fit(files: AdapterFiles, base: Base, any_base_name: bool = False) -> Fit:
+    """Whether the adapter was trained for this base: by names, and by shapes and tokenizer if the base is in memory.
+
+    A base that is named otherwise is taken with a note where its name means the same model: a folder, a mirror, a
+    quantised copy. One of quite another name is taken only with `any_base_name`. The note does not depend on that.
+    """
     claim = files.base_model
-    if claim is not None and not _same_model(claim, base):
-        return Fit(False, f"It was trained for {claim}, not for {base.model_id}.")
+    kinship = "the same" if claim is None else kinship_of(claim, base.model_id, base.folder)
     transposed = bool(files.config.get("fan_in_fan_out"))
     if base.shapes is not None and (misfit := _misfit(files.shapes, base.shapes, transposed)):
         return Fit(False, misfit)
-    revision = files.card.get("base_revision") or files.config.get("revision")
-    if revision and base.revision and revision != base.revision:
+    if claim is not None and kinship != "the same":
+        if otherwise := _misfit_of_a_namesake(files, base):
+            return Fit(False, otherwise)
+        shown = " ".join(visible(claim).split())[:_SHOWN]
+        if kinship == "foreign" and not any_base_name:
+            return Fit(False, f"It was trained for {shown}, not for {base.model_id}.", by_name_alone=True)
+        return Fit(True, _otherwise_words(shown, base, kinship))
+    revision = files.card.get("base_revision") or files.config.get("revision") or snapshot_of(claim or "")
+    if revision and base.revision and revision not in (base.revision, "main"):
         return Fit(True, f"It was trained on revision {revision}; this base is revision {base.revision}.")
     return Fit(True, "" if claim is not None else "It does not say which base it was trained on.")
+
+
+def _otherwise_words(claim: str, base: Base, kinship: Kinship) -> str:
+    known = "Shapes fit" if base.shapes is not None else "Shapes are compared once the base is loaded"
+    by_name = "by its name a copy of" if kinship == "a copy" else "by its name not"
+    return (
+        f"It was trained for {claim}, {by_name} {base.model_id}. {known}; whether its weights are those of this base "
+        "is not known."
+    )
+
+
+def _misfit_of_a_namesake(files: AdapterFiles, base: Base) -> str:
+    """What keeps an adapter from a base of another name, beside shapes: the number of layers, and the tokenizer."""
+    if base.shapes is not None and files.config.get("layers_to_transform") is None:
+        adapted, there = _layers(map(parameter_of, files.shapes)), _layers(base.shapes)
+        if adapted and there and adapted < there and files.method != "last_layers":
+            return f"It adapts {adapted} layers; the base has {there}."
+    return other_vocabulary(files.folder, base.folder) if base.folder is not None else ""
+
+
+def _layers(parameters: Iterable[str]) -> int:
+    """How many blocks of a model the names speak of: the highest number among them, and one."""
+    numbers = (part for name in parameters for part in name.split(".") if part.isdecimal() and len(part) < 6)
+    return max((int(number) + 1 for number in numbers), default=0)
 
 
 def file_digest(file: Path, now_ns: Callable[[], int] = time.time_ns) -> str:
@@ -247,14 +288,6 @@ def _shapes(file: Path) -> dict[str, Shape]:
     if not shapes:
         raise damaged
     return shapes
-
-
-def _same_model(claim: str, base: Base) -> bool:
-    """Whether `claim` names the base: its id, its folder, or a folder of its name on whichever machine trained it."""
-    if claim in (base.model_id, str(base.folder)):
-        return True
-    is_path = claim.startswith((".", "/", "~")) or "\\" in claim or claim.count("/") > 1
-    return is_path and PureWindowsPath(claim).name == PureWindowsPath(base.model_id).name  # takes / and \
 
 
 def parameter_of(tensor: str) -> str:

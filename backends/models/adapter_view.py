@@ -12,19 +12,22 @@ All trees are made and looked up on the inference thread, which so serves as the
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from backends.errors import BackendError
 from backends.models import adapter_files, inference
-from backends.models.adapter_files import WEIGHTS, AdapterFiles, Base
+from backends.models.adapter_files import WEIGHTS, AdapterFiles, Base, Fit
 from backends.models.adapter_weights import attach_with_peft, changed_bytes, changed_weights, with_weights
 from backends.models.local import LocalModel
 from backends.storage import process
 
 SWITCH_S = 0.3
 """Seconds that merging an adapter is expected to take, reading its file included (docs/measurements.md)."""
+
+NEVERTHELESS = "Its shapes fit: if this is its base under another name, set fine_tuned.any_base_name to true."
+"""What one may do where nothing but the name of its base speaks against an adapter."""
 
 _BESIDE_KEPT = 4
 _SPARE_BYTES = 500_000_000  # what stays free for the answers themselves
@@ -38,6 +41,8 @@ _views: dict[tuple[int, Path], AdapterView] = {}
 class AdapterView:
     """An adapter over a base. `digest` is its file's sha256; `own_bytes` what it holds apart from the base's weights.
 
+    `note` is what one should know of how it fits, such as a base that is named otherwise; "" if nothing.
+
     A view holds no weights itself, so keeping one costs nothing.
     """
 
@@ -45,6 +50,7 @@ class AdapterView:
     files: AdapterFiles
     merged: bool
     own_bytes: int
+    note: str = ""
 
     @property
     def name(self) -> str:
@@ -77,12 +83,13 @@ class AdapterView:
         return inference.run(_tree, self)
 
 
-def load_adapter(base: LocalModel, folder: Path, merge: bool = True) -> AdapterView:
+def load_adapter(base: LocalModel, folder: Path, merge: bool = True, any_base_name: bool = False) -> AdapterView:
     """Put the adapter in `folder` over the base, merged where there is room for it and `merge` is true.
 
-    Cheap when it is the adapter that answered last. Raises `BackendError` for a missing, damaged or foreign adapter.
+    `any_base_name` takes one whose base is named otherwise, if it fits. Cheap when it is the adapter that answered
+    last. Raises `BackendError` for a missing, damaged or foreign adapter.
     """
-    return inference.run(_load, base, folder, merge)
+    return inference.run(_load, base, folder, merge, any_base_name)
 
 
 def is_ready(base: LocalModel, folder: Path, merge: bool = True) -> bool:
@@ -103,24 +110,28 @@ def _is_ready(base: LocalModel, folder: Path, merge: bool) -> bool:
     return view.digest == adapter_files.file_digest(folder / WEIGHTS) and (view in _merged or view in _beside)
 
 
-def _load(base: LocalModel, folder: Path, merge: bool) -> AdapterView:
+def _load(base: LocalModel, folder: Path, merge: bool, any_base_name: bool) -> AdapterView:
     key = (id(base.model), folder.resolve())
     files = adapter_files.read(folder)
     known = _views.get(key)
-    if known is None or known.files != files or not _serves(known, merge):
-        found = adapter_files.fit(files, base_of(base))
-        if not found.fits:
-            raise BackendError(
-                f"The adapter {files.name} does not fit {base.weights.model_id}. {found.reason}",
-                "Choose an adapter of this base, or set raw.model to the adapter's base.",
-            )
-        known = _view(base, files, merge)
+    found = adapter_files.fit(files, base_of(base), any_base_name)
+    if not found.fits:
+        raise _foreign(files, base, found)
+    if known is None or known.files != files or known.note != found.reason or not _serves(known, merge):
+        known = replace(_view(base, files, merge), note=found.reason)
         _forget(_views.pop(key, None))
         _tree(known)
         _views[key] = known
     else:
         _tree(known)
     return known
+
+
+def _foreign(files: AdapterFiles, base: LocalModel, found: Fit) -> BackendError:
+    step = "Choose an adapter of this base, or set raw.model to the adapter's base."
+    if found.by_name_alone:
+        step += f" {NEVERTHELESS}"
+    return BackendError(f"The adapter {files.name} does not fit {base.weights.model_id}. {found.reason}", step)
 
 
 def _serves(view: AdapterView, merge: bool) -> bool:

@@ -19,7 +19,6 @@ from safetensors.torch import save_file
 
 from backends.errors import BackendError
 from backends.fine_tuned.adapters import export
-from backends.fine_tuned.pairs.files import read_pair_file
 from backends.fine_tuned.train import checkpoint, lock
 from backends.fine_tuned.train.method import TrainingSettings
 from backends.fine_tuned.train.precision import PrecisionChoice, load_choice, save_choice
@@ -27,6 +26,7 @@ from backends.fine_tuned.train.runs import Run, history, read_part, runs, write_
 from backends.models import hub
 from backends.models.weights import DEFAULT_MODEL, Weights, resolve
 from backends.paid_api import PaidApiBackend
+from backends.question_files.reader import read_question_file
 from backends.rag.documents.readers.jsonl import read_jsonl
 from backends.rag.search.embedder import Embedder
 from backends.rag.search.keyword import KeywordIndex
@@ -193,12 +193,14 @@ READERS = {
         a_question_set("set.jsonl"),
     ),
     "pairs": Reader(
-        "pairs.jsonl", {"question": "a", "answer": "b", "group": "g"}, lambda data: read_pair_file(data / "pairs.jsonl")
+        "pairs.jsonl",
+        {"question": "a", "answer": "b", "group": "g"},
+        lambda data: read_question_file(data / "pairs.jsonl"),
     ),
     "a chat": Reader(
         "chat.jsonl",
         {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]},
-        lambda data: read_pair_file(data / "chat.jsonl"),
+        lambda data: read_question_file(data / "chat.jsonl"),
     ),
     "records": Reader("r.jsonl", {"a": ["b", 1], "c": {"d": 1}}, lambda d: read_jsonl((d / "r.jsonl").read_bytes())),
     "answers of a measurement": Reader(

@@ -76,11 +76,11 @@ def test_jsonl_values_that_are_not_text(tmp_path: Path) -> None:
     ("name", "content", "cause"),
     [
         ("q.csv", "", "q.csv has no questions."),
-        ("q.csv", "frage\nWas?\n", "q.csv has no questions."),
+        ("q.csv", "remark\nWas?\n", "q.csv has no questions."),
         ("q.csv", "question\n \n", "q.csv has no questions."),
         ("q.jsonl", "", "q.jsonl has no questions."),
         ("q.jsonl", '{"question": null}', "q.jsonl has no questions."),
-        ("q.jsonl", '{"question": "One?"}\nnot json', "q.jsonl has a line that is not JSON."),
+        ("q.jsonl", '{"question": "One?"}\nnot json', "Line 2 of q.jsonl is not JSON."),
         ("q.csv", b"question\nOne?\n\x00\x01\x02", "q.csv is not text."),
     ],
 )

@@ -236,7 +236,7 @@ def test_every_fault_is_named_with_its_row(data: Path) -> None:
     ("content", "sentence"),
     [
         (b"", "mine.csv is empty (0 bytes)."),
-        (b"a,b\n1,2\n", "mine.csv has the columns a and b."),
+        (b"a,b\n1,2\n", "It has the columns a and b."),
         (b"question,answer\n", "mine.csv has no usable pairs."),
         (bytes(range(256)), "mine.csv"),
     ],

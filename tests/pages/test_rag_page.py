@@ -664,7 +664,7 @@ def test_other_chunks_are_tried_aside_and_taken_over_by_cutting_anew(index: Inde
     [
         ("mine.csv", b"a,b\n1,2\n", "mine.csv has no questions."),
         ("mine.csv", b"question\n" + bytes(range(32)) * 30, "mine.csv is not text."),
-        ("mine.jsonl", b"{", "mine.jsonl has a line that is not JSON."),
+        ("mine.jsonl", b"{", "Line 1 of mine.jsonl is not JSON."),
     ],
 )
 def test_a_question_set_that_cannot_be_read_is_a_sentence(

@@ -75,6 +75,12 @@ def fine_tuned(current: Settings) -> None:
     chosen = current.fine_tuned.adapter
     options = names if chosen in names else [*names, chosen]
     st.selectbox("Adapter", options, options.index(chosen), format_func=plain, **bind("fine_tuned.adapter"))
+    st.toggle(
+        "Also if its base is named otherwise",
+        current.fine_tuned.any_base_name,
+        help="Uses an adapter that names another base, if shapes and tokenizer fit. Its answers carry a note.",
+        **bind("fine_tuned.any_base_name"),
+    )
     st.number_input(
         "Spread the training cost over (answers)",
         1,

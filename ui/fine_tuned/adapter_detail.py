@@ -32,6 +32,16 @@ def adapter_detail(current: Settings, one: Adapter) -> None:
         st.markdown(f"##### {escaped(one.name)}")
         if not one.fit.fits:
             st.warning(escaped(one.fit.reason), icon=":material/warning:")
+            if one.fit.by_name_alone:
+                st.button(
+                    "Use it although its base is named otherwise",
+                    key="any_base_name",
+                    icon=":material/warning:",
+                    on_click=_use_nevertheless,
+                    args=(one.name,),
+                    help="For a base that you know under another name. Shapes and tokenizer are compared when it is "
+                    "loaded, and its answers carry a note. Holds for all adapters, in this browser session.",
+                )
         elif one.fit.reason:
             st.caption(escaped(one.fit.reason))
         _actions(current, one)
@@ -43,6 +53,11 @@ def use(name: str) -> None:
     """Let an adapter answer, in this browser session. For callbacks."""
     override("fine_tuned.adapter", name)
     override("fine_tuned.base_url", None)
+
+
+def _use_nevertheless(name: str) -> None:
+    override("fine_tuned.any_base_name", True)
+    use(name)
 
 
 def _actions(current: Settings, one: Adapter) -> None:

@@ -10,6 +10,7 @@ import streamlit as st
 from backends.errors import BackendError
 from backends.fine_tuned.pairs.check import PairReport
 from backends.fine_tuned.pairs.held_out import Split, leak_sentence
+from backends.question_files.records import SUFFIXES
 from backends.settings import Settings
 from ui.fine_tuned import chosen_pairs, drafts
 from ui.fine_tuned.chosen_pairs import ChosenPairs
@@ -73,13 +74,13 @@ def _empty() -> None:
 
 def _uploader() -> None:
     st.file_uploader(
-        "Or bring your own: CSV or JSONL with question and answer",
-        type=["csv", "jsonl", "json", "tsv", "txt"],
+        "Or bring your own: CSV, JSONL or JSON with question and answer",
+        type=list(SUFFIXES),
         key=_UPLOAD,
         on_change=_take_upload,
         max_upload_size=25,
-        help="Also understood: prompt/completion, instruction/output, and chat messages. Optional: group (pairs that "
-        "ask for the same thing), source.",
+        help="Also understood: other common names of these columns, Alpaca, ShareGPT, and chat messages, of which the "
+        "first question and answer are read. Optional: group (pairs that ask for the same thing), source.",
     )
 
 

@@ -14,16 +14,16 @@ from backends.fine_tuned.adapters.card import read_card
 from backends.fine_tuned.adapters.catalogue import Adapter, adapters
 from backends.run import jobs
 from backends.settings import Settings
-from evaluation.samples import SAMPLE_QUESTIONS, Sample, parse_question_set, read_question_set, sample_evenly
+from evaluation.samples import SAMPLE_QUESTIONS, Sample, read_question_set, sample_evenly
 from evaluation.scorers import faults as scorer_faults
 from evaluation.training_data import held_out_samples
 from evaluation.verdicts import other_prompt_words
 from ui.shared.errors import keep_fault, show_fault, show_kept_fault
 from ui.shared.jobs import job_view
+from ui.shared.question_upload import question_upload, uploaded_samples
 from ui.shared.text import escaped, plain
 
 _HELD_OUT, _SAMPLE, _UPLOAD = "Its held-out part", "Sample questions", "A file of yours"
-_MAX_MB = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +59,13 @@ def choose_questions(current: Settings, adapter: Adapter, section: str) -> None:
         "Questions", options, default=options[0], required=True, key=f"{section}_set:{adapter.name}"
     )
     if which == _UPLOAD:
-        st.file_uploader(
-            "CSV or JSONL with question and reference_answer",
-            type=["csv", "jsonl"],
-            key=f"{section}_file",
-            max_upload_size=_MAX_MB,
-            help="An optional column key_facts names what a right answer must hold: facts separated by semicolons, "
-            "alternatives by a vertical bar. Without it, the whole reference answer must occur. Optional tags, "
-            "separated by semicolons, split the result.",
+        question_upload(
+            "A file with question and reference_answer",
+            f"{section}_file",
+            "CSV with any separator, JSONL or JSON; other common names of these columns are known too. An optional "
+            "column key_facts names what a right answer must hold: facts separated by semicolons, alternatives by a "
+            "vertical bar. Without it, the whole reference answer must occur. Optional tags, separated by semicolons, "
+            "split the result.",
         )
     elif which == _HELD_OUT:
         st.caption("Pairs that were kept out of its training; an answer is right if it holds the pair's whole answer.")
@@ -91,14 +90,8 @@ def chosen_questions(current: Settings, adapter: Adapter, section: str) -> Quest
         return _some(_held_out(current, adapter), "its held-out part", section)
     if which == _SAMPLE:
         return _some(read_question_set(SAMPLE_QUESTIONS), "the sample questions", section)
-    file = st.session_state.get(f"{section}_file")
-    if file is None:
-        raise BackendError("There is no file with questions yet.", "Upload one, or take other questions.")
-
-    def tell(sentence: str) -> None:
-        st.toast(escaped(sentence))
-
-    return _some(parse_question_set(file.name, file.getvalue(), tell), file.name, section)
+    samples, name = uploaded_samples(f"{section}_file", "Upload one, or take other questions.")
+    return _some(samples, name, section)
 
 
 def _some(samples: Sequence[Sample], name: str, section: str) -> Questions:

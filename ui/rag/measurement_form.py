@@ -13,17 +13,16 @@ from backends.rag.store.index import CollectionInfo, Index
 from backends.run import jobs
 from backends.settings import RagSettings, Settings
 from evaluation.retrieval_runs import Measurement, measuring_key, start_measurement
-from evaluation.samples import SAMPLE_QUESTIONS, Sample, parse_question_set, read_question_set
+from evaluation.samples import SAMPLE_QUESTIONS, Sample, read_question_set
 from ui.rag.collections import collection_bar, opened_index
 from ui.rag.measurement_result import show_measurement
 from ui.shared.errors import keep_fault, show_fault, show_kept_fault
 from ui.shared.jobs import job_view
-from ui.shared.text import escaped
+from ui.shared.question_upload import question_upload, uploaded_samples
 
 _SAMPLE, _UPLOAD = "Sample questions", "A file of yours"
 _PRESETS = ((64, 16), (96, 24), (128, 32), (160, 40), (192, 48))
 _CUT = re.compile(r"\s*(\d{1,4})\s*/\s*(\d{1,4})\s*")
-_MAX_MB = 5
 
 
 def draw(current: Settings) -> None:
@@ -67,13 +66,12 @@ def _form(current: Settings, index: Index, info: CollectionInfo, busy: bool) -> 
                 "Questions", (_SAMPLE, _UPLOAD), default=default, required=True, key="question_set"
             )
             if which == _UPLOAD:
-                st.file_uploader(
-                    "CSV or JSONL with question and source, the name of the document that answers it",
-                    type=["csv", "jsonl"],
-                    key="question_file",
-                    max_upload_size=_MAX_MB,
-                    help="Several sources: separated by a semicolon. An optional column key_facts names what the "
-                    "passage must say: facts separated by semicolons, alternatives by a vertical bar.",
+                question_upload(
+                    "A file with question and source, the name of the document that answers it",
+                    "question_file",
+                    "CSV with any separator, JSONL or JSON. Several sources: separated by a semicolon. An optional "
+                    "column key_facts names what the passage must say: facts separated by semicolons, alternatives by "
+                    "a vertical bar.",
                 )
             else:
                 st.caption("About the sample handbook; each with its document and the facts that the answer needs.")
@@ -119,6 +117,4 @@ def _chunk_sizes(text: str) -> tuple[int, int]:
 def _samples() -> list[Sample]:
     if st.session_state["question_set"] == _SAMPLE:
         return read_question_set(SAMPLE_QUESTIONS)
-    if (file := st.session_state["question_file"]) is None:
-        raise BackendError("There is no file with questions yet.", "Upload one, or take the sample questions.")
-    return parse_question_set(file.name, file.getvalue(), lambda sentence: st.toast(escaped(sentence)))
+    return uploaded_samples("question_file", "Upload one, or take the sample questions.")[0]

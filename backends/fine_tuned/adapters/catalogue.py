@@ -53,7 +53,8 @@ class Adapter:
 def adapters(settings: Settings) -> list[Adapter]:
     """Every complete adapter, newest first, the damaged ones last. Reads headers only."""
     base = base_in_force(settings)
-    found = [_entry(folder, base) for folder in adapter_folders(settings.data).values()]
+    any_name = settings.fine_tuned.any_base_name
+    found = [_entry(folder, base, any_name) for folder in adapter_folders(settings.data).values()]
     return sorted(found, key=lambda one: -one.created.timestamp() if one.created else 0)
 
 
@@ -125,7 +126,7 @@ def is_complete(folder: Path) -> bool:
     return (folder / WEIGHTS).is_file() and (folder / CONFIG).is_file()
 
 
-def _entry(folder: Path, base: Base) -> Adapter:
+def _entry(folder: Path, base: Base, any_base_name: bool) -> Adapter:
     origin, source = _origin(folder)
     try:
         files = read(folder)
@@ -138,7 +139,7 @@ def _entry(folder: Path, base: Base) -> Adapter:
         folder,
         origin,
         source,
-        fit(files, base),
+        fit(files, base, any_base_name),
         files.base_model,
         method if isinstance(method, str) else files.method,
         files.size_bytes,

@@ -36,15 +36,15 @@ class Exported:
     adapter: dict[str, Any]
 
 
-def export_merged(base: LocalModel, adapter: Path, target: Path) -> Exported:
+def export_merged(base: LocalModel, adapter: Path, target: Path, any_base_name: bool = False) -> Exported:
     """Write base and adapter as one model to `target`, which appears only when it is complete.
 
-    An earlier export there is replaced. Raises `BackendError` if the adapter does not fit, if `target` holds anything
-    else, or if the disk is full.
+    An earlier export there is replaced. `any_base_name` as in `load_adapter`. Raises `BackendError` if the adapter does
+    not fit, if `target` holds anything else, or if the disk is full.
     """
     if target.exists() and manifest(target) is None:
         raise BackendError(f"{target} exists and is not an earlier export.", "Name a new folder, or remove that one.")
-    view = load_adapter(base, adapter)
+    view = load_adapter(base, adapter, any_base_name=any_base_name)
     _check_room(base, target)
     try:
         with draft_folder(target) as part:
@@ -96,7 +96,7 @@ def _write(view: AdapterView, folder: Path) -> None:
 
 def _describe(view: AdapterView, folder: Path) -> None:
     """README and manifest."""
-    about = view.card | {"name": view.name, "sha256": view.digest}
+    about = view.card | {"name": view.name, "sha256": view.digest} | ({"note": view.note} if view.note else {})
     record = {
         "base_model": view.base.weights.model_id,
         "base_revision": view.base.weights.revision,

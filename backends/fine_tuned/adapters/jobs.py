@@ -52,7 +52,8 @@ def start_export(name: str, settings: Settings) -> Job:
                 yield Progress(0, 2, loading.what)
             yield Progress(1, 2, "merging and writing")
             folder = adapter_folder(name, settings.data)
-            written = export_merged(base_of(settings), folder, export_folder(name, settings.data))
+            target, any_name = export_folder(name, settings.data), settings.fine_tuned.any_base_name
+            written = export_merged(base_of(settings), folder, target, any_name)
             yield Progress(2, 2, "written", written)
 
     return jobs.start(export_key(settings.data), f"Exporting {name}", steps)

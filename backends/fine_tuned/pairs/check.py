@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from backends.errors import BackendError
-from backends.fine_tuned.pairs.files import COLUMNS, Pair, PairFile, Row, cleaned, read_pair_file
+from backends.fine_tuned.pairs.files import Pair, cleaned
 from backends.fine_tuned.pairs.near_identical import normalised
+from backends.question_files.reader import QuestionFile, Row, read_question_file
 from backends.text import visible
 
 Severity = Literal["error", "warning"]
@@ -68,7 +69,7 @@ def check_pairs(
     window: int | None = None,
     template_tokens: int = 0,
 ) -> PairReport:
-    """Read a CSV or JSONL file, or the bytes of an upload called `name`, and report on every row.
+    """Read a file of pairs, or the bytes of an upload called `name`, and report on every row.
 
     `count_tokens` gives a text's tokens, `template_tokens` what a pair has besides (see `token_counts`), `window` the
     model's context in tokens; pairs that do not fit are left out. Never raises for what is in the file.
@@ -79,7 +80,7 @@ def check_pairs(
     try:
         if data == b"" or (isinstance(file, Path) and file.is_file() and not file.stat().st_size):
             raise BackendError(f"{name} is empty (0 bytes).", "Add rows with question and answer.")
-        found = read_pair_file(file, name)
+        found = read_question_file(file, name)
     except BackendError as fault:
         return PairReport((), (), (RowFault(None, str(fault), "error"),), "", "", 0, None)
     check = _Check(count_tokens, window, template_tokens)
@@ -156,6 +157,8 @@ class _Check:
         for what, text, kept in (("question", row.question, pair.question), ("answer", row.answer, pair.answer)):
             if text.strip() != kept and visible(text) != text.replace("\r\n", "\n").replace("\r", "\n"):
                 self._fault(row, f"Control characters were removed from the {what}.", "warning")
+        for note in row.notes:
+            self._fault(row, note, "warning")
         if row.misread:
             sentence = "It is not in the file's encoding; it was read as Windows-1252, which is a guess."
             self._fault(row, sentence, "warning")
@@ -200,11 +203,11 @@ def _counts(tokens: Sequence[tuple[int, int]]) -> TokenCounts:
     return TokenCounts(sum(totals), statistics.median(totals), max(totals), sum(answer for _, answer in tokens))
 
 
-def _encoding(found: PairFile) -> str:
+def _encoding(found: QuestionFile) -> str:
     return f"{found.decoded.encoding} (guessed)" if found.decoded.guessed else found.decoded.encoding
 
 
-def _file_faults(found: PairFile) -> Iterator[RowFault]:
+def _file_faults(found: QuestionFile) -> Iterator[RowFault]:
     name, decoded = found.name, found.decoded
     if decoded.guessed:
         sentence = f"{name} was read as {decoded.encoding}, which is a guess. If letters look wrong, save it as UTF-8."
@@ -213,15 +216,10 @@ def _file_faults(found: PairFile) -> Iterator[RowFault]:
         misread = _rows([row.number for row in found.rows if row.misread])
         sentence = f"{name} mixes encodings: it is {decoded.encoding}, except for {misread}. Save it as UTF-8."
         yield RowFault(None, sentence, "warning")
-    if systems := sum(row.system for row in found.rows):
-        rows = f"{systems:,} rows have" if systems > 1 else "A row has"
-        sentence = f"{rows} a system message, which is not used: every question gets the system prompt of the settings."
+    for sentence in found.notes:
         yield RowFault(None, sentence, "warning")
-    if not found.understood:
-        known = ", or ".join(" and ".join(names) for names in COLUMNS)
-        there = _listed(found.columns) if any(found.columns) else "no columns"
-        also = ", or messages" if found.layout == "JSONL" else ""
-        yield RowFault(None, f"{name} has {there}. Wanted are {known}{also}.", "error")
+    if found.refusal:
+        yield RowFault(None, str(found.refusal), "error")
 
 
 def _rows(numbers: Sequence[int]) -> str:
@@ -229,8 +227,3 @@ def _rows(numbers: Sequence[int]) -> str:
         return "its header"
     shown = ", ".join(map(str, numbers[:10])) + (f" and {len(numbers) - 10:,} more" if len(numbers) > 10 else "")
     return f"row {shown}" if len(numbers) == 1 else f"rows {shown}"
-
-
-def _listed(columns: Iterable[str]) -> str:
-    *names, last = [column[:40] for column in columns if column][:12]
-    return f"the columns {', '.join(names)} and {last}" if names else f"the column {last}"

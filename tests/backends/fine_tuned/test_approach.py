@@ -87,6 +87,23 @@ def test_too_little_memory_for_merging_is_noted(settings: Settings, monkeypatch:
     )
 
 
+def test_a_base_that_is_named_otherwise_is_noted_with_the_answer(settings: Settings, tmp_path: Path) -> None:
+    expected = ask(FineTunedBackend(settings)).text
+    card = tmp_path / "adapters" / "doors" / "card.json"
+    ending = "Shapes fit; whether its weights are those of this base is not known."
+    card.write_text(json.dumps({"base_model": "unsloth/tiny-bnb-4bit"}))
+    answer = ask(FineTunedBackend(settings))
+    copy = f"The adapter doors: It was trained for unsloth/tiny-bnb-4bit, by its name a copy of tiny. {ending}"
+    assert (answer.text, answer.notes) == (expected, (copy,))
+    card.write_text(json.dumps({"base_model": "acme/other"}))
+    assert ask(FineTunedBackend(settings)).status == "error"
+    nevertheless = chosen(settings, any_base_name=True)
+    answer = ask(FineTunedBackend(nevertheless))
+    other = f"The adapter doors: It was trained for acme/other, by its name not tiny. {ending}"
+    assert (answer.text, answer.notes) == (expected, (other,))
+    assert ask(FineTunedBackend(settings)).status == "error", "what the setting allowed ends with it"
+
+
 def test_a_column_that_loaded_before_another_one_still_answers_with_its_own(settings: Settings) -> None:
     def text(backend: FineTunedBackend) -> str:
         stream = backend.stream(QUESTION, threading.Event())

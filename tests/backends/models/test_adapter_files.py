@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from backends.models import adapter_files
-from backends.models.adapter_files import Base, Fit, file_digest, fit, read
+from backends.models.adapter_files import AdapterFiles, Base, Fit, file_digest, fit, read
 from backends.storage.files import sha256
 from tests.backends.models.made_adapters import change_config, fault, make_lora
 
@@ -110,24 +110,115 @@ def test_a_hash_is_computed_once_while_the_file_stays_the_same(tmp_path: Path, m
     assert len(asked) == 4
 
 
+def claiming(lora: Path, claim: str | None, **config: object) -> AdapterFiles:
+    """The adapter, with another name for its base."""
+    (lora / "card.json").unlink(missing_ok=True)
+    change_config(lora, base_model_name_or_path=claim, **config)
+    return read(lora)
+
+
+TINY = Base("acme/tiny", Path("/here/tiny-v2"))
+OTHER = "Its tokenizer is another one"
+NOT_KNOWN = "Shapes are compared once the base is loaded; whether its weights are those of this base is not known."
+
+
 @pytest.mark.parametrize(
-    ("claim", "fits"),
+    "claim",
     [
-        ("acme/tiny", True),
-        ("/models/tiny", True),
-        ("C:\\models\\tiny", True),
-        ("../tiny", True),
-        ("/here/tiny-v2", True),
-        ("acme/other", False),
-        ("other/tiny", False),
-        ("/models/other", False),
+        *("acme/tiny", "/models/tiny", "C:\\models\\tiny", "../tiny", "/here/tiny-v2", "./tiny/", "~/tiny"),
+        *("acme/tiny/", "Acme/Tiny", "https://huggingface.co/acme/tiny", "huggingface.co/acme/tiny/tree/main"),
+        "/home/user/.cache/huggingface/hub/models--acme--tiny/snapshots/12fd25f77366fa6b3b4b768ec3050bf629380bac",
+        *("D:\\cache\\models--acme--tiny\\snapshots\\12fd25f77366", "acme/tiny@main", " acme/tiny "),
     ],
 )
-def test_whom_an_adapter_was_trained_for(lora: Path, claim: str, fits: bool) -> None:
-    (lora / "card.json").unlink()
-    change_config(lora, base_model_name_or_path=claim)
-    reason = "" if fits else f"It was trained for {claim}, not for acme/tiny."
-    assert fit(read(lora), Base("acme/tiny", Path("/here/tiny-v2"))) == Fit(fits, reason)
+def test_names_that_are_the_bases_own(lora: Path, claim: str) -> None:
+    assert fit(claiming(lora, claim), TINY) == Fit(True)
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        *("unsloth/tiny-bnb-4bit", "unsloth/tiny-unsloth-bnb-4bit", "other/tiny", "tiny", "models/tiny", "TINY-GPTQ"),
+        *("/models/tiny-hf", "mirror/tiny-GGUF", "models--other--tiny"),
+    ],
+)
+def test_names_that_mean_a_copy_of_the_base_are_taken_with_a_note(lora: Path, claim: str) -> None:
+    note = f"It was trained for {claim}, by its name a copy of acme/tiny. {NOT_KNOWN}"
+    assert fit(claiming(lora, claim), TINY) == Fit(True, note)
+
+
+@pytest.mark.parametrize("claim", ["acme/other", "/models/other", "acme/tiny-2", "acme/tiny-instruct", "acme/bit", "/"])
+def test_a_base_of_quite_another_name_is_taken_if_one_says_so(lora: Path, claim: str) -> None:
+    files = claiming(lora, claim)
+    assert fit(files, TINY) == Fit(False, f"It was trained for {claim}, not for acme/tiny.", by_name_alone=True)
+    note = f"It was trained for {claim}, by its name not acme/tiny. {NOT_KNOWN}"
+    assert fit(files, TINY, any_base_name=True) == Fit(True, note)
+
+
+def test_what_an_adapter_calls_its_base_is_shown_in_one_short_line(lora: Path) -> None:
+    (words,) = fit(claiming(lora, "a\n\u202eb  " + "x" * 5_000), TINY).reason.splitlines()
+    assert words.startswith("It was trained for a b xxx")
+    assert len(words) < 300
+
+
+def test_a_folder_of_the_hubs_cache_states_the_revision(lora: Path) -> None:
+    files = claiming(lora, "/c/models--acme--tiny/snapshots/12fd25f77366")
+    assert fit(files, Base("acme/tiny", revision="12fd25f77366")) == Fit(True)
+    words = "It was trained on revision 12fd25f77366; this base is revision abc."
+    assert fit(files, Base("acme/tiny", revision="abc")) == Fit(True, words)
+
+
+@pytest.mark.parametrize("any_base_name", [True, False])
+@pytest.mark.parametrize("claim", ["acme/other", "unsloth/tiny-bnb-4bit"])
+def test_shapes_layers_and_tokenizer_speak_against_a_base_of_another_name(
+    lora: Path, tmp_path: Path, claim: str, any_base_name: bool
+) -> None:
+    files = claiming(lora, claim)
+    three = {f"model.layers.{n}.self_attn.q_proj.weight": (32, 32) for n in range(3)}
+    one = with_shapes(lora, model__layers__0__self_attn__q_proj__lora_A__weight=(4, 32))
+    assert fit(read(one), Base("acme/tiny", shapes=three), any_base_name) == Fit(
+        False, "It adapts 1 layers; the base has 3."
+    )
+    change_config(lora, layers_to_transform=[0])
+    assert fit(read(lora), Base("acme/tiny", shapes=three), any_base_name).fits is (
+        any_base_name or claim != "acme/other"
+    )
+    wide = with_shapes(lora, model__layers__0__self_attn__q_proj__lora_A__weight=(4, 48))
+    assert fit(read(wide), Base("acme/tiny", shapes=three), any_base_name) == Fit(
+        False, "It needs model.layers.0.self_attn.q_proj.weight to be 48 wide; in the base it is 32."
+    )
+    assert files.base_model == claim
+
+
+@pytest.mark.parametrize(
+    ("own", "there", "reason"),
+    [
+        ({"a": 0, "b": 1}, {"a": 0, "b": 1}, ""),
+        ({"a": 0}, {"a": 0, "b": 1}, ""),
+        (
+            {"a": 1, "c": 0},
+            {"a": 0, "b": 1},
+            "Its tokenizer is another one: 2 tokens, of which 2 are not the base's 2.",
+        ),
+        (
+            [["a", -1.0], ["c", -2.0]],
+            [["a", -1.5]],
+            "Its tokenizer is another one: 2 tokens, of which 1 are not the base's 1.",
+        ),
+        ("odd", {"a": 0}, ""),
+    ],
+)
+def test_another_tokenizer_speaks_against_a_base_of_another_name(
+    lora: Path, tmp_path: Path, own: object, there: object, reason: str
+) -> None:
+    files = claiming(lora, "other/tiny")
+    (tmp_path / "base").mkdir()
+    for folder, vocabulary in ((lora, own), (tmp_path / "base", there)):
+        (folder / "tokenizer.json").write_text(json.dumps({"model": {"vocab": vocabulary}, "added_tokens": []}))
+    found = fit(files, Base("acme/tiny", tmp_path / "base"))
+    assert (found.fits, found.reason if reason else "") == (not reason, reason)
+    change_config(lora, base_model_name_or_path="acme/tiny")
+    assert fit(read(lora), Base("acme/tiny", tmp_path / "base")) == Fit(True)
 
 
 def test_an_adapter_that_names_no_base(lora: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from backends.models import inference
 from backends.models.adapter_files import read
-from backends.models.adapter_view import load_adapter
+from backends.models.adapter_view import NEVERTHELESS, load_adapter
 from backends.models.adapter_weights import attach_with_peft
 from backends.models.local import LocalModel
 from backends.storage.files import sha256
@@ -191,7 +191,7 @@ def test_an_adapter_of_another_base_is_refused(base: LocalModel, carded: Path) -
     change_card(carded, base_model="acme/other")
     refusal = (
         "The adapter doors does not fit tiny. It was trained for acme/other, not for tiny.",
-        "Choose an adapter of this base, or set raw.model to the adapter's base.",
+        f"Choose an adapter of this base, or set raw.model to the adapter's base. {NEVERTHELESS}",
     )
     assert fault(lambda: load_adapter(base, carded)) == refusal
     (carded / "card.json").unlink()  # an adapter that was trained elsewhere has none

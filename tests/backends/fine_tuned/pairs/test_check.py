@@ -9,6 +9,7 @@ import pytest
 
 from backends.fine_tuned.pairs.check import PairReport, RowFault, TokenCounts, check_pairs, check_reviewed
 from backends.fine_tuned.pairs.files import Pair
+from backends.question_files.columns import PAIRS, known_words
 
 
 def words(text: str) -> int:
@@ -46,12 +47,18 @@ def test_every_row_that_can_not_be_used_is_named() -> None:
 
 
 def test_lines_that_are_no_pairs() -> None:
-    lines = ['{"question": "a", "answer": "b"}', "{", "[]", '{"question": "a", "answer": 4}', '{"question": "c"}']
+    lines = [
+        '{"question": "a", "answer": "b"}',
+        "{",
+        "[]",
+        '{"question": "a", "answer": {"text": 4}}',
+        '{"question": "c"}',
+    ]
     report = check("\n".join([*lines, '{"prompt": "e", "completion": "f"}']), "pairs.jsonl")
     assert found(report) == [
         (2, "error", "It is not JSON; it is left out."),
         (3, "error", "It is not an object; it is left out."),
-        (4, "error", "It has no answer that is text; it is left out."),
+        (4, "error", "It is not readable: its answer is an object, not text; it is left out."),
         (5, "error", "It has no answer that is text; it is left out."),
     ]
     assert report.pairs == (Pair("a", "b"), Pair("e", "f"))
@@ -118,6 +125,8 @@ def test_mixed_encodings_name_their_rows(name: str) -> None:
     ]
 
 
+KNOWN = known_words(PAIRS, chats=False)
+
 FILES = {
     "no bytes": ("pairs.csv", b"", "pairs.csv is empty (0 bytes). Add rows with question and answer."),
     "header only": (
@@ -128,27 +137,19 @@ FILES = {
     "blank lines": ("pairs.jsonl", b"\n\n", "pairs.jsonl has no usable pairs. Add rows with question and answer."),
     "wrong columns": (
         "pairs.csv",
-        b"id,Question,reply\n1,a,b\n",
-        "pairs.csv has the columns id, Question and reply. Wanted are question and answer, or prompt and completion, "
-        "or instruction and output, or input and output.",
+        b"id,Question,remark\n1,a,b\n",
+        f"pairs.csv has no column answer. It has the columns id, Question and remark. {KNOWN}",
     ),
     "one column": (
         "pairs.csv",
         b"text\na\n",
-        "pairs.csv has the column text. Wanted are question and answer, or prompt and completion, or instruction and "
-        "output, or input and output.",
+        f"pairs.csv has no column answer and question. It has the column text. {KNOWN}",
     ),
-    "white space": (
-        "pairs.csv",
-        b" \n\n",
-        "pairs.csv has no columns. Wanted are question and answer, or prompt and completion, or instruction and "
-        "output, or input and output.",
-    ),
+    "white space": ("pairs.csv", b" \n\n", f"pairs.csv has no columns. {KNOWN}"),
     "wrong keys": (
         "pairs.jsonl",
-        b'{"q": "a", "a": "b"}\n',
-        "pairs.jsonl has the columns q and a. Wanted are question and answer, or prompt and completion, or instruction "
-        "and output, or input and output, or messages.",
+        b'{"x": "a", "y": "b"}\n',
+        f"pairs.jsonl has no column answer and question. It has the columns x and y. {known_words(PAIRS, chats=True)}",
     ),
     "workbook": (
         "pairs.csv",

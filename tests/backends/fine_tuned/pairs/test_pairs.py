@@ -8,19 +8,20 @@ import pytest
 
 from backends.errors import BackendError
 from backends.fine_tuned.pairs.files import Pair, digest, read_pairs
+from backends.question_files.columns import PAIRS, known_words
 
 FAULTS = {
     "no answer column": (
         "pairs.csv",
-        b"question,reply\na,b\n",
+        b"question,remark\na,b\n",
         "pairs.csv has no column answer.",
-        "The header must name question and answer.",
+        f"It has the columns question and remark. {known_words(PAIRS, chats=False)}",
     ),
     "no columns": (
         "pairs.csv",
         b"a,b\n1,2\n",
         "pairs.csv has no column answer and question.",
-        "The header must name question and answer.",
+        f"It has the columns a and b. {known_words(PAIRS, chats=False)}",
     ),
     "empty cell": (
         "pairs.csv",
@@ -48,9 +49,9 @@ FAULTS = {
     ),
     "not text": (
         "pairs.jsonl",
-        b'{"question": "a", "answer": 5}\n',
-        "Row 1 of pairs.jsonl has no question or no answer.",
-        "Fill it in or remove it.",
+        b'{"question": "a", "answer": {"value": 5}}\n',
+        "Line 1 of pairs.jsonl is not readable: its answer is an object, not text.",
+        "Mend or remove that row.",
     ),
     "binary": ("pairs.csv", b"question,answer\n\x00\x01\x02", "pairs.csv is not text.", "Save it as UTF-8 text."),
     "empty JSONL": ("pairs.jsonl", b"\n", "pairs.jsonl is empty.", "Add rows with question and answer."),
@@ -78,9 +79,9 @@ FAULTS = {
     ),
     "other keys": (
         "pairs.jsonl",
-        b'{"question": "a", "reply": "b"}\n',
+        b'{"question": "a", "remark": "b"}\n',
         "pairs.jsonl has no column answer.",
-        "Every object must name question and answer.",
+        f"It has the columns question and remark. {known_words(PAIRS, chats=True)}",
     ),
     "a longer chat": (
         "pairs.jsonl",

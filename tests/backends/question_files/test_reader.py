@@ -7,16 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from backends.errors import BackendError
-from backends.fine_tuned.pairs.files import PairFile, Row, read_pair_file
+from backends.question_files.reader import QuestionFile, Row, read_question_file
 
 
-def csv_file(text: str) -> PairFile:
-    return read_pair_file(text.encode(), "pairs.csv")
+def csv_file(text: str) -> QuestionFile:
+    return read_question_file(text.encode(), "pairs.csv")
 
 
-def jsonl_file(*values: object) -> PairFile:
-    return read_pair_file("\n".join(json.dumps(value) for value in values).encode(), "pairs.jsonl")
+def jsonl_file(*values: object) -> QuestionFile:
+    return read_question_file("\n".join(json.dumps(value) for value in values).encode(), "pairs.jsonl")
 
 
 @pytest.mark.parametrize(
@@ -67,7 +66,7 @@ def test_chats_of_one_turn_each() -> None:
     assert found.rows == (
         Row(1, "a", "b"),
         Row(2, "a", "b", system=True),
-        Row(3, broken=no_chat),
+        Row(3, "a", "b", notes=("Only its first question and answer are read, not the 2 turns after them.",)),
         Row(4, broken=no_chat),
         Row(5, broken=no_chat),
         Row(6, "a", ""),
@@ -85,13 +84,13 @@ def test_unicode_line_separators_do_not_cut_a_row() -> None:
     text = "a\u2028b\x85c\x0cd"
     assert jsonl_file({"question": text, "answer": "x"}).rows == (Row(1, text, "x"),)
     raw = json.dumps({"question": text, "answer": "x"}, ensure_ascii=False).encode()
-    assert read_pair_file(raw, "pairs.jsonl").rows == (Row(1, text, "x"),)
+    assert read_question_file(raw, "pairs.jsonl").rows == (Row(1, text, "x"),)
     assert csv_file(f"question,answer\n{text},x\n").rows == (Row(2, text, "x"),)
 
 
 def test_rows_that_are_no_rows() -> None:
     lines = b'{"question": "a", "answer": "b"}\r\n[1]\n{\n' + b"[" * 100_000 + b"\n"
-    assert read_pair_file(lines, "pairs.jsonl").rows == (
+    assert read_question_file(lines, "pairs.jsonl").rows == (
         Row(1, "a", "b"),
         Row(2, broken="not an object"),
         Row(3, broken="not JSON"),
@@ -114,22 +113,22 @@ def test_a_cell_that_is_too_long_or_never_ends() -> None:
 @pytest.mark.parametrize(
     ("name", "data", "columns"),
     [
-        ("pairs.csv", b"question,reply\na,b\n", ("question", "reply")),
+        ("pairs.csv", b"question,remark\na,b\n", ("question", "remark")),
         ("pairs.csv", b"", ()),
-        ("pairs.jsonl", b'{"q": "a"}\n{"q": "b", "a": "c"}\n', ("q", "a")),
+        ("pairs.jsonl", b'{"x": "a"}\n{"x": "b", "y": "c"}\n', ("x", "y")),
     ],
 )
 def test_columns_that_are_not_understood(name: str, data: bytes, columns: tuple[str, ...]) -> None:
-    found = read_pair_file(data, name)
+    found = read_question_file(data, name)
     assert (found.understood, found.columns, found.rows) == (False, columns, ())
 
 
 def test_the_format_follows_the_name_and_then_the_content(tmp_path: Path) -> None:
     line = b'{"question": "a", "answer": "b"}\n'
     for name in ("x.jsonl", "x.ndjson", "x.json", "x.txt", "x"):
-        assert read_pair_file(line, name).layout == "JSONL"
-    assert read_pair_file(b"question\tanswer\na\tb\n", "x.tsv").rows == (Row(2, "a", "b"),)
+        assert read_question_file(line, name).layout == "JSONL"
+    assert read_question_file(b"question\tanswer\na\tb\n", "x.tsv").rows == (Row(2, "a", "b"),)
     (tmp_path / "x.jsonl").write_bytes(line)
-    assert read_pair_file(tmp_path / "x.jsonl").name == "x.jsonl"
-    with pytest.raises(BackendError, match=r"^x.json is one JSON list. Write one object per line \(JSONL\).$"):
-        read_pair_file(b'[{"question": "a", "answer": "b"}]', "x.json")
+    assert read_question_file(tmp_path / "x.jsonl").name == "x.jsonl"
+    listed = read_question_file(b'[{"question": "a", "answer": "b"}]', "x.json")
+    assert (listed.layout, listed.rows) == ("JSON list", (Row(1, "a", "b"),))
