@@ -138,6 +138,7 @@ class RagBackend(Backend):
             model.load()
         index = open_index(self.settings)
         if self.settings.rag.collection == SAMPLE_COLLECTION and index.health().state == "empty":
+            yield Loading("indexing the sample documents")
             for step in index.add([SAMPLE_DOCUMENTS], cancel):
                 if step.file:
                     yield Loading(f"indexing the sample documents, {step.files_done} of {step.files_total}")

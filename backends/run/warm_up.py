@@ -1,4 +1,10 @@
-"""Gets the local approaches ready in the background, so that the first question does not wait for it."""
+"""Gets the local approaches ready in the background, so that the first question does not wait for it.
+
+The garbage collector is spared what is loaded by then, which stays until the end: Streamlit collects everything after
+each run of a script or a fragment. With half a million objects of the loaded libraries that holds the interpreter,
+twice a second beside a model that learns or answers while somebody watches it, and on a busy machine so long that
+loading hardly goes on beside the page that shows how far it is (docs/measurements.md).
+"""
 
 from __future__ import annotations
 
@@ -50,7 +56,9 @@ class WarmUp:
 
     def _run(self) -> None:
         self._load_all()
-        _freeze_garbage_collector()
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()
 
     def _load_all(self) -> None:
         faults: list[tuple[str, str]] = []
@@ -70,17 +78,7 @@ class WarmUp:
         place = line.join(TURN)
         with line.turn(place, threading.Event()):
             for loading in backend.load(threading.Event()):
+                gc.freeze()  # see the top of this module
                 self.state = WarmUpState(
                     loading.what, time.monotonic(), loading.expected_s, done, len(self._backends), faults
                 )
-
-
-def _freeze_garbage_collector() -> None:
-    """Spare the garbage collector what is loaded by now, which stays until the end.
-
-    Streamlit collects everything after each run of a script or a fragment. With half a million objects of the loaded
-    libraries that holds the interpreter, twice a second beside a model that learns or answers while somebody watches
-    it (docs/measurements.md).
-    """
-    gc.collect()
-    gc.freeze()
