@@ -27,6 +27,8 @@ MARKS = {
 }
 """Each opening mark and what closes it. Capitals count for `[THINK]` alone."""
 
+ALL_MARKS = frozenset((*MARKS, *MARKS.values()))
+
 _CLOSING = tuple(MARKS.values())
 _LONGEST = max(map(len, (*MARKS, *_CLOSING)))
 _QUOTES = "`'\"“‘«(*"
@@ -50,6 +52,7 @@ class ReasoningSplitter:
         self._closing = MARKS.get(opened, "")
         self._held = ""
         self._answers = False  # text that is not blank has been passed on
+        self._blank = False  # text that is blank has been passed on
         self._after_block = False
         self._settled = False  # no mark can mean anything any more
         self._seen = _Seen()
@@ -76,6 +79,9 @@ class ReasoningSplitter:
             elif not self._answers:
                 before, text, more = self._to_opening(text, ended)
                 said += before
+                self._blank = self._blank or bool(before)
+                if self._closing and self._blank:  # what was only blank does not begin the answer
+                    said, retracts, self._blank = "", True, False
             else:
                 before, text, more = self._to_unopened(text, ended)
                 said += before
@@ -97,23 +103,18 @@ class ReasoningSplitter:
     def _to_opening(self, text: str, ended: bool) -> tuple[str, str, bool]:
         """What may be passed on before the answer begins, what is left, and whether there is more to read in it.
 
-        Blanks around reasoning are left out.
+        Blanks are passed on, but none after reasoning.
         """
         start = text.lstrip()
+        blanks = "" if self._after_block else text[: len(text) - len(start)]
         for mark, closing in MARKS.items():
             if start.startswith(mark):
                 self._closing = closing
-                return "", start[len(mark) :], True
+                return blanks, start[len(mark) :], True
         if not ended and any(mark.startswith(start) for mark in MARKS):
-            if self._after_block:
-                return "", start, False
-            if len(text) - len(start) <= _MOST_BLANKS:
-                return "", text, False
-            return text[: len(text) - len(start)], start, False
-        if not start:
-            return ("" if self._after_block else text), "", False
-        self._answers = True
-        return "", start if self._after_block else text, True
+            return blanks, start, False
+        self._answers = bool(start)
+        return blanks, start, self._answers
 
     def _to_unopened(self, text: str, ended: bool) -> tuple[str, str, bool]:
         """Text up to a closing mark that no opening one came before, what is left, and whether all text so far was
@@ -240,7 +241,8 @@ class ReasoningReader:
 
     def _events(self, pieces: Pieces, at: float, streamed: bool) -> Iterator[BackendEvent]:
         if pieces.retracts:
-            self._thoughts.append((self.text, at))
+            if self.text.strip():
+                self._thoughts.append((self.text, at))
             self._said.clear()
             yield Reclassified(to_reasoning=True)
         if pieces.reasoning:

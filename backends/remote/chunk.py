@@ -129,7 +129,7 @@ def _content(content: object) -> tuple[str, str, str, tuple[str, ...]]:
         elif found:
             text += found
         elif isinstance(kind, str) and kind not in _TEXT:
-            left_out.append(_in_words(kind))
+            left_out.append(_SPOKEN.get(kind) or f"a part of the kind {_name(kind)}")
     return text, reasoning, refusal, tuple(left_out)
 
 
@@ -150,9 +150,8 @@ def _texts(value: object, depth: int = 0) -> Iterator[str]:
 def _left_out(said: Mapping[str, object]) -> Iterator[str]:
     for name, value in said.items():
         if value and name not in _READ and name not in _NO_CONTENT and isinstance(value, (str, list, dict)):
-            yield _in_words(name)
+            yield _SPOKEN.get(name) or f"the field {_name(name)}"
 
 
-def _in_words(name: str) -> str:
-    """What a field or a part is, for a sentence."""
-    return _SPOKEN.get(name) or f"the field {visible(name)[:_NAME_CHARACTERS]}"
+def _name(name: str) -> str:
+    return " ".join(visible(name).split())[:_NAME_CHARACTERS]

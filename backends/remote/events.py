@@ -56,7 +56,7 @@ class EventReader:
 
     def feed(self, packet: bytes) -> Iterator[Received]:
         """The documents that are complete now. Raises `Malformed` and `UnicodeDecodeError`."""
-        for line in self._lines(packet):
+        for line in () if self.done else self._lines(packet):
             yield from self._line(line)
             if self.done:
                 return
