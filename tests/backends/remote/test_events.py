@@ -93,7 +93,19 @@ def test_no_bytes_raise_anything_else(body: bytes, data: st.DataObject) -> None:
     assert outcomes[0] == outcomes[1]
 
 
-LINES = ["data: {}", 'data: {"a": "b"}', "data: [1", "data: 2]", "", "", ": x", "event: error", "error: no", "{}", "x: y"]
+LINES = [
+    "data: {}",
+    'data: {"a": "b"}',
+    "data: [1",
+    "data: 2]",
+    "",
+    "",
+    ": x",
+    "event: error",
+    "error: no",
+    "{}",
+    "x: y",
+]
 
 
 @given(st.lists(st.sampled_from(LINES), max_size=8), st.sampled_from(["\n", "\r\n", "\r"]), st.data())
