@@ -100,7 +100,7 @@ def _words(body: object, depth: int) -> str:
     for name in (*_WORDS, *_WITHIN):
         if text := _words(body.get(name), depth + 1):
             return place + text
-    return " ".join(dict.fromkeys(text for name in _NAMES if (text := _text(body.get(name)))))
+    return " ".join(dict.fromkeys(named for name in _NAMES if (named := _text(body.get(name)))))
 
 
 def _named(body: object, depth: int) -> Mapping[str, object]:

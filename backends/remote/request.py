@@ -21,21 +21,14 @@ _DROPPABLE = ("stream_options", "temperature", "seed", "reasoning_effort")
 _SWAPS = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
 
 _WHO = ("system", "developer", "'system'", '"system"', "`system`", "'developer'", '"developer"')
-_WHAT = (" role", " message", " prompt", " instruction", "_instruction", " with this model", "' is not", '" is not')
-_WHAT += (" is not", " (2013)", "-role", "_prompt", "'", '"', "`")
-_REFUSES = ("not support", "unsupported", "n't support", "not allowed", "not enabled", "not permitted", "invalid")
-_REFUSES += (
-    "not one of",
-    "unrecognized",
-    "does not exist",
-    "unknown",
-    "unexpected",
-    "not accepted",
-    "must ",
-    "cannot",
-    "can't",
-    "disallowed",
-    "not available",
+_WHAT = (
+    *(" role", " message", " prompt", " instruction", "_instruction", " with this model", "' is not", '" is not'),
+    *(" is not", " (2013)", "-role", "_prompt", "'", '"', "`"),
+)
+_REFUSES = (
+    *("not support", "unsupported", "n't support", "not allowed", "not enabled", "not permitted", "invalid"),
+    *("not one of", "unrecognized", "does not exist", "unknown", "unexpected", "not accepted", "must "),
+    *("cannot", "can't", "disallowed", "not available"),
 )
 _ONLY_OTHER_ROLES = (
     "only user and assistant roles",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -17,6 +18,9 @@ from backends.storage import strict_json
 
 if TYPE_CHECKING:
     from chromadb.api import ClientAPI
+
+# What these log below a warning repeats what servers send, and that may be the key.
+_TALKATIVE = ("httpx", "httpcore", "chromadb")
 
 _REQUEST_S = 60.0
 """How long a server may take for one request. Chroma itself would wait for ever."""
@@ -68,6 +72,8 @@ def connect_to_server(server: ChromaServer) -> ClientAPI:
         "If you trust this server with your documents and questions, set rag.chroma_allow_private=true.",
     )
     rule.check(address.where, address.host)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
     secrets = server.secret_headers
 
     def judge(response: Any) -> None:
@@ -116,7 +122,7 @@ def connect_to_server(server: ChromaServer) -> ClientAPI:
             raise refused from None
         if isinstance(error, (OSError, httpx.HTTPError)) or "Could not connect" in str(error):
             cause = f"The Chroma server at {address.where} cannot be reached."
-            raise BackendError(cause, "Start it, or correct rag.chroma_url.") from error
+            raise BackendError(cause, "Start it, or correct rag.chroma_url.") from None
         raise _no_chroma(address.where, "does not answer as Chroma does") from None
 
 

@@ -100,7 +100,7 @@ def check_chunk_settings(collection: str, serving: Serving, settings: RagSetting
             )
 
 
-def _server_of(settings: RagSettings) -> ChromaServer | None:
+def server_of(settings: RagSettings) -> ChromaServer | None:
     """The Chroma server of the settings; None where the vectors are in a folder."""
     if not settings.chroma_url:
         return None
@@ -142,7 +142,7 @@ class Index:
         self._settings = settings
         self._database = open_database(data)
         self._library = Library(self._database, self.collection)
-        server = _server_of(settings)
+        server = server_of(settings)
         self._writer = Writer(data, server, self._library, self.collection)
 
     # --- what there is ------------------------------------------------------------------------------

@@ -32,7 +32,10 @@ ALTERNATES = (
 DROPS = "{% for m in messages %}{% if m['role'] == 'user' %}<user>{{ m['content'] }}</user>{% endif %}{% endfor %}"
 PARTS = "{% for m in messages %}<{{ m['role'] }}>{% for p in m['content'] %}{{ p['text'] }}{% endfor %}{% endfor %}"
 SHOUTS = "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] | trim }}</{{ m['role'] }}>{% endfor %}"
-MERGES = "{% set s = messages[0].content if messages[0].role == 'system' else '' %}<user>{{ s }}|{{ messages[-1].content }}</user>"
+MERGES = (
+    "{% set s = messages[0].content if messages[0].role == 'system' else '' %}"
+    "<user>{{ s }}|{{ messages[-1].content }}</user>"
+)
 
 
 def with_template(tiny_model: Path, tmp_path: Path, template: str) -> Path:
