@@ -87,6 +87,9 @@ class _Progress:
     refusal: bool = False
     framed: bool = False
     answered: bool = False
+    deltas: bool = False
+    said: list[str] = field(default_factory=list)
+    said_characters: int = 0
     first: object = None
     stray: str = ""
     reader: ReasoningReader = field(default_factory=ReasoningReader)
@@ -181,6 +184,8 @@ class OpenAICompatibleEngine:
         fault: Fault | None = None
         progress.usage, progress.timings, progress.tier, progress.chunks, whole = None, None, None, 0, False
         progress.reader = ReasoningReader()
+        progress.said.clear()
+        progress.said_characters = 0
         try:
             yield AttemptStarted()
             yield from self._attempt(body, progress, cancel)
@@ -249,28 +254,38 @@ class OpenAICompatibleEngine:
         progress.finish_reason = found.finish_reason or progress.finish_reason
         for name in found.left_out:
             yield from self._once(f"The server also sent {name}, which is not shown here.", progress)
-        yield from self._content(found, chunk.at, progress)
+        yield from self._content(found, chunk, progress)
 
-    def _content(self, found: ChunkContent, at: float, progress: _Progress) -> Iterator[BackendEvent]:
+    def _content(self, found: ChunkContent, chunk: Chunk, progress: _Progress) -> Iterator[BackendEvent]:
         """Reasoning, text and refusal of one chunk."""
-        text = found.text
-        if found.whole:
-            if progress.began:  # some servers send the whole answer once more at the end
-                if found.text and found.text.strip() != progress.reader.text.strip():
-                    yield from self._once(
-                        "The server also sent another version of the answer, left out here.", progress
-                    )
-                return
-            if text:
-                yield from self._once(_NOT_STREAMED, progress)
-        if found.reasoning:
+        text, at = found.text, chunk.at
+        streamed = not found.whole or (chunk.framed and found.finish_reason is None)
+        if found.whole and progress.began:
+            text = yield from self._more_of_a_message(text, progress)
+        elif text and not streamed:
+            yield from self._once(_NOT_STREAMED, progress)
+        progress.deltas = progress.deltas or bool(text and not found.whole)
+        if found.reasoning and not (found.whole and progress.began):
             yield from progress.reader.think(found.reasoning, at)
-        if found.refusal:
-            progress.refusal = True
-        for said in (text, found.refusal):
+        refusal = "" if found.whole and progress.refusal else found.refusal
+        progress.refusal = progress.refusal or bool(refusal)
+        for said in (text, refusal):
             if said:
                 progress.began = True
-                yield from progress.reader.say(said, at, streamed=not found.whole)
+                progress.said.append(said)
+                progress.said_characters += len(said)
+                yield from progress.reader.say(said, at, streamed or progress.reader.text != "")
+
+    def _more_of_a_message(self, text: str, progress: _Progress) -> Generator[BackendEvent, None, str]:
+        """What is new in a message that comes after text: some servers send all of it again, some the next piece."""
+        before = progress.said_characters
+        if len(text) >= before and text.startswith("".join(progress.said)):
+            return text[before:]
+        if not progress.deltas:
+            return text
+        if text.strip() not in ("", progress.reader.text.strip()):
+            yield from self._once("The server also sent another version of the answer, left out here.", progress)
+        return ""
 
     def _once(self, note: str, progress: _Progress) -> Iterator[Note]:
         """A note that the user reads once per answer."""

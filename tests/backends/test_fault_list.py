@@ -110,6 +110,10 @@ def delta(**fields: object) -> bytes:
     return event({"choices": [{"index": 0, "delta": fields}]})
 
 
+def message(text: str) -> dict[str, object]:
+    return {"choices": [{"index": 0, "message": {"role": "assistant", "content": text}}]}
+
+
 WHOLE = {
     "object": "chat.completion",
     "choices": [{"index": 0, "message": {"role": "assistant", "content": "Paris"}, "finish_reason": "stop"}],
@@ -241,6 +245,22 @@ ROWS = [
     Row(
         "the answer once more at the end",
         sends(SSE_HEAD, delta(content="Paris"), event(WHOLE)),
+        "ok",
+        "",
+        "Paris",
+        CHARGED_ONCE,
+    ),
+    Row(
+        "messages in place of deltas",
+        sends(SSE_HEAD, event(message("Pa")), event(message("ris")), event(STOP), event(USAGE)),
+        "ok",
+        "",
+        "Paris",
+        CHARGED_ONCE,
+    ),
+    Row(
+        "messages that grow",
+        sends(SSE_HEAD, event(message("Pa")), event(message("Paris")), event(WHOLE)),
         "ok",
         "",
         "Paris",
@@ -407,7 +427,7 @@ def test_fault(row: Row, caplog: pytest.LogCaptureFixture) -> None:
     assert answer.status == row.ends
     assert row.says in (answer.error or "")
     assert (answer.error is None) is (row.ends == "ok")
-    assert answer.text.startswith(row.text) if row.text else answer.text == ""
+    assert answer.text.startswith(row.text) if row.text == "Par" else answer.text == row.text
     assert charged == (at_most if row.charged == UNREPORTED else Decimal(row.charged))
     assert answer.cost.usd == (None if row.charged == UNREPORTED else Decimal(row.charged))
     assert len(answer.attempts) == row.asked
