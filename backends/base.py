@@ -15,9 +15,10 @@ from typing import Literal
 
 from backends.errors import CapReached
 
-Status = Literal["ok", "error", "truncated", "cancelled", "empty"]
+Status = Literal["ok", "error", "truncated", "cancelled", "empty", "refused"]
 """How a column ended. `truncated`: the text stops before the model was done (token limit,
-deadline, or a stream that broke off without a finish reason)."""
+deadline, or a stream that broke off without a finish reason). `refused`: the model, or its provider's filter, declined
+to answer; the text is what it said instead."""
 
 UsageSource = Literal["server", "tokenizer", "estimate"]
 
@@ -207,11 +208,13 @@ class Retrieved:
 class TextDelta:
     """A piece of the answer. `text` may be empty for a token that shows nothing (end of text, half a character).
 
-    `at` is the monotonic time at which the engine had the token; None means: when it arrives.
+    `at` is the monotonic time at which the engine had the token; None means: when it arrives. What was not `streamed`
+    came whole, so when its first character was there is not known.
     """
 
     text: str
     at: float | None = None
+    streamed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,15 +225,27 @@ class Reasoning:
 
 
 @dataclass(frozen=True, slots=True)
+class Reclassified:
+    """All text so far was reasoning (`to_reasoning`), or all reasoning was the answer, whose text follows again.
+
+    Some servers and templates leave out the mark that begins reasoning, so that only its end shows what it was.
+    """
+
+    to_reasoning: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The end of an answer. `finish_reason` is `stop`, `length`, or what the server said; None if it said nothing.
 
-    `at` is the monotonic time at which the engine had it; None means: when it arrives.
+    `at` is the monotonic time at which the engine had it; None means: when it arrives. `refusal`: the text is that of a
+    refusal.
     """
 
     usage: Usage
     finish_reason: str | None
     at: float | None = field(default=None, compare=False)
+    refusal: bool = False
 
 
 BackendEvent = (
@@ -244,6 +259,7 @@ BackendEvent = (
     | Retrieved
     | TextDelta
     | Reasoning
+    | Reclassified
     | Finished
 )
 

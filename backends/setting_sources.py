@@ -30,7 +30,13 @@ FINE_TUNED, RAG = "fine_tuned", "rag"
 ENV_FILE, ENVIRONMENT = "the .env file", "the environment"
 
 _OPENAI_KEY, _OPENAI_URL = "OPENAI_API_KEY", "OPENAI_BASE_URL"
-_SECRETS = {"api_key": "key", "key_variable": "key", "headers": "headers"}
+_SECRETS = {
+    "api_key": "key",
+    "key_variable": "key",
+    "headers": "headers",
+    "chroma_api_key": "key",
+    "chroma_headers": "headers",
+}
 """Fields that hold a secret or name one, and what they are called in a sentence."""
 
 Values = dict[str, Any]
@@ -146,7 +152,7 @@ def _sentence(lost: Sequence[_WithheldSecret], section: str, values: Values, sou
 
 def _names_address(source: Source, section: str) -> bool:
     fields = _fields(source.values, section)
-    named = fields.get("base_url") or fields.get("provider")
+    named = fields.get("base_url") or fields.get("provider") or fields.get("chroma_url")
     return bool(named or (section == PAID_API and source.values.get(_OPENAI_URL)))
 
 

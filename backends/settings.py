@@ -35,7 +35,8 @@ from pydantic_settings import (
 
 from backends.base import Question
 from backends.errors import BackendError
-from backends.remote.connection_settings import ConnectionSettings, ManualPrice, check_name, name_in, named
+from backends.remote.connection import header_fault
+from backends.remote.connection_settings import ConnectionSettings, ManualPrice, check_name, name_in, named, parsed
 from backends.remote.providers import OPENAI_URL as OPENAI_URL
 from backends.setting_sources import merged, sources_of
 from backends.storage import strict_json
@@ -141,6 +142,24 @@ class RagSettings(_Section):
     chroma_allow_private: bool = Field(
         default=False, description="that Chroma server may have an address of a private network"
     )
+    chroma_api_key: SecretStr | None = Field(default=None, description="the token that the Chroma server wants")
+    chroma_headers: Annotated[dict[str, SecretStr], BeforeValidator(parsed)] = Field(
+        default={}, description="as JSON: headers that the Chroma server, or a proxy before it, wants"
+    )
+    _withheld: str = PrivateAttr(default="")
+
+    @property
+    def chroma_withheld(self) -> str:
+        """In a sentence, which secrets are not sent to the Chroma server; or nothing."""
+        return self._withheld
+
+    @field_validator("chroma_headers")
+    @classmethod
+    def _can_be_sent(cls, value: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        for name, content in value.items():
+            if why := header_fault(name, content.get_secret_value(), may_log_in=True):
+                raise ValueError(why)
+        return value
 
     @field_validator("generator")
     @classmethod
@@ -238,6 +257,7 @@ def load_settings(
     except SettingsError as error:
         raise BackendError(f"The environment or .env is not usable: {error}.", "Give it as NAME__KEY=VALUE.") from None
     settings._withheld.update(withheld)
+    settings.rag._withheld = withheld.get("rag", "")
     for name in settings.connections:
         check_name(name)
     if writer := name_in(settings.rag.generator):

@@ -104,6 +104,11 @@ def without_tokens(text: str, tokens: Iterable[str]) -> str:
     return text
 
 
+def with_system_prompt(system_prompt: str, question: str) -> str:
+    """The question as a model gets it that has no role for a system prompt: that goes in front."""
+    return f"{system_prompt}\n\n{question}"
+
+
 def turn_marks(template: str) -> set[str]:
     """What looks like a mark between turns in a chat template: `<|im_end|>`, `<tool_call>`, `[/INST]`."""
     return set(_TURN_MARK.findall(template))

@@ -11,9 +11,10 @@ from typing import Any
 
 from backends.base import BackendEvent, Finished, Note, Question, TextDelta, Trace, Usage
 from backends.errors import BackendError
+from backends.inline_reasoning import ALL_MARKS, ReasoningReader, opening_mark_of
 from backends.models import inference
-from backends.models.local import GREEDY, LocalModel
-from backends.text import turn_marks, without_tokens
+from backends.models.local import GREEDY, LocalModel, first_line
+from backends.text import turn_marks, with_system_prompt, without_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class Prompt:
     text: str
     ids: Any
     templated: bool
+    note: str = ""
+    """What was done because the model's format has no place for a system prompt, or no format at all."""
 
     @property
     def tokens(self) -> int:
@@ -61,19 +64,56 @@ def _within(base: LocalModel, prompt: Prompt, question: Question) -> bool:
 
 def _prompt(base: LocalModel, question: Question) -> Prompt:
     tokenizer = base.tokenizer
-    templated = bool(tokenizer.chat_template)
-    if templated:
-        messages = [{"role": "user", "content": _without_control_tokens(tokenizer, question.text)}]
-        if question.system_prompt:
-            messages.insert(
-                0, {"role": "system", "content": _without_control_tokens(tokenizer, question.system_prompt)}
-            )
-        text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    asked, system = (_without_control_tokens(tokenizer, part) for part in (question.text, question.system_prompt))
+    if tokenizer.chat_template:
+        text, note = _templated(base, asked, system)
     else:
-        parts = (question.system_prompt, question.text)
-        text = "\n\n".join(_without_control_tokens(tokenizer, part) for part in parts if part) + "\n"
+        text = "\n\n".join(part for part in (system, asked) if part) + "\n"
+        note = "This model has no chat template, so the question was sent as plain text."
+    templated = bool(tokenizer.chat_template)
     ids = tokenizer(text, return_tensors="pt", add_special_tokens=not templated, verbose=False).input_ids
-    return Prompt(text, ids, templated)
+    return Prompt(text, ids, templated, note)
+
+
+IN_QUESTION = (
+    "The chat template of this model has no place for a system prompt, so that stands in front of the question."
+)
+_PROBES = ("Crossroadsquestion", "Crossroadssystem")
+"""Words that no template changes, as far as is known."""
+
+
+def _templated(base: LocalModel, asked: str, system: str) -> tuple[str, str]:
+    """The prompt in the model's chat format, and a note where the system prompt had to go into the question.
+
+    Gemma 2 and Mistral 7B refuse a message in the role `system`, others leave it out without a word, and some read a
+    question only as a list of parts: what is rendered of two words shows it. Raises `BackendError` where the template
+    cannot be filled with a mere question either.
+    """
+    fault: Exception = ValueError("it leaves the question out")
+    for as_parts in (False, True):
+        for with_system in (True, False) if system else (False,):
+            try:
+                question, prompt = _PROBES[0], _PROBES[1] if with_system else ""
+                probed = _rendered(base, question, prompt, as_parts)
+                if question in probed and prompt in probed:
+                    if with_system or not system:
+                        return _rendered(base, asked, system, as_parts), ""
+                    return _rendered(base, with_system_prompt(system, asked), "", as_parts), IN_QUESTION
+            except Exception as error:  # templates are code of somebody else, which raises all that Python may
+                fault = fault if as_parts else error
+    raise BackendError(
+        f"The chat template of {base.weights.label} cannot be filled with a question ({first_line(fault)}).",
+        "Correct the model's chat_template.jinja, or chat_template in its tokenizer_config.json, or choose another.",
+    ) from fault
+
+
+def _rendered(base: LocalModel, asked: str, system: str, as_parts: bool) -> str:
+    texts = {"system": system, "user": asked} if system else {"user": asked}
+    messages = [
+        {"role": role, "content": [{"type": "text", "text": text}] if as_parts else text}
+        for role, text in texts.items()
+    ]
+    return str(base.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
 
 
 def _without_control_tokens(tokenizer: Any, text: str) -> str:
@@ -86,25 +126,29 @@ def _without_control_tokens(tokenizer: Any, text: str) -> str:
 def generate(base: LocalModel, model: Any, question: Question, cancel: threading.Event) -> Iterator[BackendEvent]:
     """Stream an answer of `model` (the base itself or an adapter view of it).
 
-    One `TextDelta` per generated token, the end-of-text token included, then `Finished`.
+    One `TextDelta` per generated token that is no reasoning, the end-of-text token included, then `Finished`.
     """
     prompt = build_prompt(base, question)
     yield Trace("prompt", prompt.text)
-    if not prompt.templated:
-        yield Note("This model has no chat template, so the question was sent as plain text.")
+    if prompt.note:
+        yield Note(prompt.note)
     tokens: queue.SimpleQueue[tuple[int, float] | None] = queue.SimpleQueue()
     stop = threading.Event()
     job = inference.submit(_run, base, model, prompt, question, (cancel, stop), tokens)
-    decode = token_decoder(base.tokenizer)
+    decode, reader = token_decoder(base.tokenizer), ReasoningReader(opening_mark_of(prompt.text))
     count, last = 0, None
     try:
         while (token := tokens.get()) is not None:
             count, last = count + 1, token[0]
-            yield TextDelta(decode(token[0]), token[1])
+            events = list(reader.say(decode(token[0]), token[1]))
+            yield from events or (TextDelta("", token[1]),)
         job.result()
     finally:
         stop.set()
     reason = "stop" if last in _end_tokens(model) else "cancelled" if cancel.is_set() else "length"
+    yield from reader.end(reason)
+    if reader.reasoning:
+        yield Trace("reasoning", reader.reasoning)
     yield Finished(Usage(prompt.tokens, count, source="tokenizer"), reason)
 
 
@@ -170,11 +214,19 @@ def _stop_when(stops: tuple[threading.Event, ...]) -> Callable[..., Any]:
 
 
 def token_decoder(tokenizer: Any) -> Callable[[int], str]:
-    """Token id -> the text that has become final with it ("" while a character is incomplete)."""
+    """Token id -> the text that has become final with it ("" while a character is incomplete).
+
+    Special tokens are left out, but for those that mark reasoning.
+    """
     from tokenizers.decoders import DecodeStream
 
     stream = DecodeStream(skip_special_tokens=True)
-    return lambda token: stream.step(tokenizer.backend_tokenizer, token) or ""
+    marks = {
+        number: token.content
+        for number, token in tokenizer.added_tokens_decoder.items()
+        if token.special and token.content in ALL_MARKS
+    }
+    return lambda token: marks.get(token) or stream.step(tokenizer.backend_tokenizer, token) or ""
 
 
 def _end_tokens(model: Any) -> set[int]:

@@ -1,139 +1,157 @@
 """What one chunk of a stream says, trusting nothing about its shape.
 
 Text is `delta.content`: a string, or a list of parts (Mistral's reasoning models). Reasoning is `reasoning_content`
-(DeepSeek, vLLM, SGLang, llama.cpp), `reasoning` (OpenRouter, Groq, Ollama, newer vLLM) or a part of kind `thinking`.
-OpenAI counts reasoning and does not send it.
+(DeepSeek, vLLM, SGLang, llama.cpp), `reasoning` (OpenRouter, Groq, Ollama, newer vLLM), `reasoning_details`
+(OpenRouter) or a part of kind `thinking`. OpenAI counts reasoning and does not send it. A refusal is `delta.refusal`.
+Servers that do not stream send `message` in place of `delta`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from backends.base import Usage
-from backends.text import encodable
+from backends.text import encodable, visible
 
-ABSURD_TOKENS = 10_000_000
-"""More than any model reads or writes in one answer: the largest context windows hold about two million tokens."""
+_REASONING = ("reasoning_content", "reasoning", "thinking", "thought", "reasoning_details", "thinking_blocks")
+_READ = {"content", "refusal", "text", *_REASONING}
+_NO_CONTENT = {
+    *("role", "name", "index", "id", "annotations", "citations", "logprobs", "prefix", "padding", "obfuscation"),
+    *("reasoning_signature", "signature", "provider_specific_fields", "extra_content", "provider_metadata"),
+    *("message_id", "created", "created_at", "timestamp", "provider", "model", "context", "end_turn", "channel"),
+    *("phase", "token_ids", "stop_reason", "matched_stop", "content_filter_results", "recipient", "metadata"),
+}
+"""Fields of a delta that hold nothing of an answer."""
 
-
-def reported_usage(raw: object) -> tuple[Usage, tuple[str, ...]]:
-    """`raw` (the last `usage` of a stream: an object, a mapping or None) as `Usage`, and what was wrong with it.
-
-    A count that is negative, not a whole number, above `ABSURD_TOKENS`, or larger than the count that includes
-    it, is None: not reported.
-    """
-    if raw is None:
-        return Usage(), ()
-    notes: list[str] = []
-    prompt = _count(raw, "prompt_tokens", notes)
-    completion = _count(raw, "completion_tokens", notes)
-    cached = _count(_field(raw, "prompt_tokens_details"), "cached_tokens", notes)
-    reasoning = _count(_field(raw, "completion_tokens_details"), "reasoning_tokens", notes)
-    cached = _within(cached, prompt, "cached_tokens", "prompt_tokens", notes)
-    reasoning = _within(reasoning, completion, "reasoning_tokens", "completion_tokens", notes)
-    known = any(count is not None for count in (prompt, completion, cached, reasoning))
-    return Usage(prompt, completion, cached, reasoning, "server" if known else None), tuple(notes)
-
-
-_TIER = re.compile(r"[a-z][a-z0-9_-]{0,31}")
-UNREADABLE_TIER = "unreadable"
-"""Stands for a service tier whose name cannot be one."""
-
-
-def reported_tier(raw: object, redact: Callable[[str], str]) -> str | None:
-    """The service tier that a server says it used, in small letters; None if it said nothing.
-
-    `redact` takes secrets out: nothing keeps a server from sending the key back as the name.
-    """
-    if raw is None or raw == "":
-        return None
-    name = redact(raw).strip().lower() if isinstance(raw, str) else ""
-    return name if _TIER.fullmatch(name) else UNREADABLE_TIER
-
-
-def _field(raw: object, name: str) -> object:
-    if isinstance(raw, dict):
-        return raw.get(name)
-    return getattr(raw, name, None)
-
-
-def _count(raw: object, name: str, notes: list[str]) -> int | None:
-    value = _field(raw, name)
-    if value is None:
-        return None
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= ABSURD_TOKENS:
-        return value
-    notes.append(f"The server reported {_shown(value)} as {name}; that cannot be true and counts as not reported.")
-    return None
-
-
-def _within(part: int | None, whole: int | None, part_name: str, whole_name: str, notes: list[str]) -> int | None:
-    if part is None or whole is None or part <= whole:
-        return part
-    notes.append(f"The server reported more {part_name} ({part}) than {whole_name} ({whole}); they are left out.")
-    return None
-
-
-def _shown(value: object) -> str:
-    """A number as it is, cut short; anything else only by its kind, since it may hold anything."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}" if abs(value) < 10**18 else "a number of more than 18 digits"
-    return "something that is not a whole number"
-
-
-_REASONING = ("reasoning_content", "reasoning")
+_SPOKEN = {
+    "tool_calls": "a call of a tool",
+    "function_call": "a call of a function",
+    "tool_use": "a call of a tool",
+    "audio": "sound",
+    "images": "pictures",
+    "image_url": "a picture",
+    "image": "a picture",
+    "input_audio": "sound",
+    "output_audio": "sound",
+    "file": "a file",
+    "video_url": "a film",
+}
+_THINKING = {"thinking", "reasoning", "thought", "reasoning.text", "reasoning.summary", "redacted_thinking"}
+_TEXT = {"text", "output_text", "input_text", ""}
+_NAME_CHARACTERS = 40
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkContent:
-    """The parts of a chunk that matter here; empty or None where it does not have them. `usage` is as it came."""
+    """The parts of a chunk that matter here; empty or None where it does not have them. `usage` is as it came.
+
+    `timings` are llama.cpp's counts, which it also sends where no usage is asked for. `whole`: the text is that of the
+    whole answer. `left_out` names what the chunk holds besides, in words.
+    """
 
     text: str = ""
     reasoning: str = ""
     finish_reason: str | None = None
     usage: object = None
     service_tier: object = None
+    refusal: str = ""
+    timings: object = None
+    whole: bool = False
+    left_out: tuple[str, ...] = ()
 
 
 def parse_chunk(chunk: object) -> ChunkContent:
     """Read a chunk: a JSON document of any shape. Only the first choice counts; one is asked for."""
     if not isinstance(chunk, dict):
         return ChunkContent()
-    usage = chunk.get("usage")
+    choices = chunk.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    usage = _usage(chunk, choice)
     tier = chunk.get("service_tier")
     if tier is None and isinstance(usage, dict):  # where Anthropic puts it
         tier = usage.get("service_tier")
-    choices = chunk.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices else None
+    timings = chunk.get("timings")
     if not isinstance(choice, dict):
-        return ChunkContent(usage=usage, service_tier=tier)
+        return ChunkContent(usage=usage, service_tier=tier, timings=timings)
     reason, delta = choice.get("finish_reason"), choice.get("delta")
-    delta = delta if isinstance(delta, dict) else {}
-    content = delta.get("content")
-    text, reasoning = (content, "") if isinstance(content, str) else _parts(content)
-    if not reasoning:
-        reasoning = next((value for name in _REASONING if isinstance(value := delta.get(name), str) and value), "")
+    whole = not isinstance(delta, dict) and isinstance(choice.get("message"), dict)
+    said = choice["message"] if whole else delta if isinstance(delta, dict) else choice
+    text, reasoning, refused, parts = _content(said.get("content") if said is not choice else choice.get("text"))
+    if not reasoning and said is not choice:
+        reasoning = next((found for name in _REASONING if (found := "".join(_texts(said.get(name))))), "")
+    refusal = said.get("refusal") if said is not choice else None
+    refused = refused or (refusal if isinstance(refusal, str) else "")
+    left_out = (*parts, *_left_out(said)) if said is not choice else parts
+    if isinstance(choices, list) and len(choices) > 1:
+        left_out = (*left_out, "more than one answer")
     return ChunkContent(
-        encodable(text), encodable(reasoning), reason if isinstance(reason, str) and reason else None, usage, tier
+        encodable(text),
+        encodable(reasoning),
+        reason if isinstance(reason, str) and reason else None,
+        usage,
+        tier,
+        encodable(refused),
+        timings,
+        whole,
+        tuple(dict.fromkeys(left_out)),
     )
 
 
-def _parts(content: object) -> tuple[str, str]:
-    """Text and reasoning of a list of parts."""
-    text, reasoning = "", ""
-    for part in content if isinstance(content, list) else ():
+def _usage(chunk: Mapping[str, object], choice: object) -> object:
+    """Where the counts are: at the top, in Groq's `x_groq`, as Gemini's own name has it, or in the choice (Kimi)."""
+    groq = chunk.get("x_groq")
+    places = (
+        chunk.get("usage"),
+        groq.get("usage") if isinstance(groq, dict) else None,
+        chunk.get("usageMetadata"),
+        choice.get("usage") if isinstance(choice, dict) else None,
+    )
+    return next((found for found in places if found is not None), None)
+
+
+def _content(content: object) -> tuple[str, str, str, tuple[str, ...]]:
+    """Text, reasoning and refusal of a content, and in words what else its parts hold."""
+    if isinstance(content, str):
+        return content, "", "", ()
+    text, reasoning, refusal, left_out = "", "", "", []
+    for part in (content,) if isinstance(content, dict) else content if isinstance(content, list) else ():
+        if isinstance(part, str):
+            text += part
+            continue
         if not isinstance(part, dict):
             continue
-        if part.get("type") == "thinking":
-            reasoning += "".join(_texts(part.get("thinking")))
-        else:
-            text += "".join(_texts([part]))
-    return text, reasoning
+        kind = part.get("type")
+        found = "".join(_texts(part))
+        if isinstance(kind, str) and kind in _THINKING:
+            reasoning += found
+        elif kind == "refusal" and isinstance(part.get("refusal"), str):
+            refusal += part["refusal"]
+        elif found:
+            text += found
+        elif isinstance(kind, str) and kind not in _TEXT:
+            left_out.append(_SPOKEN.get(kind) or f"a part of the kind {_name(kind)}")
+    return text, reasoning, refusal, tuple(left_out)
 
 
-def _texts(parts: object) -> Iterator[str]:
-    for part in parts if isinstance(parts, list) else ():
-        if isinstance(part, dict) and isinstance(part.get("text"), str):
-            yield part["text"]
+def _texts(value: object, depth: int = 0) -> Iterator[str]:
+    """The texts in a part: itself, or in the fields that hold text, lists of such parts included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list) and depth < 4:
+        for one in value:
+            yield from _texts(one, depth + 1)
+    elif isinstance(value, dict) and depth < 4:
+        for name in ("text", "thinking", "summary", "reasoning"):
+            if value.get(name):
+                yield from _texts(value[name], depth + 1)
+                return
+
+
+def _left_out(said: Mapping[str, object]) -> Iterator[str]:
+    for name, value in said.items():
+        if value and name not in _READ and name not in _NO_CONTENT and isinstance(value, (str, list, dict)):
+            yield _SPOKEN.get(name) or f"the field {_name(name)}"
+
+
+def _name(name: str) -> str:
+    return " ".join(visible(name).split())[:_NAME_CHARACTERS]

@@ -114,11 +114,11 @@ def without_secrets(base_url: str) -> str:
     return Redaction(()).text(shown or re.split("[?#]", base_url.rpartition("@")[2])[0])
 
 
-def header_fault(name: str, value: str) -> str:
-    """Why a header cannot be sent with requests, or nothing. Never its value."""
+def header_fault(name: str, value: str, may_log_in: bool = False) -> str:
+    """Why a header cannot be sent with requests, or nothing. Never its value. `may_log_in`: `Authorization` too."""
     if not _HEADER_NAME.fullmatch(name):
         return "a header's name holds a character that cannot be sent"
-    if name.lower() in _OWN_HEADERS:
+    if name.lower() in _OWN_HEADERS and not (may_log_in and name.lower() == "authorization"):
         return f"the header {name} is set by the program itself; a key goes into api_key"
     if not re.fullmatch(r"[\x20-\x7e]*", value):
         return f"the header {name} holds a character that cannot be sent"

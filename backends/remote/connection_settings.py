@@ -29,7 +29,7 @@ _NAME = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)*")
 _LONGEST_NAME = 32
 
 
-def _parsed(value: object) -> object:
+def parsed(value: object) -> object:
     """An environment variable or `--set` gives a mapping as JSON."""
     return strict_json.loads(value) if isinstance(value, str) else value
 
@@ -65,7 +65,7 @@ class ConnectionSettings(BaseModel):
     model: str = ""
     api_key: SecretStr | None = None
     key_variable: str | None = Field(default=None, description="the environment variable that holds the key")
-    headers: Annotated[dict[str, SecretStr], BeforeValidator(_parsed)] = Field(default={}, description="as JSON")
+    headers: Annotated[dict[str, SecretStr], BeforeValidator(parsed)] = Field(default={}, description="as JSON")
     price: ManualPrice | None = None
     on_this_machine: bool | None = Field(default=None, description="the server computes on this machine: take turns")
     allow_private: bool = Field(default=False, description="the server may have an address of a private network")

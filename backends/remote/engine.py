@@ -17,21 +17,21 @@ from backends.base import (
     Finished,
     Note,
     Question,
-    Reasoning,
     Retry,
-    TextDelta,
     Trace,
     Usage,
     Waiting,
 )
 from backends.errors import BackendError
-from backends.remote.chunk import parse_chunk, reported_tier, reported_usage
+from backends.inline_reasoning import ReasoningReader
+from backends.remote.chunk import ChunkContent, parse_chunk
 from backends.remote.client import client_of
 from backends.remote.connection import Connection, check
-from backends.remote.faults import Fault, fault_of, seconds, sent_nothing
+from backends.remote.faults import Fault, fault_of, no_answer_in, reported, seconds, sent_nothing
 from backends.remote.limit import Limit, RequestSlot, limit_of
-from backends.remote.request import REFUSED, refused_parameter, request_body
-from backends.remote.stream import Chunk, StreamAttempt, StreamEnd, StreamError
+from backends.remote.request import REFUSED, SYSTEM_ROLE, refused_parameter, refuses_system_role, request_body
+from backends.remote.stream import Chunk, StrayText, StreamAttempt, StreamEnd, StreamError
+from backends.remote.usage import merged_usage, reported_tier, reported_usage, says_nothing
 
 FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 0.5, 8.0
 """The openai SDK's own limits (its INITIAL_RETRY_DELAY and MAX_RETRY_DELAY)."""
@@ -60,6 +60,13 @@ class Pacing:
 _LOOK_UP_S = 0.05
 """How often a waiting stream looks whether it was cancelled; what arrives is passed on at once all the same."""
 
+_ABOUT_THE_REQUEST = (400, 404, 422, 500, 501)
+"""Statuses with which servers refuse a role: some fill the chat template only while they answer."""
+
+_NOTHING = ChunkContent()
+_IN_QUESTION = "the system prompt stands in front of the question"
+_NOT_STREAMED = "The server did not stream: the whole answer came at once, so when its first text was there is unknown."
+
 
 class _Failed(Exception):
     def __init__(self, fault: Fault) -> None:
@@ -77,8 +84,18 @@ class _Progress:
     traced: Mapping[str, Any] | None = None
     chunks: int = 0
     began: bool = False
-    reasoning: list[str] = field(default_factory=list)
+    refusal: bool = False
+    framed: bool = False
+    answered: bool = False
+    deltas: bool = False
+    said: list[str] = field(default_factory=list)
+    said_characters: int = 0
+    first: object = None
+    stray: str = ""
+    reader: ReasoningReader = field(default_factory=ReasoningReader)
+    named: set[str] = field(default_factory=set)
     usage: object = None
+    timings: object = None
     tier: object = None
     finish_reason: str | None = None
     ended_at: float | None = None
@@ -131,6 +148,8 @@ class OpenAICompatibleEngine:
         progress = _Progress(self._pacing.clock() + self.connection.deadline_s, REFUSED.for_connection(self.connection))
         if ignored := [name for name in ("temperature", "seed") if name in progress.refused]:
             yield Note(f"{self.connection.model} does not take {' or '.join(ignored)}; its own defaults apply.")
+        if SYSTEM_ROLE in progress.refused and any(one["role"] == "system" for one in messages):
+            yield Note(f"{self.connection.model} takes no {SYSTEM_ROLE[4:]}: {_IN_QUESTION}.")
         limit = limit_of(self.connection.base_url, self.connection.key, self.connection.max_at_once)
         try:
             while True:
@@ -163,8 +182,10 @@ class OpenAICompatibleEngine:
     ) -> Generator[BackendEvent, None, Fault | None]:
         """One request with its beginning and end; returns what went wrong, None if nothing did."""
         fault: Fault | None = None
-        progress.usage, progress.tier, progress.chunks, whole = None, None, 0, False
-        progress.reasoning.clear()
+        progress.usage, progress.timings, progress.tier, progress.chunks, whole = None, None, None, 0, False
+        progress.reader = ReasoningReader()
+        progress.said.clear()
+        progress.said_characters = 0
         try:
             yield AttemptStarted()
             yield from self._attempt(body, progress, cancel)
@@ -189,10 +210,12 @@ class OpenAICompatibleEngine:
         try:
             while True:
                 if cancel.is_set():
+                    yield from progress.reader.flush()
                     progress.finish_reason = "cancelled"
                     return
                 remaining_s = progress.deadline - clock()
                 if remaining_s <= 0:
+                    yield from progress.reader.flush()
                     raise _Failed(self._too_late(progress))
                 item = attempt.next(min(remaining_s, _LOOK_UP_S))
                 if body != progress.traced:  # not before: the thread that sends needs the processor
@@ -201,31 +224,84 @@ class OpenAICompatibleEngine:
                 if isinstance(item, Chunk):
                     yield from self._read_chunk(item, progress)
                 elif isinstance(item, StreamError):
+                    yield from progress.reader.flush()
                     now = self._pacing.wall_clock()
                     raise _Failed(fault_of(item.error, self.connection, progress.began, now)) from None
                 elif isinstance(item, StreamEnd):
                     progress.ended_at = item.at
-                    if not progress.chunks:
-                        raise _Failed(sent_nothing(self.connection))
+                    yield from progress.reader.end(progress.finish_reason)
+                    if fault := self._fault_at_end(progress):
+                        raise _Failed(fault)
                     return
         finally:
             attempt.close()
 
-    def _read_chunk(self, chunk: Chunk, progress: _Progress) -> Iterator[TextDelta | Reasoning]:
+    def _read_chunk(self, chunk: Chunk, progress: _Progress) -> Iterator[BackendEvent]:
         """Note what one chunk says and pass its text on."""
+        if isinstance(chunk.value, StrayText):
+            progress.stray = chunk.value.text
+            return
         if not progress.chunks:
             REFUSED.remember(self.connection, progress.refused)
+            progress.first = chunk.value
         progress.chunks += 1
         found = parse_chunk(chunk.value)
-        progress.usage = progress.usage if found.usage is None else found.usage
+        progress.framed = progress.framed or chunk.framed
+        progress.answered = progress.answered or found != _NOTHING
+        progress.usage = merged_usage(progress.usage, found.usage)
+        progress.timings = progress.timings if found.timings is None else found.timings
         progress.tier = progress.tier if found.service_tier is None else found.service_tier
         progress.finish_reason = found.finish_reason or progress.finish_reason
-        if found.reasoning:
-            progress.reasoning.append(found.reasoning)
-            yield Reasoning(chunk.at)
-        if found.text:
-            progress.began = True
-            yield TextDelta(found.text, chunk.at)
+        for name in found.left_out:
+            yield from self._once(f"The server also sent {name}, which is not shown here.", progress)
+        yield from self._content(found, chunk, progress)
+
+    def _content(self, found: ChunkContent, chunk: Chunk, progress: _Progress) -> Iterator[BackendEvent]:
+        """Reasoning, text and refusal of one chunk."""
+        text, at = found.text, chunk.at
+        streamed = not found.whole or (chunk.framed and found.finish_reason is None)
+        if found.whole and progress.began:
+            text = yield from self._more_of_a_message(text, progress)
+        elif text and not streamed:
+            yield from self._once(_NOT_STREAMED, progress)
+        progress.deltas = progress.deltas or bool(text and not found.whole)
+        if found.reasoning and not (found.whole and progress.began):
+            yield from progress.reader.think(found.reasoning, at)
+        refusal = "" if found.whole and progress.refusal else found.refusal
+        progress.refusal = progress.refusal or bool(refusal)
+        for said in (text, refusal):
+            if said:
+                progress.began = True
+                progress.said.append(said)
+                progress.said_characters += len(said)
+                yield from progress.reader.say(said, at, streamed or progress.reader.text != "")
+
+    def _more_of_a_message(self, text: str, progress: _Progress) -> Generator[BackendEvent, None, str]:
+        """What is new in a message that comes after text: some servers send all of it again, some the next piece."""
+        before = progress.said_characters
+        if len(text) >= before and text.startswith("".join(progress.said)):
+            return text[before:]
+        if not progress.deltas:
+            return text
+        if text.strip() not in ("", progress.reader.text.strip()):
+            yield from self._once("The server also sent another version of the answer, left out here.", progress)
+        return ""
+
+    def _once(self, note: str, progress: _Progress) -> Iterator[Note]:
+        """A note that the user reads once per answer."""
+        if note not in progress.named:
+            progress.named.add(note)
+            yield Note(note)
+
+    def _fault_at_end(self, progress: _Progress) -> Fault | None:
+        """What is wrong with a stream that ended, if it holds no answer or something else after it."""
+        if not progress.chunks:
+            return sent_nothing(self.connection, progress.stray)
+        if not progress.framed and not progress.answered:
+            return no_answer_in(progress.first, self.connection)
+        if progress.stray and progress.finish_reason is None:
+            return reported(progress.stray, self.connection, progress.began)
+        return None
 
     def _before_next(
         self, fault: Fault, body: Mapping[str, Any], progress: _Progress, cancel: threading.Event
@@ -233,6 +309,9 @@ class OpenAICompatibleEngine:
         """Prepare another attempt, or raise `BackendError` if there is none. Raises `_Cancelled`."""
         if progress.began:
             raise fault.error()
+        if fault.status in _ABOUT_THE_REQUEST and self._can_do_without_system_role(fault, body, progress):
+            yield Retry(f"The server refused {SYSTEM_ROLE}, asked again: {_IN_QUESTION}.")
+            return
         if fault.status in (400, 422) and self._can_do_without(fault, body, progress):
             name, replacement = list(progress.refused.items())[-1]
             instead = f"with {replacement} instead" if replacement else "without it"
@@ -251,6 +330,13 @@ class OpenAICompatibleEngine:
         if self._pacing.wait(cancel, wait_s) or cancel.is_set():
             raise _Cancelled
         yield Retry(f"{attempt.capitalize()} begins.")
+
+    def _can_do_without_system_role(self, fault: Fault, body: Mapping[str, Any], progress: _Progress) -> bool:
+        """Note in `progress` that the system prompt goes into the question, if that is what was refused."""
+        if SYSTEM_ROLE in progress.refused or not refuses_system_role(body, fault.param, fault.message):
+            return False
+        progress.refused[SYSTEM_ROLE] = None
+        return True
 
     def _can_do_without(self, fault: Fault, body: Mapping[str, Any], progress: _Progress) -> bool:
         """Note in `progress` which parameter to leave out or swap; each is given up once."""
@@ -280,23 +366,27 @@ class OpenAICompatibleEngine:
 
     def _reported(self, progress: _Progress) -> tuple[Usage, tuple[str, ...]]:
         """What the server said the last request used, in which service tier, and what cannot be true of it."""
-        usage, notes = reported_usage(progress.usage)
+        raw = progress.timings if progress.usage is None else progress.usage
+        if progress.began and says_nothing(raw):
+            return Usage(), ("The server reported 0 tokens for an answer that has text; they count as not reported.",)
+        usage, notes = reported_usage(raw)
         return replace(usage, service_tier=reported_tier(progress.tier, self._redaction.text)), notes
 
     def _end(self, progress: _Progress) -> Iterator[BackendEvent]:
         usage, notes = self._reported(progress)
-        if progress.reasoning:
-            yield Trace("reasoning", "".join(progress.reasoning))
+        if reasoning := progress.reader.reasoning:
+            yield Trace("reasoning", reasoning)
         for note in (*notes, self.connection.withheld):
             if note:
                 yield Note(note)
-        if progress.finish_reason == "length" and not progress.began and usage.reasoning_tokens:
+        silent = not progress.reader.text.strip()
+        if progress.finish_reason == "length" and silent and usage.reasoning_tokens:
             yield Note(
                 f"The token limit was used up by {usage.reasoning_tokens} tokens of reasoning before any text. "
                 "Raise max_tokens or choose a model that does not reason."
             )
         used = usage if progress.finish_reason != "cancelled" else Usage()
-        yield Finished(used, progress.finish_reason, progress.ended_at)
+        yield Finished(used, progress.finish_reason, progress.ended_at, progress.refusal)
 
     def _too_late(self, progress: _Progress) -> Fault:
         limit = seconds(self.connection.deadline_s)

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from backends.errors import BackendError
 from backends.remote.client import LARGEST_ANSWER_MB, TooLarge
 from backends.remote.connection import Connection
-from backends.remote.stream import NotAStream
+from backends.remote.error_bodies import error_body, words_of
+from backends.remote.events import Malformed
+from backends.remote.stream import NotAStream, ReportedError
 from backends.remote.transport import refusal_in
 from backends.text import visible
 
@@ -22,7 +24,6 @@ WAIT_AND_RETRY = {408, 429, 500, 502, 503, 504, 529}
 """Status codes that may go away by themselves. 529 is what Anthropic's servers say when they are overloaded."""
 
 _MESSAGE_CHARACTERS = 300
-_READ_CHARACTERS = 100_000
 
 
 @dataclass(frozen=True)
@@ -70,16 +71,14 @@ def fault_of(error: BaseException, connection: Connection, began: bool, now: flo
         return _status(error, connection, now)
     if isinstance(error, openai.APIConnectionError):
         return _network(error, connection, began)
-    if isinstance(error, openai.APIError):
-        said = _server_message(connection, error.body if isinstance(error.body, (dict, str)) else error.message)
-        place = "in the middle of the answer" if began else "before the answer began"
-        return Fault(
-            "an error in the stream", f"{connection.where} reported an error {place}{said}.", "Ask again in a moment."
-        )
-    if isinstance(error, (json.JSONDecodeError, UnicodeDecodeError, RecursionError)):
+    if isinstance(error, ReportedError):
+        return reported(error.body, connection, began, error.framed)
+    if isinstance(error, (Malformed, json.JSONDecodeError, UnicodeDecodeError, RecursionError)):
+        words = error.said.strip() if isinstance(error, Malformed) else ""
+        said = "" if words[:1] in '{[<"' else _server_message(connection, words)
         return Fault(
             "a malformed stream",
-            f"{connection.where} sent a malformed stream: part of it is not JSON.",
+            f"{connection.where} sent a malformed stream: part of it is not JSON{said}.",
             "Ask again; if it stays, the server is not OpenAI-compatible.",
         )
     return Fault(
@@ -89,12 +88,37 @@ def fault_of(error: BaseException, connection: Connection, began: bool, now: flo
     )
 
 
-def sent_nothing(connection: Connection) -> Fault:
-    """A stream without a single chunk."""
+def sent_nothing(connection: Connection, instead: str = "") -> Fault:
+    """A stream without a single chunk; `instead` is the text that came in its place."""
+    said = _server_message(connection, instead)
     return Fault(
         "an empty stream",
-        f"{connection.where} answered with an empty stream.",
+        f"{connection.where} answered with an empty stream{said and f' and text that is none{said}'}.",
         "Is the base URL right? It usually ends with /v1.",
+    )
+
+
+def no_answer_in(value: object, connection: Connection) -> Fault:
+    """JSON with status 200 that is neither an answer nor an error; `value` is the first document."""
+    known = ", ".join(str(name)[:40] for name in list(value)[:6]) if isinstance(value, dict) else ""
+    holds = f" with {visible(connection.redaction.text(known))}" if known else ""
+    return Fault(
+        "no answer",
+        f"{connection.where} answered with something else than text (application/json): a document{holds}, in which "
+        "there is no answer.",
+        "Is the base URL right? It usually ends with /v1.",
+    )
+
+
+def reported(body: object, connection: Connection, began: bool, framed: bool = True) -> Fault:
+    """An error that came with status 200: in an event of the stream, or as a document in its place."""
+    said = _server_message(connection, body)
+    if not framed and not began:
+        cause = f"{connection.where} reported an error with status 200{said}."
+        return Fault("an error with status 200", cause, "Check the model name and the settings.")
+    place = "in the middle of the answer" if began else "before the answer began"
+    return Fault(
+        "an error in the stream", f"{connection.where} reported an error {place}{said}.", "Ask again in a moment."
     )
 
 
@@ -119,18 +143,18 @@ def _status(error: object, connection: Connection, now: float) -> Fault:
     assert isinstance(error, APIStatusError)
     code, headers = error.status_code, error.response.headers
     asked = retry_after_s(headers.get("retry-after"), now)
-    body = error.body if isinstance(error.body, (dict, str)) else ""
-    text = _text(body)
-    cause, next_step = _sentences(code, connection, _server_message(connection, body), asked, error.code)
+    found = error_body(error.body)
+    reason = error.code or found.code
+    cause, next_step = _sentences(code, connection, _server_message(connection, error.body), asked, reason)
     return Fault(
         f"{code} from the server",
         cause,
         next_step,
-        retryable=code in WAIT_AND_RETRY and error.code != "insufficient_quota",
+        retryable=code in WAIT_AND_RETRY and reason != "insufficient_quota",
         retry_after_s=asked,
         status=code,
-        param=error.param if isinstance(error.param, str) else None,
-        message=text,
+        param=error.param if isinstance(error.param, str) else found.param,
+        message=found.words,
     )
 
 
@@ -221,9 +245,6 @@ def _network(error: BaseException, connection: Connection, began: bool) -> Fault
 
 
 def _not_a_stream(error: NotAStream, connection: Connection) -> Fault:
-    if error.message:
-        cause = f"{connection.where} reported an error with status 200{_server_message(connection, error.message)}."
-        return Fault("an error with status 200", cause, "Check the model name and the settings.")
     kind = "a web page" if error.content_type in ("text/html", "application/xhtml+xml") else "something else than text"
     shown = f" ({error.content_type})" if error.content_type and kind != "a web page" else ""
     return Fault(
@@ -238,22 +259,12 @@ def _server_message(connection: Connection, body: object) -> str:
 
     Secrets go before it is cut: what is cut off in the middle would not be known for one.
     """
-    text = " ".join(visible(connection.redaction.text(_text(body)[:_READ_CHARACTERS])).split())
+    text = " ".join(visible(connection.redaction.text(words_of(body))).split())
     if not text or text.startswith("<"):
         return ""
     if len(text) > _MESSAGE_CHARACTERS:
         text = text[:_MESSAGE_CHARACTERS].rstrip() + "…"
     return f": {text.rstrip('.!')}"
-
-
-def _text(body: object) -> str:
-    if isinstance(body, dict):
-        for name in ("message", "detail", "error"):
-            if body.get(name):
-                value = body[name]
-                return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        return ""
-    return body if isinstance(body, str) else ""
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from html.entities import html5
 from typing import Any
 
-from backends.base import BackendEvent, Finished, TextDelta
+from backends.base import BackendEvent, Finished, Reclassified, TextDelta
 from backends.errors import BackendError
 from backends.text import CONTROLS, FORMATS, ZERO_WIDTH
 
@@ -65,20 +65,22 @@ class Redaction:
 
         Text is held back only where it may be the beginning of a secret.
         """
-        pieces, at = _Pieces(self._in_answers), None
+        pieces, last = _Pieces(self._in_answers), TextDelta("")
         try:
             for event in events:
                 if isinstance(event, TextDelta):
-                    at = event.at
+                    last = event
                     if text := pieces.feed(event.text):
                         yield event if text == event.text else replace(event, text=text)
                     continue
+                if isinstance(event, Reclassified):  # what is held back is no longer part of the answer
+                    pieces = _Pieces(self._in_answers)
                 if isinstance(event, Finished) and (rest := pieces.flush()):
-                    yield TextDelta(rest, at)
+                    yield replace(last, text=rest)
                 yield self.redacted(event)
         except Exception as error:
             if rest := pieces.flush():
-                yield TextDelta(rest, at)
+                yield replace(last, text=rest)
             raise self._fault(error) from None
         finally:
             events.close()

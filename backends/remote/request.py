@@ -10,11 +10,40 @@ from typing import Any
 from backends.base import Question
 from backends.remote.address import host_of
 from backends.remote.connection import Connection
+from backends.text import with_system_prompt
 
 OPENAI_HOST = "api.openai.com"
 
+SYSTEM_ROLE = "the system role"
+"""Stands among refused parameters for messages in the role `system`: they go into the question."""
+
 _DROPPABLE = ("stream_options", "temperature", "seed", "reasoning_effort")
 _SWAPS = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
+
+_WHO = ("system", "developer", "'system'", '"system"', "`system`", "'developer'", '"developer"')
+_WHAT = (
+    *(" role", " message", " prompt", " instruction", "_instruction", " with this model", "' is not", '" is not'),
+    *(" is not", " (2013)", "-role", "_prompt", "'", '"', "`"),
+)
+_REFUSES = (
+    *("not support", "unsupported", "n't support", "not allowed", "not enabled", "not permitted", "invalid"),
+    *("not one of", "unrecognized", "does not exist", "unknown", "unexpected", "not accepted", "must "),
+    *("cannot", "can't", "disallowed", "not available"),
+)
+_ONLY_OTHER_ROLES = (
+    "only user and assistant roles",
+    "roles must alternate",
+    "role must alternate",
+    "alternate between user and assistant",
+    "input should be 'user' or 'assistant'",
+    "input should be 'user', 'assistant'",
+    "role: system",
+    "role 'system'",
+    'role "system"',
+    "first message must be from user",
+    "first message must have role 'user'",
+)
+_READ_CHARACTERS = 10_000
 
 # The least reasoning that each model family of OpenAI offers. The token limit counts reasoning too, so at the
 # default effort (medium) an answer of 160 tokens can come back empty.
@@ -57,6 +86,8 @@ def request_body(
 ) -> dict[str, Any]:
     """The JSON body of a streamed chat completion, without what the server is known to refuse."""
     at_openai = host_of(connection.base_url) == OPENAI_HOST
+    if SYSTEM_ROLE in refused:
+        messages = without_system_role(messages)
     body: dict[str, Any] = {
         "model": connection.model,
         "messages": [dict(message) for message in messages],
@@ -75,6 +106,33 @@ def request_body(
             if replacement:
                 body[replacement] = value
     return body
+
+
+def without_system_role(messages: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
+    """The messages with what stood in the role `system` in front of the first question."""
+    systems = [message["content"] for message in messages if message["role"] == "system"]
+    others = [message for message in messages if message["role"] != "system"]
+    first = next((n for n, message in enumerate(others) if message["role"] == "user"), None)
+    if not systems or first is None:
+        return list(messages)
+    content = with_system_prompt("\n\n".join(systems), others[first]["content"])
+    return [*others[:first], {**others[first], "content": content}, *others[first + 1 :]]
+
+
+def refuses_system_role(body: Mapping[str, Any], param: str | None, message: str) -> bool:
+    """Whether a refusal is about a message in the role `system` (which OpenAI's newer models call `developer`).
+
+    By the words of OpenAI, Gemini, vLLM, TGI, llama.cpp, LM Studio, MiniMax and chat templates.
+    """
+    if not any(one["role"] == "system" for one in body["messages"]):
+        return False
+    said = message[:_READ_CHARACTERS].lower()
+    if param and re.match(r"messages\b.{0,20}\brole\b", param):
+        return True
+    if any(words in said for words in _ONLY_OTHER_ROLES):
+        return True
+    named = any(f"{who}{what}" in said for who in _WHO for what in _WHAT)
+    return named and any(word in said for word in _REFUSES)
 
 
 def refused_parameter(body: Mapping[str, Any], param: str | None, message: str) -> tuple[str, str | None] | None:

@@ -10,7 +10,7 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 from backends.remote.address import host_of
 from backends.remote.client import client_of, sending
 from backends.remote.connection import NO_KEY, Connection
+from backends.remote.error_bodies import reported_error
+from backends.remote.events import EventReader, Received
 from backends.remote.request import OPENAI_HOST
-from backends.storage import strict_json
 
 if TYPE_CHECKING:
     import httpx2
@@ -75,20 +76,39 @@ _GRACE_S = 1.0
 
 
 class NotAStream(Exception):
-    """A status 200 that carries something else than an event stream."""
+    """A status 200 that carries something else than text of a kind that may be an answer."""
 
-    def __init__(self, content_type: str, message: str | None) -> None:
+    def __init__(self, content_type: str) -> None:
         super().__init__(content_type)
         self.content_type = content_type
-        self.message = message
+
+
+class ReportedError(Exception):
+    """An error that a server reports with status 200. `body` is what it said, of any shape; `framed`: in an event."""
+
+    def __init__(self, body: object, framed: bool) -> None:
+        super().__init__("an error with status 200")
+        self.body = body
+        self.framed = framed
+
+
+@dataclass(frozen=True)
+class StrayText:
+    """Text that is no part of any event."""
+
+    text: str
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """What arrived (for an answer: a JSON document of any shape), and when (monotonic seconds)."""
+    """What arrived (for an answer: a JSON document of any shape), and when (monotonic seconds).
+
+    `framed`: as an event of a stream, and not as a document by itself.
+    """
 
     value: Any
     at: float
+    framed: bool = True
 
 
 @dataclass(frozen=True)
@@ -154,12 +174,13 @@ class StreamAttempt:
                 self._sockets.clear()
 
     def _read(self) -> None:
-        """Send the request through the SDK's general `post`, which hands its events on as they are.
+        """Send the request and pass on the JSON documents of the answer as they are.
 
         `chat.completions.create` would copy the body by OpenAI's types and make objects of every chunk first, whose
         shape it does not check: more than half of the processor time of an answer, for nothing that is used here.
         """
-        from openai import Stream
+        import httpx2
+        from openai import APIConnectionError, Stream
 
         stream = client_of(self._connection).post(
             "/chat/completions",
@@ -169,13 +190,31 @@ class StreamAttempt:
             stream=True,
             stream_cls=Stream[object],
         )
+        response = stream.response
         try:
-            _check_is_stream(stream)
-            for value in stream:
-                self._items.put(Chunk(value, time.monotonic()))
+            _check_kind(response.headers.get("content-type", ""))
+            reader = EventReader()
+            for packet in response.iter_bytes():
+                self._pass_on(reader.feed(packet))
+                if reader.done:
+                    return
+            self._pass_on(reader.finish())
+        except httpx2.RequestError as error:
+            raise APIConnectionError(request=response.request) from error
         finally:
-            if hasattr(stream, "close"):
-                stream.close()
+            response.close()
+
+    def _pass_on(self, received: Iterable[Received]) -> None:
+        """Queue documents; raises `ReportedError` for one that reports an error, after what else it holds."""
+        for one in received:
+            if one.kind == "text":
+                self._items.put(Chunk(StrayText(str(one.value)), time.monotonic()))
+                continue
+            error = one.value if one.kind == "error" else reported_error(one.value)
+            if error is None or (isinstance(one.value, dict) and one.value.get("choices")):
+                self._items.put(Chunk(one.value, time.monotonic(), one.framed))
+            if error is not None:
+                raise ReportedError(error, one.framed)
 
     def _timeout(self) -> httpx2.Timeout:
         import httpx2
@@ -205,17 +244,11 @@ class StreamAttempt:
                 self._sockets[-1].shutdown(socket.SHUT_RDWR)
 
 
-def _check_is_stream(stream: Any) -> None:
-    """Raise `NotAStream` for a web page or a JSON document with status 200."""
-    response = getattr(stream, "response", None)
-    if response is None:
-        raise NotAStream("", None)
-    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind in ("text/event-stream", "", "text/plain", "application/octet-stream"):
-        return
-    message = None
-    if kind == "application/json":
-        with suppress(ValueError):
-            error = strict_json.an_object(response.read()).get("error")
-            message = error.get("message") if isinstance(error, dict) else error
-    raise NotAStream(kind, message if isinstance(message, str) else None)
+_KINDS = {"", "text/event-stream", "text/plain", "application/octet-stream", "application/jsonl", "text/json"}
+
+
+def _check_kind(content_type: str) -> None:
+    """Raise `NotAStream` for a web page and for what is no text, with status 200. JSON may be an answer."""
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind not in _KINDS and "json" not in kind:
+        raise NotAStream(kind)

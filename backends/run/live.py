@@ -22,6 +22,7 @@ from backends.base import (
     Question,
     Queued,
     Reasoning,
+    Reclassified,
     Retrieved,
     Retry,
     Started,
@@ -73,6 +74,8 @@ class Column:
                 return replace(self, detail="", until=None, since=time.monotonic())
             case Reasoning():
                 return self if self.detail == REASONS else replace(self, detail=REASONS, since=time.monotonic())
+            case Reclassified():
+                return replace(self, text="")
             case Retrieved(passages):
                 return replace(self, sources=passages)
             case TextDelta(text):

@@ -25,6 +25,7 @@ from backends.base import (
     Passage,
     Question,
     Reasoning,
+    Reclassified,
     Retrieved,
     Retry,
     Started,
@@ -36,6 +37,7 @@ from backends.base import (
     Waiting,
 )
 from backends.errors import BackendError, CapReached, NotSent, disk_fault, unexpected_fault
+from backends.run.ending import ending
 from backends.run.lane import Cancelled, lane
 
 
@@ -75,12 +77,15 @@ class AnswerTiming:
     sources: tuple[Passage, ...] = ()
     usage: Usage = field(default_factory=Usage)
     finish_reason: str | None = None
+    refusal: bool = False
 
     def note(self, event: Event, now: float) -> None:
         """Note what `event`, at monotonic time `now`, says."""
         match event:
-            case TextDelta(text, at):
-                self._token(text, now if at is None else at)
+            case TextDelta(text, at, streamed):
+                self._token(text, now if at is None else at, streamed)
+            case Reclassified(to_reasoning):
+                self._reclassify(to_reasoning)
             case Reasoning(at):
                 self.reasoned_at = at if self.reasoned_at is None else self.reasoned_at
             case Retrieved(passages):
@@ -104,8 +109,9 @@ class AnswerTiming:
                 self.notes.append(text)
             case Trace():
                 self.traces.append(event)
-            case Finished(usage, reason, at):
+            case Finished(usage, reason, at, refusal):
                 self.usage, self.finish_reason, self.ended_at = usage, reason, now if at is None else at
+                self.refusal = refusal
 
     def _attempt_begins(self, now: float) -> None:
         """The wait for a place before it belongs to neither this attempt nor the one before."""
@@ -115,7 +121,20 @@ class AnswerTiming:
             self.attempt_at = None if self.attempt_at is None else self.attempt_at + held_s
         self.attempts.append(AttemptSoFar(now))
 
-    def _token(self, text: str, at: float) -> None:
+    def _reclassify(self, to_reasoning: bool) -> None:
+        """What was taken for the answer was reasoning, from its first character on; or the other way round."""
+        if not to_reasoning:
+            self.reasoned_at = None
+            return
+        if self.reasoned_at is None:
+            self.reasoned_at = self.visible_at
+        self.visible_at = None
+        self.pieces.clear()
+
+    def _token(self, text: str, at: float, streamed: bool) -> None:
+        if not streamed:  # nobody saw when it began
+            self.pieces.append(text)
+            return
         self.first_token_at = at if self.first_token_at is None else self.first_token_at
         self.last_token_at = at
         if self.visible_at is None and text.strip():
@@ -234,15 +253,7 @@ def _fault_status(run: AnswerTiming, cancel: threading.Event) -> Status:
 def _verdict(run: AnswerTiming, cancel: threading.Event) -> tuple[Status, str | None]:
     if cancel.is_set() and run.finish_reason in (None, "cancelled"):
         return "cancelled", "Stopped; the text is what had arrived."
-    if run.finish_reason == "length":
-        return "truncated", "The token limit was reached. Raise max_tokens for a longer answer."
-    if run.finish_reason is None:
-        return "truncated", "The stream ended without saying why; the answer may be incomplete. Ask again."
-    if not "".join(run.pieces).strip():
-        return "empty", "The model answered with nothing. Ask again or rephrase the question."
-    if run.finish_reason == "content_filter":
-        return "truncated", "The provider's content filter stopped the answer. Rephrase the question."
-    return "ok", None
+    return ending(run.finish_reason, bool("".join(run.pieces).strip()), run.refusal)
 
 
 def _answer(

@@ -5,6 +5,7 @@ Every row says how the column ends, what the user reads, which text stays, what 
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
@@ -97,6 +98,29 @@ def flood(server: RawServer, client: socket.socket) -> None:
 
 def reason(name: str) -> bytes:
     return event({"choices": [{"index": 0, "delta": {}, "finish_reason": name}]})
+
+
+def as_json(body: object, kind: str = "application/json", indent: int | None = None) -> Script:
+    """Answer with status 200 and a document."""
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nConnection: close\r\n\r\n"
+    return sends(head.encode(), json.dumps(body, indent=indent).encode())
+
+
+def delta(**fields: object) -> bytes:
+    return event({"choices": [{"index": 0, "delta": fields}]})
+
+
+def message(text: str) -> dict[str, object]:
+    return {"choices": [{"index": 0, "message": {"role": "assistant", "content": text}}]}
+
+
+WHOLE = {
+    "object": "chat.completion",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "Paris"}, "finish_reason": "stop"}],
+    "usage": USAGE["usage"],
+}
+THINKS = delta(content="<thi") + delta(content="nk>Hm.</think>\n\n") + TEXT
+CALL = [{"index": 0, "id": "c", "type": "function", "function": {"name": "f", "arguments": ""}}]
 
 
 @dataclass(frozen=True)
@@ -214,6 +238,159 @@ ROWS = [
     Row("nothing at all", sends(SSE_HEAD), "error", "answered with an empty stream", "", UNREPORTED),
     Row("negative usage", sends(SSE_HEAD, TEXT, event(STOP), usage(-1, 3)), "ok", "", "Par", UNREPORTED),
     Row("absurd usage", sends(SSE_HEAD, TEXT, event(STOP), usage(12, 10**12)), "ok", "", "Par", UNREPORTED),
+    Row("a whole answer as JSON", as_json(WHOLE), "ok", "", "Paris", CHARGED_ONCE),
+    Row("a whole answer as indented JSON", as_json(WHOLE, indent=2), "ok", "", "Paris", CHARGED_ONCE),
+    Row("a whole answer as plain text", as_json(WHOLE, "text/plain"), "ok", "", "Paris", CHARGED_ONCE),
+    Row("a whole answer as an event", sends(SSE_HEAD, event(WHOLE)), "ok", "", "Paris", CHARGED_ONCE),
+    Row(
+        "the answer once more at the end",
+        sends(SSE_HEAD, delta(content="Paris"), event(WHOLE)),
+        "ok",
+        "",
+        "Paris",
+        CHARGED_ONCE,
+    ),
+    Row(
+        "messages in place of deltas",
+        sends(SSE_HEAD, event(message("Pa")), event(message("ris")), event(STOP), event(USAGE)),
+        "ok",
+        "",
+        "Paris",
+        CHARGED_ONCE,
+    ),
+    Row(
+        "messages that grow",
+        sends(SSE_HEAD, event(message("Pa")), event(message("Paris")), event(WHOLE)),
+        "ok",
+        "",
+        "Paris",
+        CHARGED_ONCE,
+    ),
+    Row(
+        "a stream that calls itself JSON",
+        sends(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n", TEXT, DONE),
+        "ok",
+        "",
+        "Par",
+        CHARGED_ONCE,
+    ),
+    Row(
+        "one document a line",
+        sends(SSE_HEAD.replace(b"text/event-stream", b"application/x-ndjson"), (TEXT + DONE).replace(b"data: ", b"")),
+        "ok",
+        "",
+        "Par",
+        CHARGED_ONCE,
+    ),
+    Row(
+        "a document without an answer", as_json({"hello": KEY}), "error", "in which there is no answer", "", UNREPORTED
+    ),
+    Row("an old error of vLLM", as_json({"object": "error", "message": "Oh"}), "error", ": Oh.", "", UNREPORTED),
+    Row("an error in a list", as_json([{"error": {"message": "Oh"}}]), "error", ": Oh.", "", UNREPORTED),
+    Row("a detail", as_json({"detail": [{"loc": ["a"], "msg": "Oh"}]}), "error", ": a: Oh.", "", UNREPORTED),
+    Row("words with 200", sends(SSE_HEAD, b"Upstream is gone\n"), "error", "none: Upstream is gone.", "", UNREPORTED),
+    Row(
+        "an error line", sends(SSE_HEAD, TEXT, b'error: {"message": "Oh"}\n\n'), "truncated", ": Oh.", "Par", UNREPORTED
+    ),
+    Row("event: error", sends(SSE_HEAD, TEXT, b"event: error\ndata: Oh\n\n"), "truncated", ": Oh.", "Par", UNREPORTED),
+    Row(
+        "an error in a choice, with text",
+        sends(SSE_HEAD, event({"choices": [{"delta": {"content": "Par"}, "error": {"message": "Oh"}}]})),
+        "truncated",
+        "in the middle of the answer: Oh.",
+        "Par",
+        UNREPORTED,
+    ),
+    Row(
+        "a page in mid-stream",
+        sends(SSE_HEAD, TEXT, b"<title>502 Oh</title>\n"),
+        "truncated",
+        "502 Oh",
+        "Par",
+        UNREPORTED,
+    ),
+    Row(
+        "finish reason error",
+        sends(SSE_HEAD, TEXT, reason("error"), event(USAGE)),
+        "truncated",
+        "failed in the middle",
+        "Par",
+        CHARGED_ONCE,
+    ),
+    Row(
+        "finish reason error, no text",
+        sends(SSE_HEAD, reason("error"), event(USAGE)),
+        "error",
+        "before any text",
+        "",
+        CHARGED_ONCE,
+    ),
+    Row(
+        "an unknown finish reason",
+        sends(SSE_HEAD, TEXT, reason("moon"), event(USAGE)),
+        "truncated",
+        "finish reason moon",
+        "Par",
+        CHARGED_ONCE,
+    ),
+    Row(
+        "a filter before any text",
+        sends(SSE_HEAD, reason("content_filter"), event(USAGE)),
+        "refused",
+        "let no answer through",
+        "",
+        CHARGED_ONCE,
+    ),
+    Row(
+        "a refusal",
+        sends(SSE_HEAD, delta(content=None, refusal="No"), delta(refusal=", sorry."), DONE),
+        "refused",
+        "The model refused to answer",
+        "No, sorry.",
+        CHARGED_ONCE,
+    ),
+    Row(
+        "a refusal as JSON",
+        as_json(WHOLE | {"choices": [{"message": {"content": None, "refusal": "No."}, "finish_reason": "stop"}]}),
+        "refused",
+        "The model refused to answer",
+        "No.",
+        CHARGED_ONCE,
+    ),
+    Row(
+        "a call of a tool",
+        sends(SSE_HEAD, delta(tool_calls=CALL), reason("tool_calls"), event(USAGE)),
+        "empty",
+        "asked for a tool",
+        "",
+        CHARGED_ONCE,
+    ),
+    Row("reasoning in the text", sends(SSE_HEAD, THINKS, DONE), "ok", "", "Par", CHARGED_ONCE),
+    Row(
+        "reasoning without its first mark",
+        sends(SSE_HEAD, delta(content="Hm.\n</th"), delta(content="ink>\n\n"), TEXT, DONE),
+        "ok",
+        "",
+        "Par",
+        CHARGED_ONCE,
+    ),
+    Row(
+        "reasoning that never ends",
+        sends(SSE_HEAD, delta(content="<think>Hm"), reason("length"), event(USAGE)),
+        "truncated",
+        "token limit",
+        "",
+        CHARGED_ONCE,
+    ),
+    Row(
+        "cut within a mark",
+        sends(CHUNKED_HEAD, chunk(TEXT + delta(content=" a <thin"))),
+        "truncated",
+        "broke off",
+        "Par a <thin",
+        UNREPORTED,
+    ),
+    Row("zero usage for text", sends(SSE_HEAD, TEXT, event(STOP), usage(0, 0)), "ok", "", "Par", UNREPORTED),
     Row("usage as a string", sends(SSE_HEAD, TEXT, event(STOP), usage("12", KEY)), "ok", "", "Par", UNREPORTED),
 ]
 
@@ -250,7 +427,7 @@ def test_fault(row: Row, caplog: pytest.LogCaptureFixture) -> None:
     assert answer.status == row.ends
     assert row.says in (answer.error or "")
     assert (answer.error is None) is (row.ends == "ok")
-    assert answer.text.startswith(row.text) if row.text else answer.text == ""
+    assert answer.text.startswith(row.text) if row.text == "Par" else answer.text == row.text
     assert charged == (at_most if row.charged == UNREPORTED else Decimal(row.charged))
     assert answer.cost.usd == (None if row.charged == UNREPORTED else Decimal(row.charged))
     assert len(answer.attempts) == row.asked
@@ -259,6 +436,38 @@ def test_fault(row: Row, caplog: pytest.LogCaptureFixture) -> None:
         assert (answer.timings.latency_s or 0) < (answer.timings.retry_s or 0)
     shown = repr(answer) + str(answer_record(answer, "Capital of France?")) + caplog.text
     assert KEY not in shown
+
+
+def test_a_whole_answer_has_no_time_of_its_first_text() -> None:
+    with RawServer(as_json(WHOLE)).run() as server:
+        answer, _, _ = ask(server.url)
+    timings = answer.timings
+    assert (timings.ttft_s, timings.tokens_per_s) == (None, None)
+    assert timings.latency_s
+    assert answer.notes == (
+        "The server did not stream: the whole answer came at once, so when its first text was there is unknown.",
+    )
+
+
+@pytest.mark.parametrize("first", [THINKS, delta(content="Hm.\n</think>\n\n") + TEXT])
+def test_reasoning_in_the_text_is_timed_as_reasoning(first: bytes) -> None:
+    with RawServer(sends(SSE_HEAD, first, DONE)).run() as server:
+        answer, _, _ = ask(server.url)
+    timings = answer.timings
+    assert timings.first_reasoning_s is not None
+    assert timings.ttft_s is not None
+    assert timings.first_reasoning_s <= timings.ttft_s
+    assert [trace.value.strip() for trace in answer.traces if trace.name == "reasoning"] == ["Hm."]
+
+
+def test_what_is_left_out_is_named() -> None:
+    parts = [{"type": "text", "text": "Par"}, {"type": "image_url", "image_url": {"url": "x"}}, {"type": "odd\x1b"}]
+    sent = delta(tool_calls=CALL, surprise={"x": 1}, audio={"data": "x"}) + delta(content=parts, role="assistant")
+    with RawServer(sends(SSE_HEAD, sent, DONE)).run() as server:
+        answer, _, _ = ask(server.url)
+    assert answer.text == "Par"
+    named = ["a call of a tool", "the field surprise", "sound", "a picture", "a part of the kind odd"]
+    assert list(answer.notes) == [f"The server also sent {name}, which is not shown here." for name in named]
 
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])

@@ -8,9 +8,11 @@ import itertools
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -21,7 +23,11 @@ from pytest_httpserver import HTTPServer
 from typer.testing import CliRunner
 from werkzeug import Request, Response
 
+from backends.errors import BackendError
 from backends.rag.documents.parser import ExtractProcess
+from backends.rag.store.chroma import open_store
+from backends.rag.store.index import server_of
+from backends.settings import load_settings
 from backends.spend.ledger import entries
 from crossroads import app
 from tests.backends.openai_server import PATH, USAGE, event, sse, text_chunk
@@ -32,7 +38,10 @@ pytestmark = pytest.mark.usefixtures("no_local_models")
 MARK = "zq7Wx+k"
 """Every key begins with it."""
 
-KEYS = {name: f"{MARK}/{name}&42=Tail" for name in ("default", "one", "variable", "header", "tuned", "openai", "hub")}
+KEYS = {
+    name: f"{MARK}/{name}&42=Tail"
+    for name in ("default", "one", "variable", "header", "tuned", "openai", "hub", "chroma")
+}
 APPROACHES = {"paid_api": "default", "paid_api:one": "one", "paid_api:two": "variable", "fine_tuned": "tuned"}
 """Which key each of them sends."""
 
@@ -169,6 +178,47 @@ def test_no_key_comes_out_of_the_terminal(
         assert "[key]" in answers["paid_api"]["finish_reason"]
     assert_nowhere(asked.stdout, asked.stderr, caplog.text)
     assert_not_stored(tmp_path)
+
+
+CHROMA_PLACES: dict[str, Callable[[str], Response]] = {
+    "refusal": lambda key: Response(json.dumps({"error": "AuthError", "message": key}), 401),
+    "an error of Chroma's": lambda key: Response(json.dumps({"error": "InternalError", "message": key}), 500),
+    "another status": lambda key: Response(f"Oh {key}", 500),
+    "a page": lambda key: Response(f"<html>{key}</html>", 200, content_type="text/html"),
+    "other json": lambda key: Response(json.dumps({key: key}), 200, content_type="application/json"),
+    "text": lambda key: Response(key, 200, content_type="text/plain"),
+    "a redirect": lambda key: Response("", 302, headers={"Location": f"http://127.0.0.1/{quote(key)}"}),
+}
+
+
+@pytest.mark.parametrize("place", CHROMA_PLACES)
+def test_no_key_comes_out_of_what_a_chroma_server_says(
+    httpserver: HTTPServer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
+    place: str,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setattr(logging.getLogger("werkzeug"), "disabled", True)  # the server's own log
+    key, sent = KEYS["chroma"], []
+
+    def respond(request: Request) -> Response:
+        sent.append(request.headers["X-Chroma-Token"])
+        return CHROMA_PLACES[place](key)
+
+    httpserver.expect_request(re.compile(".*")).respond_with_handler(respond)
+    monkeypatch.setenv("CROSSROADS_RAG__CHROMA_URL", httpserver.url_for("").rstrip("/"))
+    monkeypatch.setenv("CROSSROADS_RAG__CHROMA_API_KEY", key)
+    server = server_of(load_settings().rag)
+    assert server is not None
+    store = open_store(tmp_path / "data", server, "v-canary")
+    with pytest.raises(BackendError) as raised:
+        store.create("1")
+    assert sent
+    assert set(sent) == {key}
+    shown = "".join(traceback.format_exception(raised.value))
+    assert_nowhere(str(raised.value), shown, repr(server), repr(load_settings()), caplog.text)
 
 
 @pytest.mark.parametrize("place", ["answer", "refusal"])

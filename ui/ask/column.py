@@ -21,6 +21,7 @@ from ui.shared.text import escaped, plain
 _BADGES = {
     "ok": (":material/check_circle: done", "green"),
     "truncated": (":material/content_cut: cut off", "orange"),
+    "refused": (":material/block: refused", "orange"),
     "empty": (":material/hide_source: empty answer", "orange"),
     "cancelled": (":material/stop_circle: stopped", "gray"),
     "error": (":material/error: failed", "red"),

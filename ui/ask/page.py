@@ -23,7 +23,7 @@ from ui.shell import open_page
 _TRACES = {
     "prompt": "Prompt as sent, after the chat template",
     "request": "Request as sent, without the key",
-    "reasoning": "Reasoning as the server showed it",
+    "reasoning": "Reasoning, as it came",
     "adapter": "The adapter that answered",
     "weights": "The weights that answered",
     "search": "What the search found: rank and score of each stage",

@@ -17,7 +17,7 @@ from backends.errors import BackendError, is_out_of_memory
 from backends.fine_tuned.pairs.files import Pair, check_enough
 from backends.fine_tuned.pairs.held_out import split
 from backends.fine_tuned.train import precision
-from backends.fine_tuned.train.examples import Example, encode, epoch_steps, prompt_ids
+from backends.fine_tuned.train.examples import Example, encode, epoch_steps, prompt_ids, prompt_note
 from backends.fine_tuned.train.learner import Learner
 from backends.fine_tuned.train.loop import HELD_OUT_MOST, LIVE_QUESTIONS, LIVE_TOKENS, evaluation_interval, step_count
 from backends.fine_tuned.train.method import TrainingSettings, check, trained_bytes
@@ -250,7 +250,7 @@ class _Probe:
         seconds = best.prepare_s + train_s + held_out_s + best.answers_s * (looks + 1)
         tokens = sum(len(one.ids) for one in self._train) * self._scale * training.epochs
         cost = machine_cost(seconds, settings.machine_usd_per_hour)
-        note = best.note
+        note = " ".join(filter(None, (best.note, prompt_note(self._base, settings.system_prompt))))
         least = 4 * trained_bytes(self._base, training)  # parameters, gradients, two moments: reused heap hides them
         peak_bytes = max(best.peak_bytes, least)
         if peak_bytes > free:

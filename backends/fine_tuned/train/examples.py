@@ -31,6 +31,11 @@ def template_tokens(base: LocalModel, system_prompt: str) -> int:
     return prompt.tokens - token_counter(base)(_PROBE) + 1
 
 
+def prompt_note(base: LocalModel, system_prompt: str) -> str:
+    """What is to be said of the form in which the model gets each question; or nothing."""
+    return build_prompt(base, Question(_PROBE, system_prompt, max_tokens=1)).note
+
+
 def check_lengths(base: LocalModel, pairs: Sequence[Pair], system_prompt: str) -> None:
     """Raises `BackendError` naming the pairs that are longer than the context."""
     window = base.context_tokens

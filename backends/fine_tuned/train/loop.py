@@ -22,7 +22,7 @@ from backends.fine_tuned.train.events import (
     TrainingNote,
     TrainingResult,
 )
-from backends.fine_tuned.train.examples import Example, encode, epoch_steps, prompt_ids, steps_per_epoch
+from backends.fine_tuned.train.examples import Example, encode, epoch_steps, prompt_ids, prompt_note, steps_per_epoch
 from backends.fine_tuned.train.learner import Learner
 from backends.fine_tuned.train.method import TrainingSettings, rate_at
 from backends.fine_tuned.train.precision import ComputePrecision, PrecisionChoice
@@ -96,6 +96,7 @@ class TrainingLoop:
         self.best: TrainingState | None = None
         self.held_out_loss: float | None = None
         self._cancel = cancel
+        self._base = base
         self._batch = run.settings.batch
         self._every = evaluation_interval(run.settings, run.steps)
         self._saved_at = time.monotonic()
@@ -149,6 +150,8 @@ class TrainingLoop:
         settings = self.run.settings
         if settings.precision == "auto" and settings.method == "lora" and self.step == 0:
             yield self._progress(TrainingNote(0, f"Trained in {self.precision}."))
+        if self.step == 0 and (note := prompt_note(self._base, self.run.system_prompt)):
+            yield self._progress(TrainingNote(0, note))
         if self.learner.slow_because:
             yield self._progress(TrainingNote(self.step, self.learner.slow_because))
         if self.step == 0 and settings.answers_every != 0:

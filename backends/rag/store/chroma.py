@@ -11,15 +11,12 @@ from collections import Counter
 from collections.abc import Collection as Names
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from backends.errors import BackendError
 from backends.rag.store import vector_files
-from backends.remote.address import AddressRule, normalised
-from backends.remote.transport import checked_transport, refusal_in
+from backends.rag.store.chroma_server import ChromaServer, connect_to_server, senders
 from backends.storage import sqlite
 
 if TYPE_CHECKING:
@@ -27,17 +24,6 @@ if TYPE_CHECKING:
     from chromadb.api import ClientAPI
     from chromadb.api.models.Collection import Collection
     from numpy.typing import NDArray
-
-_REQUEST_S = 60.0
-"""How long a server may take for one request. Chroma itself would wait for ever."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChromaServer:
-    """A Chroma server by its URL; `allow_private` says that it may have an address of a private network."""
-
-    url: str
-    allow_private: bool = False
 
 
 class StoreFault(BackendError):
@@ -66,111 +52,11 @@ def open_folder(folder: Path) -> ClientAPI:
         raise
 
 
-def connect_to_server(server: ChromaServer) -> ClientAPI:
-    """A client for a Chroma server. Raises `BackendError` if it cannot be reached or its address is refused."""
-    import httpx
-    from chromadb.api.client import Client
-    from chromadb.config import Settings
-
-    address = _address(server.url)
-    rule = AddressRule(
-        server.allow_private,
-        "Give the address of a Chroma server as rag.chroma_url.",
-        "If you trust this server with your documents and questions, set rag.chroma_allow_private=true.",
-    )
-    rule.check(address.where, address.host)
-
-    def check_addresses(holder: Any) -> None:
-        servers = _servers(holder)
-        if not servers or not hasattr(Client, "_validate_tenant_database"):
-            raise _other_chroma()
-        for one in servers:
-            made_by_chroma = one._session
-            one._session = httpx.Client(
-                transport=checked_transport(httpx, rule, limits=one.http_limits),
-                headers=made_by_chroma.headers,
-                timeout=_REQUEST_S,
-            )
-            made_by_chroma.close()
-
-    class CheckedClient(Client):
-        """Sends its first requests, from here, with clients that obey the rule for addresses."""
-
-        def get_user_identity(self) -> Any:
-            check_addresses(self)
-            return super().get_user_identity()
-
-        def _validate_tenant_database(self, tenant: str, database: str) -> None:
-            check_addresses(self)  # by now the admin client has been made, with a session of its own
-            super()._validate_tenant_database(tenant, database)
-
-    try:
-        return CheckedClient(
-            settings=Settings(
-                anonymized_telemetry=False,
-                chroma_api_impl="chromadb.api.fastapi.FastAPI",
-                chroma_server_host=address.url,
-                chroma_server_http_port=urlsplit(address.url).port,
-            )
-        )
-    except (ValueError, OSError) as error:
-        if refused := refusal_in(error):
-            raise refused from None
-        raise BackendError(
-            f"The Chroma server at {address.where} cannot be reached.", "Start it, or correct rag.chroma_url."
-        ) from error
-
-
-def _other_chroma() -> BackendError:
-    """What is said where Chroma's client is built in another way than the rule for addresses relies on.
-
-    Chroma has no public way to give its client a transport. `Client._validate_tenant_database` is the one place where
-    all that sends requests is there and nothing was sent; `_server._session` and `_admin_client._server._session` are
-    what sends.
-    """
-    return BackendError(
-        f"This version of Chroma ({version('chromadb')}) cannot be kept from forbidden addresses.",
-        "Install the version that requirements/app.txt names, or unset rag.chroma_url.",
-    )
-
-
-class _Address(NamedTuple):
-    """A server's address: its `url` without a path, `where` (host and port) as it is shown, and its `host`."""
-
-    url: str
-    where: str
-    host: str
-
-
-def _address(url: str) -> _Address:
-    """The address of a server.
-
-    Raises `BackendError` for what is no such address.
-    """
-    try:
-        parts = urlsplit(normalised(url))
-        port = parts.port or (443 if parts.scheme == "https" else 8000)
-    except ValueError:
-        parts, port = urlsplit(""), 0
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise BackendError(
-            "The setting rag.chroma_url is not the address of a server.", "Write it as http://host:8000."
-        )
-    where = f"{parts.netloc.removesuffix(f':{port}')}:{port}"
-    return _Address(f"{parts.scheme}://{where}", where, parts.hostname)
-
-
 def close_client(client: ClientAPI) -> None:
     """Let go of a folder, or of the connections to a server, which Chroma itself leaves open."""
     client.close()  # type: ignore[attr-defined]
-    for server in _servers(client):
+    for server in senders(client):
         server._session.close()
-
-
-def _servers(client: Any) -> list[Any]:
-    """What sends requests: the client's own part for that, and the one with which it looks the database up."""
-    servers = [getattr(one, "_server", None) for one in (client, getattr(client, "_admin_client", None))]
-    return [server for server in servers if hasattr(server, "_session")]
 
 
 @contextlib.contextmanager
@@ -197,7 +83,7 @@ def chroma_faults() -> Iterator[None]:
             raise sqlite.no_permission("The index") from error
         if "disk is full" in str(error):
             raise sqlite.disk_full() from error
-        raise StoreFault("damaged") from error
+        raise StoreFault("damaged") from None  # a server may say anything, keys included
 
 
 BATCH = 250

@@ -14,7 +14,8 @@ from backends.rag.documents.chunks import CONTEXT_TOKENS, SPECIAL_TOKENS
 from backends.rag.documents.files import Page, Source
 from backends.rag.search.embedder import Embedder, Turn
 from backends.rag.store.builds import rebuild
-from backends.rag.store.chroma import ChromaServer, Store, StoreFault
+from backends.rag.store.chroma import Store, StoreFault
+from backends.rag.store.chroma_server import ChromaServer
 from backends.rag.store.database import LibraryFault, open_database
 from backends.rag.store.health import Health, command, examine, from_fault, other_embedder
 from backends.rag.store.ingest import Ingest
@@ -99,6 +100,19 @@ def check_chunk_settings(collection: str, serving: Serving, settings: RagSetting
             )
 
 
+def server_of(settings: RagSettings) -> ChromaServer | None:
+    """The Chroma server of the settings; None where the vectors are in a folder."""
+    if not settings.chroma_url:
+        return None
+    return ChromaServer(
+        settings.chroma_url,
+        settings.chroma_allow_private,
+        settings.chroma_api_key,
+        tuple(settings.chroma_headers.items()),
+        settings.chroma_withheld,
+    )
+
+
 __all__ = [
     "ChunkPreview",
     "CollectionInfo",
@@ -128,7 +142,7 @@ class Index:
         self._settings = settings
         self._database = open_database(data)
         self._library = Library(self._database, self.collection)
-        server = ChromaServer(settings.chroma_url, settings.chroma_allow_private) if settings.chroma_url else None
+        server = server_of(settings)
         self._writer = Writer(data, server, self._library, self.collection)
 
     # --- what there is ------------------------------------------------------------------------------

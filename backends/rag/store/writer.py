@@ -15,7 +15,8 @@ from pathlib import Path
 
 from backends.errors import BackendError
 from backends.rag.search.embedder import Turn
-from backends.rag.store.chroma import BATCH, ChromaServer, Store, new_name, open_store, sweep
+from backends.rag.store.chroma import BATCH, Store, new_name, open_store, sweep
+from backends.rag.store.chroma_server import ChromaServer
 from backends.rag.store.library import (
     Entry,
     Library,

@@ -7,9 +7,11 @@ import socket
 import threading
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pytest_httpserver import HTTPServer
 
-from backends.base import BackendEvent, Finished, TextDelta, Usage
+from backends.base import BackendEvent, Finished, TextDelta, Trace, Usage
 from backends.errors import BackendError
 from backends.remote.request import REFUSED
 from tests.backends.openai_server import (
@@ -151,3 +153,46 @@ def test_the_key_is_in_no_log(httpserver: HTTPServer, caplog: pytest.LogCaptureF
     list(asked.stream(MESSAGES, QUESTION, threading.Event()))
     assert KEY not in caplog.text
     assert KEY not in repr(asked.connection)
+
+
+WHOLE = (
+    event({"choices": [], "prompt_filter_results": []})
+    + event({"choices": [{"index": 0, "delta": {"content": "<think>Hm, é😀.</think>\n\n36 "}}]})
+    + b": a comment\r\n\r\n"
+    + event({"choices": [{"index": 0, "delta": {"content": "Monate, g\u00fcltig \u2028😀."}}]}).replace(b"\n", b"\r\n")
+    + event(STOP)
+    + event({"choices": [], "usage": {"prompt_tokens": 30, "completion_tokens": 8, "total_tokens": 38}})
+    + event("[DONE]")
+)
+
+
+@given(st.lists(st.integers(0, len(WHOLE)), max_size=8))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_cut_into_packets_gives_the_same_answer(cuts: list[int]) -> None:
+    places = sorted(cuts)
+    packets = [WHOLE[a:b] for a, b in zip([0, *places], [*places, len(WHOLE)], strict=True)]
+
+    def send(server: RawServer, client: socket.socket) -> None:
+        client.sendall(CHUNKED_HEAD)
+        for packet in (*filter(None, packets), b""):
+            client.sendall(f"{len(packet):x}\r\n".encode() + packet + b"\r\n")
+
+    with RawServer(send).run() as server:
+        events = ask(server.url)
+    assert text(events) == "36 Monate, gültig \u2028😀."
+    assert [one.value for one in events if isinstance(one, Trace) and one.name == "reasoning"] == ["Hm, é😀."]
+    assert events[-1] == Finished(Usage(30, 8, source="server"), "stop")
+
+
+@given(st.binary(max_size=120))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_bytes_end_in_an_answer_or_a_sentence(body: bytes) -> None:
+    def send(server: RawServer, client: socket.socket) -> None:
+        client.sendall(SSE_HEAD + body)
+
+    with RawServer(send).run() as server:
+        try:
+            said = str(type(ask(server.url, retries=0)[-1]).__name__)
+        except BackendError as fault:
+            said = fault.cause
+    assert said == "Finished" or said.startswith("127.0.0.1:")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backends.base import Usage
-from backends.remote.chunk import ABSURD_TOKENS, reported_usage
+from backends.remote.usage import ABSURD_TOKENS, reported_usage
 
 anything = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.integers()), st.just({"a": 1})

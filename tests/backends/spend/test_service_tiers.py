@@ -11,8 +11,8 @@ from pytest_httpserver import HTTPServer
 
 from backends.base import Answer, Question, Usage
 from backends.paid_api import PaidApiBackend
-from backends.remote.chunk import UNREADABLE_TIER, reported_tier
 from backends.remote.connection_settings import ManualPrice
+from backends.remote.usage import UNREADABLE_TIER, reported_tier
 from backends.run.compare import compare
 from backends.settings import OPENAI_URL, load_settings
 from backends.spend.pricing import manual_price, models, possible_tiers, price, rates, source

@@ -11,7 +11,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from backends.errors import BackendError
-from backends.rag.store.chroma import ChromaServer, connect_to_server
+from backends.rag.store.chroma_server import ChromaServer, connect_to_server
 from backends.rag.store.index import Index
 from backends.remote.transport import proxy_for
 from backends.settings import RagSettings, load_settings
@@ -109,7 +109,7 @@ def test_another_server_comes_without_the_permission(monkeypatch: pytest.MonkeyP
 
 
 def test_what_the_rule_for_addresses_takes_from_libraries_is_there() -> None:
-    """Names that are not public. Where one is missing, look for a public way first: `backends.rag.store.chroma`
+    """Names that are not public. Where one is missing, look for a public way first: `backends.rag.store.chroma_server`
     (`_other_chroma` says what each is for) and `backends.remote.transport` (`_proxy_for`)."""
     from chromadb.api.client import Client
     from chromadb.api.fastapi import FastAPI

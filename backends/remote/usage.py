@@ -1,0 +1,226 @@
+"""Token counts as servers report them, under any of their names and in either way of counting, as one `Usage`.
+
+Here `prompt_tokens` includes what came from a cache and `completion_tokens` includes reasoning, as OpenAI has it.
+Others count them beside: xAI and Gemini the reasoning (UKGovernmentBEIS/inspect_ai issue 5528, mozilla-ai/any-llm
+issue 1290), Anthropic the cache (https://platform.claude.com/docs/en/build-with-claude/prompt-caching). `total_tokens`
+tells the ways apart: the one whose sum it is holds. Where none is, what is not accounted for is not guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from backends.base import Usage
+
+ABSURD_TOKENS = 10_000_000
+"""More than any model reads or writes in one answer: the largest context windows hold about two million tokens."""
+
+# Each name as a path. The first one that is there counts. Sources: the API references linked in `providers`, and
+# Gemini's own (https://ai.google.dev/api/generate-content#UsageMetadata), Ollama's own
+# (https://docs.ollama.com/api/usage), DeepSeek's (https://api-docs.deepseek.com/api/create-chat-completion) and
+# llama.cpp's `timings` (tools/server/README.md), whose prompt_n leaves out what came from the cache.
+_PROMPT = ("prompt_tokens", "input_tokens", "promptTokenCount", "prompt_eval_count", "prompt_n")
+_COMPLETION = ("completion_tokens", "output_tokens", "candidatesTokenCount", "eval_count", "predicted_n")
+_TOTAL = ("total_tokens", "totalTokenCount")
+_CACHED = (
+    "prompt_tokens_details.cached_tokens",
+    "input_tokens_details.cached_tokens",
+    "prompt_cache_hit_tokens",
+    "cache_read_input_tokens",
+    "cached_tokens",
+    "num_cached_tokens",
+    "cachedContentTokenCount",
+    "cache_n",
+)
+_WRITTEN = ("cache_creation_input_tokens",)
+_REASONING = (
+    "completion_tokens_details.reasoning_tokens",
+    "output_tokens_details.reasoning_tokens",
+    "reasoning_tokens",
+    "thoughtsTokenCount",
+)
+_CACHED_BESIDE = {"cache_read_input_tokens", "cache_n"}
+"""Names that are used by servers whose prompt tokens leave the cached ones out."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """One count and the last part of the name that it came under; `tokens` is None if there is none."""
+
+    tokens: int | None
+    name: str
+
+    @property
+    def of(self) -> int:
+        """The tokens, 0 if they are not known."""
+        return self.tokens or 0
+
+
+def reported_usage(raw: object) -> tuple[Usage, tuple[str, ...]]:
+    """`raw` (the `usage` of a stream: an object, a mapping or None) as `Usage`, and what was wrong with it.
+
+    A count that is negative, not a whole number, above `ABSURD_TOKENS`, or larger than the count that includes
+    it, is None: not reported. So are completion tokens that do not account for the total.
+    """
+    if raw is None:
+        return Usage(), ()
+    notes: list[str] = []
+    counts = _Counts(
+        *(_count(raw, names, notes) for names in (_PROMPT, _COMPLETION, _CACHED, _WRITTEN, _REASONING, _TOTAL))
+    )
+    prompt, completion = counts.wholes(notes)
+    cached = _within(counts.cached, prompt, counts.prompt.name, notes)
+    reasoning = _within(counts.reasoning, completion, counts.completion.name, notes)
+    known = any(count is not None for count in (prompt, completion, cached, reasoning))
+    return Usage(prompt, completion, cached, reasoning, "server" if known else None), tuple(notes)
+
+
+def merged_usage(earlier: object, later: object) -> object:
+    """What two chunks of one stream say: the later one, with what only the earlier one says, but no older total.
+
+    Most servers send one usage, some a growing one on every chunk, some its parts in different chunks. A later one of
+    zeros alone says nothing.
+    """
+    if not isinstance(later, Mapping) or not isinstance(earlier, Mapping):
+        return earlier if later is None or (not isinstance(later, Mapping) and earlier is not None) else later
+    if says_nothing(later):
+        return earlier
+    if _complete(later):
+        return later
+    kept = {name: value for name, value in earlier.items() if value is not None and name not in _TOTAL}
+    return kept | {name: value for name, value in later.items() if value is not None}
+
+
+def says_nothing(raw: object) -> bool:
+    """Whether there are counts for prompt and completion, and all that is there is zero."""
+    if not isinstance(raw, Mapping):
+        return False
+    counts = [found for names in (_PROMPT, _COMPLETION, _TOTAL) if (found := _found(raw, names)[0]) is not None]
+    return bool(counts) and all(count == 0 and not isinstance(count, bool) for count in counts)
+
+
+def _complete(raw: Mapping[str, object]) -> bool:
+    return all(_found(raw, names)[0] is not None for names in (_PROMPT, _COMPLETION))
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """The counts as they were sent."""
+
+    prompt: _Count
+    completion: _Count
+    cached: _Count
+    written: _Count
+    reasoning: _Count
+    total: _Count
+
+    @property
+    def cache_beside(self) -> bool:
+        """Whether the names, or numbers that fit no other way, say that the prompt tokens leave the cached ones out."""
+        if self.prompt.name in ("input_tokens", "prompt_n"):
+            return self.cached.name in _CACHED_BESIDE or self.written.tokens is not None
+        return self.cached.name in _CACHED_BESIDE and self.cached.of > self.prompt.of
+
+    def wholes(self, notes: list[str]) -> tuple[int | None, int | None]:
+        """Prompt tokens with the cached ones and completion tokens with the reasoning; None for what is not known."""
+        prompt, completion, total = self.prompt.tokens, self.completion.tokens, self.total.tokens
+        if self.prompt.name == "prompt_n" and self.cached.tokens is None and prompt is not None:
+            notes.append("The server reported prompt_n without cache_n, so how long the prompt was is not known.")
+            return None, completion
+        if prompt is None or completion is None or not total:
+            aside = self.cached.of + self.written.of if self.cache_beside else 0
+            thinking = self.reasoning.of if self.reasoning.name == "thoughtsTokenCount" else 0
+            return _sum(prompt, aside), _sum(completion, thinking)
+        missing = total - prompt - completion
+        if missing < 0:
+            notes.append(
+                f"The server reported {total:,} as {self.total.name}, less than {self.prompt.name} ({prompt:,}) and "
+                f"{self.completion.name} ({completion:,}) together; the total is left out."
+            )
+            return prompt, completion
+        for aside, thinking in self._ways():
+            if missing == aside + thinking:
+                return _sum(prompt, aside), _sum(completion, thinking)
+        notes.append(
+            f"The server reported {prompt:,} as {self.prompt.name}, {completion:,} as {self.completion.name} and "
+            f"{total:,} as {self.total.name}. It does not say what the other {missing:,} are, so how many tokens the "
+            "answer took is not known."
+        )
+        return prompt, None
+
+    def _ways(self) -> list[tuple[int, int]]:
+        """What may be counted beside prompt and completion, the likelier way first."""
+        asides = dict.fromkeys((self.cached.of + self.written.of, self.cached.of, self.written.of))
+        ways = [(0, 0), (0, self.reasoning.of), *((aside, 0) for aside in asides)]
+        if self.cache_beside:
+            ways = [(0, 0), *((aside, 0) for aside in asides), (0, self.reasoning.of)]
+        return [*ways, *((aside, self.reasoning.of) for aside in asides)]
+
+
+def _sum(count: int | None, more: int) -> int | None:
+    return None if count is None or count + more > ABSURD_TOKENS else count + more
+
+
+def _count(raw: object, names: tuple[str, ...], notes: list[str]) -> _Count:
+    value, path = _found(raw, names)
+    if value is None:
+        return _Count(None, names[0].rpartition(".")[2])
+    name = path.rpartition(".")[2]
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= ABSURD_TOKENS:
+        return _Count(value, name)
+    notes.append(f"The server reported {_shown(value)} as {name}; that cannot be true and counts as not reported.")
+    return _Count(None, name)
+
+
+def _found(raw: object, names: tuple[str, ...]) -> tuple[object, str]:
+    """The first of `names` that has a value, and which it is; a zero only where no other says more."""
+    zero: tuple[object, str] = (None, "")
+    for path in names:
+        value = raw
+        for part in path.split("."):
+            value = _field(value, part)
+        if value is not None and value != 0:
+            return value, path
+        if value is not None and zero[0] is None:
+            zero = value, path
+    return zero
+
+
+def _field(raw: object, name: str) -> object:
+    if isinstance(raw, Mapping):
+        return raw.get(name)
+    return getattr(raw, name, None)
+
+
+def _within(part: _Count, whole: int | None, whole_name: str, notes: list[str]) -> int | None:
+    if part.tokens is None or whole is None or part.tokens <= whole:
+        return part.tokens
+    notes.append(
+        f"The server reported more {part.name} ({part.tokens}) than {whole_name} ({whole}); they are left out."
+    )
+    return None
+
+
+def _shown(value: object) -> str:
+    """A number as it is, cut short; anything else only by its kind, since it may hold anything."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}" if abs(value) < 10**18 else "a number of more than 18 digits"
+    return "something that is not a whole number"
+
+
+_TIER = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+UNREADABLE_TIER = "unreadable"
+"""Stands for a service tier whose name cannot be one."""
+
+
+def reported_tier(raw: object, redact: Callable[[str], str]) -> str | None:
+    """The service tier that a server says it used, in small letters; None if it said nothing.
+
+    `redact` takes secrets out: nothing keeps a server from sending the key back as the name.
+    """
+    if raw is None or raw == "":
+        return None
+    name = redact(raw).strip().lower() if isinstance(raw, str) else ""
+    return name if _TIER.fullmatch(name) else UNREADABLE_TIER
