@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from backends.rag.store.progress import IndexProgress
     from backends.run import jobs
 
-_FILE_STATES = ("indexed", "replaced", "skipped", "duplicate", "rejected")
+_FILE_STATES = ("indexed", "replaced", "skipped", "duplicate", "left out", "rejected")
 
 
 def index(
@@ -54,8 +54,9 @@ def index(
         if paths and (foreign := unsupported_types(paths)):
             report(f"Left out, of a type that is not read: {', '.join(foreign)}.")
         files = _add(store.add(paths, never)) if paths else []
-        counts = {state: sum(file["state"] == state for file in files) for state in _FILE_STATES}
-        result = {"collection": settings.rag.collection, "chunks": store.count(), **counts, "files": files}
+        counts = {state: sum(file["state"] == state.replace(" ", "_") for file in files) for state in _FILE_STATES}
+        named = {state.replace(" ", "_"): count for state, count in counts.items()}
+        result = {"collection": settings.rag.collection, "chunks": store.count(), **named, "files": files}
     if json_:
         print(json.dumps(result, indent=1))
     else:

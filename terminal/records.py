@@ -64,7 +64,7 @@ def file_record(step: IndexProgress) -> dict[str, Any]:
     read = step.understood
     return {
         "file": step.file,
-        "state": step.state,
+        "state": step.state.replace(" ", "_"),
         "error": _reason(step) or None,
         "pages": read and read.pages,
         "characters": read and read.characters,

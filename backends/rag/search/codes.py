@@ -38,7 +38,7 @@ def codes(question: str) -> tuple[str, ...]:
     is asked.
     """
     shown = plain(question)
-    found = [f"{match[1]} {match[2]}".casefold() for match in _SPACED.finditer(shown) if _names(match[1].casefold())]
+    found = [f"{match[1]}-{match[2]}".casefold() for match in _SPACED.finditer(shown) if _names(match[1].casefold())]
     words = _WORD.findall(matchable(question))
     alone = len(words) == 1
     found += [word for word in words if _is_code(word, alone) and (not word.isdecimal() or word in question or alone)]
