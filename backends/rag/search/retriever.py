@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 OVERLAP = 0.5
 """Share of the shorter of two chunks of one document that they must have in common to count as one passage."""
 
+FLOOR_HITS = 3
+"""At least so many passages are looked at to see whether one is similar enough, so that a small `k` refuses no more."""
+
 _FIGURE = re.compile(r"\b[^\W\d]*+\d\w*")
 
 
@@ -165,7 +168,8 @@ class Searcher:
         filters: Filters = EVERYTHING,
         min_score: float | None = None,
     ) -> SearchResult:
-        """The `k` best passages, or none at all if no one of them reaches the cosine similarity `min_score`.
+        """The `k` best passages, or none at all if no one of them (of the best three if `k` is less) reaches the cosine
+        similarity `min_score`.
 
         Then only those count that hold a code of the query word for word. A query that is longer than the embedder
         reads is searched in pieces.
@@ -178,8 +182,10 @@ class Searcher:
             return SearchResult(query, mode, (), {})
         reranker = self._loaded_reranker() if mode == "reranked" else None
         pieces = query_pieces(query, self._embedder)
-        result = self._result(self._candidates(pieces, k, (mode,), filters, reranker), query, mode, k)
-        if min_score is not None and all(hit.passage.score < min_score for hit in result.hits):
+        found = self._candidates(pieces, k, (mode,), filters, reranker)
+        result = self._result(found, query, mode, k)
+        looked_at = result if k >= FLOOR_HITS else self._result(found, query, mode, FLOOR_HITS)
+        if min_score is not None and all(hit.passage.score < min_score for hit in looked_at.hits):
             result = self._with_codes(result, k, filters)
         return replace(result, pieces=len(pieces.texts), unread=pieces.unread)
 
