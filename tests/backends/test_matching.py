@@ -32,7 +32,7 @@ ODD = st.sampled_from(
 TEXTS = st.lists(st.one_of(ODD, st.text(max_size=6), st.text("019., '*_-\n x", max_size=6)), max_size=12).map("".join)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(TEXTS)
 @example("*1*,*200*")
 @example("a**\n" + "\u0301" * 100)
@@ -43,7 +43,7 @@ def test_it_never_raises_and_done_twice_is_done_once(text: str) -> None:
     assert readable(readable(text)) == readable(text)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(TEXTS)
 @example("\ufb03x\u00ad\ny\u2076")
 def test_the_way_back_ascends_and_stays_within_the_text(text: str) -> None:
