@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from backends.matching import HANGUL, NO_SPACES, plain
+
 _STOP_WORDS = """
     a an the and or but nor so yet if then than as of in on at by for from to with within into onto over under
     up out off about above below between through during before after until till since per via is are was were be
@@ -38,7 +40,9 @@ _ONES = "zero one two three four five six seven eight nine ten eleven twelve thi
 _ONES += "seventeen eighteen nineteen"
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 
-_STOPPED = frozenset(_STOP_WORDS.split())
+STOPPED = frozenset(_STOP_WORDS.split())
+"""Words, in lower case, that say too little to look for."""
+
 _UNITS = {unit: group.split()[0] for group in _SPELLINGS.split(";") for unit in group.split()}
 _BELOW_20 = {word: value for value, word in enumerate(_ONES.split())}
 _FROM_20 = {word: 10 * value for value, word in enumerate(_TENS.split(), 2)}
@@ -60,8 +64,8 @@ _MARKUP = re.compile(r"[*_`|#]|\bor not\b|\bnot only\b", re.IGNORECASE)
 """What is read over: Markdown's signs, and "not" where nothing is denied."""
 
 _PER_CENT = re.compile(r"per cent\b", re.IGNORECASE)
-_NO_SPACES = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]+")
-"""Scripts written without spaces; pairs of characters take the place of words."""
+_NO_SPACES = re.compile(f"[{NO_SPACES}{HANGUL}]+")
+"""Scripts in which pairs of characters take the place of words."""
 
 _FORMS = """
     used use using use paid pay sent send sold sell bought buy wrote write written write chose choose chosen choose
@@ -114,6 +118,11 @@ class Terms:
         return not (self.numbers or self.names or self.words)
 
 
+def is_unit(word: str) -> bool:
+    """Whether a word in lower case is a unit that is known: "kg", "months", "%"."""
+    return word in _UNITS
+
+
 def stem(word: str) -> str:
     """A word without its English ending, in lower case: "returned", "returns" and "return" become one.
 
@@ -139,7 +148,7 @@ def terms(text: str, *, sentence_start: bool = True) -> Terms:
     A name is a word with a digit in it, or a capitalised word; the first word of a sentence only if another
     capitalised word follows. Number words are English.
     """
-    text = " ".join(_NO_SPACES.sub(" \\g<0> ", _MARKUP.sub(" ", text)).split())
+    text = " ".join(_NO_SPACES.sub(" \\g<0> ", _MARKUP.sub(" ", plain(text))).split())
     names: set[tuple[str, ...]] = {(f"{stem(match[1])} {match[2].lower()}",) for match in _LABELLED.finditer(text)}
     reading = _Reading(_LABELLED.sub(" , ", text), sentence_start)
     reading.run()
@@ -227,7 +236,7 @@ class _Reading:
             word = token["word"].lower()
             if unit := "%" if _PER_CENT.match(self._text, token.start()) else _UNITS.get(word):
                 return unit
-            if word in _STOPPED:
+            if word in STOPPED:
                 break
             other = OTHER
         return other
@@ -236,7 +245,7 @@ class _Reading:
         word = self._tokens[place]["word"]
         if any(character.isdigit() for character in word):
             return word.lower()
-        if not word[0].isupper() or word == "I" or (word.lower() in _STOPPED and word != "One"):
+        if not word[0].isupper() or word == "I" or (word.lower() in STOPPED and word != "One"):
             return None
         if self._first:
             following = self._tokens[place + 1]["word"] if place + 1 < len(self._tokens) else None
@@ -251,7 +260,7 @@ class _Reading:
         self.negative |= denies or lower in _NEGATIVES
         if _NO_SPACES.match(lower):
             self.words.update(lower[place : place + 2] for place in range(len(lower) - 1))
-        elif len(lower) > 1 and lower not in _STOPPED:
+        elif len(lower) > 1 and lower not in STOPPED:
             self.words.add(stem(lower))
             if self._denying:
                 self.absent.add(stem(lower))

@@ -11,7 +11,8 @@ from typing import Any
 
 from backends.fine_tuned.pairs.files import Pair, digest, read_pairs
 from backends.fine_tuned.pairs.held_out import find_leaks
-from evaluation.metrics import NOT_ANSWERED, contains_plain_fact, plain
+from backends.matching import matchable
+from evaluation.metrics import NOT_ANSWERED, contains_prepared_fact
 from evaluation.samples import Sample
 
 SAMPLE_PAIRS = Path(__file__).resolve().parents[1] / "sample_docs" / "train.jsonl"
@@ -67,13 +68,13 @@ def held_out_samples(data: Path, card: Mapping[str, Any]) -> list[Sample]:
 def find_seen(pairs: Sequence[Pair], samples: Sequence[Sample]) -> Seen:
     """What training on `pairs` gave away of the samples."""
     leaks = find_leaks(pairs, [sample.question for sample in samples])
-    answers = " | ".join(dict.fromkeys(plain(pair.answer) for pair in pairs))
+    answers = " | ".join(dict.fromkeys(matchable(pair.answer) for pair in pairs))
     taught = tuple(
         position
         for position, sample in enumerate(samples)
         if sample.key_facts
         and NOT_ANSWERED not in sample.tags
-        and all(contains_plain_fact(answers, fact) for fact in sample.key_facts)
+        and all(contains_prepared_fact(answers, fact) for fact in sample.key_facts)
     )
     return Seen(len(pairs), {leak.question: leak.kind for leak in leaks}, taught)
 

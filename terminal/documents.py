@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from backends.run import jobs
 
 _FILE_STATES = ("indexed", "replaced", "skipped", "duplicate", "rejected")
+_LEFT_OUT = "left_out"
+"""Of the files of a folder; it is counted where there are such files."""
 
 
 def index(
@@ -55,11 +57,15 @@ def index(
             report(f"Left out, of a type that is not read: {', '.join(foreign)}.")
         files = _add(store.add(paths, never)) if paths else []
         counts = {state: sum(file["state"] == state for file in files) for state in _FILE_STATES}
+        if others := sum(file["state"] == _LEFT_OUT for file in files):
+            counts[_LEFT_OUT] = others
         result = {"collection": settings.rag.collection, "chunks": store.count(), **counts, "files": files}
     if json_:
         print(json.dumps(result, indent=1))
     else:
-        changes = ", ".join(f"{count} {state}" for state, count in counts.items()) + "; " if paths else ""
+        changes = (
+            ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in counts.items()) + "; " if paths else ""
+        )
         say(f"{changes}{result['chunks']} chunks in all.")
     if files and counts["rejected"] == len(files):
         raise typer.Exit(1)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from backends.base import Answer, Attempt, Passage
 from backends.paid_api import PaidApiBackend
+from backends.rag.documents.tables import shown_heading
 from backends.rag.evidence.answer import SentenceEvidence, check
 from backends.rag.store.progress import IndexProgress
 from backends.remote import connections, stand_in
@@ -63,7 +64,7 @@ def file_record(step: IndexProgress) -> dict[str, Any]:
     read = step.understood
     return {
         "file": step.file,
-        "state": step.state,
+        "state": step.state.replace(" ", "_"),
         "error": _reason(step) or None,
         "pages": read and read.pages,
         "characters": read and read.characters,
@@ -293,7 +294,7 @@ def _hit_record(hit: Hit) -> dict[str, Any]:
     stages = {"dense": hit.dense, "keyword": hit.keyword, "fused": hit.fused, "reranked": hit.reranked}
     return {
         **passage_record(hit.passage),
-        "heading": hit.heading,
+        "heading": shown_heading(hit.heading),
         "stages": {n: None if s is None else {"rank": s.rank, "score": s.score} for n, s in stages.items()},
         "also": [passage_record(passage) for passage in hit.near_duplicates],
     }

@@ -175,8 +175,8 @@ class RagBackend(Backend):
         yield Trace("search", _trace(found))
         if filters.count:
             yield Note(f"Searched nothing but {filters.describe}.")
-        if fitted.note:
-            yield Note(fitted.note)
+        for note in filter(None, (*_search_notes(found, rag.min_score), fitted.note)):
+            yield Note(note)
         if not fitted.passages:
             yield TextDelta(REFUSAL)
             yield Finished(Usage(0, 0, source="tokenizer"), "stop")
@@ -231,6 +231,18 @@ def _check(index: Index) -> None:
 def _with_passages(question: Question, passages: Sequence[Passage]) -> Question:
     """The question with its passages, as the generator gets it."""
     return replace(question, text=build_prompt(question.text, passages))
+
+
+def _search_notes(found: SearchResult, min_score: float) -> Iterator[str]:
+    """What has to be said of how the question was searched for."""
+    if found.pieces > 1:
+        note = f"The question is longer than the embedder reads, so it was searched in {found.pieces} pieces."
+        yield f"{note} {found.unread:,} characters of it were not searched for." if found.unread else note
+    if found.codes:
+        yield (
+            f"No passage is similar enough to the question (rag.min_score {min_score:g}); those shown hold "
+            f"{' or '.join(found.codes)} word for word."
+        )
 
 
 def _trace(found: SearchResult) -> str:

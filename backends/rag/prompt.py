@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from backends.base import Passage
+from backends.matching import matchable
+from backends.rag.documents.tables import head_of
 from backends.text import CLOSE, OPEN, quoted_for_prompt
 
 REFUSAL = "The documents do not say."
@@ -22,7 +24,7 @@ _LEAST_CUT = 200
 """A passage is not cut to fewer characters than this: what is left would say too little."""
 
 _COLUMNS_CHARACTERS = 400
-"""So much of a CSV's header row is shown; a chunk has about 500 characters."""
+"""So much of a head row is shown; a chunk has about 500 characters."""
 
 # The one stated refusal and the same thing in near words.
 _REFUSES = re.compile(
@@ -77,7 +79,7 @@ def fit(
 
 def refuses(text: str) -> bool:
     """Whether a text says that the documents do not say, in these or near words."""
-    return bool(_REFUSES.search(" ".join(text.lower().replace("\u2019", "'").split())))
+    return bool(_REFUSES.search(matchable(text)))
 
 
 def _most(limit: int, fits: Callable[[int], bool]) -> int:
@@ -108,10 +110,9 @@ def _block(number: int, passage: Passage) -> str:
 
 
 def _columns(passage: Passage) -> str:
-    """The header row for rows of a CSV that are without it: what a number is cannot be told from the number.
+    """The head rows for rows of a table that are without them: what a number is cannot be told from the number.
 
     Headings of other formats stay out: with them fewer sample questions were answered right (docs/measurements.md).
     """
-    if not passage.document.lower().endswith(".csv") or not passage.start:
-        return ""
-    return " ".join(quoted_for_prompt(passage.heading).split())[:_COLUMNS_CHARACTERS]
+    rows = head_of(passage).split("\n")
+    return "\n".join(" ".join(quoted_for_prompt(row).split())[:_COLUMNS_CHARACTERS] for row in rows)

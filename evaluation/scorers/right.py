@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from backends.rag.prompt import refuses
-from evaluation.metrics import NOT_ANSWERED, contains_fact, plain
+from evaluation.metrics import NOT_ANSWERED, contains_fact
 from evaluation.samples import Sample
 from evaluation.scorers.base import AnswerToScore, Score, Scorer
 
 
 def is_right(answer: str, sample: Sample) -> bool:
-    """True if the answer holds every key fact as a whole word, or refuses where there is nothing to find.
+    """True if the answer holds every key fact (`backends.facts`), or refuses where there is nothing to find.
 
-    Case and runs of white space do not count. An answer that states the facts among wrong ones counts as right;
+    How a fact is spelled does not count. An answer that states the facts among wrong ones counts as right;
     the rule measures whether the fact was found, not the style.
     """
     if NOT_ANSWERED in sample.tags:
-        return refuses(plain(answer))
+        return refuses(answer)
     return bool(sample.key_facts) and all(contains_fact(answer, group) for group in sample.key_facts)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from backends.rag.documents.files import Page
+from backends.rag.documents.tables import shown_heading
 from backends.rag.store.library import DocumentInfo, StoredChunk
 from ui.shared import numbers
 from ui.shared.tables import plain_frame
@@ -153,7 +154,7 @@ def _list(chunks: Sequence[StoredChunk]) -> None:
         {
             "chunk": number,
             "page": chunk.page,
-            "headings": chunk.heading,
+            "headings": shown_heading(chunk.heading),
             "from": chunk.start,
             "to": chunk.end,
             "text": chunk.text,

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from backends.base import Passage
+from backends.rag.documents.tables import shown_heading
 from backends.rag.search.retriever import Hit, Mode, SearchResult, Stage
 from ui.shared import numbers
 from ui.shared.tables import plain_frame
@@ -135,7 +136,7 @@ def every_stage(results: Mapping[Mode, SearchResult]) -> pd.DataFrame:
     for result in reversed(list(results.values())):
         for hit in result.hits:
             row = rows.setdefault(passage_key(hit.passage), {})
-            row |= {"document": hit.passage.document, "page": hit.passage.page, "headings": hit.heading}
+            row |= {"document": hit.passage.document, "page": hit.passage.page, "headings": shown_heading(hit.heading)}
             for name, stage in _stages(hit):
                 row |= {f"{name} rank": stage.rank, f"{name} score": round(stage.score, 4)}
             row["text"] = hit.passage.text

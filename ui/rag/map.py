@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from backends.errors import BackendError
+from backends.rag.documents.tables import shown_heading
 from backends.rag.search import projection
 from backends.rag.search.projection import NEIGHBOURS, Projection
 from backends.rag.store import jobs as background
@@ -247,7 +248,9 @@ def _ranks(seen: QuestionResults | None) -> dict[PassageKey, int]:
 
 
 def _point(chunk: StoredChunk, x: float, y: float, ranks: dict[PassageKey, int]) -> Point:
-    place = " \u00b7 ".join(part for part in (f"page {chunk.page}" if chunk.page else "", chunk.heading) if part)
+    place = " \u00b7 ".join(
+        part for part in (f"page {chunk.page}" if chunk.page else "", shown_heading(chunk.heading)) if part
+    )
     rank = ranks.get((chunk.document, chunk.start, chunk.end))
     return Point(x, y, chunk.document, place or numbers.UNKNOWN, clipped(chunk.text), rank)
 

@@ -36,6 +36,7 @@ _WORDS: dict[IndexState, str] = {
     "replaced": "replaced",
     "skipped": "unchanged",
     "duplicate": "there already",
+    "left out": "left out",
     "rejected": "not read",
 }
 """What became of a file, in the reader's words, what needs attention last."""

@@ -20,7 +20,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from backends import text as questions
+from backends.matching import NO_SPACES, matchable
 
 NEAR = 0.8
 """The similarity (0 to 1) from which two questions count as the same; where the sample's own check draws the line."""
@@ -28,15 +28,15 @@ NEAR = 0.8
 _MOST_CANDIDATES = 30
 _ROUNDING = 1e-9
 _EDGES = " .,;:?!¿¡…'\"`´‘’‚“”„«»()[]{}<>-–—*_"
-_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\s\u3040-\u30ff\u3400-\u9fff]+")  # kana and Han: no spaces
+_WORD = re.compile(rf"[{NO_SPACES}]|[^\s{NO_SPACES}]+")
 
 WordSet = frozenset[str]
 """The words of a question: near-identical questions have them in any order."""
 
 
 def normalised(text: str) -> str:
-    """`text` in lower case and compatible letters, with single spaces and without punctuation at its ends."""
-    return " ".join(questions.normalised("NFKC", text).casefold().split()).strip(_EDGES)
+    """`text` as it is compared (`backends.matching`), without punctuation at its ends."""
+    return matchable(text).strip(_EDGES)
 
 
 def word_set(text: str) -> WordSet:

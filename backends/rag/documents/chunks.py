@@ -14,8 +14,10 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from backends.errors import BackendError
+from backends.matching import readable
 from backends.rag.documents.files import Document
 from backends.rag.documents.formats import MARKDOWN_LIKE
+from backends.rag.documents.tables import columns_in_words, head_at, join_heading, parts_of, table_heads
 from backends.run.lane import Cancelled
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ _LONGEST_LINE = 4_000
 
 _HEADING = re.compile(r"^ {0,3}(#{1,6})[ \t]+(.+)$")
 _HEADING_CHARACTERS = 1000
-"""A longer heading, or header row of a CSV, is cut: it is kept with every chunk below it."""
+"""A longer heading is cut: it is kept with every chunk below it."""
 _FENCE = re.compile(r"^ {0,3}(```+|~~~+)")
 
 
@@ -45,7 +47,8 @@ class Chunk:
     """A piece of a document: `document.text[start:end] == text`, offsets in characters.
 
     `sha256` is that of the document's file; `heading` the path of headings above the start of the
-    chunk ("Returns > Exchanges"), or the header row of a CSV file, or "".
+    chunk ("Returns > Exchanges"), or "". Below it, in lines of their own, stand the head rows of the table in the
+    middle of which the chunk starts (`tables.parts_of`).
     """
 
     chunk_id: str
@@ -71,7 +74,9 @@ class Chunk:
 def context_of(document: str, heading: str) -> str:
     """A file name in words, and the headings above a place."""
     title = re.sub(r"[-_.\s]+", " ", PurePosixPath(document).stem).strip()
-    return f"{title}: {heading}" if heading else title
+    path, head = parts_of(heading)
+    above = " > ".join(filter(None, (path, columns_in_words(head))))
+    return f"{title}: {above}" if above else title
 
 
 def chunk(
@@ -95,7 +100,7 @@ def chunk(
     settings = f"{chunk_tokens}/{overlap_tokens}"
     chunks = []
     for page in document.pages:
-        headings = _headings(page.text, document.format)
+        headings, tables = _headings(page.text, document.format), table_heads(page.text, document.format)
         for offset, text in pieces(splitter, tokenizer, page.text, chunk_tokens):
             if cancel is not None and cancel.is_set():
                 raise Cancelled
@@ -103,7 +108,7 @@ def chunk(
             end = start + len(text)
             key = f"{document.sha256} {start} {end} {settings}"
             chunk_id = hashlib.sha256(key.encode()).hexdigest()[:12]
-            heading = _heading_at(headings, offset)
+            heading = join_heading(_heading_at(headings, offset), head_at(tables, offset))
             chunks.append(Chunk(chunk_id, document.name, page.page, start, end, text, document.sha256, heading))
     return chunks
 
@@ -112,12 +117,32 @@ def embedded_texts(chunks: Sequence[Chunk], tokenizer: Tokenizer) -> list[str]:
     """What is embedded for each chunk: file name and headings, cut to `CONTEXT_TOKENS` tokens, then the text."""
     texts = []
     for one in chunks:
-        context = one.context
-        tokens = tokenizer.encode(context, add_special_tokens=False).offsets
-        if len(tokens) > CONTEXT_TOKENS:
-            context = context[: tokens[CONTEXT_TOKENS - 1][1]]
-        texts.append(f"{context}\n{one.text}")
+        context = _shortened(one, tokenizer)
+        text = f"{context}\n{one.text}"
+        if (read := readable(text)) != text and _count(read, tokenizer) <= _room(text, context, tokenizer):
+            text = read
+        texts.append(text)
     return texts
+
+
+def _shortened(one: Chunk, tokenizer: Tokenizer) -> str:
+    """The context of a chunk in `CONTEXT_TOKENS` tokens. If that is not enough, columns say more than headings."""
+    context = one.context
+    tokens = tokenizer.encode(context, add_special_tokens=False).offsets
+    path, head = parts_of(one.heading)
+    if len(tokens) > CONTEXT_TOKENS and path and head:
+        context = context_of(one.document, join_heading("", head))
+        tokens = tokenizer.encode(context, add_special_tokens=False).offsets
+    return context if len(tokens) <= CONTEXT_TOKENS else context[: tokens[CONTEXT_TOKENS - 1][1]]
+
+
+def _room(text: str, context: str, tokenizer: Tokenizer) -> int:
+    """How many tokens the text may have at most, since the context did not take all of its own."""
+    return _count(text, tokenizer) + CONTEXT_TOKENS - min(_count(context, tokenizer), CONTEXT_TOKENS)
+
+
+def _count(text: str, tokenizer: Tokenizer) -> int:
+    return len(tokenizer.encode(text, add_special_tokens=False))
 
 
 @lru_cache(maxsize=4)
@@ -166,9 +191,7 @@ def _halves(offset: int, text: str, tokenizer: Tokenizer, size: int) -> Iterator
 
 
 def _headings(text: str, format: str) -> list[tuple[int, str]]:
-    """Offset and path of every heading of a Markdown text; for CSV its header row."""
-    if format == "csv":
-        return [(0, text.lstrip().split("\n", 1)[0].strip()[:_HEADING_CHARACTERS])]
+    """Offset and path of every heading of a Markdown text."""
     if format not in MARKDOWN_LIKE:
         return []
     found: list[tuple[int, str]] = []

@@ -6,11 +6,12 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from backends.errors import BackendError
+from backends.rag.documents.data_files import NEXT_STEP, left_out, no_document, note
 from backends.rag.documents.formats import FORMATS, extension_of, format_of
 from backends.rag.documents.parser import ExtractProcess
 from backends.storage.files import links_outside
@@ -34,12 +35,14 @@ class Source:
 
     `named` means that the caller chose the name (an upload): it replaces a document of that name,
     wherever that came from. `links_outside`: it is a link out of the given folder, which is named and not read.
+    `left_out`: what it is, if it is a file of the given folder that is named and not read because it is no document.
     """
 
     path: Path
     name: str
     named: bool = False
     links_outside: bool = False
+    left_out: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +93,8 @@ class Rejected:
 def find_files(paths: Iterable[Path | str | Source]) -> list[Source]:
     """The files to index: folders expand to the supported files in them, sorted, hidden and generated ones left out.
 
-    A file that is named itself is kept whatever its type. A folder that cannot be opened and a link that leaves the
-    folder are kept as they are, so that they are rejected with a reason.
+    A file that is named itself is kept whatever its type and content. A folder that cannot be opened and a link that
+    leaves the folder are kept as they are, so that they are rejected with a reason.
     Raises `BackendError` for a path that does not exist.
     """
     found: dict[Path, Source] = {}
@@ -101,11 +104,16 @@ def find_files(paths: Iterable[Path | str | Source]) -> list[Source]:
             continue
         path = Path(os.path.abspath(given))
         if os.path.isdir(path):
-            for file in _supported(path):
-                name = path.name if file == path else file.relative_to(path).as_posix()
-                found.setdefault(file, Source(file, _display_name(name), links_outside=links_outside(file, path)))
+            files = list(_supported(path))
+            outside = {file for file in files if links_outside(file, path)}
+            others = left_out([file for file in files if file not in outside])
+            for file in files:
+                name = _display_name(path.name if file == path else file.relative_to(path).as_posix())
+                source = Source(file, name, links_outside=file in outside, left_out=others.get(file, ""))
+                found.setdefault(file, source)
         elif os.path.lexists(path):
-            found.setdefault(path, Source(path, _display_name(path.name)))
+            named = Source(path, _display_name(path.name))
+            found[path] = replace(found[path], left_out="") if path in found else named
         else:
             raise BackendError(f"There is no file or folder {given}.", "Check the path.")
     return list(found.values())
@@ -154,6 +162,8 @@ def read_documents(
             try:
                 if source.links_outside:
                     raise BackendError(*_LEAVES)
+                if source.left_out:
+                    raise BackendError(no_document(source.left_out), NEXT_STEP)
                 _check_kind(source.path)
                 format = format_of(source.name)
                 check_size(source.path, max_file_mb)
@@ -169,7 +179,9 @@ def read_documents(
                 continue
             if answer is None:
                 return
-            yield _document(source.name, format, answer)
+            read = _document(source.name, format, answer)
+            said = note(source.path, source.name) if isinstance(read, Document) else ""
+            yield replace(read, warnings=(*read.warnings, said)) if said and isinstance(read, Document) else read
 
 
 def _check_kind(path: Path) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from backends.base import Passage
+from backends.rag.documents.tables import head_of
 from backends.rag.evidence.spans import Span, find_spans
 from backends.terms import Number, Terms, terms
 
@@ -68,7 +69,7 @@ class _Source:
     """
 
     def __init__(self, number: int, passage: Passage) -> None:
-        found = tuple(find_spans(passage.text))
+        found = tuple(find_spans(passage.text, head_of(passage)))
         self.number = number
         self.spans = found
         title = _SEPARATORS.sub(" ", PurePosixPath(passage.document).stem)

@@ -49,10 +49,13 @@ class Span:
         return self.terms.stems | self.lead_stems
 
 
-def find_spans(text: str) -> list[Span]:
-    """Every span of a passage, in reading order; the whole of what is divided comes after its parts."""
+def find_spans(text: str, head: str = "") -> list[Span]:
+    """Every span of a passage, in reading order; the whole of what is divided comes after its parts.
+
+    `head` has the head rows of the table in the middle of which it begins, as Markdown; "" if there is none.
+    """
     found: list[Span] = []
-    header: list[Terms] | None = None
+    header: list[Terms] | None = _terms_of_head(head)
     lines = list(_lines(text))
     for place, (start, end) in enumerate(lines):
         line = text[start:end]
@@ -96,6 +99,14 @@ def _lines(text: str) -> Iterator[tuple[int, int]]:
 
 def _cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip().strip("|").split("|")]
+
+
+def _terms_of_head(head: str) -> list[Terms] | None:
+    """The terms of each column's names, if these are the head rows of a Markdown table."""
+    rows = [_cells(row) for row in head.split("\n") if row.lstrip().startswith("|") and not _RULE.fullmatch(row)]
+    if not rows:
+        return None
+    return [combined_terms(column) for column in zip(*map(_terms_of, rows), strict=False)]
 
 
 def _terms_of(cells: Sequence[str]) -> list[Terms]:

@@ -6,10 +6,14 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from backends.base import Passage
+from backends.facts import contains_prepared_fact
+from backends.matching import matchable
+from backends.rag.search.codes import codes, is_short, spellings
 from backends.rag.search.embedder import Embedder
 from backends.rag.search.keyword import Matches
 from backends.rag.search.keyword_cache import Chunks, KeywordCache
@@ -23,6 +27,9 @@ if TYPE_CHECKING:
 
 RERANKED = 20
 """The reranker reads this many of the best fused candidates; the others keep their order behind them."""
+
+_FEW = 3
+"""In so many passages, or in one of fifty, a short code still says what is meant."""
 
 _STEPS: dict[RetrievalMode, tuple[str, ...]] = {
     "dense": ("embed", "dense", "fuse"),
@@ -103,6 +110,25 @@ class Candidates:
         self.stages[mode] = {row: Stage(rank, scores[row]) for rank, row in enumerate(order, 1)}
 
 
+def merged(found: Sequence[Candidates]) -> Candidates:
+    """The candidates of several queries as those of one: the best of each in turn, every one where it stood best."""
+    whole = Candidates()
+    for one in found:
+        whole.chunks |= one.chunks
+        whole.vectors |= one.vectors
+        for row, cosine in one.cosines.items():
+            whole.cosines[row] = max(cosine, whole.cosines.get(row, -1.0))
+        for step, seconds in one.seconds.items():
+            whole.seconds[step] = whole.seconds.get(step, 0.0) + seconds
+    for mode in dict.fromkeys(mode for one in found for mode in one.stages):
+        turns = zip_longest(*(one.stages.get(mode, {}).items() for one in found))
+        scores: dict[int, float] = {}
+        for row, stage in (entry for turn in turns for entry in turn if entry):
+            scores.setdefault(row, stage.score)
+        whole.stages[mode] = {row: Stage(rank, score) for rank, (row, score) in enumerate(scores.items(), 1)}
+    return whole
+
+
 @dataclass(frozen=True, slots=True)
 class Finder:
     """Runs the stages over one collection."""
@@ -143,11 +169,34 @@ class Finder:
                 found.rank("reranked", dict(zip(rows, scores, strict=True)))
         return found
 
+    def holding(self, wanted: Sequence[str], query: str, k: int, documents: list[str] | None) -> Candidates:
+        """The passages that hold one of these codes word for word, as candidates by keyword.
+
+        A short code in many passages says little about what is meant, and counts for nothing.
+        """
+        found, best = Candidates(), dict[int, float]()
+        n = max(self.settings.candidates, 2 * k)
+        for code in wanted:
+            best |= self._matches(" ".join(spellings(code)), n, documents).best
+        self._look_up(found, self.embedder.embed_query(query), {}, best)
+        texts = {row: matchable(f"{chunk.context} {chunk.text}") for row, chunk in found.chunks.items()}
+        most = max(_FEW, len(self.keywords.current().rows) // 50)
+        scores: dict[int, float] = {}
+        for code in wanted:
+            rows = [row for row, text in texts.items() if contains_prepared_fact(text, (code,))]
+            if not (is_short(code) and len(rows) > most):
+                scores |= {row: scores.get(row, 0.0) + 1.0 for row in rows}
+        words = dict(zip(scores, self._matches(query, n, documents).scores_of(list(scores)), strict=True))
+        top = max(words.values(), default=0.0) + 1.0
+        found.rank("keyword", {row: score + words[row] / top for row, score in scores.items()})
+        return found
+
     def _matches(self, query: str, n: int, documents: list[str] | None) -> Matches:
         keywords = self.keywords.current()
         if not len(keywords.rows):
             self.index.check()
-        return keywords.matches(query, n, None if documents is None else self.index.numbers(documents))
+        asked = [query, *(" ".join(spellings(code)) for code in codes(query) if not is_short(code))]
+        return keywords.matches(" ".join(asked), n, None if documents is None else self.index.numbers(documents))
 
     def _look_up(
         self, found: Candidates, vector: NDArray[np.float32], nearest: dict[int, float], matches: dict[int, float]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backends.matching import DIVIDED, HANGUL, NO_SPACES, matchable
 from backends.storage import strict_json
 from backends.terms import stem
 
@@ -19,15 +20,20 @@ if TYPE_CHECKING:
     from bm25s import BM25
     from numpy.typing import NDArray
 
-_NO_SPACES = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f"
+_NO_SPACES = NO_SPACES + HANGUL
+_DENSE = re.compile(f"[{_NO_SPACES}]")
 _WORD = re.compile(rf"[{_NO_SPACES}]+|[^\W_{_NO_SPACES}]+")
 
 
 def tokenize(text: str) -> list[str]:
-    """The words of a text in lower case; pairs of characters in scripts that are written without spaces."""
+    """The words of a text as they are compared (`backends.matching`); pairs of characters in scripts without spaces.
+
+    A word that was divided at the end of a line is there whole and, since the hyphen may be its own, in its parts.
+    """
     found: list[str] = []
-    for word in _WORD.findall(text.lower()):
-        if word[0] >= "\u0e00" and len(word) > 1 and re.match(f"[{_NO_SPACES}]", word):
+    divided = (part.casefold() for match in DIVIDED.finditer(text) for part in match.groups()) if "\n" in text else ()
+    for word in itertools.chain(_WORD.findall(matchable(text)), divided):
+        if word[0] >= "\u0e00" and len(word) > 1 and _DENSE.match(word):
             found += (word[place : place + 2] for place in range(len(word) - 1))
         else:
             found.append(word)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from backends.matching import VERSION
 from backends.rag.search.keyword import KeywordIndex
 from backends.rag.store.index import Index
 from backends.rag.store.library import StoredChunk
@@ -164,4 +165,8 @@ class KeywordCache:
             _log.warning("the keyword index cannot be kept on disk (%s)", fault)
 
     def _folder_of(self, version: str) -> Path | None:
-        return self._folder / hashlib.sha256(f"{version} {STEMMER}".encode()).hexdigest()[:32] if self._folder else None
+        return (
+            self._folder / hashlib.sha256(f"{version} {STEMMER} {VERSION}".encode()).hexdigest()[:32]
+            if self._folder
+            else None
+        )

@@ -6,16 +6,19 @@ import re
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
 from backends.base import Passage
 from backends.errors import BackendError
-from backends.rag.search.candidates import Candidates, Finder, Searchable, Stage
+from backends.matching import matchable
+from backends.rag.search.candidates import Candidates, Finder, Searchable, Stage, merged
+from backends.rag.search.codes import codes
 from backends.rag.search.embedder import Embedder
 from backends.rag.search.filters import EVERYTHING, Filters
 from backends.rag.search.keyword_cache import KeywordCache, keyword_cache
+from backends.rag.search.pieces import Pieces, query_pieces
 from backends.rag.search.reranker import Reranker, open_reranker
 from backends.rag.store.index import Index
 from backends.rag.store.library import StoredChunk
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
 
 OVERLAP = 0.5
 """Share of the shorter of two chunks of one document that they must have in common to count as one passage."""
+
+FLOOR_HITS = 3
+"""At least so many passages are looked at to see whether one is similar enough, so that a small `k` refuses no more."""
 
 _FIGURE = re.compile(r"\b[^\W\d]*+\d\w*")
 
@@ -46,7 +52,7 @@ def merge_near_duplicates(
     because a product of whole matrices wakes the threads of the numerical library (docs/measurements.md).
     """
     groups: list[list[int]] = []
-    figures = cache(lambda row: Counter(_FIGURE.findall(chunks[row].text)))
+    figures = cache(lambda row: Counter(_FIGURE.findall(matchable(chunks[row].text))))
     for row in order:
         for group in groups:
             one, other = chunks[group[0]], chunks[row]
@@ -100,12 +106,17 @@ class SearchResult:
     """The hits of one query, best first, and the seconds that each step took.
 
     Steps: embed, dense, keyword, fuse (texts and vectors looked up, fused, near-duplicates merged), rerank.
+    `codes` of the query are why the hits count although no one of them is similar enough: they hold one word for word.
+    `pieces` and `unread` are set for a query that is longer than the embedder reads, see `Pieces`.
     """
 
     query: str
     mode: Mode
     hits: tuple[Hit, ...]
     stage_s: Mapping[str, float]
+    codes: tuple[str, ...] = ()
+    pieces: int = 1
+    unread: int = 0
 
 
 class Searcher:
@@ -157,7 +168,11 @@ class Searcher:
         filters: Filters = EVERYTHING,
         min_score: float | None = None,
     ) -> SearchResult:
-        """The `k` best passages, or none at all if no one of them reaches the cosine similarity `min_score`.
+        """The `k` best passages, or none at all if no one of them (of the best three if `k` is less) reaches the cosine
+        similarity `min_score`.
+
+        Then only those count that hold a code of the query word for word. A query that is longer than the embedder
+        reads is searched in pieces.
 
         Raises `BackendError` if the collection is empty or damaged, no document passes the filters, or there is no
         reranker for mode reranked.
@@ -166,10 +181,13 @@ class Searcher:
         if not query.strip():
             return SearchResult(query, mode, (), {})
         reranker = self._loaded_reranker() if mode == "reranked" else None
-        result = self._result(self._candidates(query, k, (mode,), filters, reranker), query, mode, k)
-        if min_score is not None and all(hit.passage.score < min_score for hit in result.hits):
-            return SearchResult(query, mode, (), result.stage_s)
-        return result
+        pieces = query_pieces(query, self._embedder)
+        found = self._candidates(pieces, k, (mode,), filters, reranker)
+        result = self._result(found, query, mode, k)
+        looked_at = result if k >= FLOOR_HITS else self._result(found, query, mode, FLOOR_HITS)
+        if min_score is not None and all(hit.passage.score < min_score for hit in looked_at.hits):
+            result = self._with_codes(result, k, filters)
+        return replace(result, pieces=len(pieces.texts), unread=pieces.unread)
 
     def compare(self, query: str, k: int, filters: Filters = EVERYTHING) -> dict[Mode, SearchResult]:
         """The `k` best passages of every mode that can be used, from one pass over all stages."""
@@ -182,7 +200,7 @@ class Searcher:
         modes = self.modes
         if not query.strip():
             return {mode: SearchResult(query, mode, (), {}) for mode in modes}
-        found = self._candidates(query, k, modes, filters, reranker)
+        found = self._candidates(query_pieces(query, self._embedder), k, modes, filters, reranker)
         return {mode: self._result(found, query, mode, k) for mode in modes}
 
     def _loaded_reranker(self) -> Reranker:
@@ -196,8 +214,18 @@ class Searcher:
         self._fault = None
         return self._reranker
 
+    def _with_codes(self, result: SearchResult, k: int, filters: Filters) -> SearchResult:
+        """The result with nothing but passages that hold a code of the query, whatever their similarity."""
+        none = replace(result, hits=())
+        if not (wanted := codes(result.query)):
+            return none
+        finder = Finder(self._index, self._embedder, self._keywords, self._settings)
+        found = finder.holding(wanted, query_pieces(result.query, self._embedder).texts[0], k, self._names(filters))
+        held = self._result(found, result.query, "keyword", k).hits
+        return replace(result, hits=held, codes=wanted) if held else none
+
     def _candidates(
-        self, query: str, k: int, modes: Sequence[Mode], filters: Filters, reranker: Reranker | None
+        self, query: Pieces, k: int, modes: Sequence[Mode], filters: Filters, reranker: Reranker | None
     ) -> Candidates:
         """Every stage that these modes need. Begins again if the collection changes meanwhile."""
         finder = Finder(self._index, self._embedder, self._keywords, self._settings, reranker)
@@ -205,7 +233,7 @@ class Searcher:
             version = self._index.version
             try:
                 names = self._names(filters)
-                return finder.find(query, k, modes, names)
+                return merged([finder.find(text, k, modes, names) for text in query.texts])
             except BackendError:
                 if attempt == _TRIES - 1 or self._index.version == version:
                     raise

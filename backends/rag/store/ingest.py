@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from backends.errors import BackendError
 from backends.rag.documents.chunks import Chunk, chunk, embedded_texts
+from backends.rag.documents.data_files import NEXT_STEP, no_document
 from backends.rag.documents.files import Document, Rejected, Source, check_size, find_files, read_documents
 from backends.rag.search.embedder import WINDOW, Embedder, Turn, embed
 from backends.rag.store.library import Entry
@@ -88,6 +89,9 @@ class Ingest:
                 raise Cancelled
             file = self._named(source)
             self._weights.setdefault(file.source.name, weight / sum(weights))
+            if source.left_out:
+                yield self._left_out(file.source)
+                continue
             stored = self._stored.get(file.source.name)
             if stored and file.sha256 == stored.sha256:
                 if file.stamp != stored.stamp:
@@ -107,6 +111,11 @@ class Ingest:
             for twin, holder in twins:
                 if holder not in rejected:
                     yield self._done(twin.source.name, "duplicate", f"It has the same content as {holder}.")
+
+    def _left_out(self, source: Source) -> IndexProgress:
+        """A file of a folder that is no document. One that is in the collection from before stays there."""
+        there = " It is in the collection from before: delete it there." if source.name in self._stored else ""
+        return self._done(source.name, "left out", no_document(source.left_out), NEXT_STEP + there)
 
     def _named(self, source: Source) -> _File:
         """The file under the name it is stored as, with a hash ("" if it cannot be read: the reader reports that)."""

@@ -9,7 +9,7 @@ from typing import Literal
 from backends.rag.documents.chunks import Chunk
 from backends.rag.documents.files import Document
 
-IndexState = Literal["embedding", "rebuilding", "skipped", "indexed", "replaced", "duplicate", "rejected"]
+IndexState = Literal["embedding", "rebuilding", "skipped", "indexed", "replaced", "duplicate", "left out", "rejected"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,9 @@ class IndexProgress:
     """How far indexing has come, and what became of one file, which is stored now if it is to be.
 
     `file` is "" between files (`state` "embedding", or "rebuilding" where damaged vectors are mended first).
-    `chunks_done` of the `chunks_known` so far are embedded. `cause` and `next_step` are filled for a rejected file,
-    `cause` also for a duplicate and while rebuilding. `understood` is filled for a file that was stored now.
+    `chunks_done` of the `chunks_known` so far are embedded. `cause` and `next_step` are filled for a file that was
+    rejected or left out, `cause` also for a duplicate and while rebuilding. `understood` is filled for a file that was
+    stored now.
     `share` is what the finished files make up of all, by their sizes, and `share_read` those that are being embedded.
     """
 

@@ -140,6 +140,14 @@ def test_below_the_threshold_nothing_counts(filled: Index, quick: QuickEmbedder)
     assert set(emptied.stage_s) == {"embed", "dense", "keyword", "fuse"}
 
 
+def test_a_small_k_refuses_no_more_than_a_larger_one(filled: Index, quick: QuickEmbedder) -> None:
+    one = searcher(filled, quick, keyword_weight=3)
+    three = one.search("kettle tank water", 3).hits
+    best = max(hit.passage.score for hit in three)
+    assert one.search("kettle tank water", 1, min_score=best).hits == one.search("kettle tank water", 1).hits
+    assert one.search("kettle tank water", 1, min_score=best + 0.001).hits == ()
+
+
 def test_near_duplicates_take_one_place(index: Index, quick: QuickEmbedder, tmp_path: Path) -> None:
     for number, text in enumerate(["Return goods within 30 days.", "return goods within 30 days.", "Goods are sold."]):
         (tmp_path / f"{number}.txt").write_text(text)
