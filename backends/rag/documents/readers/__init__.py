@@ -26,7 +26,7 @@ def read(data: bytes, format: str) -> Reading:
 
 def _read(data: bytes, format: str) -> Reading:
     if format == "pdf":
-        from backends.rag.documents.readers.pdf import read_pdf
+        from backends.rag.documents.readers.pdf.reader import read_pdf
 
         return read_pdf(data)
     if format == "docx":
@@ -38,7 +38,7 @@ def _read(data: bytes, format: str) -> Reading:
 
         return read_pptx(data)
     if format == "xlsx":
-        from backends.rag.documents.readers.xlsx import read_xlsx
+        from backends.rag.documents.readers.xlsx.reader import read_xlsx
 
         return read_xlsx(data)
     if format == "html":
