@@ -6,7 +6,7 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +34,14 @@ class Source:
 
     `named` means that the caller chose the name (an upload): it replaces a document of that name,
     wherever that came from. `links_outside`: it is a link out of the given folder, which is named and not read.
+    `encoding`: what somebody says that its text is encoded in (an id of `encodings.CHOICES`), None to have it guessed.
     """
 
     path: Path
     name: str
     named: bool = False
     links_outside: bool = False
+    encoding: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,11 @@ def find_files(paths: Iterable[Path | str | Source]) -> list[Source]:
     return list(found.values())
 
 
+def in_encoding(paths: Iterable[Path | str | Source], encoding: str) -> list[Source]:
+    """The files to index, read in an encoding that somebody chose where theirs would be guessed."""
+    return [replace(source, encoding=encoding) for source in find_files(paths)]
+
+
 def unsupported_types(paths: Iterable[Path | str]) -> list[str]:
     """How many files in these folders are of types that are not read, in words by type: `2 .doc`, `1 .png`."""
     folders = [Path(os.path.abspath(given)) for given in paths if os.path.isdir(given)]
@@ -159,7 +166,7 @@ def read_documents(
                 check_size(source.path, max_file_mb)
                 with open(source.path, "rb"):
                     pass  # what may not be read needs no child to find out
-                answer = child.extract(source.path, format, cancel)
+                answer = child.extract(source.path, format, cancel, source.encoding)
             except BackendError as error:
                 yield Rejected(source.name, error.cause, error.next_step)
                 continue

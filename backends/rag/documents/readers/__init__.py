@@ -8,13 +8,15 @@ from backends.rag.documents.content import damaged
 from backends.rag.documents.readers.reading import Reading, unpaged
 
 
-def read(data: bytes, format: str) -> Reading:
-    """The text of a file. Raises `BackendError` for a file that cannot be read or has no text.
+def read(data: bytes, format: str, encoding: str | None = None) -> Reading:
+    """The text of a file; `encoding` is one that was chosen, which only formats of plain text heed.
+
+    Raises `BackendError` for a file that cannot be read or has no text.
 
     The parsers are imported on first use: a text file does not pay for them.
     """
     try:
-        reading = _read(data, format)
+        reading = _read(data, format, encoding)
     except (BackendError, MemoryError):
         raise
     except Exception:  # parsers raise anything on files that are not what they claim
@@ -24,7 +26,7 @@ def read(data: bytes, format: str) -> Reading:
     return reading
 
 
-def _read(data: bytes, format: str) -> Reading:
+def _read(data: bytes, format: str, encoding: str | None) -> Reading:
     if format == "pdf":
         from backends.rag.documents.readers.pdf.reader import read_pdf
 
@@ -44,10 +46,10 @@ def _read(data: bytes, format: str) -> Reading:
     if format == "html":
         from backends.rag.documents.readers.html import read_html
 
-        return read_html(data)
+        return read_html(data, encoding)
     if format == "jsonl":
         from backends.rag.documents.readers.jsonl import read_jsonl
 
-        return read_jsonl(data)
-    decoded = decode(data)
+        return read_jsonl(data, encoding)
+    decoded = decode(data, chosen=encoding)
     return unpaged(decoded.clean_text, decoded.warnings)

@@ -17,10 +17,10 @@ _NO_TEXT = ("title", "script", "style", "template", "noscript", "svg", "canvas",
 _OUTWARD = ("http://", "https://", "mailto:")
 
 
-def read_html(data: bytes) -> Reading:
+def read_html(data: bytes, encoding: str | None = None) -> Reading:
     """A page as Markdown. Nothing that it refers to is fetched."""
     found = _META_CHARSET.search(data[:4096])
-    decoded = decode(data, declared=found.group(1).decode("ascii") if found else None)
+    decoded = decode(data, declared=found.group(1).decode("ascii") if found else None, chosen=encoding)
     text, warnings = to_markdown(decoded.clean_text)
     return unpaged(text, (*decoded.warnings, *warnings))
 

@@ -46,8 +46,8 @@ def pdf(pages: Sequence[Page | bytes], root: str = "", extra: Sequence[str] = ()
         1: f"<< /Type /Catalog /Pages 2 0 R {root} >>".encode(),
         2: f"<< /Type /Pages /Kids [{' '.join(f'{n} 0 R' for n in numbers)}] /Count {len(pages)} >>".encode(),
         3: LATIN.encode(),
-        **_two_byte_font(4, "begincodespacerange <0000> <ffff> endcodespacerange 1 beginbfrange <0000> <ffff> <0000>"),
-        **_two_byte_font(8, None),
+        **_two_byte_font(4, mapped=True),
+        **_two_byte_font(8, mapped=False),
     }
     noted = 100
     for number, page in zip(numbers, pages, strict=True):
@@ -64,16 +64,20 @@ def pdf(pages: Sequence[Page | bytes], root: str = "", extra: Sequence[str] = ()
     return _file(objects)
 
 
-def _two_byte_font(number: int, unicode_map: str | None) -> dict[int, bytes]:
-    """A font of two-byte codes; without a map, nobody knows which characters they are."""
+def _two_byte_font(number: int, mapped: bool) -> dict[int, bytes]:
+    """A font of two-byte codes, that are Unicode; if it is not `mapped`, nobody knows which characters they are."""
     widths = "/DW 500 /W [32 [300]]"
     system = "/CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >>"
-    mapped = f"/ToUnicode {number + 2} 0 R" if unicode_map else ""
-    body = f"/CIDInit /ProcSet findresource begin begincmap 1 {unicode_map} endbfrange endcmap end".encode()
+    unicode = f"/ToUnicode {number + 2} 0 R" if mapped else ""
+    body = (
+        "/CIDInit /ProcSet findresource begin begincmap 1 begincodespacerange <0000> <ffff> endcodespacerange\n"
+        + "".join(f"1 beginbfrange <{row:02x}00> <{row:02x}ff> <{row:02x}00> endbfrange\n" for row in range(256))
+        + "endcmap end"
+    ).encode()
     return {
         number: (
             "<< /Type /Font /Subtype /Type0 /BaseFont /ABCDEF+Own /Encoding /Identity-H "
-            f"/DescendantFonts [{number + 1} 0 R] {mapped} >>"
+            f"/DescendantFonts [{number + 1} 0 R] {unicode} >>"
         ).encode(),
         number + 1: (
             f"<< /Type /Font /Subtype /CIDFontType2 /BaseFont /ABCDEF+Own {system} {widths} "

@@ -36,6 +36,9 @@ _PARAGRAPH = 1.75
 _APART = 1.35
 """In line heights: rows farther apart than this are two rows of a table and not one wrapped line."""
 
+_ROW_APART = 3.5
+"""In line heights: the head of a table is no farther from its rows."""
+
 _GOES_ON = 0.4
 """Share of the lines of prose that begin in the middle of a sentence; of the cells of a table, few do."""
 
@@ -325,12 +328,30 @@ def _pieces(zone: _Zone, rules: Sequence[Rule]) -> Iterator[tuple[_Zone, _Kind]]
         if zone.rows[position - 1][0].y - row[0].y > pitch * _TWICE_AS_FAR:
             pieces.append([])
         pieces[-1].append(row)
-    cut = [_Zone(piece, zone.gutters) for piece in pieces]
-    kinds = [_kind(piece, rules, 0 < position < len(cut) - 1) for position, piece in enumerate(cut)]
-    if len(set(kinds)) == 1:
+    last = len(pieces) - 1
+    cut: list[tuple[_Zone, _Kind]] = []
+    for position, piece in enumerate(pieces):
+        here = _Zone(piece, zone.gutters)
+        kind = _kind(here, rules, 0 < position < last)
+        if cut and (joint := _together(cut[-1], (here, kind), pitch)):
+            cut[-1] = _Zone(cut[-1][0].rows + piece, zone.gutters), joint
+        else:
+            cut.append((here, kind))
+    if len(cut) == 1:
         yield zone, _kind(zone, rules, False)
     else:
-        yield from zip(cut, kinds, strict=True)
+        yield from cut
+
+
+def _together(above: tuple[_Zone, _Kind], below: tuple[_Zone, _Kind], pitch: float) -> _Kind | None:
+    """The kind of two pieces that are one: of the same kind, or a table and a row of it that stands a bit apart."""
+    (upper, kind), (lower, other) = above, below
+    if kind == other:
+        return kind
+    if {kind, other} != {"table", "lines"} or upper.rows[-1][0].y - lower.rows[0][0].y > _ROW_APART * pitch:
+        return None
+    row = (upper if kind == "lines" else lower).rows[0]
+    return "table" if len(row) > len(upper.gutters) else None
 
 
 def _kind(zone: _Zone, rules: Sequence[Rule], inside: bool) -> _Kind:

@@ -60,7 +60,10 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One of the up to four parts of a format. `kinds`: those of its pieces. `condition`: comparison and bound of the numbers that it is for."""
+    """One of the up to four parts of a format.
+
+    `kinds`: those of its pieces. `condition`: comparison and bound of the numbers that it is for.
+    """
 
     tokens: tuple[Token, ...]
     kinds: frozenset[str]
