@@ -184,6 +184,13 @@ def test_an_empty_collection_says_what_it_is_for_and_is_filled_with_one_click(da
     assert "Fill it with the sample documents" not in labels(at)
 
 
+def test_the_encoding_of_an_upload_can_be_chosen(index: Index) -> None:
+    at = opened("Documents")
+    at.selectbox(key="upload_encoding").select("koi8-r")
+    upload(at, ("shelf.txt", "Шкаф".encode("koi8-r")))
+    assert [page.text for page in index.pages("shelf.txt")] == ["Шкаф"]
+
+
 def test_uploads_end_each_with_a_result_and_a_reason(index: Index, data: Path) -> None:
     at = upload(
         opened("Documents"),

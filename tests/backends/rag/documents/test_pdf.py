@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -93,6 +95,17 @@ def test_bullets_and_numbers_belong_to_their_items() -> None:
     assert text_of(printed(placed)) == "• Fill the tank\n• Switch it on\n12. Wait a minute"
 
 
+def test_line_numbers_in_the_margin_do_not_make_a_table() -> None:
+    said = ["The parties agree that the goods", "are delivered free of charge and", "that the buyer tests them."]
+    rows = beside(lines(50, 700, ["1", "2", "3"]), lines(80, 700, said))
+    assert text_of(printed(rows)) == "1\n2\n3\n\n" + "\n".join(said)
+
+
+def test_lists_that_were_set_as_columns_stay_row_by_row() -> None:
+    lists = lines(72, 700, ["Kettles", "Grills", "Mixers"]) + lines(320, 700, ["Lids", "Racks", "Bowls"])
+    assert text_of(printed(lists)) == "| Kettles | Lids |\n| --- | --- |\n| Grills | Racks |\n| Mixers | Bowls |"
+
+
 # --- lines and characters -----------------------------------------------------------------------------------
 
 
@@ -160,6 +173,7 @@ def test_text_beyond_the_edges_is_left_out_and_named() -> None:
         ("pages 12-\n14", "pages 12-14"),
         ("a co-\nworker, many co-workers, a co-worker", "a co-worker, many co-workers, a co-worker"),
         ("a re-\nturn, the return", "a return, the return"),
+        ("a wonder-\n\nful end", "a wonderful end"),
         ("a list:\n- one\n- two", "a list:\n- one\n- two"),
     ],
 )
@@ -289,3 +303,21 @@ def test_no_word_is_lost_and_none_is_made_up(placed: list[Placed]) -> None:
     kept = sorted("".join(text.split()).replace("|", "").replace("---", ""))
     drawn = sorted("".join("".join(one[2].split()) for one in placed))
     assert kept == drawn if apart else set(kept) <= set(drawn) | {"^"}
+
+
+DAMAGE = st.lists(
+    st.tuples(st.integers(min_value=9, max_value=20_000), st.integers(min_value=0, max_value=255)), max_size=8
+)
+FORM = pdf([Page(printed(beside(lines(72, 700, LEFT), lines(320, 700, RIGHT))), "", FIELDS)], extra=[RADIO, ORPHAN])
+
+
+@settings(max_examples=60, deadline=None)
+@given(DAMAGE)
+def test_a_damaged_file_is_read_or_refused(damage: list[tuple[int, int]]) -> None:
+    data = bytearray(FORM)
+    for place, byte in damage:
+        data[place % len(data)] = byte
+    characters = 0
+    with contextlib.suppress(BackendError):
+        characters = read(bytes(data), "pdf").characters
+    assert characters < 10 * len(FORM)

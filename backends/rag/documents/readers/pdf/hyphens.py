@@ -6,8 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-_DIVIDED = re.compile(r"(?<![^\W_])([^\W_]{1,40})([-\u00ad\u2010])\n([^\W_]{1,40})")
-"""A piece of a word, a hyphen that ends the line, and a piece at the beginning of the next one."""
+_DIVIDED = re.compile(r"(?<![^\W_])([^\W_]{1,40})([-\u00ad\u2010])\n{1,2}([^\W_]{1,40})")
+"""A piece of a word, a hyphen that ends the line, and a piece that begins the next one, or the next column."""
 
 _WORD = re.compile(r"[^\W_]+(?:[-\u2010][^\W_]+)*+")
 

@@ -371,6 +371,9 @@ def _is_table(zone: _Zone, rules: Sequence[Rule]) -> bool:
     if shared * 2 < min(map(len, columns)):  # the lines of columns that were set one by one stand where they like
         return False
     lines = [[" ".join(run.text for run in row) for row in column] for column in columns]
+    prose = [column for column in lines if not _is_count(column)]
+    if len(prose) < len(lines) and prose and min(map(_goes_on, prose)) >= _GOES_ON:  # line numbers in the margin
+        return False
     words = [statistics.fmean(map(_word_count, column)) for column in lines]
     if _is_drawn_by_columns(zone):
         return max(words) < _WORDS and len(zone.rows) > 1
@@ -386,6 +389,13 @@ def _side(zone: _Zone, run: Run) -> int:
 def _word_count(line: str) -> float:
     """Words; of scripts without spaces, about as many as characters make in others."""
     return max(len(line.split()), sum(ord(character) >= 0x2E80 for character in line) / 2)
+
+
+def _is_count(lines: Sequence[str]) -> bool:
+    """Whether these are whole numbers that rise by the same step."""
+    if len(lines) < 3 or not all(line.isdecimal() and len(line) < 6 for line in lines):
+        return False
+    return len({int(b) - int(a) for a, b in itertools.pairwise(lines)}) == 1 and int(lines[1]) > int(lines[0])
 
 
 def _goes_on(lines: Sequence[str]) -> float:
@@ -523,6 +533,8 @@ def _table_rows(zone: _Zone, lines: list[list[str]], rules: Sequence[Rule]) -> l
         keys = [0]
         for above, place in itertools.pairwise(places):
             keys.append(keys[-1] + (above - place > apart))
+    elif _is_drawn_by_columns(zone):
+        keys = list(range(len(places)))
     else:
         keys = _by_drawing(zone)
     groups: list[list[list[str]]] = []

@@ -38,8 +38,8 @@ _GLYPH_NUMBERS = re.compile(r"\(cid:\d{1,5}\)")
 
 
 _INNER_HYPHEN = re.compile(r"[a-z]-[a-z]")
-_MARKED_WORD = re.compile(r"[^\W\d_]++(?:\u00ad[^\W\d_]+)++")
-"""A word with soft hyphens in it."""
+_WORD = re.compile(r"[^\W\d_]++(?:\u00ad[^\W\d_]++)*+")
+"""A word, which may have soft hyphens in it."""
 
 
 @dataclass(slots=True)
@@ -169,12 +169,12 @@ def _without_soft_hyphens(text: str, structure: PdfReader, number: int) -> str:
         drawn = contents.get_data() if contents is not None else b""
         if b"\xad" not in drawn and b"\\255" not in drawn:
             return text
-        marked = _MARKED_WORD.findall(page.extract_text())
+        marked = {word for word in _WORD.findall(page.extract_text()) if "\u00ad" in word}
     except MemoryError:
         raise
     except Exception:  # it was read once already; only the marks stay
         return text
-    for word in set(marked):
+    for word in marked:
         text = text.replace(word.replace("\u00ad", "-"), word.replace("\u00ad", ""))
     return text
 
