@@ -184,10 +184,10 @@ def test_an_empty_collection_says_what_it_is_for_and_is_filled_with_one_click(da
     assert "Fill it with the sample documents" not in labels(at)
 
 
-def test_the_encoding_of_an_upload_can_be_chosen(index: Index) -> None:
+def test_the_encoding_of_an_upload_can_be_chosen(index: Index, data: Path) -> None:
     at = opened("Documents")
     at.selectbox(key="upload_encoding").select("koi8-r")
-    upload(at, ("shelf.txt", "Шкаф".encode("koi8-r")))
+    written(upload(at, ("shelf.txt", "Шкаф".encode("koi8-r"))), data)
     assert [page.text for page in index.pages("shelf.txt")] == ["Шкаф"]
 
 

@@ -28,7 +28,7 @@ _TOKEN = re.compile(
     r"|\\(?P<escaped>.)"
     r"|_(?P<skipped>.)"
     r"|\*(?P<filled>.)"
-    r"|\[(?P<bracket>[^\]]*)\]"
+    r"|\[(?P<bracket>[^\]]*+)\]?"
     r"|(?P<general>General)"
     r"|(?P<half>AM/PM|A/P)"
     r"|(?P<exponent>E[+-])"
