@@ -57,8 +57,8 @@ def upload_form(current: Settings, index: Index, busy: bool) -> None:
         )
         st.selectbox(
             "Encoding of text files",
-            [None, *CHOICES],
-            format_func=lambda codec: "Guess it" if codec is None else CHOICES[codec],
+            ["", *CHOICES],
+            format_func=lambda codec: CHOICES.get(codec, "Guess it"),
             key=_ENCODING,
             width=320,
             help="UTF-8 is recognised; any other encoding is guessed, and named with the file. "
@@ -83,7 +83,7 @@ def upload_form(current: Settings, index: Index, busy: bool) -> None:
 def _add(current: Settings, index: Index) -> None:
     """Store the uploads and start to index them. Runs as a callback, so that a rerun never adds twice."""
     files = [(file.name, file) for file in st.session_state[_FILES] or []]
-    add_uploads(current, index, files, st.session_state.get(_ENCODING))
+    add_uploads(current, index, files, st.session_state.get(_ENCODING) or None)
 
 
 def add_uploads(

@@ -214,8 +214,8 @@ def _holds(number: float, comparison: str, bound: float) -> bool:
 def _decimal(number: float, tokens: tuple[Token, ...]) -> str:
     """Digits by their placeholders: leading zeros, separators, decimals, percent, and texts among them."""
     if (plain := _plain(tokens)) is not None:
-        before, decimals, grouped, after = plain
-        exact = Decimal(repr(number)).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
+        before, fixed, grouped, after = plain
+        exact = Decimal(repr(number)).quantize(Decimal(1).scaleb(-fixed), ROUND_HALF_UP)
         return f"{before}{exact:,f}{after}" if grouped else f"{before}{exact:f}{after}"
     kinds = [token.kind for token in tokens]
     digits = [place for place, kind in enumerate(kinds) if kind == "digit"]
