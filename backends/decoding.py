@@ -7,17 +7,13 @@ from __future__ import annotations
 
 import codecs
 import contextlib
-import functools
 import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from backends.encodings import encoding_name, guess
 from backends.errors import BackendError
-
-if TYPE_CHECKING:
-    from py3langid.langid import LanguageIdentifier
 
 REPLACEMENT = "\ufffd"
 """What stands for bytes that are no character."""
@@ -36,11 +32,9 @@ _STRAY = re.compile("[\udc80-\udcff]")
 _VALID = re.compile("[^\x00-\x7f\udc80-\udcff]")
 """A character beyond ASCII that is UTF-8."""
 
-_BEYOND_ASCII = re.compile(rb"[\x80-\xff]+")
-_LATIN_RUN = 1.5
-"""Bytes beyond ASCII in a row, on average: accents stand alone, other scripts fill words."""
+_SHIFT_OUT = b"\x1b$"
+"""How ISO-2022-JP begins a stretch of Japanese."""
 _SAMPLE = 65_536
-_BEFORE = 2_000
 _DAMAGED_SHARE = 0.1
 """UTF-8 with up to this many bad bytes per good character beyond ASCII is damaged UTF-8, not another encoding."""
 _CHANCE = 0.05
@@ -51,14 +45,6 @@ _CONTROL_SHARE = 0.01
 
 _WEB_NAMES = dict.fromkeys(("iso-8859-1", "latin-1", "latin1", "us-ascii", "ascii"), "cp1252")
 """What a web page means by these names (https://encoding.spec.whatwg.org/#names-and-labels)."""
-
-_WINDOWS = {
-    **dict.fromkeys(("pl", "cs", "sk", "hu", "sl", "hr", "bs", "ro", "sq"), "cp1250"),
-    **dict.fromkeys(("tr", "az"), "cp1254"),
-    **dict.fromkeys(("lt", "lv", "et"), "cp1257"),
-    "vi": "cp1258",
-}
-"""Language -> the Windows code page that it is written in, where that is not 1252."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +89,22 @@ class Decoded:
             yield f"{many} as {REPLACEMENT}."
 
 
-def decode(data: bytes, name: str = "The file", declared: str | None = None) -> Decoded:
-    """The text of a file called `name`; `declared` is the encoding that a web page names.
+def decode(data: bytes, name: str = "The file", declared: str | None = None, chosen: str | None = None) -> Decoded:
+    """The text of a file called `name`.
 
-    Raises `BackendError` if it is no text, or in no known encoding.
+    `declared` is the encoding that a web page names, `chosen` the one that somebody says it has: it takes the place of
+    what is declared or guessed, not of what the bytes prove. Raises `BackendError` if it is no text, or in no known
+    encoding, or not in the chosen one.
     """
     if data.startswith(b"PK\x03\x04"):
         raise BackendError(f"{name} is a workbook or a zip archive, not text.", "Export it as CSV (UTF-8).")
     for mark, codec, encoding in MARKS:
         if data.startswith(mark) and mark != codecs.BOM_UTF8:
             return Decoded(data.decode(codec, "replace"), encoding)
+    if chosen is not None and not (_is_utf8(data) and not data.isascii()):
+        return _chosen(data, name, chosen)
+    if _SHIFT_OUT in data and (shifted := _shifted(data)):
+        return shifted
     if wide := wide_encoding(data):
         return Decoded(data.decode(wide, "replace"), wide.upper(), guessed=True)
     if is_binary(data):
@@ -123,12 +115,36 @@ def decode(data: bytes, name: str = "The file", declared: str | None = None) -> 
     declared = _WEB_NAMES.get((declared or "").lower(), declared)
     for stated in filter(None, ("utf-8", declared)):
         with contextlib.suppress(UnicodeError, LookupError):
-            return Decoded(data.decode(stated), _encoding_name(stated))
+            return Decoded(data.decode(stated), encoding_name(stated))
     text = data.decode("utf-8", "surrogateescape")
     if _is_mostly_utf8(text):
         return Decoded(text, "UTF-8", mixed=True)
-    guess = _guess(data, name)
-    return Decoded(data.decode(guess, "replace"), _encoding_name(guess), guessed=True)
+    guessed = guess(data)
+    if guessed is None:
+        raise BackendError(
+            f"{name} is not text in any known encoding.",
+            "Save it as UTF-8 text, or choose its encoding where documents are added.",
+        )
+    return Decoded(data.decode(guessed, "replace"), encoding_name(guessed), guessed=True)
+
+
+def _shifted(data: bytes) -> Decoded | None:
+    """Japanese mail text, all bytes of which are ASCII; None if it is not."""
+    with contextlib.suppress(UnicodeDecodeError):
+        return Decoded(data.decode("iso2022_jp"), "ISO-2022-JP", guessed=True)
+    return None
+
+
+def _chosen(data: bytes, name: str, chosen: str) -> Decoded:
+    try:
+        text = data.decode(chosen)
+    except UnicodeDecodeError:
+        raise BackendError(
+            f"{name} is not text in the encoding {encoding_name(chosen)}.", "Choose another one, or let it be guessed."
+        ) from None
+    if is_binary(text.encode()):
+        raise BackendError(f"{name} is not text.", "Save it as UTF-8 text.")
+    return Decoded(text, encoding_name(chosen))
 
 
 def with_windows_1252(text: str) -> str:
@@ -168,10 +184,6 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def _encoding_name(codec: str) -> str:
-    return codec.replace("_", "-").upper().replace("CP125", "Windows-125")
-
-
 def _is_foreign(line: str) -> bool:
     """Whether all that a line has beyond ASCII is not UTF-8."""
     return _STRAY.search(line) is not None and _VALID.search(line) is None
@@ -191,73 +203,3 @@ def _is_mostly_utf8(text: str) -> bool:
     lines = [line for line in text.split("\n") if not line.isascii()]
     whole = sum(1 for line in lines if not _STRAY.search(line))
     return whole > (len(lines) - whole) * _CHANCE
-
-
-def _guess(data: bytes, name: str) -> str:
-    """The likeliest encoding of what is not Unicode, from a piece around the first byte beyond ASCII."""
-    import charset_normalizer
-
-    sample = _sample(data)
-    runs = _BEYOND_ASCII.findall(sample)
-    if sum(map(len, runs)) < _LATIN_RUN * len(runs) and (code_page := _latin(sample)):
-        return code_page
-    best = charset_normalizer.from_bytes(sample).best()
-    if best is None:
-        raise BackendError(f"{name} is not text in any known encoding.", "Save it as UTF-8 text.")
-    return best.encoding
-
-
-def _latin(sample: bytes) -> str | None:
-    """The code page of a text in Latin letters; None if it fits none.
-
-    Code pages differ in a few letters only, too few for statistics of characters in a short text.
-    But each belongs to languages, and most of the text is readable in any of them.
-    """
-    for code_page in ("cp1252", *dict.fromkeys(_WINDOWS.values())):
-        try:
-            language = detect(sample.decode(code_page))
-        except UnicodeDecodeError:
-            continue
-        if _WINDOWS.get(language or "", "cp1252") == code_page:
-            return code_page
-    return None
-
-
-def _sample(data: bytes) -> bytes:
-    """At most `_SAMPLE` bytes around the first byte beyond ASCII, from line to line where there are lines."""
-    found = _BEYOND_ASCII.search(data)
-    first = found.start() if found else 0
-    start = max(data.rfind(b"\n", 0, first) + 1, first - _BEFORE, 0)
-    end = start + _SAMPLE
-    if end < len(data):
-        end = max(data.rfind(b"\n", first, end), data.rfind(b" ", first, end)) + 1 or end
-    return data[start:end]
-
-
-# --- language -------------------------------------------------------------------------------------
-
-CHARACTERS = 20_000
-"""How much of a text is looked at, from its beginning."""
-
-MIN_LETTERS = 20
-"""Fewer letters than this say nothing."""
-
-_MIN_CONFIDENCE = 0.5
-_NO_LANGUAGE = "zxx"
-_NOT_WORDS = re.compile(r"https?://\S+|[\W\d_]+")
-
-
-def detect(text: str) -> str | None:
-    """The ISO 639-1 code of a text's language; None if it is too short or no language is likely."""
-    words = _NOT_WORDS.sub(" ", text[:CHARACTERS]).strip()
-    if len(words) - words.count(" ") < MIN_LETTERS:
-        return None
-    language, confidence = _identifier().classify(words)
-    return str(language) if confidence >= _MIN_CONFIDENCE and language != _NO_LANGUAGE else None
-
-
-@functools.cache
-def _identifier() -> LanguageIdentifier:
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

@@ -34,18 +34,26 @@ def index(
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Forget the collection first.")] = False,
     repair: Annotated[bool, typer.Option("--repair", help="Build the vectors again from the stored chunks.")] = False,
     rechunk: Annotated[bool, typer.Option("--rechunk", help="Cut and embed the stored text again.")] = False,
+    encoding: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="What text files are encoded in where it would be guessed: koi8-r, cp850, ..."
+        ),
+    ] = None,
     set_: Set = None,
     json_: Json = False,
 ) -> None:
     """Put documents into the index; unchanged files are skipped."""
+    from backends.encodings import checked_encoding
     from backends.rag.approach import open_index
-    from backends.rag.documents.files import unsupported_types
+    from backends.rag.documents.files import in_encoding, unsupported_types
 
     if not paths and (rebuild or not (repair or rechunk)):
         raise typer.BadParameter("Missing argument: files or folders.", param_hint="PATHS")
     settings = settings_of(set_, rag__collection=collection)
     never = threading.Event()
     with faults(settings.data):
+        codec = checked_encoding(encoding) if encoding else None
         store = open_index(settings)
         if rebuild:
             store.drop()
@@ -55,7 +63,7 @@ def index(
             _report_steps(store.rechunk(*store.chunk_settings(), never), "chunks")
         if paths and (foreign := unsupported_types(paths)):
             report(f"Left out, of a type that is not read: {', '.join(foreign)}.")
-        files = _add(store.add(paths, never)) if paths else []
+        files = _add(store.add(in_encoding(paths, codec) if codec else paths, never)) if paths else []
         counts = {state: sum(file["state"] == state for file in files) for state in _FILE_STATES}
         if others := sum(file["state"] == _LEFT_OUT for file in files):
             counts[_LEFT_OUT] = others

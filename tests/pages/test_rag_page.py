@@ -180,8 +180,15 @@ def test_an_empty_collection_says_what_it_is_for_and_is_filled_with_one_click(da
     click(at, "fill_sample")
     written(at, data)
     assert shows(at, "16 added.")
-    assert shows(at, "16 documents \u00b7 187 chunks of at most 128 tokens, 32 shared \u00b7 vectors by quick")
+    assert shows(at, "16 documents \u00b7 190 chunks of at most 128 tokens, 32 shared \u00b7 vectors by quick")
     assert "Fill it with the sample documents" not in labels(at)
+
+
+def test_the_encoding_of_an_upload_can_be_chosen(index: Index, data: Path) -> None:
+    at = opened("Documents")
+    at.selectbox(key="upload_encoding").select("koi8-r")
+    written(upload(at, ("shelf.txt", "Шкаф".encode("koi8-r"))), data)
+    assert [page.text for page in index.pages("shelf.txt")] == ["Шкаф"]
 
 
 def test_uploads_end_each_with_a_result_and_a_reason(index: Index, data: Path) -> None:

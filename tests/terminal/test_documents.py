@@ -131,3 +131,20 @@ def test_other_chunk_settings_need_a_rechunk(docs: Path) -> None:
     assert (said.exit_code, said.stdout) == (0, "2 chunks in all.\n")
     assert indexed(str(docs), "--set", "rag.chunk_tokens=64")["skipped"] == 2
     assert indexed(str(docs), "--rebuild")["indexed"] == 2
+
+
+def test_an_encoding_can_be_chosen_for_a_file_that_was_guessed_wrong(docs: Path) -> None:
+    (docs / "shelf.txt").write_bytes("Шкаф".encode("koi8-r"))
+    first = indexed(str(docs / "shelf.txt"))["files"][0]
+    again = indexed(str(docs / "shelf.txt"), "--encoding", "KOI8-R")["files"][0]
+    assert (first["state"], again["state"]) == ("indexed", "replaced")
+    assert again["warnings"] == []
+    found = CliRunner().invoke(app, ["search", "Шкаф", "--mode", "keyword"])
+    assert "shelf.txt: Шкаф" in found.stdout
+    assert indexed(str(docs / "shelf.txt"))["skipped"] == 1
+
+
+def test_an_unknown_encoding_is_refused_with_the_known_ones(docs: Path) -> None:
+    result = run(str(docs), "--encoding", "klingon")
+    assert result.exit_code == 1
+    assert "There is no encoding klingon. Use one of utf-8," in result.stderr

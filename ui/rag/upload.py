@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import streamlit as st
 from streamlit.typing import UploadedFile
 
+from backends.encodings import CHOICES
 from backends.errors import BackendError
 from backends.rag.documents.files import Source
 from backends.rag.documents.formats import SUPPORTED
@@ -28,6 +30,7 @@ from ui.shared.tables import plain_frame
 from ui.shared.text import escaped
 
 _FILES = "uploads"
+_ENCODING = "upload_encoding"
 _HIDDEN = "hidden_job"
 _ODD_SHOWN = 10
 
@@ -53,6 +56,15 @@ def upload_form(current: Settings, index: Index, busy: bool) -> None:
             max_upload_size=most_mb,
             help="A file of a name that is there already replaces it. Unchanged files cost nothing.",
         )
+        st.selectbox(
+            "Encoding of text files",
+            ["", *CHOICES],
+            format_func=lambda codec: CHOICES.get(codec, "Guess it"),
+            key=_ENCODING,
+            width=320,
+            help="UTF-8 is recognised; any other encoding is guessed, and named with the file. "
+            "Where the guess is wrong, choose the right one and add the file again.",
+        )
         with st.container(horizontal=True, vertical_alignment="center"):
             st.form_submit_button(
                 "Add to the collection",
@@ -71,18 +83,21 @@ def upload_form(current: Settings, index: Index, busy: bool) -> None:
 
 def _add(current: Settings, index: Index) -> None:
     """Store the uploads and start to index them. Runs as a callback, so that a rerun never adds twice."""
-    add_uploads(current, index, [(file.name, file) for file in st.session_state[_FILES] or []])
+    files = [(file.name, file) for file in st.session_state[_FILES] or []]
+    add_uploads(current, index, files, st.session_state.get(_ENCODING) or None)
 
 
-def add_uploads(current: Settings, index: Index, files: Sequence[tuple[str, UploadedFile]]) -> None:
-    """Start to index files under the names given."""
+def add_uploads(
+    current: Settings, index: Index, files: Sequence[tuple[str, UploadedFile]], encoding: str | None = None
+) -> None:
+    """Start to index files under the names given; `encoding` is an id of `CHOICES`, None to have it guessed."""
     if not files:
         return
     try:
         sources = []
         for name, file in files:
             stored = save_upload(current.data, file.name, file.getvalue())
-            sources.append(stored if name == file.name else Source(stored.path, name, stored.named))
+            sources.append(replace(stored, name=stored.name if name == file.name else name, encoding=encoding))
         start(current, index, sources)
     except BackendError as fault:
         keep_fault(fault)

@@ -36,6 +36,7 @@ class Source:
     `named` means that the caller chose the name (an upload): it replaces a document of that name,
     wherever that came from. `links_outside`: it is a link out of the given folder, which is named and not read.
     `left_out`: what it is, if it is a file of the given folder that is named and not read because it is no document.
+    `encoding`: what somebody says that its text is encoded in (an id of `encodings.CHOICES`), None to have it guessed.
     """
 
     path: Path
@@ -43,6 +44,7 @@ class Source:
     named: bool = False
     links_outside: bool = False
     left_out: str = ""
+    encoding: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,11 @@ def find_files(paths: Iterable[Path | str | Source]) -> list[Source]:
     return list(found.values())
 
 
+def in_encoding(paths: Iterable[Path | str | Source], encoding: str) -> list[Source]:
+    """The files to index, read in an encoding that somebody chose where theirs would be guessed."""
+    return [replace(source, encoding=encoding) for source in find_files(paths)]
+
+
 def unsupported_types(paths: Iterable[Path | str]) -> list[str]:
     """How many files in these folders are of types that are not read, in words by type: `2 .doc`, `1 .png`."""
     folders = [Path(os.path.abspath(given)) for given in paths if os.path.isdir(given)]
@@ -169,7 +176,7 @@ def read_documents(
                 check_size(source.path, max_file_mb)
                 with open(source.path, "rb"):
                     pass  # what may not be read needs no child to find out
-                answer = child.extract(source.path, format, cancel)
+                answer = child.extract(source.path, format, cancel, source.encoding)
             except BackendError as error:
                 yield Rejected(source.name, error.cause, error.next_step)
                 continue

@@ -39,14 +39,16 @@ class ExtractProcess:
     ) -> None:
         self.stop()
 
-    def extract(self, path: Path, format: str, cancel: threading.Event) -> dict[str, Any] | None:
+    def extract(
+        self, path: Path, format: str, cancel: threading.Event, encoding: str | None = None
+    ) -> dict[str, Any] | None:
         """The answer for one file (see `backends.rag.documents.parser_process`), or None when cancelled.
 
         Raises `BackendError` with the child's reason, or because it died or ran out of time.
         """
         if self._process and self._process.poll() is not None:  # ended between two files, by no fault of the next one
             self.stop()
-        line = self._ask(json.dumps({"path": str(path), "format": format}), cancel)
+        line = self._ask(json.dumps({"path": str(path), "format": format, "encoding": encoding}), cancel)
         if line is None:
             return None
         try:

@@ -1,9 +1,10 @@
 """The child process that parses documents, so that a hostile file can only hurt this process.
 
-`python -m backends.rag.documents.parser_process` reads one JSON request per line, `{"path": ..., "format": ...}`, and
-answers one JSON line each: `{"pages": [{"page": 1, "text": ...}], "language": ..., "warnings": [...], "sha256": ...,
-"bytes": ..., "last": false}` or `{"error": {"cause": ..., "next_step": ...}, "last": false}`. After an answer
-with `last` it ends, and whoever asks needs a new one.
+`python -m backends.rag.documents.parser_process` reads one JSON request per line, `{"path": ..., "format": ...}`, with
+`"encoding"` where one was chosen, and answers one JSON line each: `{"pages": [{"page": 1, "text": ...}],
+"language": ..., "warnings": [...], "sha256": ..., "bytes": ..., "last": false}` or
+`{"error": {"cause": ..., "next_step": ...}, "last": false}`. After an answer with `last` it ends, and whoever asks
+needs a new one.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ _FORBIDDEN_EVENTS = (
 )
 
 
-def extract(path: str, format: str) -> dict[str, Any]:
+def extract(path: str, format: str, encoding: str | None = None) -> dict[str, Any]:
     """The answer to one request; every fault becomes an `error` with a cause and a next step."""
     try:
         with open(path, "rb") as file:
@@ -52,7 +53,7 @@ def extract(path: str, format: str) -> dict[str, Any]:
         if not data:
             raise BackendError("The file is empty (0 bytes).", "Check that it was saved or copied completely.")
         check_content(data, format)
-        reading = read(data, format)
+        reading = read(data, format, encoding)
         if reading.characters > MAX_CHARACTERS:
             millions = MAX_CHARACTERS // 1_000_000
             raise BackendError(f"The file holds more than {millions} million characters.", "Split it into parts.")
@@ -74,7 +75,7 @@ def extract(path: str, format: str) -> dict[str, Any]:
 def _language(pages: tuple[tuple[int | None, str], ...], format: str) -> str | None:
     if format == "code":
         return None
-    from backends.decoding import CHARACTERS, detect
+    from backends.language import CHARACTERS, detect
 
     beginning = ""
     for _, text in pages:
@@ -145,7 +146,7 @@ def main() -> None:
     for line in sys.stdin:
         request = json.loads(line)
         _limit_next_file()
-        answer = extract(request["path"], request["format"])
+        answer = extract(request["path"], request["format"], request.get("encoding"))
         last = _is_spent()
         answers.write(json.dumps({**answer, "last": last}) + "\n")
         answers.flush()

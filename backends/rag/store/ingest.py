@@ -93,7 +93,7 @@ class Ingest:
                 yield self._left_out(file.source)
                 continue
             stored = self._stored.get(file.source.name)
-            if stored and file.sha256 == stored.sha256:
+            if stored and file.sha256 == stored.sha256 and file.source.encoding is None:
                 if file.stamp != stored.stamp:
                     unchanged[stored.document] = file.stamp
                 yield self._done(stored.name, "skipped")

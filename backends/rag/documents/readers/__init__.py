@@ -8,13 +8,15 @@ from backends.rag.documents.content import damaged
 from backends.rag.documents.readers.reading import Reading, unpaged
 
 
-def read(data: bytes, format: str) -> Reading:
-    """The text of a file. Raises `BackendError` for a file that cannot be read or has no text.
+def read(data: bytes, format: str, encoding: str | None = None) -> Reading:
+    """The text of a file; `encoding` is one that was chosen, which only formats of plain text heed.
+
+    Raises `BackendError` for a file that cannot be read or has no text.
 
     The parsers are imported on first use: a text file does not pay for them.
     """
     try:
-        reading = _read(data, format)
+        reading = _read(data, format, encoding)
     except (BackendError, MemoryError):
         raise
     except Exception:  # parsers raise anything on files that are not what they claim
@@ -24,9 +26,9 @@ def read(data: bytes, format: str) -> Reading:
     return reading
 
 
-def _read(data: bytes, format: str) -> Reading:
+def _read(data: bytes, format: str, encoding: str | None) -> Reading:
     if format == "pdf":
-        from backends.rag.documents.readers.pdf import read_pdf
+        from backends.rag.documents.readers.pdf.reader import read_pdf
 
         return read_pdf(data)
     if format == "docx":
@@ -38,16 +40,16 @@ def _read(data: bytes, format: str) -> Reading:
 
         return read_pptx(data)
     if format == "xlsx":
-        from backends.rag.documents.readers.xlsx import read_xlsx
+        from backends.rag.documents.readers.xlsx.reader import read_xlsx
 
         return read_xlsx(data)
     if format == "html":
         from backends.rag.documents.readers.html import read_html
 
-        return read_html(data)
+        return read_html(data, encoding)
     if format == "jsonl":
         from backends.rag.documents.readers.jsonl import read_jsonl
 
-        return read_jsonl(data)
-    decoded = decode(data)
+        return read_jsonl(data, encoding)
+    decoded = decode(data, chosen=encoding)
     return unpaged(decoded.clean_text, decoded.warnings)

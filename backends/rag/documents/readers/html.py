@@ -19,11 +19,11 @@ _WEB_CHARSETS = {
 """What a web page means by a name: the larger set of characters (https://encoding.spec.whatwg.org/#names-and-labels)."""
 
 
-def read_html(data: bytes) -> Reading:
+def read_html(data: bytes, encoding: str | None = None) -> Reading:
     """A page as Markdown. Nothing that it refers to is fetched."""
     found = _META_CHARSET.search(data[:4096]) or _XML_CHARSET.search(data[:200])
     name = found.group(1).decode("ascii").lower() if found else None
-    decoded = decode(data, declared=_WEB_CHARSETS.get(name or "", name))
+    decoded = decode(data, declared=_WEB_CHARSETS.get(name or "", name), chosen=encoding)
     text, warnings = to_markdown(decoded.clean_text)
     return unpaged(text, (*decoded.warnings, *warnings))
 

@@ -10,9 +10,9 @@ from backends.decoding import decode
 from backends.rag.documents.readers.reading import Reading, numbered, unpaged
 
 
-def read_jsonl(data: bytes) -> Reading:
+def read_jsonl(data: bytes, encoding: str | None = None) -> Reading:
     """The records, with an empty line between them. Lines that are not JSON are kept as they are and named."""
-    decoded = decode(data)
+    decoded = decode(data, chosen=encoding)
     records, foreign = [], []
     for number, line in enumerate(decoded.clean_text.split("\n"), start=1):
         if not line.strip():

@@ -1,0 +1,1 @@
+"""Workbooks: values as their cells show them, sheet by sheet."""
