@@ -17,7 +17,7 @@ from backends.rag.documents.readers import read
 from backends.rag.documents.readers.reading import Reading
 from backends.rag.documents.readers.xlsx.formats import shown
 
-FLAT = "The sheets were flattened into lines of text: merged cells and layout are lost."
+FLAT = "The sheets were flattened into lines of text: layout is lost, merged cells are repeated."
 NOON = datetime.datetime(2026, 3, 1, 14, 5, 9)
 ACCOUNTING = '_("$"* #,##0.00_);_("$"* \\(#,##0.00\\);_("$"* "-"??_);_(@_)'
 

@@ -224,6 +224,6 @@ def _warnings(read: _Pages) -> list[str]:
         many = f"{count:,} characters are unknown and stand" if count > 1 else "1 character is unknown and stands"
         said.append(f"{numbered('Page', list(read.lost))}: {many} as {REPLACEMENT}.")
     if read.outside:
-        count = f"{read.outside:,} characters" if read.outside > 1 else "1 character"
-        said.append(f"{count} beyond the edges of the pages, where nobody sees them, were left out.")
+        beyond = f"{read.outside:,} characters" if read.outside > 1 else "1 character"
+        said.append(f"{beyond} beyond the edges of the pages, where nobody sees them, were left out.")
     return said
