@@ -17,7 +17,6 @@ from typing import Annotated, Any, Literal, TypeVar, cast, get_args
 from pydantic import (
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PrivateAttr,
     SecretStr,
@@ -36,7 +35,15 @@ from pydantic_settings import (
 from backends.base import Question
 from backends.errors import BackendError
 from backends.remote.connection import header_fault
-from backends.remote.connection_settings import ConnectionSettings, ManualPrice, check_name, name_in, named, parsed
+from backends.remote.connection_settings import (
+    ConnectionSettings,
+    ManualPrice,
+    Section,
+    check_name,
+    name_in,
+    named,
+    parsed,
+)
 from backends.remote.providers import OPENAI_URL as OPENAI_URL
 from backends.setting_sources import merged, sources_of
 from backends.storage import strict_json
@@ -61,11 +68,7 @@ Several = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parted)]
 """Some texts; where they are given as one, a semicolon parts them."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
-
-
-class RawSettings(_Section):
+class RawSettings(Section):
     """The raw Hub model: `model` is a Hub id or a local folder, `device` auto, cpu, cuda or mps."""
 
     model: str = DEFAULT_MODEL
@@ -73,7 +76,7 @@ class RawSettings(_Section):
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
 
 
-class FineTunedSettings(_Section):
+class FineTunedSettings(Section):
     """The adapter that answers: a folder, or a name under the data folder's `adapters/` or `sample_docs/adapter`.
 
     With `base_url`, a server that serves the merged model answers in its place. `api_key` belongs to that address.
@@ -100,7 +103,7 @@ class PaidApiSettings(ConnectionSettings):
     model: str = "gpt-4.1-mini"
 
 
-class BudgetSettings(_Section):
+class BudgetSettings(Section):
     """What may be spent on priced servers, in USD; None is no cap. Checked before each question with its worst case."""
 
     per_run_usd: Decimal | None = Field(default=None, ge=0, description="one comparison, or one evaluation run")
@@ -108,7 +111,7 @@ class BudgetSettings(_Section):
     allow_unknown: bool = Field(default=False, description="with a cap, also ask models whose price is not known")
 
 
-class RagSettings(_Section):
+class RagSettings(Section):
     """Retrieval: which collection, how it is searched, how many passages, and which approach writes the answer.
 
     `mode`, `keyword_weight`, `merge_above` and `min_score` are what measured best (`python -m benchmarks retrieval`).

@@ -50,15 +50,23 @@ class ManualPrice(BaseModel):
     service_tier: str | None = None
 
 
-class ConnectionSettings(BaseModel):
+class Section(BaseModel):
+    """Some settings that belong together: immutable, and a key of what is kept in memory for them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+    def __hash__(self) -> int:
+        """Over every field, a mapping by its items: the hash that pydantic writes for a frozen model fails on one."""
+        return hash((type(self), *(frozenset(v.items()) if isinstance(v, dict) else v for _, v in self)))
+
+
+class ConnectionSettings(Section):
     """One model on one OpenAI-compatible server.
 
     `api_key`, `headers` and what `key_variable` names belong to the address that the same source configures, and are
     never sent anywhere else (`backends.setting_sources`).
     `provider` names one of `backends.remote.providers`; the connection's own name is tried if it is left out.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
     provider: str | None = None
     base_url: str | None = None

@@ -12,6 +12,7 @@ import pytest
 from backends.base import Question
 from backends.errors import BackendError
 from backends.remote import connections
+from backends.remote.connection_settings import Section
 from backends.remote.providers import OPENAI_URL
 from backends.settings import RagSettings, Settings, load_settings, setting_names, started_with
 
@@ -138,6 +139,22 @@ def test_a_section_that_is_no_section_is_a_sentence(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("CROSSROADS_RAW", "gpt2")
     with pytest.raises(BackendError, match="raw"):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"rag.chroma_headers": '{"x-token": "abc", "x-tenant": "a"}'},
+        {"paid_api.base_url": "http://127.0.0.1:9/v1", "paid_api.headers": '{"x-token": "abc"}'},
+    ],
+    ids=["defaults", "headers for Chroma", "headers for a connection"],
+)
+def test_every_section_is_a_key_of_what_is_kept_for_it(given: dict[str, object]) -> None:
+    one, same = load_settings(given), load_settings(given)
+    sections = [(value, getattr(same, name)) for name, value in one if isinstance(value, Section)]
+    assert len(sections) >= 5
+    assert all(first == second and len({first, second}) == 1 for first, second in sections)
 
 
 def test_settings_cannot_be_changed() -> None:
