@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isnan, log2, nan
 from typing import Protocol
 
@@ -161,6 +161,12 @@ def evaluate(
     yield Progress(len(asked), len(asked), "done", RetrievalReport(label, collected.modes(), left_out))
 
 
+def _name_there(source: str, there: Collection[str]) -> str:
+    """A source as the collection calls it: a folder above it may have been indexed. As given if that is ambiguous."""
+    found = () if source in there else tuple(name for name in there if name.endswith(f"/{source}"))
+    return found[0] if len(found) == 1 else source
+
+
 def usable_samples(texts: DocumentTexts, samples: Sequence[Sample]) -> tuple[list[Sample], set[str], dict[str, str]]:
     """The samples with all sources in the collection, the ids of those whose key facts stand there, and why not."""
     there = {document.name for document in texts.documents()}
@@ -168,7 +174,8 @@ def usable_samples(texts: DocumentTexts, samples: Sequence[Sample]) -> tuple[lis
     asked: list[Sample] = []
     by_fact: set[str] = set()
     left_out: dict[str, str] = {}
-    for sample in samples:
+    for given in samples:
+        sample = replace(given, sources=tuple(_name_there(source, there) for source in given.sources))
         missing = [source for source in sample.sources if source not in there]
         if not sample.sources or missing:
             left_out[sample.id] = f"{missing[0]} is not in the collection" if missing else "it names no source"

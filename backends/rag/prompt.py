@@ -105,7 +105,7 @@ def _shortened(passage: Passage, length: int) -> Passage:
 def _block(number: int, passage: Passage) -> str:
     name = " ".join(quoted_for_prompt(passage.document).split())
     page = f", page {passage.page}" if passage.page is not None else ""
-    lines = [_columns(passage), quoted_for_prompt(passage.text).strip()]
+    lines = [_columns(passage), quoted_for_prompt(passage.text).strip(" \r\n")]
     return "\n".join([f"[{number}] {name}{page}", OPEN, *filter(None, lines), CLOSE])
 
 
@@ -115,4 +115,9 @@ def _columns(passage: Passage) -> str:
     Headings of other formats stay out: with them fewer sample questions were answered right (docs/measurements.md).
     """
     rows = head_of(passage).split("\n")
-    return "\n".join(" ".join(quoted_for_prompt(row).split())[:_COLUMNS_CHARACTERS] for row in rows)
+    return "\n".join(_in_one_line(quoted_for_prompt(row))[:_COLUMNS_CHARACTERS] for row in rows)
+
+
+def _in_one_line(row: str) -> str:
+    """White space as single blanks, but for tabs: they may part the columns."""
+    return "\t".join(" ".join(cell.split()) for cell in row.split("\t"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -156,3 +158,21 @@ def test_other_chunk_settings_leave_the_collection_alone(tmp_path: Path) -> None
     assert list(evaluate_chunk_settings(index, quick, RagSettings(), [days], [(32, 0)], cancel)) == []
     with pytest.raises(BackendError, match=r"too long for the embedder\. Take 206 or fewer\."):
         list(evaluate_chunk_settings(index, quick, RagSettings(), [days], [(300, 0)], NEVER))
+
+
+def test_a_source_is_found_in_a_collection_that_was_indexed_from_a_folder_above() -> None:
+    class Texts:
+        names = ("handbook/returns.md", "a/terms.md", "b/terms.md")
+
+        def documents(self) -> list[SimpleNamespace]:
+            return [SimpleNamespace(name=name) for name in self.names]
+
+        def pages(self, name: str) -> list[SimpleNamespace]:
+            return [SimpleNamespace(text="Within 45 days.")]
+
+    one = Sample("1", "How long?", "", (("45 days",),), ("returns.md",), ())
+    two = Sample("2", "How long?", "", (("45 days",),), ("terms.md",), ())
+    asked, by_fact, left_out = usable_samples(cast(Any, Texts()), [one, two])
+    assert [sample.sources for sample in asked] == [("handbook/returns.md",)]
+    assert by_fact == {"1"}
+    assert left_out == {"2": "terms.md is not in the collection"}

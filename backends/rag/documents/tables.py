@@ -134,6 +134,8 @@ def _cells(line: str) -> list[str]:
 def _csv_head(text: str) -> Iterator[TableHead]:
     """The first row that is not blank, and those below it that belong to the head."""
     begin = len(text) - len(text.lstrip(f"{_BOM} \t\r\n"))
+    begin = text.rfind("\n", 0, begin) + 1  # a tab in front of the first name is an empty cell
+    begin += text.startswith(_BOM, begin)
     if text[begin : begin + 4].lower() == "sep=":
         begin = text.find("\n", begin) + 1 or len(text)
     first = text[begin:].split("\n", 1)[0]
@@ -155,7 +157,7 @@ def _csv_head(text: str) -> Iterator[TableHead]:
     written = looked_at.split("\n")[: max(1, ends[_head_rows(rows) - 1])]
     if len(written) > 2 * _MOST_HEAD_ROWS:  # a quotation mark that is never closed
         written = written[:1]
-    head = "\n".join(line.strip()[:_ROW_CHARACTERS] for line in written if line.strip())
+    head = "\n".join(line.strip(" \r")[:_ROW_CHARACTERS] for line in written if line.strip())
     yield TableHead(begin, begin + len("\n".join(written)), len(text), head)
 
 

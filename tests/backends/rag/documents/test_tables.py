@@ -55,7 +55,19 @@ def test_csv_in_any_separator_and_under_any_name(name: str, separator: str, toke
     rows = "\n".join(separator.join([f"Town {n}", f"{n % 5}:00", str(n)]) for n in range(40))
     passage = last_passage(f"{head}\n{rows}\n", "csv", name, tokenizer)
     assert shown_heading(passage.heading) == head
-    assert " ".join(head.split()) in build_prompt("How many?", [passage])
+    assert head in build_prompt("How many?", [passage])
+
+
+@pytest.mark.parametrize("first", ["City", ""], ids=["named", "without a name"])
+@pytest.mark.parametrize("before", ["", "\ufeff", "\n\t\n"], ids=["nothing", "a byte order mark", "an empty row"])
+def test_tabs_part_the_columns_in_the_prompt_too(first: str, before: str, tokenizer: Tokenizer) -> None:
+    rows = [f"Town {number}\t{number}\t\t{number * 3}" for number in range(1, 60)]
+    head = f"{first}\tPhone extension\tFax\tParking  spaces"
+    one = last_passage("\n".join([before + head, *rows]), "csv", "a.tsv", tokenizer)
+    lines = build_prompt("How many?", [one]).split("\n")
+    shown = lines[lines.index("[1] a.tsv") + 2 :]
+    assert shown[0] == f"{first}\tPhone extension\tFax\tParking spaces"
+    assert {line.count("\t") for line in shown[: shown.index(">>>")]} == {3}
 
 
 def test_what_follows_a_table_has_nothing_of_it(tokenizer: Tokenizer) -> None:
