@@ -15,11 +15,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from backends.decoding import MARKS
+from backends.decoding import decode
+from backends.errors import BackendError
 from backends.rag.documents.formats import extension_of
 
 _READ = 65_536
-"""Bytes of a file that are looked at."""
+"""Bytes of a file that are looked at: a multiple of 4, so that no character of UTF-16 and UTF-32 is cut."""
 
 _LINES = 5
 _LIST = re.compile(r"\s*\[\s*")
@@ -87,10 +88,11 @@ def _kind(columns: Sequence[str]) -> str:
 
 
 def _decoded(data: bytes) -> str:
-    for mark, encoding, _ in MARKS:
-        if data.startswith(mark):
-            return data.decode(encoding, "replace")
-    return data.decode("utf-8", "replace")
+    """The text that a beginning of a file is taken for, as the readers take it. Raises `ValueError` if it is none."""
+    try:
+        return decode(data).text
+    except BackendError as fault:
+        raise ValueError from fault
 
 
 def _columns_of_table(text: str) -> list[str]:

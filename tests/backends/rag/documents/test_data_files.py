@@ -45,7 +45,7 @@ def test_what_a_file_holds(name: str, text: str, what: str, tmp_path: Path) -> N
 
 
 def test_an_encoding_does_not_hide_it(tmp_path: Path) -> None:
-    for encoding in ("utf-16", "utf-8-sig"):
+    for encoding in ("utf-16", "utf-8-sig", "utf-16-le", "utf-32-be", "cp1252"):
         (tmp_path / "a.csv").write_bytes("question,answer\nWhy?,Größe\n".encode(encoding))
         assert what_it_holds(tmp_path / "a.csv", "a.csv") == "training pairs (columns question, answer)"
 
