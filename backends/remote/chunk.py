@@ -3,13 +3,13 @@
 Text is `delta.content`: a string, or a list of parts (Mistral's reasoning models). Reasoning is `reasoning_content`
 (DeepSeek, vLLM, SGLang, llama.cpp), `reasoning` (OpenRouter, Groq, Ollama, newer vLLM), `reasoning_details`
 (OpenRouter) or a part of kind `thinking`. OpenAI counts reasoning and does not send it. A refusal is `delta.refusal`.
-Servers that do not stream send `message` in place of `delta`.
+Servers that do not stream send `message` in place of `delta`. What is said aloud has its words in `audio.transcript`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from backends.text import encodable, visible
 
@@ -39,6 +39,8 @@ _SPOKEN = {
 _THINKING = {"thinking", "reasoning", "thought", "reasoning.text", "reasoning.summary", "redacted_thinking"}
 _TEXT = {"text", "output_text", "input_text", ""}
 _NAME_CHARACTERS = 40
+_NO_INDEX = 1_000_000_000
+_NO_REASON = {"", "null", "none"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class ChunkContent:
     """The parts of a chunk that matter here; empty or None where it does not have them. `usage` is as it came.
 
     `timings` are llama.cpp's counts, which it also sends where no usage is asked for. `whole`: the text is that of the
-    whole answer. `left_out` names what the chunk holds besides, in words.
+    whole answer. `left_out` names what the chunk holds besides, in words. `index` is the choice's own number.
     """
 
     text: str = ""
@@ -58,14 +60,15 @@ class ChunkContent:
     timings: object = None
     whole: bool = False
     left_out: tuple[str, ...] = ()
+    index: int | None = field(default=None, compare=False)
 
 
 def parse_chunk(chunk: object) -> ChunkContent:
-    """Read a chunk: a JSON document of any shape. Only the first choice counts; one is asked for."""
+    """Read a chunk: a JSON document of any shape. Of several choices the lowest counts; one is asked for."""
     if not isinstance(chunk, dict):
         return ChunkContent()
     choices = chunk.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices else None
+    choice = min(choices, key=_index_of) if isinstance(choices, list) and choices else None
     usage = _usage(chunk, choice)
     tier = chunk.get("service_tier")
     if tier is None and isinstance(usage, dict):  # where Anthropic puts it
@@ -81,20 +84,34 @@ def parse_chunk(chunk: object) -> ChunkContent:
         reasoning = next((found for name in _REASONING if (found := "".join(_texts(said.get(name))))), "")
     refusal = said.get("refusal") if said is not choice else None
     refused = refused or (refusal if isinstance(refusal, str) else "")
+    audio = said.get("audio") if said is not choice else None
+    spoken = audio.get("transcript") if isinstance(audio, dict) else None
+    text = text or (spoken if isinstance(spoken, str) else "")
     left_out = (*parts, *_left_out(said)) if said is not choice else parts
     if isinstance(choices, list) and len(choices) > 1:
         left_out = (*left_out, "more than one answer")
     return ChunkContent(
         encodable(text),
         encodable(reasoning),
-        reason if isinstance(reason, str) and reason else None,
+        reason if isinstance(reason, str) and reason.strip().lower() not in _NO_REASON else None,
         usage,
         tier,
         encodable(refused),
         timings,
         whole,
         tuple(dict.fromkeys(left_out)),
+        number if (number := _index_of(choice)) < _NO_INDEX else None,
     )
+
+
+def _index_of(choice: object) -> int:
+    index = choice.get("index") if isinstance(choice, dict) else None
+    return index if isinstance(index, int) and 0 <= index < _NO_INDEX else _NO_INDEX
+
+
+def has_choices(chunk: object) -> bool:
+    """Whether a document is a chunk of chat completions, if only one that says nothing yet."""
+    return isinstance(chunk, dict) and isinstance(chunk.get("choices"), list)
 
 
 def _usage(chunk: Mapping[str, object], choice: object) -> object:

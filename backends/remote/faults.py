@@ -8,13 +8,13 @@ import math
 import re
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from backends.errors import BackendError
 from backends.remote.client import LARGEST_ANSWER_MB, TooLarge
 from backends.remote.connection import Connection
-from backends.remote.error_bodies import error_body, words_of
+from backends.remote.error_bodies import error_body, retry_delay, words_of
 from backends.remote.events import Malformed
 from backends.remote.stream import NotAStream, ReportedError
 from backends.remote.transport import refusal_in
@@ -24,6 +24,16 @@ WAIT_AND_RETRY = {408, 429, 500, 502, 503, 504, 529}
 """Status codes that may go away by themselves. 529 is what Anthropic's servers say when they are overloaded."""
 
 _MESSAGE_CHARACTERS = 300
+_READ_CHARACTERS = 2_000
+_NUMBER = r"([0-9]{1,9}(?:\.[0-9]{1,9})?)"
+_DURATION = re.compile(
+    rf"(?:{_NUMBER} ?h)? ?(?:{_NUMBER} ?m(?:in|inutes?)?)? ?(?:{_NUMBER} ?s(?:ec|econds?)?)? ?(?:{_NUMBER} ?ms)?"
+)
+_TRY_AGAIN = re.compile(r"(?:try again|retry|wait)(?: in| after)? ([0-9][0-9.hms]{0,30}(?: seconds?)?)", re.IGNORECASE)
+_NO_MONEY = {"insufficient_quota", "billing_hard_limit_reached", "insufficient_balance", "insufficient_credits"}
+_TOO_LONG = {"context_length_exceeded", "exceed_context_size_error", "string_above_max_length"}
+_FILTERED = {"content_filter", "content_policy_violation", "responsibleaipolicyviolation", "moderation_blocked"}
+_REASONS = _NO_MONEY | _TOO_LONG | _FILTERED
 
 
 @dataclass(frozen=True)
@@ -98,10 +108,19 @@ def sent_nothing(connection: Connection, instead: str = "") -> Fault:
     )
 
 
-def no_answer_in(value: object, connection: Connection) -> Fault:
-    """JSON with status 200 that is neither an answer nor an error; `value` is the first document."""
+def no_answer_in(value: object, connection: Connection, framed: bool = False) -> Fault:
+    """JSON with status 200 that is neither an answer nor an error; `value` is the first document.
+
+    `framed`: it came in a stream, as those of other interfaces do (OpenAI's Responses, Anthropic's Messages).
+    """
     known = ", ".join(str(name)[:40] for name in list(value)[:6]) if isinstance(value, dict) else ""
     holds = f" with {visible(connection.redaction.text(known))}" if known else ""
+    if framed:
+        return Fault(
+            "no answer",
+            f"{connection.where} sent a stream of documents{holds}, and none of them is a chunk of chat completions.",
+            "Is the base URL right? It usually ends with /v1; /chat/completions is added to it.",
+        )
     return Fault(
         "no answer",
         f"{connection.where} answered with something else than text (application/json): a document{holds}, in which "
@@ -136,21 +155,53 @@ def retry_after_s(value: str | None, now: float) -> float | None:
     return max(seconds, 0.0) if math.isfinite(seconds) else None
 
 
+def wait_asked_for_s(headers: Mapping[str, str], body: object, now: float) -> float | None:
+    """Seconds to wait, from wherever servers say it; None if they do not.
+
+    `retry-after-ms` (Azure, and the openai SDK reads it first), `Retry-After`, Google's RetryInfo in the body, then
+    the words of OpenAI and Groq ("Please try again in 1m3.5s").
+    """
+    for value in (headers.get("retry-after-ms"), headers.get("x-ms-retry-after-ms")):
+        wait_ms = retry_after_s(value, now) if value and value.strip().replace(".", "", 1).isdigit() else None
+        if wait_ms is not None:
+            return wait_ms / 1000
+    for value in (headers.get("retry-after"), retry_delay(body)):
+        asked = retry_after_s(value, now)
+        if asked is None:
+            asked = _duration_s(value or "")
+        if asked is not None:
+            return asked
+    said = _TRY_AGAIN.search(words_of(body)[:_READ_CHARACTERS])
+    return _duration_s(said[1].rstrip(".")) if said else None
+
+
+def _duration_s(text: str) -> float | None:
+    """Seconds of `20s`, `1m3.5s`, `2 seconds` or `350ms`; None for anything else."""
+    found = _DURATION.fullmatch(text.strip().lower())
+    if not found or not any(found.groups()):
+        return None
+    hours, minutes, whole, thousandths = (float(part or 0) for part in found.groups())
+    return hours * 3600 + minutes * 60 + whole + thousandths / 1000
+
+
 def _status(error: object, connection: Connection, now: float) -> Fault:
     """A status of 300 and above, which the SDK raises as `APIStatusError`."""
     from openai import APIStatusError
 
     assert isinstance(error, APIStatusError)
     code, headers = error.status_code, error.response.headers
-    asked = retry_after_s(headers.get("retry-after"), now)
+    asked = wait_asked_for_s(headers, error.body, now)
     found = error_body(error.body)
-    reason = error.code or found.code
+    named = (error.code or found.code, error.type, found.kind)
+    reason = next(
+        (name for name in named if isinstance(name, str) and name.lower() in _REASONS), error.code or found.code
+    )
     cause, next_step = _sentences(code, connection, _server_message(connection, error.body), asked, reason)
     return Fault(
         f"{code} from the server",
         cause,
         next_step,
-        retryable=code in WAIT_AND_RETRY and reason != "insufficient_quota",
+        retryable=code in WAIT_AND_RETRY and (reason or "").lower() not in _REASONS,
         retry_after_s=asked,
         status=code,
         param=error.param if isinstance(error.param, str) else found.param,
@@ -171,8 +222,19 @@ def _sentences(
     if code == 401 and not connection.key:
         cause = f"{where} wants an API key and none is configured for it (401)."
         return cause, connection.withheld or f"Set {variable}."
-    if code == 429 and reason == "insufficient_quota":
-        return f"The account at {where} has no quota left (429){said}.", "Add credit to the account or use another key."
+    about = (reason or "").lower()
+    if code == 402 or about in _NO_MONEY:
+        return (
+            f"The account at {where} has no quota left ({code}){said}.",
+            "Add credit to the account or use another key.",
+        )
+    if about in _TOO_LONG:
+        return (
+            f"Question and answer are too long for {model} at {where} ({code}){said}.",
+            "Shorten the question, lower max_tokens, or retrieve fewer passages.",
+        )
+    if about in _FILTERED:
+        return f"The content filter of {where} refused the question ({code}){said}.", "Rephrase the question."
     if code == 429:
         wait = f" It asked to wait {seconds(asked)}." if asked is not None else ""
         return f"{where} gets too many requests from this key (429){said}.{wait}", "Wait a little and ask again."
@@ -197,7 +259,8 @@ def _sentences(
         504: (f"{where} got no answer from its model server in time (504){said}.", "Ask again in a moment."),
         529: (f"{where} is overloaded (529){said}.", "Ask again in a few minutes."),
     }
-    return known.get(code, (f"{where} answered with status {code}{said}.", "Check the base URL and the model."))
+    next_step = "Ask again in a moment." if code >= 500 else "Check the base URL and the model."
+    return known.get(code, (f"{where} answered with status {code}{said}.", next_step))
 
 
 def _network(error: BaseException, connection: Connection, began: bool) -> Fault:

@@ -60,3 +60,21 @@ def delta(**fields: Any) -> dict[str, Any]:
 )
 def test_what_a_chunk_says(chunk: object, expected: ChunkContent) -> None:
     assert parse_chunk(chunk) == expected
+
+
+def test_the_words_of_sound_are_text() -> None:
+    assert parse_chunk(delta(audio={"transcript": "36 "})) == ChunkContent("36 ", left_out=("sound",))
+    assert parse_chunk(delta(audio={"data": "AAAA"})) == ChunkContent(left_out=("sound",))
+
+
+@pytest.mark.parametrize("reason", ["null", "None", "", " ", None, 5])
+def test_what_is_no_finish_reason(reason: object) -> None:
+    assert parse_chunk({"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]}).finish_reason is None
+
+
+def test_of_several_choices_the_lowest_counts() -> None:
+    choices = [{"index": 1, "delta": {"content": "B"}}, {"index": 0, "delta": {"content": "A"}}]
+    found = parse_chunk({"choices": choices})
+    assert (found.text, found.index, found.left_out) == ("A", 0, ("more than one answer",))
+    assert parse_chunk({"choices": [5, {"delta": {"content": "A"}}]}).text == ""
+    assert parse_chunk({"choices": [{"index": True, "delta": {"content": "A"}}]}).index in (None, 1)
