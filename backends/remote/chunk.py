@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from backends.text import encodable, visible
 
 _REASONING = ("reasoning_content", "reasoning", "thinking", "thought", "reasoning_details", "thinking_blocks")
-_READ = {"content", "refusal", "text", *_REASONING}
+_READ = {"content", "refusal", "text", "finish_reason", *_REASONING}
 _NO_CONTENT = {
     *("role", "name", "index", "id", "annotations", "citations", "logprobs", "prefix", "padding", "obfuscation"),
     *("reasoning_signature", "signature", "provider_specific_fields", "extra_content", "provider_metadata"),
@@ -67,8 +67,8 @@ def parse_chunk(chunk: object) -> ChunkContent:
     """Read a chunk: a JSON document of any shape. Of several choices the lowest counts; one is asked for."""
     if not isinstance(chunk, dict):
         return ChunkContent()
-    choices = chunk.get("choices")
-    choice = min(choices, key=_index_of) if isinstance(choices, list) and choices else None
+    choices = _choices(chunk)
+    choice = min(choices, key=_index_of) if choices else None
     usage = _usage(chunk, choice)
     tier = chunk.get("service_tier")
     if tier is None and isinstance(usage, dict):  # where Anthropic puts it
@@ -76,32 +76,59 @@ def parse_chunk(chunk: object) -> ChunkContent:
     timings = chunk.get("timings")
     if not isinstance(choice, dict):
         return ChunkContent(usage=usage, service_tier=tier, timings=timings)
-    reason, delta = choice.get("finish_reason"), choice.get("delta")
-    whole = not isinstance(delta, dict) and isinstance(choice.get("message"), dict)
-    said = choice["message"] if whole else delta if isinstance(delta, dict) else choice
-    text, reasoning, refused, parts = _content(said.get("content") if said is not choice else choice.get("text"))
-    if not reasoning and said is not choice:
-        reasoning = next((found for name in _REASONING if (found := "".join(_texts(said.get(name))))), "")
-    refusal = said.get("refusal") if said is not choice else None
-    refused = refused or (refusal if isinstance(refusal, str) else "")
-    audio = said.get("audio") if said is not choice else None
+    said, whole = _said(choice)
+    content = said.get("content")
+    text, reasoning, refused, parts = _content(said.get("text") if content is None else content)
+    reasoning = reasoning or next((found for name in _REASONING if (found := "".join(_texts(said.get(name))))), "")
+    refusal, audio = said.get("refusal"), said.get("audio")
     spoken = audio.get("transcript") if isinstance(audio, dict) else None
-    text = text or (spoken if isinstance(spoken, str) else "")
-    left_out = (*parts, *_left_out(said)) if said is not choice else parts
-    if isinstance(choices, list) and len(choices) > 1:
-        left_out = (*left_out, "more than one answer")
+    left_out = dict.fromkeys((*parts, *_left_out(said), *(("more than one answer",) if len(choices) > 1 else ())))
     return ChunkContent(
-        encodable(text),
+        encodable(text or (spoken if isinstance(spoken, str) else "")),
         encodable(reasoning),
-        reason if isinstance(reason, str) and reason.strip().lower() not in _NO_REASON else None,
+        _finish_reason(choice, said),
         usage,
         tier,
-        encodable(refused),
+        encodable(refused or (refusal if isinstance(refusal, str) else "")),
         timings,
         whole,
-        tuple(dict.fromkeys(left_out)),
+        tuple(left_out),
         number if (number := _index_of(choice)) < _NO_INDEX else None,
     )
+
+
+def _choices(chunk: Mapping[str, object]) -> list[object]:
+    """The choices of a chunk; one that stands there without a list is one."""
+    choices = chunk.get("choices")
+    if isinstance(choices, dict) and ("delta" in choices or "message" in choices):
+        return [choices]
+    return choices if isinstance(choices, list) else []
+
+
+def _said(choice: Mapping[str, object]) -> tuple[Mapping[str, object], bool]:
+    """What a choice says, by fields, and whether it is a whole message. In older completions it is its `text`."""
+    delta, message = choice.get("delta"), choice.get("message")
+    for value in (delta, message):
+        if isinstance(value, dict):
+            return value, value is message
+    for value in (delta, message):
+        if isinstance(value, str) and value:
+            return {"content": value}, value is message
+    return {"content": choice.get("text")}, False
+
+
+def _finish_reason(choice: Mapping[str, object], said: Mapping[str, object]) -> str | None:
+    """Why it ended, under OpenAI's name, or else under those of gateways over other interfaces."""
+    details = choice.get("finish_details")
+    places = (
+        choice.get("finish_reason"),
+        choice.get("finishReason"),
+        said.get("finish_reason"),
+        details.get("type") if isinstance(details, dict) else None,
+        choice.get("native_finish_reason"),
+    )
+    named = (place for place in places if isinstance(place, str) and place.strip().lower() not in _NO_REASON)
+    return next(named, None)
 
 
 def _index_of(choice: object) -> int:
@@ -111,7 +138,7 @@ def _index_of(choice: object) -> int:
 
 def has_choices(chunk: object) -> bool:
     """Whether a document is a chunk of chat completions, if only one that says nothing yet."""
-    return isinstance(chunk, dict) and isinstance(chunk.get("choices"), list)
+    return isinstance(chunk, dict) and (isinstance(chunk.get("choices"), list) or bool(_choices(chunk)))
 
 
 def _usage(chunk: Mapping[str, object], choice: object) -> object:
@@ -131,6 +158,8 @@ def _content(content: object) -> tuple[str, str, str, tuple[str, ...]]:
     if isinstance(content, str):
         return content, "", "", ()
     text, reasoning, refusal, left_out = "", "", "", []
+    if isinstance(content, (int, float)):
+        left_out.append("content that is a number")
     for part in (content,) if isinstance(content, dict) else content if isinstance(content, list) else ():
         if isinstance(part, str):
             text += part

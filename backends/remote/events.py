@@ -130,7 +130,7 @@ class EventReader:
         if data.strip(_BLANK):
             if self._event == "error":
                 yield Received("error", _document_or_text(data))
-            elif data.lstrip(_BLANK).startswith(_DONE):
+            elif data.removeprefix("data:").lstrip(_BLANK)[: len(_DONE)].upper() == _DONE:
                 self.done = True
             else:
                 found = _documents(data)
@@ -157,6 +157,7 @@ def _documents(text: str) -> list[object] | None:
     found: list[object] = []
     at = 0
     text = text.strip(_BLANK)
+    text = text.removeprefix("data:").lstrip(_BLANK)  # sent twice, by gateways
     while at < len(text):
         try:
             value, at = decoder.raw_decode(text, at)

@@ -149,7 +149,7 @@ def unknown_counts(raw: object) -> str:
         return ""
     if not isinstance(raw, Mapping):
         return "The server reported a usage that is no object, so how many tokens the answer took is not known."
-    numbers = [name for name, value in raw.items() if isinstance(value, (int, float)) and value]
+    numbers = [name for name, value in raw.items() if isinstance(value, (int, float, Mapping)) and value]
     if not numbers:
         return ""
     listed = ", ".join("".join(c for c in name[:40] if c.isalnum() or c == "_") for name in numbers[:5])

@@ -78,3 +78,37 @@ def test_of_several_choices_the_lowest_counts() -> None:
     assert (found.text, found.index, found.left_out) == ("A", 0, ("more than one answer",))
     assert parse_chunk({"choices": [5, {"delta": {"content": "A"}}]}).text == ""
     assert parse_chunk({"choices": [{"index": True, "delta": {"content": "A"}}]}).index in (None, 1)
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"delta": "A"},
+        {"delta": {"text": "A"}},
+        {"delta": {"content": {"text": "A"}}},
+        {"delta": None, "text": "A"},
+        {"text": "A"},
+    ],
+)
+def test_where_the_text_may_be(choice: dict[str, Any]) -> None:
+    assert parse_chunk({"choices": [choice]}) == ChunkContent("A")
+    assert parse_chunk({"choices": [{"message": "A"}]}) == ChunkContent("A", whole=True)
+    assert parse_chunk({"choices": {"delta": {"content": "A"}}}) == ChunkContent("A")
+
+
+def test_content_that_is_a_number_is_named() -> None:
+    assert parse_chunk(delta(content=36)) == ChunkContent(left_out=("content that is a number",))
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"finishReason": "STOP"},
+        {"finish_reason": None, "native_finish_reason": "STOP"},
+        {"delta": {"finish_reason": "STOP"}},
+        {"finish_details": {"type": "STOP"}},
+        {"finish_reason": "STOP", "native_finish_reason": "end"},
+    ],
+)
+def test_where_the_reason_may_be(choice: dict[str, Any]) -> None:
+    assert parse_chunk({"choices": [choice]}) == ChunkContent(finish_reason="STOP")

@@ -137,3 +137,10 @@ def test_signs_of_life_that_are_sent_as_data_say_nothing(sign: str) -> None:
 def test_other_words_are_malformed(words: str) -> None:
     with pytest.raises(Malformed):
         list(EventReader().feed(f"data: {words}\n\n".encode()))
+
+
+def test_a_prefix_that_is_sent_twice() -> None:
+    reader = EventReader()
+    assert list(reader.feed(b'data: data: {"a": 1}\n\n')) == [Received("document", {"a": 1})]
+    assert list(reader.feed(b"data: data: [done]\n\n")) == []
+    assert reader.done

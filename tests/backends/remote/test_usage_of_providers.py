@@ -341,6 +341,7 @@ def test_merging_never_raises(one: dict[str, Any], other: dict[str, Any]) -> Non
         ({"prompt_tokens": 30}, ""),
         ({"total_tokens": 38}, "The server reported total_tokens, but no tokens of prompt or completion"),
         ({"tokens\n<b>": 38}, "The server reported tokensb, but"),
+        ({"billed_units": {"input_tokens": 30}}, "The server reported billed_units, but"),
         ([{"prompt_tokens": 30}], "The server reported a usage that is no object"),
     ],
 )
