@@ -49,6 +49,7 @@ class ChunkContent:
 
     `timings` are llama.cpp's counts, which it also sends where no usage is asked for. `whole`: the text is that of the
     whole answer. `left_out` names what the chunk holds besides, in words. `index` is the choice's own number.
+    `half`: the first half of a character (a high surrogate) with which the text ends, which `text` leaves out.
     """
 
     text: str = ""
@@ -61,12 +62,16 @@ class ChunkContent:
     whole: bool = False
     left_out: tuple[str, ...] = ()
     index: int | None = field(default=None, compare=False)
+    half: str = field(default="", compare=False)
 
 
-def parse_chunk(chunk: object) -> ChunkContent:
-    """Read a chunk: a JSON document of any shape. Of several choices the lowest counts; one is asked for."""
+def parse_chunk(chunk: object, half: str = "") -> ChunkContent:
+    """Read a chunk: a JSON document of any shape. Of several choices the lowest counts; one is asked for.
+
+    `half` is that of the chunk before it: servers that cut by UTF-16 cut characters (elie222/rakazo issue 416).
+    """
     if not isinstance(chunk, dict):
-        return ChunkContent()
+        return ChunkContent(half=half)
     choices = _choices(chunk)
     choice = min(choices, key=_index_of) if choices else None
     usage = _usage(chunk, choice)
@@ -75,7 +80,7 @@ def parse_chunk(chunk: object) -> ChunkContent:
         tier = usage.get("service_tier")
     timings = chunk.get("timings")
     if not isinstance(choice, dict):
-        return ChunkContent(usage=usage, service_tier=tier, timings=timings)
+        return ChunkContent(usage=usage, service_tier=tier, timings=timings, half=half)
     said, whole = _said(choice)
     content = said.get("content")
     text, reasoning, refused, parts = _content(said.get("text") if content is None else content)
@@ -83,8 +88,9 @@ def parse_chunk(chunk: object) -> ChunkContent:
     refusal, audio = said.get("refusal"), said.get("audio")
     spoken = audio.get("transcript") if isinstance(audio, dict) else None
     left_out = dict.fromkeys((*parts, *_left_out(said), *(("more than one answer",) if len(choices) > 1 else ())))
+    text, half = _joined(half, text or (spoken if isinstance(spoken, str) else ""))
     return ChunkContent(
-        encodable(text or (spoken if isinstance(spoken, str) else "")),
+        encodable(text),
         encodable(reasoning),
         _finish_reason(choice, said),
         usage,
@@ -94,7 +100,19 @@ def parse_chunk(chunk: object) -> ChunkContent:
         whole,
         tuple(left_out),
         number if (number := _index_of(choice)) < _NO_INDEX else None,
+        half,
     )
+
+
+def _joined(half: str, text: str) -> tuple[str, str]:
+    """Text after the first half of a character, and the half with which it ends itself."""
+    if not text:
+        return "", half
+    if half and "\udc00" <= text[0] <= "\udfff":
+        text = (half + text[0]).encode("utf-16", "surrogatepass").decode("utf-16") + text[1:]
+    elif half:
+        text = half + text
+    return (text[:-1], text[-1]) if "\ud800" <= text[-1] <= "\udbff" else (text, "")
 
 
 def _choices(chunk: Mapping[str, object]) -> list[object]:

@@ -104,6 +104,7 @@ class _Progress:
     said_characters: int = 0
     first: object = None
     stray: str = ""
+    half: str = ""
     reader: ReasoningReader = field(default_factory=ReasoningReader)
     named: set[str] = field(default_factory=set)
     usage: object = None
@@ -197,6 +198,7 @@ class OpenAICompatibleEngine:
         progress.usage, progress.timings, progress.tier, progress.chunks, whole = None, None, None, 0, False
         progress.reader = ReasoningReader()
         progress.said.clear()
+        progress.half = ""
         progress.said_characters = 0
         try:
             yield AttemptStarted()
@@ -241,6 +243,8 @@ class OpenAICompatibleEngine:
                     raise _Failed(fault_of(item.error, self.connection, progress.began, now)) from None
                 elif isinstance(item, StreamEnd):
                     progress.ended_at = item.at
+                    if progress.half:
+                        yield from progress.reader.say("\ufffd", item.at)
                     yield from progress.reader.end(progress.finish_reason)
                     if fault := self._fault_at_end(progress):
                         raise _Failed(fault)
@@ -257,7 +261,8 @@ class OpenAICompatibleEngine:
             REFUSED.remember(self.connection, progress.refused)
             progress.first = chunk.value
         progress.chunks += 1
-        found = parse_chunk(chunk.value)
+        found = parse_chunk(chunk.value, progress.half)
+        progress.half = found.half
         progress.framed = progress.framed or chunk.framed
         progress.answered = progress.answered or (found != _NOTHING if not chunk.framed else has_choices(chunk.value))
         if self._of_another_answer(found, progress):

@@ -244,3 +244,11 @@ def test_no_answer_takes_no_tokens(httpserver: HTTPServer, counts: tuple[int, in
     assert events[-1] == Finished(expected, "stop")
     (said,) = notes(events)
     assert said.startswith(note)
+
+
+def test_a_character_that_is_cut_in_two_is_joined(httpserver: HTTPServer) -> None:
+    pieces = ["a\ud83d", "", "\ude00b", "\ud83d", "c", "\ude00d\ud83d"]
+    httpserver.expect_request(PATH).respond_with_handler(lambda _: sse(*map(text_chunk, pieces), STOP, USAGE))
+    events = ask(httpserver.url_for("/v1"))
+    assert text(events) == "a\U0001f600b\ufffdc\ufffdd\ufffd"
+    assert events[-1] == Finished(Usage(12, 3, source="server"), "stop")
