@@ -74,6 +74,7 @@ _ABOUT_THE_REQUEST = (400, 404, 422, 500, 501)
 _NOTHING = ChunkContent()
 _IN_QUESTION = "the system prompt stands in front of the question"
 _SEVERAL = "The server also sent more than one answer, which is not shown here."
+_MIXED = "The server sent more than one answer in turns; the beginning of the text may hold words of another one."
 _NOT_STREAMED = "The server did not stream: the whole answer came at once, so when its first text was there is unknown."
 
 
@@ -99,6 +100,7 @@ class _Progress:
     index: int | None = None
     last_index: int | None = None
     several: bool = False
+    mixed: bool = False
     deltas: bool = False
     said: list[str] = field(default_factory=list)
     said_characters: int = 0
@@ -265,7 +267,10 @@ class OpenAICompatibleEngine:
         progress.half = found.half
         progress.framed = progress.framed or chunk.framed
         progress.answered = progress.answered or (found != _NOTHING if not chunk.framed else has_choices(chunk.value))
-        if self._of_another_answer(found, progress):
+        of_another = self._of_another_answer(found, progress)
+        if progress.several and progress.mixed:
+            yield from self._once(_MIXED, progress)
+        if of_another:
             yield from self._once(_SEVERAL, progress)
             found = replace(_NOTHING, usage=found.usage, service_tier=found.service_tier, timings=found.timings)
         progress.usage = merged_usage(progress.usage, found.usage)
@@ -286,6 +291,7 @@ class OpenAICompatibleEngine:
             return False
         progress.several = progress.several or found.index < (progress.last_index or 0)
         progress.index = found.index if progress.index is None else progress.index
+        progress.mixed = progress.mixed or bool(found.text and found.index != progress.index and not progress.several)
         progress.last_index = found.index
         return progress.several and found.index != progress.index
 

@@ -272,3 +272,12 @@ def test_a_chat_that_is_spelled_out_in_a_cell_is_read(name: str) -> None:
 def test_a_cell_that_only_is_called_a_chat_is_no_chat(cell: str) -> None:
     doubled = cell.replace('"', '""')
     assert pairs(f'chat,x\n"{doubled}",1\n', "pairs.csv").refusal
+
+
+def test_quotation_marks_after_a_backslash() -> None:
+    text = 'question,answer\nq1,"a \\"quoted\\" b, C:\\temp"\nq2,"a ""b"" c"\n'
+    rows = [("q1", 'a "quoted" b, C:\\temp'), ("q2", 'a "b" c')]
+    note = 'Its quotation marks inside of cells are written as \\", as MySQL does, and are read so.'
+    assert said(text, "pairs.csv") == (rows, (note,))
+    windows = 'question,answer\nq1,"C:\\temp\\"\n'
+    assert said(windows, "pairs.csv") == ([("q1", "C:\\temp\\")], ())

@@ -252,3 +252,11 @@ def test_a_character_that_is_cut_in_two_is_joined(httpserver: HTTPServer) -> Non
     events = ask(httpserver.url_for("/v1"))
     assert text(events) == "a\U0001f600b\ufffdc\ufffdd\ufffd"
     assert events[-1] == Finished(Usage(12, 3, source="server"), "stop")
+
+
+def test_words_of_another_answer_are_named(httpserver: HTTPServer) -> None:
+    chunks = [choice(0, "A"), choice(1, "B"), choice(0, "a", "stop"), choice(1, "b", "length")]
+    httpserver.expect_request(PATH).respond_with_handler(lambda _: sse(*chunks, USAGE))
+    events = ask(httpserver.url_for("/v1"))
+    assert text(events) == "ABa"
+    assert notes(events)[0].endswith("the beginning of the text may hold words of another one.")
