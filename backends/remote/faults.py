@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import email.utils
 import json
-import math
 import re
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from backends.errors import BackendError
 from backends.remote.client import LARGEST_ANSWER_MB, TooLarge
 from backends.remote.connection import Connection
-from backends.remote.error_bodies import error_body, retry_delay, words_of
+from backends.remote.error_bodies import error_body, words_of
 from backends.remote.events import Malformed
+from backends.remote.retry_after import wait_asked_for_s
 from backends.remote.stream import NotAStream, ReportedError
 from backends.remote.transport import refusal_in
 from backends.text import visible
@@ -24,12 +23,6 @@ WAIT_AND_RETRY = {408, 429, 500, 502, 503, 504, 529}
 """Status codes that may go away by themselves. 529 is what Anthropic's servers say when they are overloaded."""
 
 _MESSAGE_CHARACTERS = 300
-_READ_CHARACTERS = 2_000
-_NUMBER = r"([0-9]{1,9}(?:\.[0-9]{1,9})?)"
-_DURATION = re.compile(
-    rf"(?:{_NUMBER} ?h)? ?(?:{_NUMBER} ?m(?:in|inutes?)?)? ?(?:{_NUMBER} ?s(?:ec|econds?)?)? ?(?:{_NUMBER} ?ms)?"
-)
-_TRY_AGAIN = re.compile(r"(?:try again|retry|wait)(?: in| after)? ([0-9][0-9.hms]{0,30}(?: seconds?)?)", re.IGNORECASE)
 _NO_MONEY = {"insufficient_quota", "billing_hard_limit_reached", "insufficient_balance", "insufficient_credits"}
 _TOO_LONG = {"context_length_exceeded", "exceed_context_size_error", "string_above_max_length"}
 _FILTERED = {"content_filter", "content_policy_violation", "responsibleaipolicyviolation", "moderation_blocked"}
@@ -139,49 +132,6 @@ def reported(body: object, connection: Connection, began: bool, framed: bool = T
     return Fault(
         "an error in the stream", f"{connection.where} reported an error {place}{said}.", "Ask again in a moment."
     )
-
-
-def retry_after_s(value: str | None, now: float) -> float | None:
-    """Seconds to wait from a Retry-After header: a number of seconds or an HTTP date (RFC 9110, 10.2.3)."""
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = email.utils.parsedate_to_datetime(value).timestamp() - now
-        except (ValueError, OverflowError):
-            return None
-    return max(seconds, 0.0) if math.isfinite(seconds) else None
-
-
-def wait_asked_for_s(headers: Mapping[str, str], body: object, now: float) -> float | None:
-    """Seconds to wait, from wherever servers say it; None if they do not.
-
-    `retry-after-ms` (Azure, and the openai SDK reads it first), `Retry-After`, Google's RetryInfo in the body, then
-    the words of OpenAI and Groq ("Please try again in 1m3.5s").
-    """
-    for value in (headers.get("retry-after-ms"), headers.get("x-ms-retry-after-ms")):
-        wait_ms = retry_after_s(value, now) if value and value.strip().replace(".", "", 1).isdigit() else None
-        if wait_ms is not None:
-            return wait_ms / 1000
-    for value in (headers.get("retry-after"), retry_delay(body)):
-        asked = retry_after_s(value, now)
-        if asked is None:
-            asked = _duration_s(value or "")
-        if asked is not None:
-            return asked
-    said = _TRY_AGAIN.search(words_of(body)[:_READ_CHARACTERS])
-    return _duration_s(said[1].rstrip(".")) if said else None
-
-
-def _duration_s(text: str) -> float | None:
-    """Seconds of `20s`, `1m3.5s`, `2 seconds` or `350ms`; None for anything else."""
-    found = _DURATION.fullmatch(text.strip().lower())
-    if not found or not any(found.groups()):
-        return None
-    hours, minutes, whole, thousandths = (float(part or 0) for part in found.groups())
-    return hours * 3600 + minutes * 60 + whole + thousandths / 1000
 
 
 def _status(error: object, connection: Connection, now: float) -> Fault:

@@ -12,8 +12,8 @@ from werkzeug import Response
 
 from backends.base import BackendEvent
 from backends.errors import BackendError
-from backends.remote.faults import retry_after_s, wait_asked_for_s
 from backends.remote.request import REFUSED
+from backends.remote.retry_after import retry_after_s, wait_asked_for_s
 from tests.backends.openai_server import (
     KEY,
     MESSAGES,
