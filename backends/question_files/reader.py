@@ -15,7 +15,17 @@ from typing import Any
 from backends.decoding import Decoded
 from backends.errors import BackendError
 from backends.question_files import chats
-from backends.question_files.columns import PAIRS, Columns, Kind, Role, assign, known_words, listed, rival_words
+from backends.question_files.columns import (
+    PAIRS,
+    Columns,
+    Kind,
+    Role,
+    assign,
+    inner_name,
+    known_words,
+    listed,
+    rival_words,
+)
 from backends.question_files.records import Record, Unit, read_records
 from backends.storage import strict_json
 
@@ -243,6 +253,10 @@ class _RowReading:
     def _text(self, role: Role) -> str:
         """The text of a role; a value that is none makes the row unreadable, or is named if the role is optional."""
         value = self._cell(role)
+        if isinstance(value, dict) and (name := inner_name(value, role)) is not None:
+            if beside := [other for other in value if other != name]:
+                self._notes.append(f"Its {role} also holds {listed(beside)}, which is not read.")
+            value = value[name]
         text, kind = _as_text(value)
         if role == "question" and (kind or isinstance(value, list)):
             text, kind = "", kind or "a list"

@@ -281,3 +281,16 @@ def test_quotation_marks_after_a_backslash() -> None:
     assert said(text, "pairs.csv") == (rows, (note,))
     windows = 'question,answer\nq1,"C:\\temp\\"\n'
     assert said(windows, "pairs.csv") == ([("q1", "C:\\temp\\")], ())
+
+
+@pytest.mark.parametrize("kind", [PAIRS, QUESTIONS])
+def test_question_and_answer_in_objects(kind: Kind) -> None:
+    rows = [
+        {"inputs": {"question": "q"}, "outputs": {"answer": "a"}},
+        {"input": {"query": "q", "k": 3}, "expectedOutput": {"output": "a"}},
+        {"inputs": {"question": "q", "query": "r"}, "outputs": {"answer": "a"}},
+    ]
+    found = pairs(rows, "runs.json", kind).rows
+    assert [(row.question, row.answer) for row in found[:2]] == [("q", "a")] * 2
+    assert found[1].notes == ("Its question also holds k, which is not read.",)
+    assert found[2].broken == "not readable: its question is an object, not text"
