@@ -51,6 +51,11 @@ def words_of(body: object) -> str:
     """The words of a body, else its names for what happened, else the body itself as JSON; nothing for nothing."""
     if isinstance(body, str):
         text = body.strip()[:_READ_CHARACTERS]
+        if text.startswith("data:"):  # an event, with a status that is not 200
+            try:
+                return words_of(json.loads(text.removeprefix("data:").partition("\n")[0]))
+            except (ValueError, RecursionError):
+                text = text.removeprefix("data:").strip()
         return page_title(text) if text.startswith("<") else encodable(text)
     if words := _words(body, 0):
         return encodable(words[:_READ_CHARACTERS])

@@ -82,6 +82,7 @@ class AnswerTiming:
     finish_reason: str | None = None
     refusal: bool = False
     burst: bool = False
+    reasoned_after: bool = False
 
     def note(self, event: Event, now: float) -> None:
         """Note what `event`, at monotonic time `now`, says."""
@@ -91,7 +92,9 @@ class AnswerTiming:
             case Reclassified(to_reasoning):
                 self._reclassify(to_reasoning)
             case Reasoning(at):
-                self.reasoned_at = at if self.reasoned_at is None else self.reasoned_at
+                self.reasoned_after = self.reasoned_after or self.visible_at is not None
+                if self.visible_at is None and self.reasoned_at is None:
+                    self.reasoned_at = at
             case Retrieved(passages):
                 self.sources, self.retrieved_at = passages, now - self.lost_s - self.held_s
                 self.attempt_at = now  # what fails after this costs a new attempt, not a new search
@@ -170,7 +173,9 @@ class AnswerTiming:
         elif tokens and self.usage.reasoning_tokens:
             tokens -= self.usage.reasoning_tokens
         span = _between(began_at, self.last_token_at)
-        rate = (tokens - 1) / span if tokens and tokens > 1 and span else None
+        if self.reasoned_after and self.reasoned_at is None:  # when its tokens came is not known
+            return None
+        rate = (tokens - 1) / span if tokens and tokens > 1 and span and span > 0 else None
         waited = _between(self.attempt_at, began_at)
         if rate and rate > BURST_TOKENS_PER_S and span and waited and span < BURST_SHARE * waited:
             self.burst = True
