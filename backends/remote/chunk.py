@@ -156,7 +156,7 @@ def _index_of(choice: object) -> int:
 
 def has_choices(chunk: object) -> bool:
     """Whether a document is a chunk of chat completions, if only one that says nothing yet."""
-    return isinstance(chunk, dict) and (isinstance(chunk.get("choices"), list) or bool(_choices(chunk)))
+    return isinstance(chunk, dict) and "choices" in chunk
 
 
 def _usage(chunk: Mapping[str, object], choice: object) -> object:
