@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from backends.base import BackendEvent, Note, Reasoning, Reclassified, TextDelta
 
 # DeepSeek R1, Qwen, GLM and most others; Claude's and Gemini's habits; ByteDance's Seed; Kimi; Mistral's Magistral;
-# OpenThinker. From the models' chat templates and vLLM's reasoning parsers
+# OpenThinker; gpt-oss (the Harmony format), Gemma 4 and Command A, whose servers may pass their channels on as text.
+# From the models' chat templates and vLLM's reasoning parsers
 # (https://docs.vllm.ai/en/latest/features/reasoning_outputs.html).
 MARKS = {
     "<think>": "</think>",
@@ -24,8 +25,11 @@ MARKS = {
     "◁think▷": "◁/think▷",
     "[THINK]": "[/THINK]",
     "<|begin_of_thought|>": "<|end_of_thought|>",
+    "<|channel|>analysis<|message|>": "<|start|>assistant<|channel|>final<|message|>",
+    "<|channel>thought": "<channel|>",
+    "<|START_THINKING|>": "<|END_THINKING|>",
 }
-"""Each opening mark and what closes it. Capitals count for `[THINK]` alone."""
+"""Each opening mark and what closes it, letter by letter."""
 
 ALL_MARKS = frozenset((*MARKS, *MARKS.values()))
 
@@ -206,6 +210,11 @@ class ReasoningReader:
     def text(self) -> str:
         """All text of the answer so far."""
         return "".join(self._said)
+
+    @property
+    def closed(self) -> bool:
+        """Whether there was reasoning and no block of it is open."""
+        return not self._splitter.inside and bool(self.reasoning.strip())
 
     def think(self, text: str, at: float) -> Iterator[BackendEvent]:
         """Reasoning that came apart from the text, at monotonic time `at`."""

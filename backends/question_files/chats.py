@@ -8,10 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from backends.storage import strict_json
+
 _ROLES, _TEXTS = ("role", "from", "author", "speaker"), ("content", "value", "text", "parts", "message")
 _USER = frozenset({"user", "human", "prompter", "question", "usermessage"})
 _ASSISTANT = frozenset({"assistant", "gpt", "bot", "chatbot", "chatgpt", "model", "ai", "answer", "bing", "bard"})
 _SYSTEM = frozenset({"system", "developer"})
+_BESIDE = ("reasoning_content", "reasoning", "thinking", "tool_calls", "function_call", "images", "audio", "refusal")
 _NO_CHAT = "not a chat of one user turn and one assistant turn"
 
 
@@ -19,7 +22,7 @@ _NO_CHAT = "not a chat of one user turn and one assistant turn"
 class Exchange:
     """A question and the answer to it. `further` turns were not read; `system`: a system message stands before them.
 
-    `broken` ends the sentence "The row is ..." where there is no such thing.
+    `broken` ends the sentence "The row is ..." where there is no such thing. `beside`: what else the two turns hold.
     """
 
     question: str = ""
@@ -27,6 +30,7 @@ class Exchange:
     further: int = 0
     system: bool = False
     broken: str = ""
+    beside: tuple[str, ...] = ()
 
 
 def is_chat(value: object) -> bool:
@@ -45,10 +49,34 @@ def first_exchange(turns: object, answered: bool) -> Exchange:
     if not asked or not (replied or (not answered and len(roles) == 1)):
         return Exchange(broken=_NO_CHAT)
     texts = [_text(turn) for turn in said[: 1 + replied]]
-    if broken := next((text.broken for text in texts if text.broken), ""):
+    if broken := next((text.broken for text in texts if text.broken), "") or (answered and _unwanted(said[1])):
         return Exchange(broken=broken)
+    beside = dict.fromkeys(name for turn in said[: len(texts)] for name in _BESIDE if turn.get(name))
     answer = texts[1].question if replied else ""
-    return Exchange(texts[0].question, answer, len(said) - len(texts), len(said) < len(turns))
+    return Exchange(texts[0].question, answer, len(said) - len(texts), len(said) < len(turns), beside=tuple(beside))
+
+
+def _unwanted(turn: dict[str, Any]) -> str:
+    """What marks a reply as not to be learned, as OpenAI (`weight`) and Axolotl (`train`) have it; or ""."""
+    for name, value in (("weight", "0"), ("train", "false"), ("training", "false"), ("masked", "true")):
+        given = turn.get(name)
+        if (
+            given is not None
+            and not isinstance(given, (list, dict))
+            and str(given).strip().lower() in (value, value + ".0")
+        ):
+            return f"marked as an answer that is not wanted ({name} is {value})"
+    return ""
+
+
+def turns_in(cell: object) -> list[dict[str, Any]]:
+    """The turns in a cell: a list of them, or the same spelled out as JSON, as tables have it; else none."""
+    if isinstance(cell, str) and cell.lstrip().startswith("[") and cell.rstrip().endswith("]"):
+        try:
+            (cell,) = strict_json.documents(cell)
+        except ValueError:
+            return []
+    return cell if isinstance(cell, list) and is_chat(cell) else []
 
 
 def begins_with_reply(turns: list[dict[str, Any]]) -> bool:

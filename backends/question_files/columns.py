@@ -178,6 +178,12 @@ def has_chat(record: Mapping[str, object]) -> bool:
     return any(isinstance(cell, list) and plain(name) in _CHATS for name, cell in record.items())
 
 
+def inner_name(cell: Mapping[str, object], role: Role) -> str | None:
+    """The field of an object in a cell that its name gives a role, as `inputs` and `outputs` of LangSmith hold it."""
+    fits = [name for name in list(cell)[:_MOST] if plain(name) in _KNOWN[role] and isinstance(cell[name], str)]
+    return fits[0] if len(fits) == 1 else None
+
+
 def _fitting(found: Sequence[str], role: Role, kind: Kind) -> list[int]:
     """The places of the columns that may have a role: those of its own name, or else of a name that means it."""
     own = plain(kind.canonical.get(role, ""))

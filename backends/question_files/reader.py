@@ -15,7 +15,17 @@ from typing import Any
 from backends.decoding import Decoded
 from backends.errors import BackendError
 from backends.question_files import chats
-from backends.question_files.columns import PAIRS, Columns, Kind, Role, assign, known_words, listed, rival_words
+from backends.question_files.columns import (
+    PAIRS,
+    Columns,
+    Kind,
+    Role,
+    assign,
+    inner_name,
+    known_words,
+    listed,
+    rival_words,
+)
 from backends.question_files.records import Record, Unit, read_records
 from backends.storage import strict_json
 
@@ -104,7 +114,9 @@ def read_question_file(file: Path | bytes, name: str | None = None, kind: Kind =
     found = read_records(data, name, lambda names: assign(names, kind).nearly(kind))
     reading = _Reading(kind, found.header)
     rows = tuple(map(reading.row, found.records))
-    understood = reading.understood or not reading.names if found.header is None else reading.has_header()
+    understood = (
+        reading.understood or not reading.names if found.header is None else reading.has_header() or reading.understood
+    )
     notes = (*found.notes, *reading.notes()) if understood else ()
     columns = found.header if found.header is not None else tuple(reading.names)
     rivals = tuple(reading.rivals) if not understood else ()
@@ -241,6 +253,10 @@ class _RowReading:
     def _text(self, role: Role) -> str:
         """The text of a role; a value that is none makes the row unreadable, or is named if the role is optional."""
         value = self._cell(role)
+        if isinstance(value, dict) and (name := inner_name(value, role)) is not None:
+            if beside := [other for other in value if other != name]:
+                self._notes.append(f"Its {role} also holds {listed(beside)}, which is not read.")
+            value = value[name]
         text, kind = _as_text(value)
         if role == "question" and (kind or isinstance(value, list)):
             text, kind = "", kind or "a list"
@@ -261,7 +277,7 @@ class _RowReading:
     def _turns(self) -> list[Any] | None:
         """The turns of the chat that the record holds, None where question and answer are texts."""
         if not self._chats_too:
-            return None
+            return self._spelled_out()
         question, answer = (self._peek(role) for role in _SAID)
         if chats.is_chat(question):
             return [*question, *_reply(answer)]
@@ -272,12 +288,17 @@ class _RowReading:
         if place is None:
             return None
         found = self._record.cells[place]
-        return found if isinstance(found, list) else []
+        return found if isinstance(found, list) else chats.turns_in(found)
+
+    def _spelled_out(self) -> list[Any] | None:
+        """The turns that a cell of a table spells out as JSON, where there are no texts; else None."""
+        cells = [] if self._columns.has(self._kind) else self._columns.chats
+        return next((turns for place in cells if (turns := chats.turns_in(self._record.cells[place]))), None)
 
     def _container(self) -> int | None:
         """The place of the cell that holds a chat, or is called so."""
         places = self._columns.chats
-        return next((place for place in places if chats.is_chat(self._record.cells[place])), next(iter(places), None))
+        return next((place for place in places if chats.turns_in(self._record.cells[place])), next(iter(places), None))
 
     def _peek(self, role: Role) -> Any:
         place = self._columns.taken.get(role)
@@ -297,6 +318,8 @@ class _RowReading:
             answer = (self._text("answer") if self._kind is not PAIRS else "") or exchange.answer
         if exchange.broken:
             self._broken.append(exchange.broken)
+        if exchange.beside:
+            self._notes.append(f"Its turns also hold {listed(exchange.beside)}, which is not read.")
         if exchange.further:
             after = "turn" if exchange.further == 1 else f"{exchange.further:,} turns"
             self._notes.append(f"Only its first question and answer are read, not the {after} after them.")

@@ -210,7 +210,8 @@ _Row = tuple[int, list[str], str]
 
 def _table(decoded: Decoded, fits: Fits) -> RecordFile:
     separator = _separator(decoded.text, fits)
-    rows = list(_rows(decoded.text, separator))
+    text = _with_doubled_marks(decoded.text, separator)
+    rows = list(_rows(text, separator))
     start, header, above = _header(rows, fits)
     names = tuple(with_windows_1252(cell).strip() for cell in header)
     comments = sum(1 for row in rows[: max(start - 1, 0)] if row[1] and row[1][0].lstrip().startswith("#"))
@@ -220,12 +221,32 @@ def _table(decoded: Decoded, fits: Fits) -> RecordFile:
         comments += comment
         if not comment:
             records.append(_table_record(names, row, decoded.mixed))
-    if records and decoded.text.count('"') % 2 and any(cell.count("\n") > 1 for cell in rows[-1][1]):
+    if records and text.count('"') % 2 and any(cell.count("\n") > 1 for cell in rows[-1][1]):
         records[-1] = Record(records[-1].number, broken="not closed (a quotation mark opens a cell that never ends)")
     notes = [f"{above:,} rows above the header are not read." if above > 1 else "A row above the header is not read."]
     notes = [*(notes if above else ()), *_comment_note(comments)]
+    if text is not decoded.text:
+        notes.append('Its quotation marks inside of cells are written as \\", as MySQL does, and are read so.')
     layout = f"CSV with {_SEPARATORS[separator]}" if len(names) > 1 else "CSV of one column"
     return RecordFile(decoded, layout, "Row", names, tuple(records), tuple(notes))
+
+
+def _with_doubled_marks(text: str, separator: str) -> str:
+    """The text with "" for every \\" if it is CSV only so; else the text itself."""
+    if '\\"' not in text or _is_strict(text, separator):
+        return text
+    doubled = text.replace('\\"', '""')
+    return doubled if _is_strict(doubled, separator) else text
+
+
+def _is_strict(text: str, separator: str) -> bool:
+    """Whether nothing but a separator or the end of the line stands behind a cell's closing mark."""
+    try:
+        for _ in csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True):
+            pass
+    except csv.Error:
+        return False
+    return True
 
 
 def _separator(text: str, fits: Fits) -> str:

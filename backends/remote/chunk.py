@@ -3,18 +3,18 @@
 Text is `delta.content`: a string, or a list of parts (Mistral's reasoning models). Reasoning is `reasoning_content`
 (DeepSeek, vLLM, SGLang, llama.cpp), `reasoning` (OpenRouter, Groq, Ollama, newer vLLM), `reasoning_details`
 (OpenRouter) or a part of kind `thinking`. OpenAI counts reasoning and does not send it. A refusal is `delta.refusal`.
-Servers that do not stream send `message` in place of `delta`.
+Servers that do not stream send `message` in place of `delta`. What is said aloud has its words in `audio.transcript`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from backends.text import encodable, visible
 
 _REASONING = ("reasoning_content", "reasoning", "thinking", "thought", "reasoning_details", "thinking_blocks")
-_READ = {"content", "refusal", "text", *_REASONING}
+_READ = {"content", "refusal", "text", "finish_reason", *_REASONING}
 _NO_CONTENT = {
     *("role", "name", "index", "id", "annotations", "citations", "logprobs", "prefix", "padding", "obfuscation"),
     *("reasoning_signature", "signature", "provider_specific_fields", "extra_content", "provider_metadata"),
@@ -39,6 +39,8 @@ _SPOKEN = {
 _THINKING = {"thinking", "reasoning", "thought", "reasoning.text", "reasoning.summary", "redacted_thinking"}
 _TEXT = {"text", "output_text", "input_text", ""}
 _NAME_CHARACTERS = 40
+_NO_INDEX = 1_000_000_000
+_NO_REASON = {"", "null", "none"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ class ChunkContent:
     """The parts of a chunk that matter here; empty or None where it does not have them. `usage` is as it came.
 
     `timings` are llama.cpp's counts, which it also sends where no usage is asked for. `whole`: the text is that of the
-    whole answer. `left_out` names what the chunk holds besides, in words.
+    whole answer. `left_out` names what the chunk holds besides, in words. `index` is the choice's own number.
+    `half`: the first half of a character (a high surrogate) with which the text ends, which `text` leaves out.
     """
 
     text: str = ""
@@ -58,43 +61,102 @@ class ChunkContent:
     timings: object = None
     whole: bool = False
     left_out: tuple[str, ...] = ()
+    index: int | None = field(default=None, compare=False)
+    half: str = field(default="", compare=False)
 
 
-def parse_chunk(chunk: object) -> ChunkContent:
-    """Read a chunk: a JSON document of any shape. Only the first choice counts; one is asked for."""
+def parse_chunk(chunk: object, half: str = "") -> ChunkContent:
+    """Read a chunk: a JSON document of any shape. Of several choices the lowest counts; one is asked for.
+
+    `half` is that of the chunk before it: servers that cut by UTF-16 cut characters (elie222/rakazo issue 416).
+    """
     if not isinstance(chunk, dict):
-        return ChunkContent()
-    choices = chunk.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices else None
+        return ChunkContent(half=half)
+    choices = _choices(chunk)
+    choice = min(choices, key=_index_of) if choices else None
     usage = _usage(chunk, choice)
     tier = chunk.get("service_tier")
     if tier is None and isinstance(usage, dict):  # where Anthropic puts it
         tier = usage.get("service_tier")
     timings = chunk.get("timings")
     if not isinstance(choice, dict):
-        return ChunkContent(usage=usage, service_tier=tier, timings=timings)
-    reason, delta = choice.get("finish_reason"), choice.get("delta")
-    whole = not isinstance(delta, dict) and isinstance(choice.get("message"), dict)
-    said = choice["message"] if whole else delta if isinstance(delta, dict) else choice
-    text, reasoning, refused, parts = _content(said.get("content") if said is not choice else choice.get("text"))
-    if not reasoning and said is not choice:
-        reasoning = next((found for name in _REASONING if (found := "".join(_texts(said.get(name))))), "")
-    refusal = said.get("refusal") if said is not choice else None
-    refused = refused or (refusal if isinstance(refusal, str) else "")
-    left_out = (*parts, *_left_out(said)) if said is not choice else parts
-    if isinstance(choices, list) and len(choices) > 1:
-        left_out = (*left_out, "more than one answer")
+        return ChunkContent(usage=usage, service_tier=tier, timings=timings, half=half)
+    said, whole = _said(choice)
+    content = said.get("content")
+    text, reasoning, refused, parts = _content(said.get("text") if content is None else content)
+    reasoning = reasoning or next((found for name in _REASONING if (found := "".join(_texts(said.get(name))))), "")
+    refusal, audio = said.get("refusal"), said.get("audio")
+    spoken = audio.get("transcript") if isinstance(audio, dict) else None
+    left_out = dict.fromkeys((*parts, *_left_out(said), *(("more than one answer",) if len(choices) > 1 else ())))
+    text, half = _joined(half, text or (spoken if isinstance(spoken, str) else ""))
     return ChunkContent(
         encodable(text),
         encodable(reasoning),
-        reason if isinstance(reason, str) and reason else None,
+        _finish_reason(choice, said),
         usage,
         tier,
-        encodable(refused),
+        encodable(refused or (refusal if isinstance(refusal, str) else "")),
         timings,
         whole,
-        tuple(dict.fromkeys(left_out)),
+        tuple(left_out),
+        number if (number := _index_of(choice)) < _NO_INDEX else None,
+        half,
     )
+
+
+def _joined(half: str, text: str) -> tuple[str, str]:
+    """Text after the first half of a character, and the half with which it ends itself."""
+    if not text:
+        return "", half
+    if half and "\udc00" <= text[0] <= "\udfff":
+        text = (half + text[0]).encode("utf-16", "surrogatepass").decode("utf-16") + text[1:]
+    elif half:
+        text = half + text
+    return (text[:-1], text[-1]) if "\ud800" <= text[-1] <= "\udbff" else (text, "")
+
+
+def _choices(chunk: Mapping[str, object]) -> list[object]:
+    """The choices of a chunk; one that stands there without a list is one."""
+    choices = chunk.get("choices")
+    if isinstance(choices, dict) and ("delta" in choices or "message" in choices):
+        return [choices]
+    return choices if isinstance(choices, list) else []
+
+
+def _said(choice: Mapping[str, object]) -> tuple[Mapping[str, object], bool]:
+    """What a choice says, by fields, and whether it is a whole message. In older completions it is its `text`."""
+    delta, message = choice.get("delta"), choice.get("message")
+    for value in (delta, message):
+        if isinstance(value, dict):
+            return value, value is message
+    for value in (delta, message):
+        if isinstance(value, str) and value:
+            return {"content": value}, value is message
+    return {"content": choice.get("text")}, False
+
+
+def _finish_reason(choice: Mapping[str, object], said: Mapping[str, object]) -> str | None:
+    """Why it ended, under OpenAI's name, or else under those of gateways over other interfaces."""
+    details = choice.get("finish_details")
+    places = (
+        choice.get("finish_reason"),
+        choice.get("finishReason"),
+        said.get("finish_reason"),
+        details.get("type") if isinstance(details, dict) else None,
+        choice.get("native_finish_reason"),
+    )
+    named = (place for place in places if isinstance(place, str) and place.strip().lower() not in _NO_REASON)
+    return next(named, None)
+
+
+def _index_of(choice: object) -> int:
+    index = choice.get("index") if isinstance(choice, dict) else None
+    return index if isinstance(index, int) and 0 <= index < _NO_INDEX else _NO_INDEX
+
+
+def has_choices(chunk: object) -> bool:
+    """Whether a document is a chunk of chat completions, if only one that says nothing yet."""
+    return isinstance(chunk, dict) and "choices" in chunk
 
 
 def _usage(chunk: Mapping[str, object], choice: object) -> object:
@@ -114,6 +176,8 @@ def _content(content: object) -> tuple[str, str, str, tuple[str, ...]]:
     if isinstance(content, str):
         return content, "", "", ()
     text, reasoning, refusal, left_out = "", "", "", []
+    if isinstance(content, (int, float)):
+        left_out.append("content that is a number")
     for part in (content,) if isinstance(content, dict) else content if isinstance(content, list) else ():
         if isinstance(part, str):
             text += part

@@ -24,14 +24,22 @@ from backends.base import (
 )
 from backends.errors import BackendError
 from backends.inline_reasoning import ReasoningReader
-from backends.remote.chunk import ChunkContent, parse_chunk
+from backends.remote.chunk import ChunkContent, has_choices, parse_chunk
 from backends.remote.client import client_of
 from backends.remote.connection import Connection, check
 from backends.remote.faults import Fault, fault_of, no_answer_in, reported, seconds, sent_nothing
 from backends.remote.limit import Limit, RequestSlot, limit_of
 from backends.remote.request import REFUSED, SYSTEM_ROLE, refused_parameter, refuses_system_role, request_body
 from backends.remote.stream import Chunk, StrayText, StreamAttempt, StreamEnd, StreamError
-from backends.remote.usage import merged_usage, reported_tier, reported_usage, says_nothing
+from backends.remote.usage import (
+    merged_usage,
+    reported_tier,
+    reported_usage,
+    says_nothing,
+    unknown_counts,
+    without_zeros,
+    written_to_cache,
+)
 
 FIRST_BACKOFF_S, LONGEST_BACKOFF_S = 0.5, 8.0
 """The openai SDK's own limits (its INITIAL_RETRY_DELAY and MAX_RETRY_DELAY)."""
@@ -65,6 +73,8 @@ _ABOUT_THE_REQUEST = (400, 404, 422, 500, 501)
 
 _NOTHING = ChunkContent()
 _IN_QUESTION = "the system prompt stands in front of the question"
+_SEVERAL = "The server also sent more than one answer, which is not shown here."
+_MIXED = "The server sent more than one answer in turns; the beginning of the text may hold words of another one."
 _NOT_STREAMED = "The server did not stream: the whole answer came at once, so when its first text was there is unknown."
 
 
@@ -87,11 +97,16 @@ class _Progress:
     refusal: bool = False
     framed: bool = False
     answered: bool = False
+    index: int | None = None
+    last_index: int | None = None
+    several: bool = False
+    mixed: bool = False
     deltas: bool = False
     said: list[str] = field(default_factory=list)
     said_characters: int = 0
     first: object = None
     stray: str = ""
+    half: str = ""
     reader: ReasoningReader = field(default_factory=ReasoningReader)
     named: set[str] = field(default_factory=set)
     usage: object = None
@@ -185,6 +200,7 @@ class OpenAICompatibleEngine:
         progress.usage, progress.timings, progress.tier, progress.chunks, whole = None, None, None, 0, False
         progress.reader = ReasoningReader()
         progress.said.clear()
+        progress.half = ""
         progress.said_characters = 0
         try:
             yield AttemptStarted()
@@ -229,6 +245,8 @@ class OpenAICompatibleEngine:
                     raise _Failed(fault_of(item.error, self.connection, progress.began, now)) from None
                 elif isinstance(item, StreamEnd):
                     progress.ended_at = item.at
+                    if progress.half:
+                        yield from progress.reader.say("\ufffd", item.at)
                     yield from progress.reader.end(progress.finish_reason)
                     if fault := self._fault_at_end(progress):
                         raise _Failed(fault)
@@ -245,9 +263,16 @@ class OpenAICompatibleEngine:
             REFUSED.remember(self.connection, progress.refused)
             progress.first = chunk.value
         progress.chunks += 1
-        found = parse_chunk(chunk.value)
+        found = parse_chunk(chunk.value, progress.half)
+        progress.half = found.half
         progress.framed = progress.framed or chunk.framed
-        progress.answered = progress.answered or found != _NOTHING
+        progress.answered = progress.answered or (found != _NOTHING if not chunk.framed else has_choices(chunk.value))
+        of_another = self._of_another_answer(found, progress)
+        if progress.several and progress.mixed:
+            yield from self._once(_MIXED, progress)
+        if of_another:
+            yield from self._once(_SEVERAL, progress)
+            found = replace(_NOTHING, usage=found.usage, service_tier=found.service_tier, timings=found.timings)
         progress.usage = merged_usage(progress.usage, found.usage)
         progress.timings = progress.timings if found.timings is None else found.timings
         progress.tier = progress.tier if found.service_tier is None else found.service_tier
@@ -255,6 +280,20 @@ class OpenAICompatibleEngine:
         for name in found.left_out:
             yield from self._once(f"The server also sent {name}, which is not shown here.", progress)
         yield from self._content(found, chunk, progress)
+
+    def _of_another_answer(self, found: ChunkContent, progress: _Progress) -> bool:
+        """Whether a chunk belongs to another answer than the first one; one is asked for.
+
+        Some servers count chunks in `index` (microsoft/foundry-local issue 263, TGI before 1.4.4): only where it goes
+        back does it tell answers apart.
+        """
+        if found.index is None:
+            return False
+        progress.several = progress.several or found.index < (progress.last_index or 0)
+        progress.index = found.index if progress.index is None else progress.index
+        progress.mixed = progress.mixed or bool(found.text and found.index != progress.index and not progress.several)
+        progress.last_index = found.index
+        return progress.several and found.index != progress.index
 
     def _content(self, found: ChunkContent, chunk: Chunk, progress: _Progress) -> Iterator[BackendEvent]:
         """Reasoning, text and refusal of one chunk."""
@@ -297,8 +336,8 @@ class OpenAICompatibleEngine:
         """What is wrong with a stream that ended, if it holds no answer or something else after it."""
         if not progress.chunks:
             return sent_nothing(self.connection, progress.stray)
-        if not progress.framed and not progress.answered:
-            return no_answer_in(progress.first, self.connection)
+        if not progress.answered and not progress.began:
+            return no_answer_in(progress.first, self.connection, progress.framed)
         if progress.stray and progress.finish_reason is None:
             return reported(progress.stray, self.connection, progress.began)
         return None
@@ -370,13 +409,17 @@ class OpenAICompatibleEngine:
         if progress.began and says_nothing(raw):
             return Usage(), ("The server reported 0 tokens for an answer that has text; they count as not reported.",)
         usage, notes = reported_usage(raw)
+        if progress.began:
+            usage, more = without_zeros(usage)
+            notes = (*notes, *more)
         return replace(usage, service_tier=reported_tier(progress.tier, self._redaction.text)), notes
 
     def _end(self, progress: _Progress) -> Iterator[BackendEvent]:
         usage, notes = self._reported(progress)
         if reasoning := progress.reader.reasoning:
             yield Trace("reasoning", reasoning)
-        for note in (*notes, self.connection.withheld):
+        raw = progress.timings if progress.usage is None else progress.usage
+        for note in (*notes, unknown_counts(raw), written_to_cache(raw), self.connection.withheld):
             if note:
                 yield Note(note)
         silent = not progress.reader.text.strip()
@@ -385,6 +428,15 @@ class OpenAICompatibleEngine:
                 f"The token limit was used up by {usage.reasoning_tokens} tokens of reasoning before any text. "
                 "Raise max_tokens or choose a model that does not reason."
             )
+        elif (
+            progress.finish_reason == "length" and silent and usage.completion_tokens and not progress.reader.reasoning
+        ):
+            yield Note(
+                f"The token limit was used up by {usage.completion_tokens} tokens, of which none was text. Models do "
+                "that which reason and do not show it. Raise max_tokens or choose a model that does not reason."
+            )
+        elif silent and progress.reader.closed and progress.finish_reason not in (None, "cancelled"):
+            yield from self._once("All that the server sent was reasoning, which can be read; no text came.", progress)
         used = usage if progress.finish_reason != "cancelled" else Usage()
         yield Finished(used, progress.finish_reason, progress.ended_at, progress.refusal)
 

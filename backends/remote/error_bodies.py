@@ -23,23 +23,39 @@ _READ_CHARACTERS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class ErrorBody:
-    """The server's words (empty: none), and what it named: a code and the parameter that it is about."""
+    """The server's words (empty: none), and what it named: a code, the parameter that it is about, and a type."""
 
     words: str = ""
     code: str | None = None
     param: str | None = None
+    kind: str | None = None
 
 
 def error_body(body: object) -> ErrorBody:
     """What a body says. Never raises; work is bounded."""
     found = _named(body, 0)
-    return ErrorBody(words_of(body), _text(found.get("code")), _text(found.get("param")))
+    named = (_text(found.get(name)) for name in ("code", "param", "type"))
+    return ErrorBody(words_of(body), *named)
+
+
+def retry_delay(body: object) -> str | None:
+    """Google's `retryDelay` (`39s`) from the details of an error, as they stand in google.rpc.RetryInfo."""
+    found = _named(body, 0).get("details")
+    for one in found[:_MOST] if isinstance(found, list) else ():
+        if isinstance(one, Mapping) and isinstance(one.get("retryDelay"), str):
+            return str(one["retryDelay"])
+    return None
 
 
 def words_of(body: object) -> str:
     """The words of a body, else its names for what happened, else the body itself as JSON; nothing for nothing."""
     if isinstance(body, str):
         text = body.strip()[:_READ_CHARACTERS]
+        if text.startswith("data:"):  # an event, with a status that is not 200
+            try:
+                return words_of(json.loads(text.removeprefix("data:").partition("\n")[0]))
+            except (ValueError, RecursionError):
+                text = text.removeprefix("data:").strip()
         return page_title(text) if text.startswith("<") else encodable(text)
     if words := _words(body, 0):
         return encodable(words[:_READ_CHARACTERS])

@@ -5,6 +5,9 @@ as servers send it: a byte order mark, several documents in one event or on one 
 line that ends it, one document a line without `data:` (NDJSON), lines that begin with `error:` (llama.cpp), and a
 single document in place of a stream. The decoder of the openai SDK keeps to events and raises for each of these, or
 passes over it; should it come to read them, this one can go.
+
+Gateways pass signs of life on as data (`data: : OPENROUTER PROCESSING`, mnfst/llm-gateway issue 2053); they say
+nothing.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ Kind = Literal["document", "error", "text"]
 _BLANK = " \t\r\n"
 _BOM = "\ufeff"
 _DONE = "[DONE]"
+_SIGNS_OF_LIFE = {"ping", "pong", "keepalive", "keep-alive", "keep_alive", "heartbeat"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,18 +130,25 @@ class EventReader:
         if data.strip(_BLANK):
             if self._event == "error":
                 yield Received("error", _document_or_text(data))
-            elif data.lstrip(_BLANK).startswith(_DONE):
+            elif data.removeprefix("data:").lstrip(_BLANK)[: len(_DONE)].upper() == _DONE:
                 self.done = True
             else:
                 found = _documents(data)
-                if found is None:
+                if found is not None:
+                    yield from self._received(found)
+                elif not _is_sign_of_life(data):
                     raise Malformed(data)
-                yield from self._received(found)
         self._event = ""
 
     def _received(self, found: list[object], framed: bool = True) -> Iterator[Received]:
         kind: Kind = "error" if self._event == "error" else "document"
         yield from (Received(kind, value, framed) for value in found)
+
+
+def _is_sign_of_life(data: str) -> bool:
+    """Whether data is a comment, or a word by which a server only shows that it is still there."""
+    lines = (line.strip().lower() for line in data.split("\n"))
+    return all(not line or line.startswith(":") or line in _SIGNS_OF_LIFE for line in lines)
 
 
 def _documents(text: str) -> list[object] | None:
@@ -146,6 +157,7 @@ def _documents(text: str) -> list[object] | None:
     found: list[object] = []
     at = 0
     text = text.strip(_BLANK)
+    text = text.removeprefix("data:").lstrip(_BLANK)  # sent twice, by gateways
     while at < len(text):
         try:
             value, at = decoder.raw_decode(text, at)

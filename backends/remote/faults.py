@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import email.utils
 import json
-import math
 import re
 import socket
 import ssl
@@ -16,6 +14,7 @@ from backends.remote.client import LARGEST_ANSWER_MB, TooLarge
 from backends.remote.connection import Connection
 from backends.remote.error_bodies import error_body, words_of
 from backends.remote.events import Malformed
+from backends.remote.retry_after import wait_asked_for_s
 from backends.remote.stream import NotAStream, ReportedError
 from backends.remote.transport import refusal_in
 from backends.text import visible
@@ -24,6 +23,10 @@ WAIT_AND_RETRY = {408, 429, 500, 502, 503, 504, 529}
 """Status codes that may go away by themselves. 529 is what Anthropic's servers say when they are overloaded."""
 
 _MESSAGE_CHARACTERS = 300
+_NO_MONEY = {"insufficient_quota", "billing_hard_limit_reached", "insufficient_balance", "insufficient_credits"}
+_TOO_LONG = {"context_length_exceeded", "exceed_context_size_error", "string_above_max_length"}
+_FILTERED = {"content_filter", "content_policy_violation", "responsibleaipolicyviolation", "moderation_blocked"}
+_REASONS = _NO_MONEY | _TOO_LONG | _FILTERED
 
 
 @dataclass(frozen=True)
@@ -98,10 +101,19 @@ def sent_nothing(connection: Connection, instead: str = "") -> Fault:
     )
 
 
-def no_answer_in(value: object, connection: Connection) -> Fault:
-    """JSON with status 200 that is neither an answer nor an error; `value` is the first document."""
+def no_answer_in(value: object, connection: Connection, framed: bool = False) -> Fault:
+    """JSON with status 200 that is neither an answer nor an error; `value` is the first document.
+
+    `framed`: it came in a stream, as those of other interfaces do (OpenAI's Responses, Anthropic's Messages).
+    """
     known = ", ".join(str(name)[:40] for name in list(value)[:6]) if isinstance(value, dict) else ""
     holds = f" with {visible(connection.redaction.text(known))}" if known else ""
+    if framed:
+        return Fault(
+            "no answer",
+            f"{connection.where} sent a stream of documents{holds}, and none of them is a chunk of chat completions.",
+            "Is the base URL right? It usually ends with /v1; /chat/completions is added to it.",
+        )
     return Fault(
         "no answer",
         f"{connection.where} answered with something else than text (application/json): a document{holds}, in which "
@@ -122,35 +134,24 @@ def reported(body: object, connection: Connection, began: bool, framed: bool = T
     )
 
 
-def retry_after_s(value: str | None, now: float) -> float | None:
-    """Seconds to wait from a Retry-After header: a number of seconds or an HTTP date (RFC 9110, 10.2.3)."""
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = email.utils.parsedate_to_datetime(value).timestamp() - now
-        except (ValueError, OverflowError):
-            return None
-    return max(seconds, 0.0) if math.isfinite(seconds) else None
-
-
 def _status(error: object, connection: Connection, now: float) -> Fault:
     """A status of 300 and above, which the SDK raises as `APIStatusError`."""
     from openai import APIStatusError
 
     assert isinstance(error, APIStatusError)
     code, headers = error.status_code, error.response.headers
-    asked = retry_after_s(headers.get("retry-after"), now)
+    asked = wait_asked_for_s(headers, error.body, now)
     found = error_body(error.body)
-    reason = error.code or found.code
+    named = (error.code or found.code, error.type, found.kind)
+    reason = next(
+        (name for name in named if isinstance(name, str) and name.lower() in _REASONS), error.code or found.code
+    )
     cause, next_step = _sentences(code, connection, _server_message(connection, error.body), asked, reason)
     return Fault(
         f"{code} from the server",
         cause,
         next_step,
-        retryable=code in WAIT_AND_RETRY and reason != "insufficient_quota",
+        retryable=code in WAIT_AND_RETRY and (reason or "").lower() not in _REASONS,
         retry_after_s=asked,
         status=code,
         param=error.param if isinstance(error.param, str) else found.param,
@@ -171,8 +172,19 @@ def _sentences(
     if code == 401 and not connection.key:
         cause = f"{where} wants an API key and none is configured for it (401)."
         return cause, connection.withheld or f"Set {variable}."
-    if code == 429 and reason == "insufficient_quota":
-        return f"The account at {where} has no quota left (429){said}.", "Add credit to the account or use another key."
+    about = (reason or "").lower()
+    if code == 402 or about in _NO_MONEY:
+        return (
+            f"The account at {where} has no quota left ({code}){said}.",
+            "Add credit to the account or use another key.",
+        )
+    if about in _TOO_LONG:
+        return (
+            f"Question and answer are too long for {model} at {where} ({code}){said}.",
+            "Shorten the question, lower max_tokens, or retrieve fewer passages.",
+        )
+    if about in _FILTERED:
+        return f"The content filter of {where} refused the question ({code}){said}.", "Rephrase the question."
     if code == 429:
         wait = f" It asked to wait {seconds(asked)}." if asked is not None else ""
         return f"{where} gets too many requests from this key (429){said}.{wait}", "Wait a little and ask again."
@@ -197,7 +209,8 @@ def _sentences(
         504: (f"{where} got no answer from its model server in time (504){said}.", "Ask again in a moment."),
         529: (f"{where} is overloaded (529){said}.", "Ask again in a few minutes."),
     }
-    return known.get(code, (f"{where} answered with status {code}{said}.", "Check the base URL and the model."))
+    next_step = "Ask again in a moment." if code >= 500 else "Check the base URL and the model."
+    return known.get(code, (f"{where} answered with status {code}{said}.", next_step))
 
 
 def _network(error: BaseException, connection: Connection, began: bool) -> Fault:

@@ -44,6 +44,12 @@ _ONLY_OTHER_ROLES = (
     "first message must have role 'user'",
 )
 _READ_CHARACTERS = 10_000
+_NO_STREAMS = (
+    *("to stream this model", "'stream' does not support", "not support stream", "streaming is not supported"),
+    *("streaming not supported", "stream is not supported", "streaming is not enabled", "streaming unsupported"),
+)
+_OUT_OF_RANGE = ("too large", "too small", "at most", "below minimum", "above maximum", "less than or equal")
+"""Words about the value of a token limit, not about its name: the other name would not help."""
 
 # The least reasoning that each model family of OpenAI offers. The token limit counts reasoning too, so at the
 # default effort (medium) an answer of 160 tokens can come back empty.
@@ -100,6 +106,8 @@ def request_body(
     effort = next((effort for family, effort in _LEAST_REASONING if family.match(connection.model)), None)
     if at_openai and effort:
         body["reasoning_effort"] = effort
+    if "stream" in refused:  # and what goes with it
+        del body["stream"], body["stream_options"]
     for name, replacement in refused.items():
         if name in body:
             value = body.pop(name)
@@ -142,6 +150,11 @@ def refused_parameter(body: Mapping[str, Any], param: str | None, message: str) 
     Returns None if the refusal is about something that cannot be left out.
     """
     candidates = [name for name in (*_SWAPS, *_DROPPABLE) if name in body]
+    said = message[:_READ_CHARACTERS].lower()
+    if any(words in said for words in _NO_STREAMS) or param == "stream":
+        return ("stream", None) if "stream" in body else None
+    if any(words in said for words in _OUT_OF_RANGE):
+        candidates = [name for name in candidates if name not in _SWAPS]
     if param:
         named = [name for name in candidates if name == param.split(".")[0]]
     else:

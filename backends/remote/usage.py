@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from backends.base import Usage
 
@@ -20,10 +20,18 @@ ABSURD_TOKENS = 10_000_000
 # Each name as a path. The first one that is there counts. Sources: the API references linked in `providers`, and
 # Gemini's own (https://ai.google.dev/api/generate-content#UsageMetadata), Ollama's own
 # (https://docs.ollama.com/api/usage), DeepSeek's (https://api-docs.deepseek.com/api/create-chat-completion) and
-# llama.cpp's `timings` (tools/server/README.md), whose prompt_n leaves out what came from the cache.
-_PROMPT = ("prompt_tokens", "input_tokens", "promptTokenCount", "prompt_eval_count", "prompt_n")
-_COMPLETION = ("completion_tokens", "output_tokens", "candidatesTokenCount", "eval_count", "predicted_n")
-_TOTAL = ("total_tokens", "totalTokenCount")
+# llama.cpp's `timings` (tools/server/README.md), whose prompt_n leaves out what came from the cache, Bedrock's own
+# (https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html) and what gateways make of them
+# (rashidrazak/opencode-cmd-provider issue 158).
+_PROMPT = (
+    *("prompt_tokens", "input_tokens", "promptTokenCount", "prompt_eval_count", "prompt_n"),
+    *("promptTokens", "inputTokens"),
+)
+_COMPLETION = (
+    *("completion_tokens", "output_tokens", "candidatesTokenCount", "eval_count", "predicted_n"),
+    *("completionTokens", "outputTokens"),
+)
+_TOTAL = ("total_tokens", "totalTokenCount", "totalTokens")
 _CACHED = (
     "prompt_tokens_details.cached_tokens",
     "input_tokens_details.cached_tokens",
@@ -33,15 +41,33 @@ _CACHED = (
     "num_cached_tokens",
     "cachedContentTokenCount",
     "cache_n",
+    "prompt_tokens_details.cache_read_tokens",
+    "prompt_tokens_details.cached_read_tokens",
+    "prompt_cached_tokens",
+    "cached_prompt_tokens",
+    "cached_input_tokens",
+    "cache_read_tokens",
+    "cacheReadInputTokens",
+    "cacheReadTokens",
+    "cachedPromptTokens",
+    "cachedInputTokens",
+    "cachedTokens",
 )
-_WRITTEN = ("cache_creation_input_tokens",)
+_WRITTEN = ("cache_creation_input_tokens", "cacheWriteInputTokens")
+_WRITTEN_INSIDE = (
+    "prompt_tokens_details.cache_write_tokens",
+    "prompt_tokens_details.cache_creation_tokens",
+    "prompt_tokens_details.cached_creation_tokens",
+    "input_tokens_details.cache_write_tokens",
+)
 _REASONING = (
     "completion_tokens_details.reasoning_tokens",
     "output_tokens_details.reasoning_tokens",
     "reasoning_tokens",
     "thoughtsTokenCount",
+    "reasoningTokens",
 )
-_CACHED_BESIDE = {"cache_read_input_tokens", "cache_n"}
+_CACHED_BESIDE = {"cache_read_input_tokens", "cache_n", "cacheReadInputTokens"}
 """Names that are used by servers whose prompt tokens leave the cached ones out."""
 
 
@@ -101,6 +127,46 @@ def says_nothing(raw: object) -> bool:
     return bool(counts) and all(count == 0 and not isinstance(count, bool) for count in counts)
 
 
+def without_zeros(usage: Usage) -> tuple[Usage, tuple[str, ...]]:
+    """The usage of an answer that has text without counts of zero for prompt or completion, and what is wrong."""
+    prompt, completion = (None if count == 0 else count for count in (usage.prompt_tokens, usage.completion_tokens))
+    names = [
+        name for name, count in (("prompt", usage.prompt_tokens), ("completion", usage.completion_tokens)) if count == 0
+    ]
+    if not names:
+        return usage, ()
+    known = (prompt, completion, usage.cached_tokens, usage.reasoning_tokens)
+    source = usage.source if any(count is not None for count in known) else None
+    return replace(usage, prompt_tokens=prompt, completion_tokens=completion, source=source), tuple(
+        f"The server reported 0 {name} tokens for an answer that has text; they count as not reported."
+        for name in names
+    )
+
+
+def unknown_counts(raw: object) -> str:
+    """A sentence where a server reports a usage in which there is neither prompt nor completion; else nothing."""
+    if raw is None or any(_found(raw, names)[0] is not None for names in (_PROMPT, _COMPLETION)):
+        return ""
+    if not isinstance(raw, Mapping):
+        return "The server reported a usage that is no object, so how many tokens the answer took is not known."
+    numbers = [name for name, value in raw.items() if isinstance(value, (int, float, Mapping)) and value]
+    if not numbers:
+        return ""
+    listed = ", ".join("".join(c for c in name[:40] if c.isalnum() or c == "_") for name in numbers[:5])
+    return f"The server reported {listed}, but no tokens of prompt or completion, so what the answer took is not known."
+
+
+def written_to_cache(raw: object) -> str:
+    """A sentence on tokens that were written to a cache, for which some providers charge more; or nothing."""
+    count = _found(raw, (*_WRITTEN, *_WRITTEN_INSIDE))[0]
+    if not isinstance(count, int) or isinstance(count, bool) or not 0 < count <= ABSURD_TOKENS:
+        return ""
+    return (
+        f"The server wrote {count:,} tokens of the prompt to its cache. They are priced as usual ones; some providers "
+        "charge more for them."
+    )
+
+
 def _complete(raw: Mapping[str, object]) -> bool:
     return all(_found(raw, names)[0] is not None for names in (_PROMPT, _COMPLETION))
 
@@ -119,7 +185,7 @@ class _Counts:
     @property
     def cache_beside(self) -> bool:
         """Whether the names, or numbers that fit no other way, say that the prompt tokens leave the cached ones out."""
-        if self.prompt.name in ("input_tokens", "prompt_n"):
+        if self.prompt.name in ("input_tokens", "prompt_n", "inputTokens"):
             return self.cached.name in _CACHED_BESIDE or self.written.tokens is not None
         return self.cached.name in _CACHED_BESIDE and self.cached.of > self.prompt.of
 
@@ -140,6 +206,8 @@ class _Counts:
                 f"{self.completion.name} ({completion:,}) together; the total is left out."
             )
             return prompt, completion
+        if not missing and self.cache_beside and self.cached.of > prompt:  # then the total leaves them out as well
+            return _sum(prompt, self.cached.of + self.written.of), completion
         for aside, thinking in self._ways():
             if missing == aside + thinking:
                 return _sum(prompt, aside), _sum(completion, thinking)

@@ -23,6 +23,7 @@ _DONE = {
     "finish",
     "done",
 }
+_DONE |= {"im_end", "eot_id", "eot", "end_of_turn", "s", "return"}  # tokens that end an answer, sent as its reason
 _DONE |= {"finished", "end", "natural", "success", "endoftext", "end_of_text", "end_of_sequence"}
 _LENGTH = {"length", "max_tokens", "model_length", "max_output", "max_output_tokens", "max_new_tokens", "max_length"}
 _LENGTH |= {"max_completion_tokens", "token_limit", "model_context_window_exceeded", "context_length", "context_window"}
@@ -52,7 +53,15 @@ Ending = tuple[Status, str | None]
 
 def ending(reason: str | None, said_something: bool, refusal: bool = False) -> Ending:
     """Status and sentence of an answer that ended with `reason` (None: none was given), with text or without."""
-    name = (reason or "").strip().lower().removeprefix("finish_reason_").replace("-", "_").replace(" ", "_")
+    name = (
+        (reason or "")
+        .strip()
+        .strip("<|>[]/")
+        .lower()
+        .removeprefix("finish_reason_")
+        .replace("-", "_")
+        .replace(" ", "_")
+    )
     if refusal or name in _REFUSAL:
         return "refused", "The model refused to answer; asking the same again is paid for again. Rephrase the question."
     if name in _LENGTH:

@@ -40,6 +40,9 @@ from backends.errors import BackendError, CapReached, NotSent, disk_fault, unexp
 from backends.run.ending import ending
 from backends.run.lane import Cancelled, lane
 
+BURST_TOKENS_PER_S, BURST_SHARE = 5_000.0, 0.05
+"""Text that comes faster than this, within this share of the wait before it, was held back and not written so."""
+
 
 @dataclass
 class AttemptSoFar:
@@ -78,6 +81,8 @@ class AnswerTiming:
     usage: Usage = field(default_factory=Usage)
     finish_reason: str | None = None
     refusal: bool = False
+    burst: bool = False
+    reasoned_after: bool = False
 
     def note(self, event: Event, now: float) -> None:
         """Note what `event`, at monotonic time `now`, says."""
@@ -87,7 +92,9 @@ class AnswerTiming:
             case Reclassified(to_reasoning):
                 self._reclassify(to_reasoning)
             case Reasoning(at):
-                self.reasoned_at = at if self.reasoned_at is None else self.reasoned_at
+                self.reasoned_after = self.reasoned_after or self.visible_at is not None
+                if self.visible_at is None and self.reasoned_at is None:
+                    self.reasoned_at = at
             case Retrieved(passages):
                 self.sources, self.retrieved_at = passages, now - self.lost_s - self.held_s
                 self.attempt_at = now  # what fails after this costs a new attempt, not a new search
@@ -166,13 +173,24 @@ class AnswerTiming:
         elif tokens and self.usage.reasoning_tokens:
             tokens -= self.usage.reasoning_tokens
         span = _between(began_at, self.last_token_at)
-        return (tokens - 1) / span if tokens and tokens > 1 and span else None
+        if self.reasoned_after and self.reasoned_at is None:  # when its tokens came is not known
+            return None
+        rate = (tokens - 1) / span if tokens and tokens > 1 and span and span > 0 else None
+        waited = _between(self.attempt_at, began_at)
+        if rate and rate > BURST_TOKENS_PER_S and span and waited and span < BURST_SHARE * waited:
+            self.burst = True
+            return None
+        return rate
 
 
 def _between(start: float | None, end: float | None) -> float | None:
     return None if start is None or end is None else end - start
 
 
+_BURST = (
+    "The text came in one burst, as from a proxy that holds a stream back, so how fast it was written is not known, "
+    "and the time to its first text is that to nearly all of it."
+)
 _REFUSED = Cost(Decimal(0), "refused by the server, and what is refused is not charged")
 
 _log = logging.getLogger(__name__)
@@ -260,6 +278,8 @@ def _answer(
     backend: Backend, run: AnswerTiming, status: Status, error: str | None, stopped_by: CapReached | None
 ) -> Answer:
     timings = run.timings()
+    if run.burst:
+        run.notes.append(_BURST)
     attempts = _attempts(backend, run)
     cost = _with_failed(_cost(backend, run.usage, timings), attempts[:-1], _unsure(run))
     return Answer(

@@ -43,6 +43,13 @@ CASES = [
     ("[THINK]Hm[/THINK]A", "A", "Hm"),
     ("<seed:think>Hm</seed:think>A", "A", "Hm"),
     ("Hm◁/think▷A", "A", "Hm"),
+    ("<|START_THINKING|>Hm<|END_THINKING|>A", "A", "Hm"),
+    ("<|channel>thought\nHm<channel|>A", "A", "\nHm"),
+    (
+        "<|channel|>analysis<|message|>Hm<|end|><|start|>assistant<|channel|>final<|message|>A",
+        "A",
+        "Hm<|end|>",
+    ),
     ("<think>one</think> <think>two</think> A", "A", "onetwo"),
     ("<think>a </thinking> b</think>A", "A", "a </thinking> b"),
     ("<think>Hm</think>It ends with </think>.", "It ends with </think>.", "Hm"),

@@ -244,3 +244,53 @@ def test_what_is_right_goes_before_what_a_model_wrote() -> None:
     assert [(row.question, row.answer, row.system) for row in evals.rows] == [("q", "a", True)]
     several = pairs({"question": "q", "ideal": ["a", "b"]}, kind=QUESTIONS)
     assert several.rows == (Row(1, "q", notes=("Its answer is a list, which is not read.",)),)
+
+
+@pytest.mark.parametrize("mark", [{"weight": 0}, {"weight": 0.0}, {"train": False}, {"masked": True}])
+def test_a_reply_that_is_marked_as_not_to_be_learned_is_left_out(mark: dict[str, Any]) -> None:
+    (row,) = pairs({"messages": [turn("user", "q"), turn("assistant", "a") | mark]}).rows
+    assert row.broken.startswith("marked as an answer that is not wanted (")
+    (row,) = pairs({"messages": [turn("user", "q") | mark, turn("assistant", "a") | {"weight": 1, "train": True}]}).rows
+    assert (row.question, row.answer, row.broken) == ("q", "a", "")
+
+
+def test_what_else_the_turns_hold_is_named() -> None:
+    reply = turn("assistant", "a") | {"reasoning_content": "Hm.", "tool_calls": [], "name": "x"}
+    (row,) = pairs({"messages": [turn("user", "q"), reply]}).rows
+    assert row.notes == ("Its turns also hold reasoning_content, which is not read.",)
+
+
+@pytest.mark.parametrize("name", ["pairs.jsonl", "pairs.csv"])
+def test_a_chat_that_is_spelled_out_in_a_cell_is_read(name: str) -> None:
+    cell = json.dumps([turn("user", "q"), turn("assistant", 'a "b"')])
+    doubled = cell.replace('"', '""')
+    content = json.dumps({"messages": cell}) if name == "pairs.jsonl" else f'messages\n"{doubled}"\n'
+    assert said(content, name) == ([("q", 'a "b"')], ())
+
+
+@pytest.mark.parametrize("cell", ["hello", "[1, 2]", "[", "[]", '[{"role"'])
+def test_a_cell_that_only_is_called_a_chat_is_no_chat(cell: str) -> None:
+    doubled = cell.replace('"', '""')
+    assert pairs(f'chat,x\n"{doubled}",1\n', "pairs.csv").refusal
+
+
+def test_quotation_marks_after_a_backslash() -> None:
+    text = 'question,answer\nq1,"a \\"quoted\\" b, C:\\temp"\nq2,"a ""b"" c"\n'
+    rows = [("q1", 'a "quoted" b, C:\\temp'), ("q2", 'a "b" c')]
+    note = 'Its quotation marks inside of cells are written as \\", as MySQL does, and are read so.'
+    assert said(text, "pairs.csv") == (rows, (note,))
+    windows = 'question,answer\nq1,"C:\\temp\\"\n'
+    assert said(windows, "pairs.csv") == ([("q1", "C:\\temp\\")], ())
+
+
+@pytest.mark.parametrize("kind", [PAIRS, QUESTIONS])
+def test_question_and_answer_in_objects(kind: Kind) -> None:
+    rows = [
+        {"inputs": {"question": "q"}, "outputs": {"answer": "a"}},
+        {"input": {"query": "q", "k": 3}, "expectedOutput": {"output": "a"}},
+        {"inputs": {"question": "q", "query": "r"}, "outputs": {"answer": "a"}},
+    ]
+    found = pairs(rows, "runs.json", kind).rows
+    assert [(row.question, row.answer) for row in found[:2]] == [("q", "a")] * 2
+    assert found[1].notes == ("Its question also holds k, which is not read.",)
+    assert found[2].broken == "not readable: its question is an object, not text"

@@ -60,3 +60,55 @@ def delta(**fields: Any) -> dict[str, Any]:
 )
 def test_what_a_chunk_says(chunk: object, expected: ChunkContent) -> None:
     assert parse_chunk(chunk) == expected
+
+
+def test_the_words_of_sound_are_text() -> None:
+    assert parse_chunk(delta(audio={"transcript": "36 "})) == ChunkContent("36 ", left_out=("sound",))
+    assert parse_chunk(delta(audio={"data": "AAAA"})) == ChunkContent(left_out=("sound",))
+
+
+@pytest.mark.parametrize("reason", ["null", "None", "", " ", None, 5])
+def test_what_is_no_finish_reason(reason: object) -> None:
+    assert parse_chunk({"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]}).finish_reason is None
+
+
+def test_of_several_choices_the_lowest_counts() -> None:
+    choices = [{"index": 1, "delta": {"content": "B"}}, {"index": 0, "delta": {"content": "A"}}]
+    found = parse_chunk({"choices": choices})
+    assert (found.text, found.index, found.left_out) == ("A", 0, ("more than one answer",))
+    assert parse_chunk({"choices": [5, {"delta": {"content": "A"}}]}).text == ""
+    assert parse_chunk({"choices": [{"index": True, "delta": {"content": "A"}}]}).index in (None, 1)
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"delta": "A"},
+        {"delta": {"text": "A"}},
+        {"delta": {"content": {"text": "A"}}},
+        {"delta": None, "text": "A"},
+        {"text": "A"},
+    ],
+)
+def test_where_the_text_may_be(choice: dict[str, Any]) -> None:
+    assert parse_chunk({"choices": [choice]}) == ChunkContent("A")
+    assert parse_chunk({"choices": [{"message": "A"}]}) == ChunkContent("A", whole=True)
+    assert parse_chunk({"choices": {"delta": {"content": "A"}}}) == ChunkContent("A")
+
+
+def test_content_that_is_a_number_is_named() -> None:
+    assert parse_chunk(delta(content=36)) == ChunkContent(left_out=("content that is a number",))
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"finishReason": "STOP"},
+        {"finish_reason": None, "native_finish_reason": "STOP"},
+        {"delta": {"finish_reason": "STOP"}},
+        {"finish_details": {"type": "STOP"}},
+        {"finish_reason": "STOP", "native_finish_reason": "end"},
+    ],
+)
+def test_where_the_reason_may_be(choice: dict[str, Any]) -> None:
+    assert parse_chunk({"choices": [choice]}) == ChunkContent(finish_reason="STOP")

@@ -173,3 +173,90 @@ def test_a_spent_quota_is_not_tried_again(httpserver: HTTPServer) -> None:
     with pytest.raises(BackendError, match="no quota left"):
         ask(httpserver.url_for("/v1"), waits)
     assert waits.waited == []
+
+
+def choice(index: int, said: str, reason: str | None = None) -> dict[str, object]:
+    return {"choices": [{"index": index, "delta": {"content": said}, "finish_reason": reason}]}
+
+
+def test_answers_that_take_turns_are_told_apart(httpserver: HTTPServer) -> None:
+    chunks = [
+        choice(0, ""),
+        choice(1, ""),
+        choice(0, "A"),
+        choice(1, "B"),
+        choice(0, "a", "stop"),
+        choice(1, "b", "length"),
+    ]
+    httpserver.expect_request(PATH).respond_with_handler(lambda _: sse(*chunks, USAGE))
+    events = ask(httpserver.url_for("/v1"))
+    assert text(events) == "Aa"
+    assert events[-1] == Finished(Usage(12, 3, source="server"), "stop")
+    assert notes(events) == ["The server also sent more than one answer, which is not shown here."]
+
+
+def test_an_index_that_counts_chunks_is_one_answer(httpserver: HTTPServer) -> None:
+    chunks = [choice(1, "A"), choice(2, "b"), choice(3, "c", "stop")]
+    httpserver.expect_request(PATH).respond_with_handler(lambda _: sse(*chunks, USAGE))
+    events = ask(httpserver.url_for("/v1"))
+    assert (text(events), notes(events)) == ("Abc", [])
+
+
+@pytest.mark.parametrize(
+    "documents",
+    [
+        [{"type": "response.output_text.delta", "delta": "A"}, {"type": "response.completed"}],
+        [{"type": "message_start"}, {"type": "message_delta", "usage": {"output_tokens": 8}}],
+        [{"candidates": [{"content": {"parts": [{"text": "A"}]}}]}],
+    ],
+)
+def test_a_stream_of_another_interface_is_named(httpserver: HTTPServer, documents: list[object]) -> None:
+    httpserver.expect_request(PATH).respond_with_handler(lambda _: sse(*documents))
+    with pytest.raises(BackendError, match="none of them is a chunk of chat completions"):
+        ask(httpserver.url_for("/v1"))
+
+
+def test_reasoning_without_an_answer_is_said(httpserver: HTTPServer) -> None:
+    thought = {"choices": [{"index": 0, "delta": {"reasoning_content": "It is Paris."}}]}
+    httpserver.expect_request(PATH).respond_with_handler(lambda _: sse(thought, STOP, USAGE))
+    events = ask(httpserver.url_for("/v1"))
+    assert notes(events) == ["All that the server sent was reasoning, which can be read; no text came."]
+
+
+def test_a_limit_that_was_used_up_without_any_text_is_said(httpserver: HTTPServer) -> None:
+    cut = {"choices": [{"index": 0, "delta": {"content": None}, "finish_reason": "length"}]}
+    httpserver.expect_request(PATH).respond_with_handler(lambda _: sse(cut, USAGE))
+    (note,) = notes(ask(httpserver.url_for("/v1")))
+    assert note.startswith("The token limit was used up by 3 tokens, of which none was text.")
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected", "note"),
+    [
+        ((12, 0), Usage(12, source="server"), "The server reported 0 completion tokens for an answer that has text"),
+        ((0, 3), Usage(None, 3, source="server"), "The server reported 0 prompt tokens for an answer that has text"),
+    ],
+)
+def test_no_answer_takes_no_tokens(httpserver: HTTPServer, counts: tuple[int, int], expected: Usage, note: str) -> None:
+    usage = {"choices": [], "usage": dict(zip(("prompt_tokens", "completion_tokens"), counts, strict=True))}
+    httpserver.expect_request(PATH).respond_with_handler(lambda _: sse(text_chunk("A"), STOP, usage))
+    events = ask(httpserver.url_for("/v1"))
+    assert events[-1] == Finished(expected, "stop")
+    (said,) = notes(events)
+    assert said.startswith(note)
+
+
+def test_a_character_that_is_cut_in_two_is_joined(httpserver: HTTPServer) -> None:
+    pieces = ["a\ud83d", "", "\ude00b", "\ud83d", "c", "\ude00d\ud83d"]
+    httpserver.expect_request(PATH).respond_with_handler(lambda _: sse(*map(text_chunk, pieces), STOP, USAGE))
+    events = ask(httpserver.url_for("/v1"))
+    assert text(events) == "a\U0001f600b\ufffdc\ufffdd\ufffd"
+    assert events[-1] == Finished(Usage(12, 3, source="server"), "stop")
+
+
+def test_words_of_another_answer_are_named(httpserver: HTTPServer) -> None:
+    chunks = [choice(0, "A"), choice(1, "B"), choice(0, "a", "stop"), choice(1, "b", "length")]
+    httpserver.expect_request(PATH).respond_with_handler(lambda _: sse(*chunks, USAGE))
+    events = ask(httpserver.url_for("/v1"))
+    assert text(events) == "ABa"
+    assert notes(events)[0].endswith("the beginning of the text may hold words of another one.")

@@ -100,3 +100,8 @@ def test_a_page_that_never_ends_takes_no_time() -> None:
     assert page_title("<title" * 100_000) == ""
     assert page_title("<title>" * 100_000) == ""
     assert words_of({"error": [[[[[[[["deep"]]]]]]]]})
+
+
+def test_an_event_with_another_status() -> None:
+    assert words_of('data: {"error": {"message": "Too many"}}\n\n') == "Too many"
+    assert words_of("data: too many\n") == "too many"

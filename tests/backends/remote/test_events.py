@@ -125,3 +125,22 @@ def test_any_cut_gives_the_same(lines: list[str], end: str, data: st.DataObject)
 def test_deep_nesting_is_malformed() -> None:
     with pytest.raises(Malformed):
         read([b"data: " + b"[" * 100_000 + b"\n\n"])
+
+
+@pytest.mark.parametrize("sign", [": OPENROUTER PROCESSING", ":", "ping", "keep-alive", "Heartbeat", ": a\ndata: ping"])
+def test_signs_of_life_that_are_sent_as_data_say_nothing(sign: str) -> None:
+    body = f"data: {sign}\n\ndata: {{}}\n\n".encode()
+    assert list(EventReader().feed(body)) == [Received("document", {})]
+
+
+@pytest.mark.parametrize("words", ["oops", "ping failed", "ping\ndata: oops"])
+def test_other_words_are_malformed(words: str) -> None:
+    with pytest.raises(Malformed):
+        list(EventReader().feed(f"data: {words}\n\n".encode()))
+
+
+def test_a_prefix_that_is_sent_twice() -> None:
+    reader = EventReader()
+    assert list(reader.feed(b'data: data: {"a": 1}\n\n')) == [Received("document", {"a": 1})]
+    assert list(reader.feed(b"data: data: [done]\n\n")) == []
+    assert reader.done

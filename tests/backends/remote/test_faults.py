@@ -12,8 +12,8 @@ from werkzeug import Response
 
 from backends.base import BackendEvent
 from backends.errors import BackendError
-from backends.remote.faults import retry_after_s
 from backends.remote.request import REFUSED
+from backends.remote.retry_after import retry_after_s, wait_asked_for_s
 from tests.backends.openai_server import (
     KEY,
     MESSAGES,
@@ -215,3 +215,53 @@ def test_chunks_in_one_event_are_all_read(httpserver: HTTPServer) -> None:
     body = event(text_chunk("a")) + b": a comment\n\n" + event(text_chunk("b"))
     httpserver.expect_request(PATH).respond_with_response(Response(body, content_type="text/event-stream"))
     assert text(ask(httpserver.url_for("/v1"))) == "ab"
+
+
+GOOGLE = [{"error": {"code": 429, "details": [{"@type": "x"}, {"@type": "RetryInfo", "retryDelay": "39s"}]}}]
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "wait"),
+    [
+        ({"retry-after-ms": "1500"}, {}, 1.5),
+        ({"retry-after-ms": "1200", "retry-after": "2"}, {}, 1.2),
+        ({"retry-after-ms": "", "retry-after": "2"}, {}, 2.0),
+        ({"retry-after-ms": "nan", "retry-after": "2"}, {}, 2.0),
+        ({"retry-after": "20s"}, {}, 20.0),
+        ({"retry-after": "2 seconds"}, {}, 2.0),
+        ({"retry-after": "1m3.5s"}, {}, 63.5),
+        ({"retry-after": "soon"}, GOOGLE, 39.0),
+        ({}, {"error": {"message": "Rate limit reached. Please try again in 6ms. Visit x."}}, 0.006),
+        ({}, {"error": {"message": "Please try again in 1h2m3s."}}, 3723.0),
+        ({}, {"error": {"message": "Please retry after 7 seconds."}}, 7.0),
+        ({}, {"error": {"message": "Try again in 1.5s"}}, 1.5),
+        ({}, {"error": {"message": "Try again in 5"}}, None),
+        ({}, {"error": {"details": {"retryDelay": 3}}}, None),
+        ({}, "Slow down", None),
+        ({}, None, None),
+    ],
+)
+def test_where_servers_say_how_long_to_wait(headers: dict[str, str], body: object, wait: float | None) -> None:
+    assert wait_asked_for_s(headers, body, now=0.0) == wait
+
+
+@pytest.mark.parametrize(
+    ("status", "fields", "cause", "next_step"),
+    [
+        (429, {"type": "insufficient_quota", "code": None}, "has no quota left (429): No", "Add credit"),
+        (402, {}, "has no quota left (402): No", "Add credit"),
+        (400, {"code": "context_length_exceeded"}, "Question and answer are too long for some-model", "Shorten"),
+        (400, {"type": "exceed_context_size_error", "code": 400}, "Question and answer are too long", "Shorten"),
+        (400, {"code": "content_filter"}, "The content filter of", "Rephrase the question."),
+        (520, {}, "answered with status 520: No", "Ask again in a moment."),
+        (451, {}, "answered with status 451: No", "Check the base URL and the model."),
+    ],
+)
+def test_a_reason_that_is_named_decides_what_to_do(
+    httpserver: HTTPServer, status: int, fields: dict[str, object], cause: str, next_step: str
+) -> None:
+    httpserver.expect_request(PATH).respond_with_response(error(status, "No", **fields))
+    raised = fault(httpserver.url_for("/v1"))
+    assert cause in raised.cause
+    assert raised.next_step.startswith(next_step)
+    assert len(httpserver.log) == 1

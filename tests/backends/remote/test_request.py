@@ -15,6 +15,7 @@ from backends.remote.request import REFUSED, request_body
 from tests.backends.openai_server import (
     MESSAGES,
     PATH,
+    USAGE,
     Waits,
     ask,
     error,
@@ -117,3 +118,38 @@ def test_openai_is_asked_as_it_wants(model: str, effort: str | None) -> None:
     elsewhere = request_body(Connection("https://host/v1", None, model, 5, 0), [], Question("?", max_tokens=7), {})
     assert elsewhere["max_tokens"] == 7
     assert "reasoning_effort" not in elsewhere
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        {"message": "Your organization must be verified to stream this model.", "param": "stream"},
+        {"message": "Streaming is not supported for this model."},
+        {"message": "Unsupported value: 'stream' does not support true with this model."},
+    ],
+)
+def test_a_model_that_does_not_stream_is_asked_for_the_whole_answer(
+    httpserver: HTTPServer, refusal: dict[str, str]
+) -> None:
+    def answer(request: Request) -> Response:
+        body = request.get_json()
+        if body.get("stream"):
+            return error(400, **refusal)
+        assert "stream_options" not in body
+        whole = {"choices": [{"message": {"content": "Paris."}, "finish_reason": "stop"}], "usage": USAGE["usage"]}
+        return Response(json.dumps(whole), content_type="application/json")
+
+    httpserver.expect_request(PATH).respond_with_handler(answer)
+    events = ask(httpserver.url_for("/v1"))
+    assert text(events) == "Paris."
+    assert [event.reason for event in events if isinstance(event, Retry)] == [
+        "The server refused stream, asked again without it."
+    ]
+
+
+def test_a_token_limit_of_a_wrong_value_is_not_renamed(httpserver: HTTPServer) -> None:
+    said = "max_tokens is too large: 30. This model supports at most 8 completion tokens."
+    httpserver.expect_request(PATH).respond_with_response(error(400, said, param="max_tokens"))
+    with pytest.raises(BackendError, match="too large: 30"):
+        ask(httpserver.url_for("/v1"))
+    assert len(httpserver.log) == 1

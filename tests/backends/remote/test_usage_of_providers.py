@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from backends.base import Usage
 from backends.remote.chunk import parse_chunk
 from backends.remote.providers import PROVIDERS
-from backends.remote.usage import ABSURD_TOKENS, merged_usage, reported_usage, says_nothing
+from backends.remote.usage import (
+    ABSURD_TOKENS,
+    merged_usage,
+    reported_usage,
+    says_nothing,
+    unknown_counts,
+    written_to_cache,
+)
 
 
 def openai(prompt: int, completion: int, **more: Any) -> dict[str, Any]:
@@ -201,6 +208,27 @@ MORE: list[tuple[str, dict[str, Any], Usage]] = [
         },
         of(30, 103, 16, 94),
     ),
+    *(
+        (name, {"prompt_tokens": 30, "completion_tokens": 8, "total_tokens": 38, name: 20}, of(30, 8, 20))
+        for name in ("cache_read_tokens", "cacheReadTokens", "prompt_cached_tokens", "cached_input_tokens")
+    ),
+    (
+        "cached under another name in the details",
+        {"prompt_tokens": 30, "completion_tokens": 8, "prompt_tokens_details": {"cache_read_tokens": 20}},
+        of(30, 8, 20),
+    ),
+    ("in camel case", {"promptTokens": 30, "completionTokens": 8, "totalTokens": 38}, of(30, 8)),
+    (
+        "Bedrock's own: cached beside",
+        {"inputTokens": 10, "outputTokens": 8, "totalTokens": 2068, "cacheReadInputTokens": 2000}
+        | {"cacheWriteInputTokens": 50},
+        of(2060, 8, 2000),
+    ),
+    (
+        "a gateway over Anthropic whose total leaves the cached ones out as well",
+        {"prompt_tokens": 5, "completion_tokens": 8, "total_tokens": 13, "cache_read_input_tokens": 2000},
+        of(2005, 8, 2000),
+    ),
     ("total of zero", {"prompt_tokens": 30, "completion_tokens": 8, "total_tokens": 0}, of(30, 8)),
     ("total null", {"prompt_tokens": 30, "completion_tokens": 8, "total_tokens": None}, of(30, 8)),
 ]
@@ -302,3 +330,36 @@ def test_never_more_than_was_sent(raw: dict[str, Any]) -> None:
 @given(reported, reported)
 def test_merging_never_raises(one: dict[str, Any], other: dict[str, Any]) -> None:
     reported_usage(merged_usage(one, other))
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (None, ""),
+        ({}, ""),
+        ({"service_tier": "batch"}, ""),
+        ({"prompt_tokens": 30}, ""),
+        ({"total_tokens": 38}, "The server reported total_tokens, but no tokens of prompt or completion"),
+        ({"tokens\n<b>": 38}, "The server reported tokensb, but"),
+        ({"billed_units": {"input_tokens": 30}}, "The server reported billed_units, but"),
+        ([{"prompt_tokens": 30}], "The server reported a usage that is no object"),
+    ],
+)
+def test_a_usage_without_known_counts_is_named(raw: object, said: str) -> None:
+    assert unknown_counts(raw).startswith(said)
+    assert bool(unknown_counts(raw)) == bool(said)
+
+
+@pytest.mark.parametrize(
+    ("raw", "count"),
+    [
+        ({"prompt_tokens_details": {"cached_tokens": 2000, "cache_write_tokens": 400}}, "400"),
+        ({"cache_creation_input_tokens": 50}, "50"),
+        ({"cache_creation_input_tokens": 0}, ""),
+        ({"cache_creation_input_tokens": "50"}, ""),
+        (None, ""),
+    ],
+)
+def test_tokens_that_were_written_to_a_cache_are_named(raw: object, count: str) -> None:
+    said = written_to_cache(raw)
+    assert said.startswith(f"The server wrote {count} tokens") if count else not said

@@ -15,6 +15,8 @@ from backends.run.ending import ending
         ("end_turn", "ok", "empty"),
         ("eos_token", "ok", "empty"),
         ("COMPLETE", "ok", "empty"),
+        ("<|im_end|>", "ok", "empty"),
+        ("</s>", "ok", "empty"),
         ("length", "truncated", "truncated"),
         ("MAX_TOKENS", "truncated", "truncated"),
         ("FINISH_REASON_MAX_TOKENS", "truncated", "truncated"),

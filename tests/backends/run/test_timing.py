@@ -175,6 +175,20 @@ def test_text_that_came_all_at_once_has_no_speed(clock: Clock) -> None:
     assert answer_to(clock, 1.0, TextDelta("all of it"), finished(40)).timings.tokens_per_s is None
 
 
+def test_reasoning_after_the_text_is_no_time_before_it(clock: Clock) -> None:
+    answer = answer_to(clock, 1.0, TextDelta("a"), 1.0, TextDelta("b"), 1.0, Reasoning(clock.now + 3.0), finished(9))
+    assert (answer.timings.first_reasoning_s, answer.timings.ttft_s) == (None, 1.0)
+    assert answer.timings.tokens_per_s is None
+
+
+@pytest.mark.parametrize(("waited", "span", "burst"), [(1.0, 0.001, True), (0.01, 0.001, False), (1.0, 0.02, False)])
+def test_a_burst_after_a_long_wait_has_no_speed(clock: Clock, waited: float, span: float, burst: bool) -> None:
+    answer = answer_to(clock, waited, TextDelta("a"), span, TextDelta("b"), finished(40))
+    assert (answer.timings.tokens_per_s is None) is burst
+    assert answer.timings.ttft_s == pytest.approx(waited)
+    assert [note[:30] for note in answer.notes] == (["The text came in one burst, as"] if burst else [])
+
+
 def test_reasoning_that_is_shown_has_its_own_first_time_and_counts_for_the_speed(clock: Clock) -> None:
     start = clock.now
     shown = (Reasoning(start + 0.5), Reasoning(start + 3.0))
