@@ -25,7 +25,7 @@ _MOST_HEAD_ROWS = 3
 _LOOKED_AT = 12
 """Rows of a table that are looked at to find its head."""
 
-_RULE = re.compile(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*")
+_RULE = re.compile(r"[ \t]*+\|?[ \t]*+:?-++:?[ \t]*+(?:\|[ \t]*+:?-++:?[ \t]*+)*+\|?[ \t]*+")
 _SEPARATORS = ",;\t|"
 _LABEL_NUMBER = re.compile(r"(?:19|20)\d\d|[A-Za-z]{1,2}\d")
 """Years and the like (Q1, H2), which are names of columns although they have digits."""
