@@ -17,6 +17,9 @@ _IDENTIFIER = re.compile(
 )
 """`maxRetryCount` and `HttpRequestHandler`; of names such as iPhone and PowerPoint there are too many."""
 
+_ACRONYM = re.compile(r"[A-Z]{3,6}")
+"""Capital letters that are all that is asked."""
+
 _RUNS = re.compile(r"[^\W\d_]+|\d+")
 _PARTS = re.compile(r"[-./_#]")
 _NUMBER_WITH_UNIT = re.compile(r"\d+(?:\.\d+)?[-/]?([^\W\d_]+)")
@@ -40,14 +43,16 @@ SHORT = 4
 def codes(question: str) -> tuple[str, ...]:
     """The codes in a question, prepared for comparison, in their order: `ek-4471-b`, `0004711`, `10.5.2`, `c++`.
 
-    Words, years, amounts and numbers with a unit are none. A number of three or four digits is one if it is all that
-    is asked. Names of functions and the like (`maxRetryCount`) are codes, and what stands in quotation marks, if it is
-    more than a word: that is meant to the letter too.
+    Words, years, amounts and numbers with a unit are none. A number of three or four digits, or an acronym, is one if
+    it is all that is asked. Names of functions and the like (`maxRetryCount`) are codes, and what stands in quotation
+    marks, if it is more than a word: that is meant to the letter too.
     """
     shown = plain(question)
     found = [f"{match[1]}-{match[2]}".casefold() for match in _SPACED.finditer(shown) if _names(match[1].casefold())]
     found += [phrase for match in _QUOTED.finditer(shown) if " " in (phrase := matchable(match[1]))]
     found += [match[0].casefold() for match in _IDENTIFIER.finditer(shown)]
+    if _ACRONYM.fullmatch(shown.strip(" ?!.\n")):
+        found.append(matchable(question).strip("?!. "))
     words = _WORD.findall(matchable(question))
     alone = len(words) == 1
     found += [word for word in words if _is_code(word, alone) and (not word.isdecimal() or word in question or alone)]

@@ -41,6 +41,8 @@ PARTS = {
         ("What does RFC 7231 say?", ("rfc-7231",)),
         ("Why ERR_CONN_RESET?", ("err_conn_reset",)),
         ("0x80070057", ("0x80070057",)),
+        ("GDPR?", ("gdpr",)),
+        ("Is the GDPR a law of the EU?", ()),
         ("Where is maxRetryCount set?", ("maxretrycount",)),
         ("What does HttpRequestHandler do?", ("httprequesthandler",)),
         ("Who says \u201cmodel Ember Duo\u201d?", ("model ember duo",)),
