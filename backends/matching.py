@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 from backends.text import FORMATS, normalised
 
-VERSION = "2026-11"
+VERSION = "2026-11-b"
 """Changes with the rules: what was prepared by others and kept has to be prepared again."""
 
 NO_SPACES = (

@@ -11,6 +11,15 @@ _WORD = re.compile(r"[^\W_]+(?:[-./_#][^\W_]+){0,12}(?:\+\+|#(?!\w))?")
 _SPACED = re.compile(r"\b([A-Z]{2,5}) (\d{3,12}[A-Z]?)\b")
 """Capital letters and a number, as in "RFC 7231"."""
 
+_QUOTED = re.compile(r'(?<!\w)"([^"\n]{4,80})"(?!\w)')
+_IDENTIFIER = re.compile(
+    r"(?<![\w])(?:[a-z]{2,20}[a-z0-9]{0,20}(?:[A-Z][a-z0-9]{1,30}){1,8}|[A-Z][a-z0-9]{1,30}(?:[A-Z][a-z0-9]{1,30}){2,8})(?![\w])"
+)
+"""`maxRetryCount` and `HttpRequestHandler`; of names such as iPhone and PowerPoint there are too many."""
+
+_ACRONYM = re.compile(r"[A-Z]{3,6}")
+"""Capital letters that are all that is asked."""
+
 _RUNS = re.compile(r"[^\W\d_]+|\d+")
 _PARTS = re.compile(r"[-./_#]")
 _NUMBER_WITH_UNIT = re.compile(r"\d+(?:\.\d+)?[-/]?([^\W\d_]+)")
@@ -34,11 +43,16 @@ SHORT = 4
 def codes(question: str) -> tuple[str, ...]:
     """The codes in a question, prepared for comparison, in their order: `ek-4471-b`, `0004711`, `10.5.2`, `c++`.
 
-    Words, years, amounts and numbers with a unit are none. A number of three or four digits is one if it is all that
-    is asked.
+    Words, years, amounts and numbers with a unit are none. A number of three or four digits, or an acronym, is one if
+    it is all that is asked. Names of functions and the like (`maxRetryCount`) are codes, and what stands in quotation
+    marks, if it is more than a word: that is meant to the letter too.
     """
     shown = plain(question)
     found = [f"{match[1]}-{match[2]}".casefold() for match in _SPACED.finditer(shown) if _names(match[1].casefold())]
+    found += [phrase for match in _QUOTED.finditer(shown) if " " in (phrase := matchable(match[1]))]
+    found += [match[0].casefold() for match in _IDENTIFIER.finditer(shown)]
+    if _ACRONYM.fullmatch(shown.strip(" ?!.\n")):
+        found.append(matchable(question).strip("?!. "))
     words = _WORD.findall(matchable(question))
     alone = len(words) == 1
     found += [word for word in words if _is_code(word, alone) and (not word.isdecimal() or word in question or alone)]

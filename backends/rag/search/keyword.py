@@ -6,14 +6,15 @@ import functools
 import itertools
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+import unicodedata
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backends.matching import DIVIDED, HANGUL, NO_SPACES, matchable
 from backends.storage import strict_json
-from backends.terms import stem
+from backends.terms import is_unit, stem
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,14 +26,48 @@ _DENSE = re.compile(f"[{_NO_SPACES}]")
 _WORD = re.compile(rf"[{_NO_SPACES}]+|[^\W_{_NO_SPACES}]+")
 
 
+_HYPHENATED = re.compile(rf"(?<![\w-])[^\W\d_{_NO_SPACES}]{{1,40}}(?:-[^\W\d_{_NO_SPACES}]{{1,40}}){{1,3}}(?![\w-])")
+_INITIALS = re.compile(r"(?<![^\W_])(?:[^\W\d_]\.){2,8}(?:[^\W\d_](?![^\W_]))?|(?<![^\W_])[do]'[^\W\d_]{2,40}")
+_NOT_LETTERS = re.compile(r"[^\w]")
+_HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})")
+_HAS_HUMP = re.compile(r"[a-z][A-Z]|[A-Z]{2}[a-z]{2}")
+_LATIN_WORD = re.compile(r"[A-Za-z0-9]+")
+_MEASURED = re.compile(r"(\d+)([^\W\d_]+)")
+_UMLAUT = re.compile("[\u00e4\u00f6\u00fc]")
+_UMLAUTS = {"\u00e4": "ae", "\u00f6": "oe", "\u00fc": "ue"}
+_ABOVE = re.compile("[\u0300-\u036f]")
+_STROKES = str.maketrans({"\u0142": "l", "\u00f8": "o", "\u0111": "d", "\u0131": "i", "\u00e6": "ae", "\u0153": "oe"})
+
+
+def key(word: str) -> str:
+    """What a word of `tokenize` is counted as: its stem, without accents, since people search without them too."""
+    if not word.isascii() and not _DENSE.match(word):
+        word = _ABOVE.sub("", unicodedata.normalize("NFD", word)).translate(_STROKES)
+    return stem(word)
+
+
 def tokenize(text: str) -> list[str]:
     """The words of a text as they are compared (`backends.matching`); pairs of characters in scripts without spaces.
 
     A word that was divided at the end of a line is there whole and, since the hyphen may be its own, in its parts.
     """
+    return _tokenize(text, matchable(text))
+
+
+def spellings(text: str) -> list[str]:
+    """The words of `tokenize`, and beside them the other ways to write them.
+
+    These are "e-mail" as one word, the words of `getUserProfile`, 36 and months of "36months", and oe for an umlaut.
+    """
+    folded = matchable(text)
+    words = _tokenize(text, folded)
+    return words + list(_other_spellings(text, folded, words))
+
+
+def _tokenize(text: str, folded: str) -> list[str]:
     found: list[str] = []
     divided = (part.casefold() for match in DIVIDED.finditer(text) for part in match.groups()) if "\n" in text else ()
-    for word in itertools.chain(_WORD.findall(matchable(text)), divided):
+    for word in itertools.chain(_WORD.findall(folded), divided):
         if word[0] >= "\u0e00" and len(word) > 1 and _DENSE.match(word):
             found += (word[place : place + 2] for place in range(len(word) - 1))
         else:
@@ -40,11 +75,26 @@ def tokenize(text: str) -> list[str]:
     return found
 
 
+def _other_spellings(text: str, folded: str, words: Sequence[str]) -> Iterator[str]:
+    """What the words of a text could have been written as: one word, or several."""
+    if _HAS_HUMP.search(text):
+        for word in _LATIN_WORD.findall(text):
+            if _HAS_HUMP.search(word) and len(parts := _HUMPS.split(word)) > 1:
+                yield from (part.casefold() for part in parts)
+    for pattern in (_HYPHENATED, _INITIALS):
+        yield from (_NOT_LETTERS.sub("", found) for found in pattern.findall(folded))
+    for word in words:
+        if word[0].isdecimal() and (measured := _MEASURED.fullmatch(word)) and is_unit(measured[2]):
+            yield from measured.groups()
+        elif not word.isascii() and _UMLAUT.search(word):
+            yield _UMLAUT.sub(lambda found: _UMLAUTS[found[0]], word)
+
+
 class KeywordIndex:
     """BM25 (Lucene's variant, k1 1.5, b 0.75) of chunks known by row. Immutable; safe to use from several threads.
 
-    Words are stemmed (`terms.stem`) and the commonest English ones left out; docs/measurements.md says what that
-    and other values of k1 and b change.
+    Words (`spellings`) are stemmed without their accents (`key`) and the commonest English ones left out;
+    docs/measurements.md says what that and other values of k1 and b change.
     `rows` ascend; the token ids of `rows[n]` are `tokens[offsets[n]:offsets[n + 1]]`.
     """
 
@@ -93,7 +143,7 @@ class KeywordIndex:
         """The BM25 score of every chunk, in the order of `rows`; 0 for those that share no word with the query."""
         import numpy as np
 
-        known = [self._vocabulary.get(stem(word)) for word in tokenize(query) if word not in _stop_words()]
+        known = [self._vocabulary.get(key(word)) for word in spellings(query) if word not in _stop_words()]
         ids = [id for id in known if id is not None]
         if self._model is None or not ids:
             return np.zeros(len(self.rows), dtype=np.float32)
@@ -181,9 +231,9 @@ class _Tokens:
 
     def ids(self, text: str) -> list[int]:
         ids = []
-        for word in tokenize(text):
+        for word in spellings(text):
             if word not in self._known:
-                self._known[word] = self._vocabulary.setdefault(stem(word), len(self._vocabulary))
+                self._known[word] = self._vocabulary.setdefault(key(word), len(self._vocabulary))
             if (id := self._known[word]) is not None:
                 ids.append(id)
         return ids

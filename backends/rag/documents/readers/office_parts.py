@@ -98,8 +98,13 @@ def parse(data: bytes) -> Any:
 
 
 def chosen(alternatives: Any) -> list[Any]:
-    """The children of the first of `mc:AlternateContent`'s choices that holds anything, else of its fallback."""
-    for one in (*alternatives.findall(f"{MC}Choice"), *alternatives.findall(f"{MC}Fallback")):
-        if len(one):
-            return list(one)
-    return []
+    """The children of the first of `mc:AlternateContent`'s choices that holds anything, else of its fallback.
+
+    One that holds text goes before one that holds none: programs write what others cannot show into the fallback.
+    """
+    ways = [one for one in (*alternatives.findall(f"{MC}Choice"), *alternatives.findall(f"{MC}Fallback")) if len(one)]
+    return list(next((one for one in ways if _has_text(one)), ways[0])) if ways else []
+
+
+def _has_text(element: Any) -> bool:
+    return any(one.text and one.text.strip() for one in element.iter(f"{W}t", f"{A}t", f"{M}t"))

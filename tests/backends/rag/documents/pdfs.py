@@ -38,8 +38,9 @@ def lines(x: float, y: float, texts: Sequence[str], pitch: float = 14) -> list[P
     return [(x, y - row * pitch, text) for row, text in enumerate(texts)]
 
 
-def pdf(pages: Sequence[Page | bytes], root: str = "", extra: Sequence[str] = ()) -> bytes:
-    """The file. Annotations are objects from 100 on in the order of the pages, `extra` objects from 200 on."""
+def pdf(pages: Sequence[Page | bytes], root: str = "", extra: Sequence[str] = (), fonts: str = "") -> bytes:
+    """The file. Annotations are objects from 100 on in the order of the pages, `extra` objects from 200 on;
+    `fonts` are more fonts of every page."""
     pages = [one if isinstance(one, Page) else Page(one) for one in pages]
     numbers = range(20, 20 + 2 * len(pages), 2)
     objects: dict[int, bytes] = {
@@ -56,7 +57,7 @@ def pdf(pages: Sequence[Page | bytes], root: str = "", extra: Sequence[str] = ()
         noted = kept.stop
         objects[number] = (
             "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] "
-            "/Resources << /Font << /F1 3 0 R /U 4 0 R /X 8 0 R >> >> "
+            f"/Resources << /Font << /F1 3 0 R /U 4 0 R /X 8 0 R {fonts} >> >> "
             f"/Contents {number + 1} 0 R /Annots [{' '.join(f'{n} 0 R' for n in kept)}] {page.entries} >>"
         ).encode()
         objects[number + 1] = b"<< /Length %d >>\nstream\n%b\nendstream" % (len(page.content), page.content)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from backends.errors import BackendError
 from backends.rag.documents.readers import read
 from backends.rag.documents.readers.pdf.hyphens import joined
+from backends.rag.documents.readers.reading import Reading
 from tests.backends.rag.documents.pdfs import Page, Placed, coded, lines, pdf, printed
 
 LEFT = ["Returns are accepted", "within 30 days. The", "restocking fee is", "12 percent of the", "price of the item."]
@@ -138,6 +139,76 @@ def test_raised_digits_are_exponents() -> None:
     volume = printed([(72, 700, "5 m")]) + printed([(90, 704, "3")], 7)
     pressure = printed([(97, 700, "at 10")]) + printed([(125, 704, "6")], 7)
     assert text_of(volume + pressure) == "5 m^3 at 10^6"
+
+
+def test_exponents_that_stand_high_and_those_inside_of_a_word_are_read_with_it() -> None:
+    high = printed([(72, 700, "about 10")]) + printed([(115, 706, "6")], 7) + printed([(119, 700, " cells")])
+    inner = printed([(72, 680, "10")]) + printed([(84.3, 684, "-3")], 7) + printed([(90.6, 680, "/ml")])
+    ordinal = printed([(72, 660, "the 1")]) + printed([(96.6, 664, "st")], 7) + printed([(104, 660, "time")])
+    assert text_of(high + inner + ordinal) == "about 10^6 cells\n10^-3/ml\nthe 1st time"
+
+
+def test_letters_that_are_set_wide_are_words() -> None:
+    spaced = "I N V O I C E   N U M B E R"
+    assert text_of(printed([(72, 700, spaced), (72, 680, "The usual text.")])) == "INVOICE NUMBER\nThe usual text."
+    assert text_of(b"BT /F1 12 Tf 72 700 Td [(T)-600(O)-600(T)-600(A)-600(L)] TJ ET") == "TOTAL"
+    assert text_of(printed([(72, 700, "A B C D E F")])) == "A B C D E F"
+    assert text_of(printed([(72, 700, "I am A")])) == "I am A"
+
+
+def test_accents_that_are_printed_over_letters_are_part_of_them() -> None:
+    """As TeX prints them in its first fonts (reported of pypdf and pdfplumber)."""
+    over = b"BT /F1 12 Tf 72 700 Td [(M)] TJ [(\xa8) 450 (uller in a caf) (\xb4) 450 (e)] TJ ET"
+    assert text_of(over) == "M\u00fcller in a caf\u00e9"
+    assert text_of(printed([(72, 700, "5^2 and ~7 and `name` ok")])) == "5^2 and ~7 and `name` ok"
+
+
+# --- the names of glyphs --------------------------------------------------------------------------------
+
+
+def fonted(font: str, content: bytes) -> Reading:
+    """What is read of a page whose font F is given; objects from 201 on may follow it."""
+    first, *more = font.split("\n---\n")
+    ordinary = printed([(72, 600, "Thirty-six months of warranty, in ordinary letters.")])
+    return read(pdf([content + ordinary], extra=[first, *more], fonts="/F 200 0 R"), "pdf")
+
+
+def simple_font(differences: str, unicode: str = "", kind: str = "Type1") -> str:
+    widths = f"/FirstChar 32 /LastChar 255 /Widths [{'500 ' * 224}]"
+    encoding = f"/Encoding << /BaseEncoding /WinAnsiEncoding /Differences [{differences}] >>"
+    return f"<< /Type /Font /Subtype /{kind} /BaseFont /ABCDEF+Own {widths} {encoding} {unicode} >>"
+
+
+def test_ligatures_that_are_named_by_their_parts_are_letters() -> None:
+    """Adobe Glyph List Specification, section 2; reported of PyMuPDF (issue 2785)."""
+    content = b"BT /F 11 Tf 72 700 Td (con\x80guration at\x81r o\x82ce u\x83 x\x84y) Tj ET"
+    reading = fonted(simple_font("128 /f_i /t_a /f_f_i /uni00660069 /g23"), content)
+    assert reading.pages[0][1].startswith("configuration attar office ufi x\ufffdy")
+    assert reading.warnings == ("Page 1: 1 character is unknown and stands as \ufffd.",)
+
+
+@pytest.mark.parametrize("shows", ["0000", "fffd", "e123", "0006"])
+def test_a_glyph_that_is_mapped_to_nothing_is_unknown_and_no_hyphen(shows: str) -> None:
+    """Reported of pypdf (issue 1351): ligatures whose map says U+0000."""
+    letters = "\n".join(f"<{code:02x}> <{code:04x}>" for code in range(32, 127))
+    body = f"begincmap 1 begincodespacerange <00> <ff> endcodespacerange 96 beginbfchar\n{letters}\n<80> <{shows}>\n"
+    body += "endbfchar endcmap"
+    stream = f"<< /Length {len(body)} >>\nstream\n{body}\nendstream"
+    font = simple_font("", "/ToUnicode 201 0 R", "TrueType")
+    reading = fonted(f"{font}\n---\n{stream}", b"BT /F 11 Tf 72 700 Td (con\x80guration of\x80ce) Tj ET")
+    assert reading.pages[0][1].startswith("con\ufffdguration of\ufffdce\n")
+    assert reading.warnings == ("Page 1: 2 characters are unknown and stand as \ufffd.",)
+
+
+def test_the_names_of_drawn_glyphs_are_read() -> None:
+    """Fonts of Type 3, as plotting programs write them."""
+    glyph = "<< /Length 29 >>\nstream\n600 0 0 0 500 500 d1 0 0 5 5 re f\nendstream"
+    font = (
+        "<< /Type /Font /Subtype /Type3 /FontBBox [0 0 1000 1000] /FontMatrix [0.001 0 0 0.001 0 0] /Resources << >> "
+        "/CharProcs << /A 201 0 R /five 201 0 R >> /Encoding << /Type /Encoding /Differences [65 /A /five] >> "
+        "/FirstChar 65 /LastChar 66 /Widths [600 600] >>"
+    )
+    assert fonted(f"{font}\n---\n{glyph}", b"BT /F 11 Tf 72 700 Td (AB) Tj ET").pages[0][1].startswith("A5\n")
 
 
 def test_turned_text_is_read_along_its_line() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 import io
+import re
+import zipfile
 from typing import Any
 
 import openpyxl
@@ -231,3 +233,60 @@ def test_text_boxes_are_read_and_charts_and_pictures_named() -> None:
         "1 chart of the sheet A & B was left out.",
         "The sheet Sold is a chart and was left out.",
     )
+
+
+def test_merged_cells_hold_a_table_together_over_empty_rows() -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    for place, value in {"A1": "Shift", "B1": "Monday", "A2": "Early", "B2": "Ana", "A5": "Late", "B5": "Ben"}.items():
+        sheet[place] = value
+    sheet.merge_cells("A2:A4")
+    sheet.merge_cells("B2:B4")
+    rows = "| Shift | Monday |\n| --- | --- |\n| Early | Ana |\n| Late | Ben |"
+    assert text_of(read_book(book)) == f"## Sheet\n\n{rows}"
+
+
+def test_a_merged_cell_whose_corner_is_hidden_is_read_where_it_shows() -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    for row in (["Group", "Item"], ["Pumps", "P1"], [None, "P2"]):
+        sheet.append(row)
+    sheet.merge_cells("A2:A3")
+    sheet.row_dimensions[2].hidden = True
+    reading = read_book(book)
+    assert text_of(reading).endswith("| Group | Item |\n| --- | --- |\n| Pumps | P2 |")
+    assert reading.warnings == (FLAT, "Row 2 of the sheet Sheet is hidden and was left out.")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(45761, "2025-04-14"), (45761.5, "2025-04-14 12:00:00"), (0.75, "18:00:00")]
+)
+@pytest.mark.parametrize("number", [27, 31, 36, 57])
+def test_east_asian_dates_that_are_known_by_number_alone(value: float, text: str, number: int) -> None:
+    """ECMA-376 part 1, 18.8.30; reported of calamine (nashsu/llm_wiki, pull request 738)."""
+    book = openpyxl.Workbook()
+    book.active.append(["Due", "x"])
+    book.active.append([value, "y"])
+    book.active["A2"].number_format = "0.000"
+    out = io.BytesIO()
+    book.save(out)
+    changed = io.BytesIO()
+    with zipfile.ZipFile(out) as source, zipfile.ZipFile(changed, "w") as copy:
+        for name in source.namelist():
+            data = source.read(name)
+            if name == "xl/styles.xml":
+                data = data.replace(b'numFmtId="164" font', b'numFmtId="%d" font' % number)
+                data = re.sub(rb"<numFmts.*?</numFmts>", b"", data)
+            copy.writestr(name, data)
+    assert f"| {text} | y |" in text_of(read(changed.getvalue(), "xlsx"))
+
+
+def test_escaped_characters_and_what_is_printed_on_every_page() -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["Key", "Value"])
+    book.active.append(["one", "first_x000D_\nsecond, a_x005F_x"])
+    book.active.oddHeader.center.text = "Draft 7, not for release"
+    book.active.oddFooter.left.text = "Page &P of &N"
+    text = text_of(read_book(book))
+    assert text.startswith("## Sheet\n\nPage header: Draft 7, not for release\n\n| Key | Value |")
+    assert text.endswith("| one | first second, a_x |")

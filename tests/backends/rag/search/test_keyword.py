@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backends.rag.search.keyword import KeywordIndex, tokenize
+from backends.rag.search.keyword import KeywordIndex, key, spellings, tokenize
 from backends.rag.search.keyword_cache import KeywordCache, indexed_text
 from backends.rag.store.library import StoredChunk
 
@@ -37,6 +37,40 @@ def built(texts: dict[int, str]) -> KeywordIndex:
 )
 def test_words(text: str, expected: list[str]) -> None:
     assert tokenize(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "asked"),
+    [
+        ("M\u00fcller", "Muller Mueller M\u00fcller mu\u0308ller"),
+        ("Mueller", "M\u00fcller"),
+        (
+            "\u0141\u00f3d\u017a S\u00e3o \u0395\u03bb\u03bb\u03ac\u03b4\u03b1",
+            "Lodz Sao \u03b5\u03bb\u03bb\u03b1\u03b4\u03b1",
+        ),
+        ("r\u00e9sum\u00e9", "resume"),
+        ("getUserProfile", "get user profile getuserprofile user_profile"),
+        ("XMLHttpRequest HTTPServer", "http request server"),
+        ("get_user", "get user"),
+        ("an e-mail over Wi-Fi", "email wifi"),
+        ("an email", "e-mail"),
+        ("36months 3.5mm", "36 months 3.5 mm"),
+        ("the U.S.A. and the EU", "USA E.U."),
+        ("O'Brien", "obrien"),
+        ("\uff21\uff22\uff23\uff11", "abc1"),
+    ],
+)
+def test_words_are_found_in_other_spellings(written: str, asked: str) -> None:
+    """Each word that is asked for is one that is indexed (reported of many keyword searches)."""
+    indexed = {key(word) for word in spellings(written)}
+    for word in asked.split():
+        assert indexed & {key(one) for one in spellings(word)}, word
+    assert set(tokenize(written)) <= set(spellings(written))
+
+
+def test_other_spellings_do_not_reach_other_words() -> None:
+    assert spellings("12kg-34 and pads, GK-2207-B") == ["12kg", "34", "and", "pads", "gk", "2207", "b", "12", "kg"]
+    assert key("\u0e19\u0e49\u0e33") == "\u0e19\u0e49\u0e33"
 
 
 def test_scores_are_those_of_lucenes_bm25() -> None:

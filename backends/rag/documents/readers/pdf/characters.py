@@ -29,6 +29,17 @@ _WORDS = re.compile(
 )
 """A word with the hyphen that ends its line, if one does."""
 
+_INNER_DIGIT = re.compile(r"(?<=[^ ])\d(?=[^ ])")
+
+_ACCENTS = {
+    **{"\xa8": "\u0308", "\xb4": "\u0301", "`": "\u0300", "^": "\u0302", "\u02c6": "\u0302", "~": "\u0303"},
+    **{"\u02dc": "\u0303", "\xaf": "\u0304", "\u02d8": "\u0306", "\u02d9": "\u0307", "\u02da": "\u030a"},
+    **{"\u02dd": "\u030b", "\u02c7": "\u030c", "\xb8": "\u0327", "\u02db": "\u0328"},
+}
+"""Accents that are printed as signs of their own, as TeX does in its first fonts, and the marks that they are."""
+
+_ACCENTED = re.compile(f"[{''.join(map(re.escape, _ACCENTS))}]")
+
 _PLAIN = re.compile(r"[!-~\xa1-\u058f\u2010-\u2044\u20a0-\u20bf\u3001-\ud7a3\uff01-\uffef]*+[\x02\ufffe]?+")
 """Characters of which nothing has to be found out one by one."""
 
@@ -139,6 +150,7 @@ class _Reader:
             or not (left <= x0 and x1 <= right and bottom <= (y0 + y1) / 2 <= top)
             or pdfium.FPDFText_HasUnicodeMapError(handle, start) == 1
             or not _PLAIN.fullmatch(word)
+            or self._is_mixed(word, start)
         ):
             self._characters(start, end, spaced)
             return
@@ -146,6 +158,19 @@ class _Reader:
         if word[-1] in "\x02\ufffe":
             word = word[:-1] + "-"
         self._keep(Piece(word, x0, x1, self._y.value, max(y1 - y0, 1.0), spaced), 0)
+
+    def _is_mixed(self, word: str, start: int) -> bool:
+        """Whether there is more to a word than its ends say: a glyph without a character, an accent, an exponent."""
+        if word[-1] in "\x02\ufffe" and not self._pdfium.FPDFText_GetUnicode(self._handle, start + len(word) - 1):
+            return True
+        if len(word) > 1 and _ACCENTED.search(word):
+            return True
+        bottom = self._box.bottom
+        for digit in _INNER_DIGIT.finditer(word):
+            self._ask_box(self._handle, start + digit.start(), self._last_at)
+            if self._last.bottom != bottom:
+                return True
+        return False
 
     def _keep(self, one: Piece, angle: int) -> bool:
         if not _is_new(one, angle, self._seen, one.text in self._texts):
@@ -175,6 +200,8 @@ class _Reader:
             one.spaced = spaced
             some = self._found.turned.get(angle, [])
             previous = some[-1:]
+            if previous and _composed(previous[0], one):
+                continue
             if self._keep(one, angle):
                 if blank >= 0 and angle == 0 and FROM_THE_RIGHT.search("".join(p.text for p in [*previous, one])):
                     pdfium.FPDFText_GetCharOrigin(handle, blank, *self._at)
@@ -195,6 +222,27 @@ class _Reader:
         if unknown or self._pdfium.FPDFText_HasUnicodeMapError(self._handle, index) == 1:
             one.text, one.lost = REPLACEMENT, True
         return one, angle
+
+
+def _composed(before: Piece, one: Piece) -> bool:
+    """Make one letter of a letter and an accent that was printed over it, in either order, if there is such a letter.
+
+    Both are in `before` then.
+    """
+    if before.text in _ACCENTS and one.text.isalpha():
+        accent, letter = before, one
+    elif one.text in _ACCENTS and before.text[-1:].isalpha() and len(before.text) == 1:
+        accent, letter = one, before
+    else:
+        return False
+    if not letter.x0 - 0.05 * letter.size <= (accent.x0 + accent.x1) / 2 <= letter.x1 + 0.05 * letter.size:
+        return False
+    plain = {"\u0131": "i", "\u0237": "j"}.get(letter.text, letter.text)
+    whole = unicodedata.normalize("NFC", plain + _ACCENTS[accent.text])
+    if len(whole) != 1 or abs(accent.y - letter.y) > 0.5 * letter.size:
+        return False
+    before.text, before.x0, before.x1, before.y, before.size = whole, letter.x0, letter.x1, letter.y, letter.size
+    return True
 
 
 def _note_blank(x: float, neighbours: list[Piece]) -> None:

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 
 from backends.rag.documents.readers.pdf.characters import FROM_THE_RIGHT, Piece
+from backends.rag.documents.readers.scripts import with_subscript, with_superscript
 
 _SPACE = 0.18
 """In font sizes: a wider gap between two characters is a space that the file left out."""
@@ -20,8 +21,17 @@ _WITHIN_NUMBER = frozenset({"ES", "CS", "ET"})
 _PRESENTATION_FORMS = ("\ufb1d", "\ufdff", "\ufe70", "\ufefc")
 """From the first to the second, and from the third to the fourth: Hebrew and Arabic letters by their shapes."""
 
-_RAISED, _SMALLER = 0.15, 0.8
+_RAISED, SMALLER = 0.15, 0.85
 """An exponent or a mark of a footnote: how far above the baseline, in sizes of the line, and how small, at most."""
+
+_TOUCHING = 0.05
+"""In sizes of the line: between an exponent and what follows at less than this there is no space."""
+
+_LETTER_SPACED = 5
+"""So many single letters in a row, all with the same gap between them, are a word that was set wide."""
+
+_WIDEST, _EQUAL = 0.7, 1.3
+"""That gap is no wider than this, in sizes of the line; and of two equal gaps one is at most so much wider."""
 
 
 def is_right_to_left(text: str) -> bool:
@@ -60,16 +70,54 @@ def _spaced(pieces: Sequence[Piece]) -> Iterator[str]:
     ordered = pieces
     if any(b.x0 < a.x0 for a, b in itertools.pairwise(pieces)):
         ordered = sorted(pieces, key=lambda one: one.x0)
+    wide = _set_wide(ordered)
     base = max(ordered, key=lambda one: one.size)
-    high, before = False, None
-    for one in ordered:
-        raised = one.size < base.size * _SMALLER and one.y - base.y > base.size * _RAISED and one.text not in "\"'’”*°"
-        if raised and not high and before is not None:
-            yield "^"
-        elif before is not None and (one.spaced or one.x0 - before.x1 > one.size * 0.3):
-            yield " "
-        yield one.text
-        high, before = raised, one
+    written, before, previous = "", None, 0
+    for level, group in itertools.groupby(enumerate(ordered), key=lambda placed: _level(placed[1], base)):
+        text = ""
+        for place, one in group:
+            apart = before is not None and (one.spaced or one.x0 - before.x1 > one.size * 0.3)
+            if not text and (level > 0 or (before is not None and one.x0 - before.x1 < _TOUCHING * base.size)):
+                apart = apart and level == 0 == previous
+            text += " " * wide.get(place, apart) + one.text
+            before = one
+        part = with_superscript(written, text) if level > 0 else with_subscript(written, text) if level < 0 else text
+        yield part
+        written, previous = part, level
+
+
+def _level(one: Piece, base: Piece) -> int:
+    """1 for what is raised, -1 for what is lowered, 0 for what stands on the baseline of the line."""
+    if one.size >= base.size * SMALLER or one.text in "\"'’”*°":
+        return 0
+    above = one.y - base.y
+    return 1 if above > base.size * _RAISED else -1 if above < -base.size * _RAISED else 0
+
+
+def _set_wide(pieces: Sequence[Piece]) -> dict[int, bool]:
+    """Of the letters of words that were set wide ("I N V O I C E"): whether a space comes before each of them."""
+    spaces: dict[int, bool] = {}
+    singles = itertools.groupby(
+        enumerate(pieces), key=lambda placed: len(placed[1].text) == 1 == placed[1].text.isalpha()
+    )
+    for is_single, group in singles:
+        places = [place for place, _ in group]
+        if not is_single or len(places) < _LETTER_SPACED:
+            continue
+        gaps = {place: pieces[place].x0 - pieces[place - 1].x1 for place in places[1:]}
+        least = min(gaps.values())
+        size = pieces[places[0]].size
+        within = [place for place, gap in gaps.items() if gap <= least * _EQUAL]
+        words = len(gaps) - len(within) + 1
+        letters = "".join(pieces[place].text for place in places)
+        if 0.1 * size < least <= _WIDEST * size and len(places) >= words * 3 and not _is_alphabet(letters):
+            spaces |= {place: place not in within for place in gaps}
+    return spaces
+
+
+def _is_alphabet(letters: str) -> bool:
+    """Whether letters are those of an alphabet one after another, as names of columns or of answers are."""
+    return all(ord(after) - ord(before) == 1 for before, after in itertools.pairwise(letters))
 
 
 def _base_letters(text: str) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from backends.rag.documents.readers.pdf.characters import Piece
-from backends.rag.documents.readers.pdf.direction import has_right_to_left, is_right_to_left, line_text
+from backends.rag.documents.readers.pdf.direction import SMALLER, has_right_to_left, is_right_to_left, line_text
 from backends.rag.documents.readers.reading import table
 
 _SPLIT = 1.2
@@ -23,6 +23,9 @@ _SPLIT = 1.2
 
 _SAME_LINE = 0.35
 """In font sizes: baselines nearer than this are one line; an exponent is raised by about a third."""
+
+_SCRIPT = 0.6
+"""In font sizes: a smaller letter or digit that touches the one before it is raised or lowered by no more than this."""
 
 _LESS_THAN_A_LINE = 0.75
 """In font sizes: the distance of two lines of a paragraph is larger."""
@@ -109,9 +112,19 @@ def _runs(pieces: Iterable[Piece]) -> list[Run]:
 def _continues(run: Run, one: Piece) -> bool:
     size = max(run.size, one.size)
     if abs(one.y - run.y) > size * _SAME_LINE:
-        return False
+        return _is_script(run, one)
     gap = max(one.x0 - run.x1, run.x0 - one.x1)
     return gap <= min(run.size, one.size) * _SPLIT or gap <= size * 0.3
+
+
+def _is_script(run: Run, one: Piece) -> bool:
+    """Whether a piece is an exponent or index of what the run ends with, farther from its baseline than most."""
+    return (
+        not one.spaced
+        and one.size < run.size * SMALLER
+        and abs(one.y - run.y) <= run.size * _SCRIPT
+        and abs(one.x0 - run.pieces[-1].x1) <= one.size * 0.15
+    )
 
 
 def _rows(runs: Iterable[Run]) -> list[Row]:

@@ -16,6 +16,7 @@ from backends.errors import BackendError
 from backends.rag.documents.content import damaged
 from backends.rag.documents.readers.pdf.characters import PageText, page_text
 from backends.rag.documents.readers.pdf.fields import Extras
+from backends.rag.documents.readers.pdf.glyph_names import with_maps
 from backends.rag.documents.readers.pdf.hyphens import joined
 from backends.rag.documents.readers.pdf.layout import page_lines
 from backends.rag.documents.readers.reading import Reading, numbered
@@ -65,6 +66,8 @@ def read_pdf(data: bytes) -> Reading:
         raise damaged("pdf")
     structure = _structure(data)
     read = _read_pages(data, structure)
+    if (read.lost or read.coded) and (mapped := _with_maps(structure)):
+        read = _read_pages(mapped, structure)
     extras, said = _extras(structure)
     if len(read.broken) == len(read.texts):
         raise damaged("pdf")
@@ -95,6 +98,16 @@ def _structure(data: bytes) -> PdfReader:
     reader = PdfReader(io.BytesIO(data))
     _unlock(reader)
     return reader
+
+
+def _with_maps(structure: PdfReader) -> bytes | None:
+    """The file with maps for fonts that name their glyphs; None if that would give no more characters."""
+    try:
+        return with_maps(structure)
+    except MemoryError:
+        raise
+    except Exception:  # pypdf raises anything on files that are damaged; what is unknown stays so
+        return None
 
 
 def _unlock(reader: PdfReader) -> None:

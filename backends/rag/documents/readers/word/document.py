@@ -175,7 +175,10 @@ class WordDocument:
     def _paragraph(
         self, paragraph: Any, part: str, fields: list[Any], carried: str, repeats: bool
     ) -> tuple[str, list[Block], bool]:
-        """Text and blocks of a paragraph, and whether it ends: not where its end was deleted or moved away."""
+        """Text and blocks of a paragraph, and whether it ends: not where its end was deleted or moved away.
+
+        Nor does the large first letter of a paragraph end where it stands.
+        """
         properties = paragraph.find(f"{W}pPr")
         level = self._shared.styles.heading(properties)
         reader = Paragraph(self._shared, part, fields, repeats=repeats)
@@ -186,6 +189,8 @@ class WordDocument:
             self.findings.tracked += 1
             if not reader.anchored:
                 return text, [], False
+        if text.strip() and not reader.anchored and _is_drop_cap(properties):
+            return text.strip(), [], False
         after: list[Block] = []
         marks = [self._after(one, part, after) for one in reader.anchored]
         text = _MARK.sub(lambda found: marks[int(found.group(1))], text).strip()
@@ -305,6 +310,12 @@ def _caption(lines: list[list[str]]) -> tuple[str, list[list[str]]]:
     if len(lines) > 1 and lines[0][0] and not any(lines[0][1:]) and all(lines[1]):
         return lines[0][0], lines[1:]
     return "", lines
+
+
+def _is_drop_cap(properties: Any) -> bool:
+    """Whether a paragraph is the large first letter of the next one, which Word keeps apart from it."""
+    frame = properties.find(f"{W}framePr") if properties is not None else None
+    return frame is not None and frame.get(f"{W}dropCap") in ("drop", "margin")
 
 
 def _columns(number: str | None) -> int:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from backends.rag.documents.readers.drawings import chart_text, diagram_text
-from backends.rag.documents.readers.office_parts import DGM, MC, PIC, WP, C, M, O, Parts, R, V, W, chosen
+from backends.rag.documents.readers.drawings import chart_text, diagram_text, text_of_paragraphs
+from backends.rag.documents.readers.office_parts import DGM, MC, PIC, WP, A, C, M, O, Parts, R, V, W, chosen
 from backends.rag.documents.readers.word.equations import equation_text
 from backends.rag.documents.readers.word.findings import Findings
 from backends.rag.documents.readers.word.pieces import PLAIN, Look, Piece, joined
@@ -296,6 +296,8 @@ class Paragraph:
         for one in _inside(drawing):
             if one.tag == f"{W}txbxContent":
                 self.anchored.append(Anchored("box", one))
+            elif one.tag == f"{A}txBody":
+                self.anchored += [Anchored("text", text)] if (text := text_of_paragraphs(one)) else []
             elif one.tag == f"{PIC}pic":
                 pictures += 1
                 said += [found.get("descr") or "" for found in one.iter(f"{PIC}cNvPr")]

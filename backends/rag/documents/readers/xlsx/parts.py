@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import posixpath
 import re
 import zipfile
@@ -17,6 +18,11 @@ from openpyxl.utils import range_boundaries
 _OUTWARD = ("http://", "https://", "mailto:")
 _THREADED = "[Threaded comment]"
 """How the copy begins that older programs are shown of a comment with answers."""
+
+_FRAME = re.compile(rb"<(?:\w{1,40}:)?(?:odd|even|first)(Header|Footer)[^<>]{0,200}>([^<]{1,2000})<")
+_FRAME_PART = re.compile(r"&[LCR]")
+_FRAME_CODE = re.compile(r"&(?:\"[^\"]{0,200}\"|K[0-9A-F]{6}|K\d\d[+-]\d{3}|\d{1,3}|[A-Za-z&+-])")
+"""Parts and codes of a page header or footer (ECMA-376 part 1, 18.3.1.46)."""
 
 _MOST_MERGED = 100_000
 """Merged ranges of a sheet; more of them are left as they are."""
@@ -38,7 +44,7 @@ class SheetParts:
     """What stands beside the values of a sheet. Rows and columns count from 1.
 
     `filtered`: rows that a filter hides; `no_result`: formulas without a stored result; `notes`: (row, column, text);
-    `links`: address by cell; `unread`: pictures and charts, in words.
+    `links`: address by cell; `frame`: what is printed above (header) and below (footer) every page.
     """
 
     hidden_rows: set[int] = field(default_factory=set)
@@ -49,6 +55,7 @@ class SheetParts:
     links: dict[tuple[int, int], str] = field(default_factory=dict)
     notes: list[tuple[int, int, str]] = field(default_factory=list)
     boxes: list[str] = field(default_factory=list)
+    frame: list[tuple[str, str]] = field(default_factory=list)
     pictures: int = 0
     charts: int = 0
 
@@ -117,9 +124,20 @@ def _read_sheet(data: bytes, found: SheetParts, addresses: dict[str, str]) -> No
     parser = expat.ParserCreate()
     parser.StartElementHandler = started
     parser.Parse(data, True)
+    _read_frame(data, found)
     found.no_result = len(_NO_RESULT.findall(data))
     for _, first, _, last in filters:
         found.filtered |= {row for row in found.hidden_rows if first < row <= last}
+
+
+def _read_frame(data: bytes, found: SheetParts) -> None:
+    """What is printed on every page of a sheet: texts, without codes of fonts and of page numbers."""
+    for match in _FRAME.finditer(data[data.rfind(b"</sheetData") + 1 :]):
+        kind, written = match[1].decode("ascii"), html.unescape(match[2].decode("utf-8", "replace"))
+        parts = (_flat(_FRAME_CODE.sub("", part)) for part in _FRAME_PART.split(written))
+        text = " | ".join(part for part in parts if any(map(str.isalpha, part.replace("Page", "").replace("of", ""))))
+        if text and (kind.lower(), text) not in found.frame:
+            found.frame.append((kind.lower(), text))
 
 
 def _read_link(attributes: dict[str, str], found: SheetParts, addresses: dict[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import io
 import itertools
 import zipfile
@@ -12,10 +13,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from openpyxl.utils import get_column_letter
+from openpyxl.utils.datetime import from_excel
+from openpyxl.utils.escape import unescape
 
 from backends.rag.documents.readers.reading import Reading, numbered, table, unpaged
-from backends.rag.documents.readers.xlsx.formats import hides, shown
+from backends.rag.documents.readers.xlsx.formats import Value, hides, shown
 from backends.rag.documents.readers.xlsx.parts import Box, SheetParts, read_parts, sheet_paths
+
+_EASTERN_DATES = frozenset([*range(27, 37), *range(50, 59)])
+"""Numbers of built-in formats that Chinese, Japanese and Korean programs write for dates and times, and that have no
+code in the file (ECMA-376 part 1, 18.8.30). What openpyxl does not know it takes for plain numbers."""
 
 Grid = dict[int, dict[int, str]]
 """Texts by row and column, both from 1; empty cells are not in it."""
@@ -28,6 +35,8 @@ class _Found:
     errors: Counter[str] = field(default_factory=Counter)
     blank: int = 0
     hidden_cells: bool = False
+    corners: dict[tuple[int, int], str] = field(default_factory=dict)
+    """Texts of hidden cells whose merged range begins there and may reach into rows and columns that are shown."""
 
 
 def read_xlsx(data: bytes) -> Reading:
@@ -72,9 +81,11 @@ def _sheet(sheet: Any, parts: SheetParts) -> tuple[str, list[str]]:
     found = _Found()
     rows, columns = frozenset(parts.hidden_rows), frozenset(parts.hidden_columns)
     grid = _visible_grid(sheet, parts, found)
-    merged = _fill_merged(grid, parts)
+    merged = _fill_merged(grid, parts, found.corners)
     pieces = list(_blocks(grid, merged, rows, columns))
     pieces += parts.boxes
+    if pieces:
+        pieces = [*(f"Page {kind}: {text}" for kind, text in parts.frame), *pieces]
     notes = []
     for row, column, text in parts.notes:
         if row in rows or column in columns:
@@ -99,6 +110,7 @@ def _visible_grid(sheet: Any, parts: SheetParts, found: _Found) -> Grid:
     grid: Grid = {}
     columns: set[int] = set()
     hidden_rows: set[int] = set()
+    corners = {(top, left) for left, top, _, _ in parts.merged}
     for cells in sheet.iter_rows():
         for cell in cells:
             value = cell.value
@@ -108,6 +120,8 @@ def _visible_grid(sheet: Any, parts: SheetParts, found: _Found) -> Grid:
             if row in parts.hidden_rows or column in parts.hidden_columns:
                 hidden_rows.add(row)
                 columns.add(column)
+                if (row, column) in corners:
+                    found.corners[row, column] = _cell_text(cell, parts, found)
                 continue
             if text := _cell_text(cell, parts, found):
                 grid.setdefault(row, {})[column] = text
@@ -121,10 +135,14 @@ def _cell_text(cell: Any, parts: SheetParts, found: _Found) -> str:
     value = cell.value
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
+    if isinstance(value, str) and "_x" in value:
+        value = unescape(value)
     if cell.data_type == "e":
         found.errors[str(value)] += 1
         return str(value)
     code = cell.number_format or "General"
+    if code == "General" and isinstance(value, int | float) and _is_eastern_date(cell):
+        value, code = _moment(value, cell.parent.parent.epoch)
     text = shown(value, code)
     if not text and hides(value, code):
         found.blank += 1
@@ -134,14 +152,33 @@ def _cell_text(cell: Any, parts: SheetParts, found: _Found) -> str:
     return f"[{text}]({address})"
 
 
-def _fill_merged(grid: Grid, parts: SheetParts) -> dict[tuple[int, int], Box]:
+def _is_eastern_date(cell: Any) -> bool:
+    """Whether a cell has one of the formats of East Asian dates that are known by number alone."""
+    return cell.has_style and cell.style_array.numFmtId in _EASTERN_DATES
+
+
+def _moment(number: float, epoch: datetime.datetime) -> tuple[Value, str]:
+    """A day number as a date, a time or both, and the format to show it in.
+
+    The formats show eras and parts of dates that differ from language to language, and the file does not say which.
+    """
+    try:
+        found = from_excel(number, epoch)
+    except (ValueError, OverflowError):
+        return number, "General"
+    if found is None or isinstance(found, datetime.time | datetime.timedelta):
+        return (number, "General") if found is None else (found, "h:mm:ss")
+    return found, "yyyy-mm-dd" if number == int(number) else "yyyy-mm-dd h:mm:ss"
+
+
+def _fill_merged(grid: Grid, parts: SheetParts, corners: dict[tuple[int, int], str]) -> dict[tuple[int, int], Box]:
     """Write the text of each merged range into all its cells that are shown; returns the range of each of them."""
     merged: dict[tuple[int, int], Box] = {}
     rows = sorted(grid)
     last_column = max((max(cells) for cells in grid.values()), default=0)
     for box in parts.merged:
         left, top, right, bottom = box
-        text = grid.get(top, {}).get(left, "")
+        text = grid.get(top, {}).get(left, "") or corners.get((top, left), "")
         if not text:
             continue
         for row in rows[bisect_left(rows, top) : bisect_right(rows, bottom)]:
@@ -155,13 +192,18 @@ def _fill_merged(grid: Grid, parts: SheetParts) -> dict[tuple[int, int], Box]:
 def _blocks(
     grid: Grid, merged: dict[tuple[int, int], Box], hidden_rows: frozenset[int], hidden_columns: frozenset[int]
 ) -> Iterator[str]:
-    """The pieces of a sheet between empty rows: a piece of one column is text, any other is a table."""
+    """The pieces of a sheet between empty rows: a piece of one column is text, any other is a table.
+
+    Rows that are empty because cells of the row above reach over them part nothing.
+    """
     block: list[int] = []
+    reach = 0
     for row in sorted(grid):
-        if block and not _touch(block[-1], row, hidden_rows):
+        if block and row > reach + 1 and not _touch(max(block[-1], reach), row, hidden_rows):
             yield from _titled(grid, block, merged, hidden_columns)
             block = []
         block.append(row)
+        reach = max([reach, *(merged[row, column][3] for column in grid[row] if (row, column) in merged)])
     if block:
         yield from _titled(grid, block, merged, hidden_columns)
 

@@ -325,3 +325,22 @@ def test_text_is_read_once_whatever_is_around_it(wrappers: list[list[str]], in_t
         body += p(raw=piece)
     text = text_of(word_file(p("start") + (rows(row(cell("a"), cell(body or p()))) if in_table else body)))
     assert [text.count(f"word{number}x") for number in range(len(wrappers))] == [1] * len(wrappers)
+
+
+def test_a_large_first_letter_belongs_to_its_paragraph() -> None:
+    data = word_file(p("O", properties='<w:framePr w:dropCap="drop" w:lines="3"/>') + p("nce upon a time.") + p("End."))
+    assert text_of(data) == "Once upon a time.\n\nEnd."
+
+
+def test_text_that_only_the_fallback_of_a_drawing_holds_is_read() -> None:
+    empty = "<w:drawing><wp:inline><wp:docPr id='1' name='x'/></wp:inline></w:drawing>"
+    old = f"<w:pict><v:shape><v:textbox><w:txbxContent>{p('Keep dry.')}</w:txbxContent></v:textbox></v:shape></w:pict>"
+    both = f"<mc:Choice Requires='wpc'>{empty}</mc:Choice><mc:Fallback>{old}</mc:Fallback>"
+    data = word_file(p("Care", raw=f"<w:r><mc:AlternateContent>{both}</mc:AlternateContent></w:r>"))
+    assert text_of(data) == "Care\n\nKeep dry."
+
+
+def test_text_of_shapes_that_came_from_another_program_is_read() -> None:
+    body = "<a:txBody><a:bodyPr/><a:p><a:r><a:t>Inlet valve</a:t></a:r></a:p></a:txBody>"
+    data = word_file(p("Figure", raw=f"<w:r>{drawing(f'<a:sp><a:txSp>{body}</a:txSp></a:sp>')}</w:r>"))
+    assert text_of(data) == "Figure\n\nInlet valve"
