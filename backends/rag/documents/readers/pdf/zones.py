@@ -1,0 +1,151 @@
+"""The zones of a page: consecutive rows that empty strips part into columns, and the rows between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from backends.rag.documents.readers.pdf.runs import Row, Run
+
+_GUTTER = 0.8
+"""In font sizes: an empty strip narrower than this parts no columns."""
+
+TWICE_AS_FAR = 2.0
+
+_MOST_COLUMNS = 100
+
+_NARROW_GAP = 0.45
+"""In font sizes: a gap between words that is wider than a space."""
+
+
+@dataclass(slots=True)
+class Zone:
+    """Consecutive rows, and the empty strips (x0, x1) that part all of them."""
+
+    rows: list[Row]
+    gutters: list[tuple[float, float]]
+
+    def columns(self) -> list[list[Run]]:
+        """The runs of each column, from left to right, each from the top."""
+        edges = [(x0 + x1) / 2 for x0, x1 in self.gutters]
+        columns: list[list[Run]] = [[] for _ in range(len(edges) + 1)]
+        for row in self.rows:
+            for run in row:
+                columns[sum(edge < run.x0 + 0.01 for edge in edges)].append(run)
+        return columns
+
+
+def side(zone: Zone, run: Run) -> int:
+    """The column of the zone in which the run begins, from 0."""
+    return sum(x0 < run.x0 for x0, _ in zone.gutters)
+
+
+def zones_of(rows: list[Row]) -> Iterator[Zone]:
+    """The rows in runs that share an empty strip, and the rows between them."""
+    plain: list[Row] = []
+    start = 0
+    while start < len(rows):
+        end, gutters = _longest(rows, start)
+        if gutters:
+            if plain:
+                yield Zone(plain, [])
+                plain = []
+            yield Zone(rows[start:end], gutters)
+            start = end
+        else:
+            plain.append(rows[start])
+            start += 1
+    if plain:
+        yield Zone(plain, [])
+
+
+def _longest(rows: list[Row], start: int) -> tuple[int, list[tuple[float, float]]]:
+    """Where the rows end that share a strip with the row at `start`, and the strips; none if there are no two."""
+    if len(rows[start]) < 2:
+        return _from_one_side(rows, start)
+    strips = _strips(rows[start])
+    end, parted = start + 1, 1
+    while end < len(rows) and strips:
+        row = rows[end] = _split(rows[end], strips)
+        kept = _uncrossed(strips, row)
+        if not kept or (len(row) == 1 and _is_far(rows, end)):
+            break
+        strips, end = kept, end + 1
+        parted += len(row) > 1
+    return (end, strips) if parted > 1 else (start, [])
+
+
+def _from_one_side(rows: list[Row], start: int) -> tuple[int, list[tuple[float, float]]]:
+    """As `_longest`, where the first rows have text in one column only: it begins higher than the other."""
+    end = start
+    while end < len(rows) and len(rows[end]) == 1 and end - start < 60:
+        if end > start and _is_far(rows, end):
+            return start, []
+        end += 1
+    if end >= len(rows) or _is_far(rows, end):
+        return start, []
+    last, strips = _longest(rows, end)
+    if not strips:
+        return start, []
+    for position in range(end - 1, start - 1, -1):
+        split = _split(rows[position], strips)
+        kept = _uncrossed(strips, split)
+        if not kept:
+            return start, []
+        rows[position], strips = split, kept
+    return (last, strips) if strips else (start, [])
+
+
+def _strips(row: Row) -> list[tuple[float, float]]:
+    found, edge = [], row[0].x1
+    for run in row[1:]:
+        if run.x0 - edge >= run.size * _GUTTER:
+            found.append((edge, run.x0))
+        edge = max(edge, run.x1)
+    return found[:_MOST_COLUMNS]
+
+
+def _split(row: Row, strips: list[tuple[float, float]]) -> Row:
+    """The row in which runs are cut where a gap of theirs, though narrow, lies in a strip, as in a table's head."""
+    pieces: Row = []
+    for run in row:
+        rest = run
+        for x0, x1 in strips:
+            if rest.x0 < x0 and rest.x1 > x1 and (place := _gap_in(rest, x0, x1)):
+                left, right = rest.pieces[:place], rest.pieces[place:]
+                pieces.append(Run(left, rest.x0, max(one.x1 for one in left), rest.y, rest.size, rest.order))
+                rest = Run(right, min(one.x0 for one in right), rest.x1, rest.y, rest.size, rest.order)
+        pieces.append(rest)
+    return pieces
+
+
+def _gap_in(run: Run, x0: float, x1: float) -> int:
+    """Before which character of the run a gap within the strip begins; 0 if there is none."""
+    for place, (a, b) in enumerate(zip(run.pieces, run.pieces[1:], strict=False), start=1):
+        if b.x0 - a.x1 > run.size * _NARROW_GAP and a.x1 < x1 and b.x0 > x0:
+            return place
+    return 0
+
+
+def _uncrossed(strips: list[tuple[float, float]], row: Row) -> list[tuple[float, float]]:
+    """What is left of the strips where the runs of a row are taken away."""
+    kept = []
+    for x0, x1 in strips:
+        for run in row:
+            if run.x1 <= x0 or run.x0 >= x1:
+                continue
+            if run.x0 <= x0 and run.x1 >= x1:
+                x1 = x0
+            elif run.x0 - x0 > x1 - run.x1:
+                x1 = run.x0
+            else:
+                x0 = run.x1
+        if x1 - x0 >= row[0].size * _GUTTER:
+            kept.append((x0, x1))
+    return kept
+
+
+def _is_far(rows: list[Row], position: int) -> bool:
+    """Whether a row is farther from the one above it than lines of a paragraph are."""
+    above, here = rows[position - 1][0], rows[position][0]
+    return above.y - here.y > TWICE_AS_FAR * max(above.size, here.size)
