@@ -46,8 +46,8 @@ class PaidApiBackend(Backend):
         self.chosen = connections.settings_of(settings, name)
         configured = connections.resolved(settings, name)
         self.base_url = configured.base_url
-        self._unanswered = not name and not configured.key and same_address(self.base_url, OPENAI_URL)
-        wanted = self._unanswered or (stand_in is not None and same_address(self.base_url, stand_in.url))
+        self._lacks_key = not name and not configured.key and same_address(self.base_url, OPENAI_URL)
+        wanted = self._lacks_key or (stand_in is not None and same_address(self.base_url, stand_in.url))
         answering = stand_in if wanted and not name else None
         self.stand_in = answering is not None
         self.lane = THIS_MACHINE if self.stand_in or connections.computes_here(settings, name) else None
@@ -65,7 +65,7 @@ class PaidApiBackend(Backend):
     @property
     def needs_key(self) -> bool:
         """True if nobody can answer: no key for OpenAI's address, and no stand-in that runs."""
-        return self._unanswered and not self.stand_in
+        return self._lacks_key and not self.stand_in
 
     @property
     def connection(self) -> Connection:
@@ -86,7 +86,7 @@ class PaidApiBackend(Backend):
         if self._costs_machine_time():
             yield from self._engine.stream(messages, question, cancel)
             return
-        meter = Meter(lambda usage: self.cost(usage, Timings()), lambda: self._attempt_at_most(messages, question))
+        meter = Meter(lambda usage: self.cost(usage, Timings()), lambda: self.max_attempt_usd(messages, question))
         yield from within_budget(
             self._engine.stream(messages, question, cancel),
             self.settings,
@@ -97,7 +97,7 @@ class PaidApiBackend(Backend):
             model=self.chosen.model,
         )
 
-    def _attempt_at_most(self, messages: Sequence[Mapping[str, str]], question: Question) -> Decimal | None:
+    def max_attempt_usd(self, messages: Sequence[Mapping[str, str]], question: Question) -> Decimal | None:
         """What one attempt can cost in USD, in the dearest tier that the server may choose; None without a price."""
         if self.chosen.price:
             return worst_case(messages, question.max_tokens, manual_rates(self.chosen.price, self.chosen.model))
@@ -113,7 +113,7 @@ class PaidApiBackend(Backend):
         """Whether nobody charges for tokens: the stand-in, and servers on this machine without a price."""
         if self.stand_in or self.lane is None:
             return self.stand_in
-        return self._attempt_at_most((), Question("")) is None
+        return self.max_attempt_usd((), Question("")) is None
 
     def cost(self, usage: Usage, timings: Timings) -> Cost:
         """The list price of the tokens; for the stand-in and for unpriced servers on this machine, its machine rate."""
@@ -198,8 +198,8 @@ SPEC = ApproachSpec(
     monthly="paid",
     variants=_named,
     what="A giant model that somebody else runs. You send the question over the network and pay per token.",
-    choose="for hard reasoning, many languages, low volume, or to get going today: nothing to host.",
-    avoid=(
+    use_when="for hard reasoning, many languages, low volume, or to get going today: nothing to host.",
+    avoid_when=(
         "when questions may not leave the house, when volume makes tokens dearer than a machine, or when the "
         "provider's outages, limits and model changes are not acceptable."
     ),

@@ -58,11 +58,11 @@ SPEC = ApproachSpec(
         "A language model from the Hub, exactly as published. It knows what was in its training data and "
         "nothing about your company."
     ),
-    choose=(
+    use_when=(
         "for general language work (rephrasing, summarising, drafting), as the baseline to beat, and where "
         "data must not leave the machine."
     ),
-    avoid="when answers need facts that are yours or recent: it will invent them, and sound sure.",
+    avoid_when="when answers need facts that are yours or recent: it will invent them, and sound sure.",
     icon=":material/deployed_code:",
     colour="blue",
     hex="#2f6fde",

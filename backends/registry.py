@@ -39,7 +39,7 @@ SHADES = ("#6b2fb3", "#a566e0", "#5a1f8f", "#b07ae8", "#7a4fd0", "#9a3fc4")
 
 _log = logging.getLogger(__name__)
 
-Lazy = str
+ImportString = str
 """`package.module:name` of something that is imported when it is first needed, Streamlit code included."""
 
 
@@ -58,15 +58,15 @@ class ApproachSpec:
     name: str
     """What people read: Raw model."""
 
-    make: Lazy | Callable[..., Backend]
+    make: ImportString | Callable[..., Backend]
 
     what: str = ""
     """What it is, in a sentence or two."""
 
-    choose: str = ""
+    use_when: str = ""
     """When to choose it: goes on after "Choose it"."""
 
-    avoid: str = ""
+    avoid_when: str = ""
     """When not to: goes on after "Leave it"."""
 
     subject: str = ""
@@ -79,16 +79,16 @@ class ApproachSpec:
     section: type[BaseModel] | None = None
     """Its settings, `ID.NAME`, unless they are part of `Settings` already: a frozen pydantic model with defaults."""
 
-    panel: Lazy = ""
+    panel: ImportString = ""
     """Draws the widgets of its settings: `panel(settings)`, or `panel(settings, name)` where there are variants.
 
     If empty, the fields of `section` are drawn, each by its type, with its limits and description.
     """
 
-    page: Lazy = "ui.ask.page:approach_page"
+    page: ImportString = "ui.ask.page:approach_page"
     """Draws its page: `page(id)`."""
 
-    offer: Lazy = ""
+    offer: ImportString = ""
     """Draws what helps where it can not answer yet: `offer(settings, question or None, key)`. Nothing if empty."""
 
     warm_up: bool = False
@@ -98,10 +98,16 @@ class ApproachSpec:
     """Whether it can write a retrieval answer: it takes a prompt as it comes."""
 
     monthly: Literal["machine", "trained", "paid", "documents"] = "machine"
-    """How a month is paid for: seconds of this machine; those and its training; tokens; those of whoever writes, and
-    seconds of this machine, and keeping documents."""
+    """How a month is paid for:
 
-    variants: Lazy | Callable[[Settings], tuple[str, ...]] = ""
+    - `machine`: seconds of this machine;
+    - `trained`: seconds of this machine, and the training;
+    - `paid`: tokens;
+    - `documents`: what the approach that writes is paid for, seconds of this machine for the search, and keeping the
+      documents.
+    """
+
+    variants: ImportString | Callable[[Settings], tuple[str, ...]] = ""
     """Gives the names of further ones of its kind, each asked as `ID:NAME`; none if empty."""
 
     def loaded(self, field: str) -> Any:
@@ -120,7 +126,7 @@ class ApproachSpec:
         return f":{self.colour}[{self.icon} **{self.name}**]"
 
 
-def load(lazy: Lazy) -> Any:
+def load(lazy: ImportString) -> Any:
     """What `package.module:name` names."""
     module, _, name = lazy.partition(":")
     return getattr(import_module(module), name)
@@ -130,7 +136,7 @@ _Known = TypeVar("_Known")
 
 
 def load_group(
-    group: str, noun: str, built_in: Iterable[Lazy], named: Callable[[Any], Mapping[str, _Known]]
+    group: str, noun: str, built_in: Iterable[ImportString], named: Callable[[Any], Mapping[str, _Known]]
 ) -> tuple[dict[str, _Known], tuple[str, ...]]:
     """What is built in and what installed packages add in an entry point group, by name.
 

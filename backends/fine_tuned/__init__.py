@@ -16,11 +16,11 @@ SPEC = ApproachSpec(
         "The same weights with a small adapter (LoRA) trained on question/answer pairs of yours. The adapter "
         "is a few megabytes; the base stays untouched and is shared with the raw column."
     ),
-    choose=(
+    use_when=(
         "for a narrow, stable task with a few hundred good examples: a tone, a format, a fixed body of facts."
         " It answers as fast as the small model and needs no documents at run time."
     ),
-    avoid="when facts change often (each change means training again) or when answers must cite a source.",
+    avoid_when="when facts change often (each change means training again) or when answers must cite a source.",
     icon=":material/model_training:",
     colour="orange",
     hex="#c2700a",

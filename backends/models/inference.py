@@ -17,7 +17,9 @@ _STEADY, _MOST_ROUNDS = 0.9, 5
 
 
 def stable_step_s(device: str, seconds: Callable[[], float]) -> float:
-    """What a piece of work takes (`seconds` does it and tells) once it no longer gets faster, at most six times.
+    """Seconds that a step takes once it no longer gets faster. `seconds` does it once and measures it.
+
+    It is done at most six times.
 
     A GPU loads its kernels on first use, for each shape, which takes longer than the work itself
     (docs/measurements.md). On a processor the work is done once.

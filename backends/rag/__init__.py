@@ -14,10 +14,12 @@ SPEC = ApproachSpec(
         "Retrieval-augmented generation: your documents are searched for passages close to the question, and "
         "the model answers from those passages, which are shown."
     ),
-    choose=(
+    use_when=(
         "when answers live in documents that change, and people must be able to check where a sentence comes from."
     ),
-    avoid=("when there are no documents to search, or the answer needs a whole document rather than a few passages."),
+    avoid_when=(
+        "when there are no documents to search, or the answer needs a whole document rather than a few passages."
+    ),
     icon=":material/menu_book:",
     colour="green",
     hex="#16825d",

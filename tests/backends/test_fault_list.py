@@ -414,7 +414,7 @@ def ask(url: str, **more: object) -> tuple[Answer, Decimal, Decimal]:
         for _, happened in compare([backend], Question("Capital of France?", max_tokens=30), threading.Event())
         if isinstance(happened, Answer)
     ]
-    at_most = backend._attempt_at_most([{"role": "user", "content": "Capital of France?"}], Question("", max_tokens=30))
+    at_most = backend.max_attempt_usd([{"role": "user", "content": "Capital of France?"}], Question("", max_tokens=30))
     assert at_most is not None
     return answer, spent_today(settings.data).usd, at_most
 

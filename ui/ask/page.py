@@ -81,10 +81,10 @@ def _panel(approach: str) -> None:
 def _explain(approach: str) -> None:
     spec = spec_of(approach)
     st.markdown(title_of(approach))
-    if spec.choose:
-        st.markdown(f":material/thumb_up: **Choose it** {spec.choose}")
-    if spec.avoid:
-        st.markdown(f":material/thumb_down: **Leave it** {spec.avoid}")
+    if spec.use_when:
+        st.markdown(f":material/thumb_up: **Choose it** {spec.use_when}")
+    if spec.avoid_when:
+        st.markdown(f":material/thumb_down: **Leave it** {spec.avoid_when}")
 
 
 def _answer(approach: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import streamlit as st
 
-from backends.registry import Lazy, load
+from backends.registry import ImportString, load
 
 KEY = "section"
 """The parameter in the address, and the key of the choice."""
@@ -24,7 +24,7 @@ class Section:
     """A part of a page. `function` is `package.module:name`; what it needs is only imported when it is opened."""
 
     name: str
-    function: Lazy
+    function: ImportString
 
     def draw(self, argument: Any) -> None:
         """Draw it. `argument` is what the page gives its sections."""

@@ -10,7 +10,7 @@ from typing import Literal
 
 from backends.errors import BackendError
 from backends.fine_tuned.pairs.files import Pair
-from backends.fine_tuned.pairs.near_identical import Clusters, QuestionIndex, clusters, normalised, word_set
+from backends.fine_tuned.pairs.near_identical import DisjointSets, QuestionIndex, clusters, normalised, word_set
 
 SplitBy = Literal["group", "phrasing"]
 
@@ -137,16 +137,16 @@ def _groups(pairs: Sequence[Pair], alike: Sequence[int]) -> list[list[int]]:
     for position, pair in enumerate(pairs):
         if pair.group:
             named[pair.group].append(position)
-    found = Clusters(len(pairs))
+    found = DisjointSets(len(pairs))
     for position, first in enumerate(alike):
-        found.join(position, first)
+        found.union(position, first)
     facts = (positions for positions in sharing.values() if len(positions) <= MOST_PHRASINGS)
     for positions in (*facts, *named.values()):
         for position in positions[1:]:
-            found.join(position, positions[0])
+            found.union(position, positions[0])
     together: dict[int, list[int]] = defaultdict(list)
     for position in range(len(pairs)):
-        together[found.leader(position)].append(position)
+        together[found.find(position)].append(position)
     return list(together.values())
 
 

@@ -44,13 +44,13 @@ def word_set(text: str) -> WordSet:
     return frozenset(filter(None, (word.strip(_EDGES) for word in _WORD.findall(normalised(text)))))
 
 
-class Clusters:
-    """Disjoint sets of the numbers from 0 to `size` - 1; the leader of a set is its smallest number."""
+class DisjointSets:
+    """Disjoint sets of the numbers from 0 to `size` - 1; a set goes by its smallest number."""
 
     def __init__(self, size: int) -> None:
         self._parents = list(range(size))
 
-    def leader(self, one: int) -> int:
+    def find(self, one: int) -> int:
         """The smallest number of the set that holds `one`."""
         parents = self._parents
         while parents[one] != one:
@@ -58,9 +58,9 @@ class Clusters:
             one = parents[one]
         return one
 
-    def join(self, one: int, other: int) -> None:
+    def union(self, one: int, other: int) -> None:
         """Make one set of two."""
-        one, other = sorted((self.leader(one), self.leader(other)))
+        one, other = sorted((self.find(one), self.find(other)))
         self._parents[other] = one
 
 
@@ -141,9 +141,9 @@ class QuestionIndex:
 def clusters(questions: Sequence[str]) -> list[int]:
     """For each question the position of the first one that it is near-identical to, through others if need be."""
     sets = [word_set(question) for question in questions]
-    index, found = QuestionIndex(sets), Clusters(len(sets))
+    index, found = QuestionIndex(sets), DisjointSets(len(sets))
     for position, question in enumerate(sets):
         for other in index.matches(question):
-            found.join(position, other)
+            found.union(position, other)
         index.add(position, question)
-    return [found.leader(position) for position in range(len(sets))]
+    return [found.find(position) for position in range(len(sets))]

@@ -15,9 +15,9 @@ from backends.rag.evidence.spans import Span, find_spans
 from backends.terms import Number, Terms, terms
 
 # Chosen on the odd-numbered sample questions (see `benchmarks/evidence.py`).
-ENOUGH = 0.6
+MIN_WORD_SHARE = 0.6
 """Share of a claim's words that a span must hold, if the claim has a number."""
-ENOUGH_WITHOUT_NUMBER = 0.9
+MIN_WORD_SHARE_WITHOUT_NUMBER = 0.9
 """The same for claims without a number or a code: there, words are all there is to compare."""
 _BESIDE = 0.9
 """How much a word counts that stands in the line above, or in the file's name."""
@@ -78,20 +78,21 @@ class _Source:
         self.labels = list(_labels(found, self.own))
         self.series = [_series(own) for own in self.own]
         above = list(_lines_above(found, self.own))
-        self._above = {numbers: [line[numbers] for line in above] for numbers in (False, True)}
+        self._above_any = [without_number for without_number, _ in above]
+        self._above_numbered = [with_number for _, with_number in above]
         self._heading_from: dict[str, int] = {}
         self._heading_series: dict[str, dict[str, int]] = defaultdict(dict)
         self._places: dict[str, set[int]] = defaultdict(set)
         self._values: dict[str, dict[int, set[str | None]]] = defaultdict(dict)
         self._units: dict[str | None, set[int]] = defaultdict(set)
-        self._said: dict[str, set[int]] = defaultdict(set)
+        self._spans_by_stem: dict[str, set[int]] = defaultdict(set)
         self._index()
 
     def _index(self) -> None:
         seen: set[tuple[object, ...]] = set()
         for place, span in enumerate(self.spans):
-            above = self._above[False][place], self._above[True][place]
-            known = len(self._heading_from)  # tells the headings above apart: they only become more
+            above = self._above_any[place], self._above_numbered[place]
+            known = len(self._heading_from)  # grows with each heading, so it is the same below the same headings
             same = (span.terms, span.lead_stems, span.row, span.divided, *above, self.labels[place], known)
             if same not in seen:
                 seen.add(same)
@@ -103,14 +104,14 @@ class _Source:
                     self._heading_from.setdefault(stem, place)
 
     def _index_span(self, place: int, span: Span) -> None:
-        for stem in self.own[place].union(self._above[False][place], self._above[True][place]):
+        for stem in self.own[place].union(self._above_any[place], self._above_numbered[place]):
             self._places[stem].add(place)
         for number in span.terms.numbers:
             self._values[number.value].setdefault(place, set()).add(number.unit)
             if not span.divided:
                 self._units[number.unit].add(place)
         for stem in span.terms.stems | self.labels[place]:
-            self._said[stem].add(place)
+            self._spans_by_stem[stem].add(place)
 
     @property
     def vocabulary(self) -> frozenset[str]:
@@ -119,7 +120,7 @@ class _Source:
 
     def above(self, place: int, claim: Terms) -> frozenset[str]:
         """What the line above says, where it is about this span."""
-        return self._above[bool(claim.numbers)][place]
+        return (self._above_numbered if claim.numbers else self._above_any)[place]
 
     def in_heading(self, stem: str, place: int) -> bool:
         """Whether a word stands in a heading above a span."""
@@ -143,7 +144,7 @@ class _Source:
         """The places with at least one of so many rare words of a claim that no place can lack them all."""
         if claim.words:
             free = [word for word in claim.words if word not in self.title and word not in self._heading_from]
-            needed = math.floor((1 - ENOUGH_WITHOUT_NUMBER) * len(claim.words) + _ROUNDING) + 1
+            needed = math.floor((1 - MIN_WORD_SHARE_WITHOUT_NUMBER) * len(claim.words) + _ROUNDING) + 1
         else:
             free, needed = list(claim.stems), 1
         if len(free) < needed:  # the file's name and headings may hold the words: one anywhere in the claim will do
@@ -164,7 +165,7 @@ class _Source:
 
     def spans_with(self, stems: frozenset[str]) -> set[int]:
         """The places that say one of these words themselves or in the heading right above."""
-        return set().union(*(self._said.get(stem, _NOWHERE) for stem in stems))
+        return set().union(*(self._spans_by_stem.get(stem, _NOWHERE) for stem in stems))
 
     def rivals_in_headings(self, name: str, place: int) -> bool:
         """Whether a heading above a span has another code of the same series."""
@@ -199,7 +200,7 @@ class _Source:
         if not weights:
             return float(all(held[stem] >= _BESIDE and (stem in own or stem not in self.title) for stem in claim.stems))
         share = sum(held[word] * weight for word, weight in weights.items()) / sum(weights.values())
-        if share < (ENOUGH if claim.numbers else ENOUGH_WITHOUT_NUMBER):
+        if share < (MIN_WORD_SHARE if claim.numbers else MIN_WORD_SHARE_WITHOUT_NUMBER):
             return 0.0
         missing = frozenset(stem for stem, how_much in held.items() if how_much < _BESIDE)
         return 0.0 if claim.numbers and contradiction.exists_at(place, missing) else max(share, 0.01)
@@ -217,7 +218,7 @@ class _Source:
         own, above = self.own[place], self.above(place, claim)
         if own.issuperset(name):
             return True
-        if not own.isdisjoint(name) or any(_rivals(part, self.series[place]) for part in name):
+        if not own.isdisjoint(name) or any(_has_sibling_code(part, self.series[place]) for part in name):
             return False
         if self.title.issuperset(name) or (above.issuperset(name) and (claim.numbers or _CODE.fullmatch(name[-1]))):
             return True
@@ -370,7 +371,7 @@ def _series(stems: Iterable[str]) -> dict[str, set[str]]:
     return found
 
 
-def _rivals(name: str, series: Mapping[str, set[str]]) -> bool:
+def _has_sibling_code(name: str, series: Mapping[str, set[str]]) -> bool:
     """Whether there is another code of the same series: K3 beside K2, version 4 beside version 3."""
     code = _CODE.fullmatch(name)
     return code is not None and bool(series.get(code[1], set()) - {name})

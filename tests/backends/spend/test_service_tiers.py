@@ -90,7 +90,7 @@ def test_a_price_entered_by_hand_holds_for_its_tier_alone() -> None:
 
 def test_the_worst_case_is_the_dearest_tier_that_the_server_may_choose() -> None:
     backend = PaidApiBackend(load_settings({"paid_api.model": "gpt-5-mini"}))
-    at_most = backend._attempt_at_most((), Question("", max_tokens=1_000_000))
+    at_most = backend.max_attempt_usd((), Question("", max_tokens=1_000_000))
     assert (
         at_most
         == rates("gpt-5-mini", OPENAI_URL, tier="priority").output_mtok

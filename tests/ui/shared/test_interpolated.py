@@ -30,7 +30,13 @@ NUMBERS = {
     *("rank", "number", "count", "size", "shared", "most_mb", "limit"),
 }
 OWN_WORDS = {
-    *("look.colour", "look.icon", "look.name", "spec.choose", "spec.avoid"),  # of the tables of approaches and modes
+    *(
+        "look.colour",
+        "look.icon",
+        "look.name",
+        "spec.use_when",
+        "spec.avoid_when",
+    ),  # of the tables of approaches and modes
     *("provider.documentation", "step.name", "start.caption", "part.title", "section"),
 }
 """Expressions that are whole numbers, and words that are written in our own code, wherever they stand."""
