@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 
 import pytest
 
-from backends.fine_tuned.pairs.near_identical import Clusters, QuestionIndex, clusters, normalised, word_set
+from backends.fine_tuned.pairs.near_identical import DisjointSets, QuestionIndex, clusters, normalised, word_set
 
 COMMON = [
     f"What is the {what} of the {where}?" for what in ("price", "size", "age") for where in ("hall", "door", "roof")
@@ -68,10 +68,10 @@ def test_clusters_chain_and_are_led_by_their_first_member() -> None:
     base = "where can one leave a bicycle during the week"
     more = [base, f"{base} please", f"{base} please sir", "and something else", base.upper()]
     assert clusters(more) == [0, 0, 0, 3, 0]
-    found = Clusters(5)
-    found.join(4, 2)
-    found.join(2, 3)
-    assert [found.leader(one) for one in range(5)] == [0, 1, 2, 2, 2]
+    found = DisjointSets(5)
+    found.union(4, 2)
+    found.union(2, 3)
+    assert [found.find(one) for one in range(5)] == [0, 1, 2, 2, 2]
 
 
 def variants(seed: int) -> list[str]:
@@ -97,14 +97,14 @@ def variants(seed: int) -> list[str]:
 def test_the_index_finds_what_comparing_all_with_all_finds(seed: int) -> None:
     questions = variants(seed)
     sets = [word_set(question) for question in questions]
-    slow = Clusters(len(sets))
+    slow = DisjointSets(len(sets))
     for one in range(len(sets)):
         alone = QuestionIndex(sets)
         alone.add(one, sets[one])
         for other in range(one + 1, len(sets)):
             if list(alone.matches(sets[other])):
-                slow.join(one, other)
-    expected = [slow.leader(position) for position in range(len(sets))]
+                slow.union(one, other)
+    expected = [slow.find(position) for position in range(len(sets))]
     assert clusters(questions) == expected
     assert 60 < len(set(expected)) < 140
 
