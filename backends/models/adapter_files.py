@@ -7,6 +7,7 @@ them if it has one. Only headers are read, without torch or peft, so that a list
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -44,6 +45,7 @@ _RANK_AXES = {
 }
 _MOST_RANK = 100_000  # LoKr's way to say that a matrix is not taken apart; peft makes none of that size
 _MOST_ALPHA = 1_000_000
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHOWN = 200  # characters of what an adapter says of its base
 _USUAL_RANK = 256  # at most, where no tensor tells: only whole layers were trained
 _SETTLED_NS = 1_000_000_000  # a file that changed less than this ago may change again within its clock's tick
@@ -146,7 +148,9 @@ def fit(files: AdapterFiles, base: Base, any_base_name: bool = False) -> Fit:
         if kinship == "foreign" and not any_base_name:
             return Fit(False, f"It was trained for {shown}, not for {base.model_id}.", by_name_alone=True)
         return Fit(True, _otherwise_words(shown, base, kinship))
-    revision = files.card.get("base_revision") or files.config.get("revision") or snapshot_of(claim or "")
+    revision = files.card.get("base_revision")
+    if revision is None and base.revision and _COMMIT.fullmatch(base.revision):  # weights of a package have none
+        revision = files.config.get("revision") or snapshot_of(claim or "")
     if revision and base.revision and revision not in (base.revision, "main"):
         return Fit(True, f"It was trained on revision {revision}; this base is revision {base.revision}.")
     return Fit(True, "" if claim is not None else "It does not say which base it was trained on.")

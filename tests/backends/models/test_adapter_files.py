@@ -162,10 +162,12 @@ def test_what_an_adapter_calls_its_base_is_shown_in_one_short_line(lora: Path) -
 
 
 def test_a_folder_of_the_hubs_cache_states_the_revision(lora: Path) -> None:
-    files = claiming(lora, "/c/models--acme--tiny/snapshots/12fd25f77366")
-    assert fit(files, Base("acme/tiny", revision="12fd25f77366")) == Fit(True)
-    words = "It was trained on revision 12fd25f77366; this base is revision abc."
-    assert fit(files, Base("acme/tiny", revision="abc")) == Fit(True, words)
+    commit, other = "12fd25f77366" + "0" * 28, "ab" * 20
+    files = claiming(lora, f"/c/models--acme--tiny/snapshots/{commit}")
+    assert fit(files, Base("acme/tiny", revision=commit)) == Fit(True)
+    words = f"It was trained on revision {commit}; this base is revision {other}."
+    assert fit(files, Base("acme/tiny", revision=other)) == Fit(True, words)
+    assert fit(files, Base("acme/tiny", revision="b179c9523d0e")) == Fit(True)  # of a package, which has no commit
 
 
 @pytest.mark.parametrize("any_base_name", [True, False])
