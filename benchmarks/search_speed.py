@@ -67,6 +67,11 @@ class _Given(Embedder):
         super().__init__(Path("given"), "cpu", "given@1")
         self.vectors: dict[str, NDArray[np.float32]] = {}
 
+    @property
+    def max_tokens(self) -> int:
+        """More than any of the queries has: none is searched in pieces."""
+        return 1_000
+
     def embed_query(self, text: str) -> NDArray[np.float32]:
         return self.vectors[text] if text in self.vectors else next(iter(self.vectors.values()))
 

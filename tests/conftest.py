@@ -19,6 +19,11 @@ if WORKER:  # before torch is imported: workers that each take every core wait f
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take minutes come first, so that no worker has one left when the others are done."""
+    items.sort(key=lambda item: not ("/e2e/" in item.nodeid or item.nodeid.startswith("tests/test_regular")))
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Tests see neither the developer's keys nor their `.env`, and write nothing into their data folder."""

@@ -139,14 +139,15 @@ def fit(files: AdapterFiles, base: Base, any_base_name: bool = False) -> Fit:
     claim = files.base_model
     kinship = "the same" if claim is None else kinship_of(claim, base.model_id, base.folder)
     transposed = bool(files.config.get("fan_in_fan_out"))
+    shown = " ".join(visible(claim or "").split())[:_SHOWN]
+    foreign = f"It was trained for {shown}, not for {base.model_id}." if kinship == "foreign" else ""
     if base.shapes is not None and (misfit := _misfit(files.shapes, base.shapes, transposed)):
-        return Fit(False, misfit)
+        return Fit(False, f"{foreign} {misfit}".strip())
     if claim is not None and kinship != "the same":
         if otherwise := _misfit_of_a_namesake(files, base):
-            return Fit(False, otherwise)
-        shown = " ".join(visible(claim).split())[:_SHOWN]
-        if kinship == "foreign" and not any_base_name:
-            return Fit(False, f"It was trained for {shown}, not for {base.model_id}.", by_name_alone=True)
+            return Fit(False, f"{foreign} {otherwise}".strip())
+        if foreign and not any_base_name:
+            return Fit(False, foreign, by_name_alone=True)
         return Fit(True, _otherwise_words(shown, base, kinship))
     revision = files.card.get("base_revision")
     if revision is None and base.revision and _COMMIT.fullmatch(base.revision):  # weights of a package have none
@@ -170,7 +171,7 @@ def _misfit_of_a_namesake(files: AdapterFiles, base: Base) -> str:
     if base.shapes is not None and files.config.get("layers_to_transform") is None:
         adapted, there = _layers(map(parameter_of, files.shapes)), _layers(base.shapes)
         if adapted and there and adapted < there and files.method != "last_layers":
-            return f"It adapts {adapted} layers; the base has {there}."
+            return f"It adapts {adapted} of the base's {there} layers."
     return other_vocabulary(files.folder, base.folder) if base.folder is not None else ""
 
 

@@ -312,7 +312,7 @@ def test_every_page_shows_text_that_attacks_as_letters(
     page.get_by_text("A file of yours").click()
     reader.upload(QUESTIONS, b"no JSON")
     page.get_by_role("button", name="Prove").click()
-    reader.reads(f"{QUESTIONS} has a line that is not JSON.")
+    reader.reads(f"Line 1 of {QUESTIONS} is not JSON.")
     reader.check("proof, with questions that are none")
     reader.open("/fine_tuned?section=Attribution")
     reader.reads(COLLECTION, stored("set of it"), stored("collection of it"), stored("adapter of it"))

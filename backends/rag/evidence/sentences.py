@@ -16,10 +16,10 @@ _ABBREVIATED = frozenset(_ABBREVIATIONS.split())
 _BEFORE_NUMBER = frozenset({"no", "nos", "p"})
 
 _END = re.compile(r"[.!?…]+[\"'”’»)\]]*|[。！？]+[」』）]*")
-CITATION = re.compile(r"\[\^?\d+(?:\s*[,;–-]\s*\d+)*\]|【\d+(?:[†:][^】\n]{0,40})?】")
+CITATION = re.compile(r"\[\^?\d++(?:\s*+[,;–-]\s*+\d++)*+\]|【\d++(?:[†:][^】\n]{0,40}+)?+】")
 """A citation as models write it: `[1]`, `[1, 3]`, `[2-4]`, `[^1]`, `【1】`."""
 
-_CITED = re.compile(rf"(?:\s*(?:{CITATION.pattern}))+")
+_CITED = re.compile(rf"(?:\s*+(?:{CITATION.pattern}))++")
 _MARKER = re.compile(r"[ \t]*(?:(?:[-*•–+]|\(?\d{1,3}[.)]|\(?[a-z][)]|#{1,6}|>)[ \t]+){1,3}")
 _OPEN_END = re.compile(r"[.!?:;…][\"'”’»)*_]*\s*$")
 _LAST_WORD = re.compile(r"(\d\s)?([^\s(\[\"'“„*_]*)$")

@@ -176,10 +176,11 @@ def test_shapes_layers_and_tokenizer_speak_against_a_base_of_another_name(
     lora: Path, tmp_path: Path, claim: str, any_base_name: bool
 ) -> None:
     files = claiming(lora, claim)
+    foreign = "It was trained for acme/other, not for acme/tiny. " if claim == "acme/other" else ""
     three = {f"model.layers.{n}.self_attn.q_proj.weight": (32, 32) for n in range(3)}
     one = with_shapes(lora, model__layers__0__self_attn__q_proj__lora_A__weight=(4, 32))
     assert fit(read(one), Base("acme/tiny", shapes=three), any_base_name) == Fit(
-        False, "It adapts 1 layers; the base has 3."
+        False, f"{foreign}It adapts 1 of the base's 3 layers."
     )
     change_config(lora, layers_to_transform=[0])
     assert fit(read(lora), Base("acme/tiny", shapes=three), any_base_name).fits is (
@@ -187,7 +188,7 @@ def test_shapes_layers_and_tokenizer_speak_against_a_base_of_another_name(
     )
     wide = with_shapes(lora, model__layers__0__self_attn__q_proj__lora_A__weight=(4, 48))
     assert fit(read(wide), Base("acme/tiny", shapes=three), any_base_name) == Fit(
-        False, "It needs model.layers.0.self_attn.q_proj.weight to be 48 wide; in the base it is 32."
+        False, f"{foreign}It needs model.layers.0.self_attn.q_proj.weight to be 48 wide; in the base it is 32."
     )
     assert files.base_model == claim
 

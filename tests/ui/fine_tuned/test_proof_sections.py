@@ -81,7 +81,7 @@ def seen(at: AppTest) -> str:
 
 
 def questions() -> str:
-    rows = [f"{sample.question},{sample.reference_answer}" for sample in proofs.SAMPLES]
+    rows = [f'{sample.question},"{sample.reference_answer}"' for sample in proofs.SAMPLES]
     return "\n".join(["question,reference_answer", *rows])
 
 
