@@ -19,7 +19,7 @@ demo: $(VENV)/.installed ## open the app in the browser
 	$(BIN)/crossroads demo
 
 test: $(VENV)/.installed-test ## run every test
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.installed-test ## lint, formatting, types
 	$(BIN)/ruff check .
