@@ -38,7 +38,8 @@ _SAMPLE_INTERVAL_S = 0.005
 class PeakMemory:
     """`with` it around work, once or more often: `peak_bytes` is the most there was above the level at its making.
 
-    On a CPU this process's resident memory, looked at 200 times a second; on a GPU what torch has allotted there.
+    On a CPU what this process has taken for itself, looked at 200 times a second: pages of files that are mapped, such
+    as weights, do not count, since the system takes them back at any time. On a GPU what torch has allotted there.
     """
 
     def __init__(self, device: str) -> None:
@@ -82,7 +83,8 @@ class PeakMemory:
             import torch
 
             return int(torch.cuda.memory_allocated())
-        return int(psutil.Process().memory_info().rss)
+        memory = psutil.Process().memory_info()
+        return int(memory.rss - getattr(memory, "shared", 0))  # `shared` is known on Linux
 
 
 _T = TypeVar("_T")
