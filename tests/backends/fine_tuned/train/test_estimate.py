@@ -12,7 +12,7 @@ import pytest
 
 from backends.errors import BackendError
 from backends.fine_tuned.pairs.files import Pair
-from backends.fine_tuned.train.estimate import Estimate, PeakMemory, estimate
+from backends.fine_tuned.train.estimate import Estimate, estimate
 from backends.fine_tuned.train.method import trained_bytes
 from backends.fine_tuned.train.runs import runs
 from backends.fine_tuned.train.training import MOST_PAIRS
