@@ -48,6 +48,7 @@ class WarmUp:
     def __init__(self, backends: Sequence[Backend]) -> None:
         self.state = WarmUpState(since=time.monotonic(), total=len(backends))
         self._backends = backends
+        self._loaded = False
 
     def start(self) -> WarmUp:
         """Begin on a thread of its own."""
@@ -56,7 +57,8 @@ class WarmUp:
 
     def _run(self) -> None:
         self._load_all()
-        gc.unfreeze()
+        if self._loaded:
+            gc.unfreeze()  # what loading left behind is among what was frozen meanwhile
         gc.collect()
         gc.freeze()
 
@@ -79,6 +81,7 @@ class WarmUp:
         with line.turn(place, threading.Event()):
             for loading in backend.load(threading.Event()):
                 gc.freeze()  # see the top of this module
+                self._loaded = True
                 self.state = WarmUpState(
                     loading.what, time.monotonic(), loading.expected_s, done, len(self._backends), faults
                 )

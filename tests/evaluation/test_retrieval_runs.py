@@ -32,7 +32,7 @@ SAMPLES = [
 
 
 @pytest.fixture
-def index(tmp_path: Path) -> Iterator[Index]:
+def index(tmp_path: Path, shared_parser: None) -> Iterator[Index]:
     data = tmp_path / "data"
     index = Index(data, "handbook", QuickEmbedder(), RagSettings(**SETTINGS))
     for name in ("returns.md", "leave.txt"):

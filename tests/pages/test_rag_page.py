@@ -38,7 +38,7 @@ QUESTION = "How many days of paid holiday a year?"
 
 
 @pytest.fixture
-def data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+def data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shared_parser: None) -> Iterator[Path]:
     """The app with real collections, an embedder that costs nothing, and no model that writes answers."""
     folder = tmp_path / "data"
     monkeypatch.setenv("CROSSROADS_RAW__MODEL", str(tmp_path / "no-such-folder"))

@@ -6,14 +6,11 @@ import io
 import threading
 import zipfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from backends.rag.documents import files
 from backends.rag.documents.files import Source
-from backends.rag.documents.parser import ExtractProcess
 from backends.rag.search.embedder import Embedder
 from backends.rag.store.chroma import close_stores
 from backends.rag.store.database import open_database
@@ -45,39 +42,9 @@ def quick() -> QuickEmbedder:
     return QuickEmbedder()
 
 
-class WarmParser:
-    """Stands for `ExtractProcess`, and hands out one child again and again: each would take a second to start.
-
-    While that one is in use, others are started.
-    """
-
-    def __init__(self, child: ExtractProcess) -> None:
-        self._child = child
-        self._free = threading.Lock()
-
-    @contextmanager
-    def __call__(self, limit_s: float) -> Iterator[ExtractProcess]:
-        if not self._free.acquire(blocking=False):
-            with ExtractProcess(limit_s) as child:
-                yield child
-            return
-        try:
-            yield self._child
-        finally:
-            self._free.release()
-
-
-@pytest.fixture(scope="session")
-def warm_parser() -> Iterator[WarmParser]:
-    """The child that parses, in tests of what becomes of documents after that."""
-    with ExtractProcess(files.FILE_LIMIT_S) as child:
-        yield WarmParser(child)
-
-
 @pytest.fixture
-def data(tmp_path: Path, warm_parser: WarmParser, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def data(tmp_path: Path, shared_parser: None) -> Iterator[Path]:
     """A data folder; what was opened in it is closed afterwards."""
-    monkeypatch.setattr(files, "ExtractProcess", warm_parser)
     folder = tmp_path / "data"
     yield folder
     close_stores(folder)
