@@ -24,9 +24,13 @@ if WORKER:  # before torch is imported: workers that each take every core wait f
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+LONG = ("tests/e2e/", "tests/test_regular", "tests/backends/rag/store/", "tests/terminal/test_training")
+"""Files that take up to minutes."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that take minutes come first, so that no worker has one left when the others are done."""
-    items.sort(key=lambda item: not ("/e2e/" in item.nodeid or item.nodeid.startswith("tests/test_regular")))
+    """Long files come first, so that no worker has one left when the others are done."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 
 @pytest.fixture(autouse=True, scope="module")

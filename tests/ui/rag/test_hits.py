@@ -6,6 +6,7 @@ from streamlit.testing.v1 import AppTest
 
 from backends.base import Passage
 from backends.rag.search.retriever import Hit, SearchResult, Stage
+from tests.scripted import PATIENCE_S
 from ui.rag.hits import every_stage, passage_key, rank_change, ranks, stage_line, stage_times, verdict
 
 
@@ -95,7 +96,7 @@ def test_merged_passages_and_the_threshold_are_shown() -> None:
         found = (hit("a.md", 0.6, dense=1, also=(twin, twin)), hit("b.md", 0.2, dense=2), hit("c.md", 0.1, dense=3))
         mode_column("dense", SearchResult("q", "dense", found, {}), {}, 0.35, in_use=True)
 
-    at = AppTest.from_function(script, default_timeout=20).run()
+    at = AppTest.from_function(script, default_timeout=PATIENCE_S).run()
     assert not at.exception
     merged = [one.value for one in at.caption if "almost the same text" in one.value]
     assert merged == [
