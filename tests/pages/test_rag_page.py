@@ -114,6 +114,16 @@ def done(at: AppTest, key: str) -> AppTest:
     return run(at)
 
 
+def worked_out(at: AppTest) -> AppTest:
+    """The page with what it works out in the background: on a busy machine it says first that it waits for that."""
+    places = ("work:search", "work:preview now", "work:preview then")
+    while shows(at, "what this machine does already goes first."):
+        for _, job in (at.session_state[place] for place in places if place in at.session_state):
+            assert job.wait(PATIENCE_S)
+        run(at)
+    return at
+
+
 def written(at: AppTest, data: Path) -> AppTest:
     return done(at, background.writing_key(data))
 
@@ -408,7 +418,7 @@ def test_an_embedder_that_cannot_be_had_is_a_sentence(index: Index, monkeypatch:
 def cut_panel(index: Index) -> AppTest:
     at = opened("Documents")
     at.session_state["chunk_settings"] = True
-    return run(at)
+    return worked_out(run(at))
 
 
 def test_the_effect_of_chunk_settings_shows_before_anything_is_indexed(index: Index, data: Path) -> None:
@@ -420,7 +430,7 @@ def test_the_effect_of_chunk_settings_shows_before_anything_is_indexed(index: In
     ]
     assert at.button(key="rechunk").disabled
     at.slider(key="overlap_tokens").set_value(0)
-    run(at.slider(key="chunk_tokens").set_value(32))
+    worked_out(run(at.slider(key="chunk_tokens").set_value(32)))
     assert len(at.get("vega_lite_chart")) == 1
     assert shows(at, "**With these settings** \u00b7 32 tokens, 0 shared")
     assert shows(at, "The present chunks go on answering until the new ones are complete.")
@@ -444,6 +454,10 @@ def test_neighbours_cannot_share_a_whole_chunk(index: Index) -> None:
 
 
 def search(at: AppTest, question: str = QUESTION) -> AppTest:
+    return worked_out(searching(at, question))
+
+
+def searching(at: AppTest, question: str = QUESTION) -> AppTest:
     at.text_input(key="rag_query_box").input(question)
     return click(at, "FormSubmitter:form:rag_query-Search")
 
@@ -539,7 +553,7 @@ def test_another_collection_is_not_narrowed_to_the_documents_of_the_last_one(ind
 def test_a_search_waits_for_an_answer_under_way_without_blocking_the_page(index: Index) -> None:
     at = opened("Search")
     with answer_under_way():
-        search(at)
+        searching(at)
         assert shows(at, "Searching; what this machine does already goes first.")
     (_, job) = at.session_state["work:search"]
     assert job.wait(PATIENCE_S)
