@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from backends.rag import approach
 from backends.settings import DEFAULT_EMBEDDER
-from crossroads import app
+from terminal.commands import app
 from tests.evaluation.answering import FixedEmbedder
 
 QUESTIONS = "question,key_facts,reference_answer\nSay yes,yes,yes\nSay maybe,never,no\nSay something,,\n"

@@ -18,8 +18,8 @@ from typer.testing import CliRunner, Result
 from backends.fine_tuned.adapters.card import read_card
 from backends.fine_tuned.train.lock import training as right_to_train
 from backends.fine_tuned.train.runs import runs
-from crossroads import app
 from evaluation import training
+from terminal.commands import app
 from tests.backends.conftest import tiny_model  # noqa: F401 - a fixture
 from tests.backends.fine_tuned.small_training import PAIRS
 

@@ -19,7 +19,7 @@ from backends.models.generate import IN_QUESTION, build_prompt, token_decoder
 from backends.raw import RawBackend
 from backends.run.timing import run_timed
 from backends.settings import load_settings
-from crossroads import app
+from terminal.commands import app
 
 QUESTION = Question("How long?", "Be brief.", max_tokens=4)
 TURNS = "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}</{{ m['role'] }}>{% endfor %}"
