@@ -46,7 +46,7 @@ def uncounted(
         print(json.dumps({"uncounted": rows}, indent=1))
         return
     for one in left:
-        worst = budget.dollars(one.worst_usd)
+        worst = budget.rounded_up(one.worst_usd)
         say(f"{one.number}: {one.at:%Y-%m-%d %H:%M} UTC, {one.approach}, {one.model}, at most {worst}")
     if not left:
         say("Every answer was counted.")
