@@ -136,7 +136,7 @@ _SCORED = 40
 def create_run(settings: Settings, request: TrainingRequest, cancel: threading.Event, report: Report) -> Run:
     """Read the pairs and write the training down.
 
-    Raises `BackendError` for what can not be trained, and while another training runs; of too many pairs it tells how
+    Raises `BackendError` for what cannot be trained, and while another training runs; of too many pairs it tells how
     long they would take.
     """
     if request.score:

@@ -49,8 +49,8 @@ def demo(
     script = Path(__file__).resolve().parents[1] / "streamlit_app.py"
     settings = settings_of(set_)
     prepared(settings.data)
-    given = overrides_of(set_) | {"data": str(settings.data.resolve())}
-    environment = os.environ | {STARTED_WITH: json.dumps(given)}
+    overrides = overrides_of(set_) | {"data": str(settings.data.resolve())}
+    environment = os.environ | {STARTED_WITH: json.dumps(overrides)}
     # -P: in the current folder lie the user's data and `.env`, but no code of ours
     command = [sys.executable, "-P", "-m", "streamlit", "run", str(script), "--server.port", str(port)]
     command += ["--server.maxUploadSize", str(max(25, math.ceil(settings.rag.max_file_mb)))]
