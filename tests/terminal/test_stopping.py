@@ -25,6 +25,14 @@ HOME = Path(__file__).resolve().parents[2]
 SIGNALS = pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 
 
+@pytest.fixture(autouse=True)
+def _not_in_the_background() -> Iterator[None]:
+    """A shell lets what it runs in the background ignore SIGINT, and programs that are started from there do so too."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @contextmanager
 def running(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, str(HOME / "crossroads.py"), *arguments]
