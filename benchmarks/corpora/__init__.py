@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backends.rag.approach import SAMPLE_DOCUMENTS
@@ -33,6 +33,12 @@ class Corpus:
 
 HANDBOOK = Corpus("handbook", SAMPLE_DOCUMENTS, SAMPLE_QUESTIONS)
 FIELD = Corpus("field", HOME / "field" / "documents", HOME / "field" / "questions.csv")
+CORPORA = {
+    "handbook": HANDBOOK,
+    "choose": replace(FIELD, half="choose"),
+    "report": replace(FIELD, half="report"),
+}
+"""What can be measured on: the handbook, and the halves of the other one."""
 
 
 def superseded_values(name: str) -> dict[str, tuple[str, ...]]:
