@@ -70,6 +70,9 @@ def main(
     documents: Annotated[Path | None, typer.Option(help="For rag: a folder of documents; with --questions.")] = None,
     questions: Annotated[Path | None, typer.Option(help="For rag: the question set on --documents.")] = None,
     search_only: Annotated[bool, typer.Option("--search-only", help="For rag: search, and ask no model.")] = False,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="For rag: at most so many questions of each corpus, evenly spread.")
+    ] = None,
     chosen: Set = None,
     data: Annotated[Path | None, typer.Option(help="A data folder to keep; a temporary one if left out.")] = None,
     out: Annotated[
@@ -101,6 +104,7 @@ def main(
             reranker,
             corpora,
             search_only,
+            limit,
             settings,
         )
         outcomes, failed = _run(names or BENCHMARKS, bench, out, head)

@@ -23,7 +23,8 @@ class Bench:
 
     `adapter` is a name or folder, or None where there is none; `report` says on standard error what is going on.
     `manual` and `reranker` are for retrieval: a text that is not where its package puts it, and a cross-encoder.
-    `corpora` (all if empty) and `search_only` are for rag. `chosen` settings go before those that a benchmark makes.
+    `corpora` (all if empty), `search_only` and `limit` (questions per corpus) are for rag. `chosen` settings go before
+    those that a benchmark makes.
     """
 
     data: Path
@@ -35,6 +36,7 @@ class Bench:
     reranker: str | None = None
     corpora: tuple[Corpus, ...] = ()
     search_only: bool = False
+    limit: int | None = None
     chosen: Mapping[str, object] = field(default_factory=dict)
 
     def repeats(self, usual: int) -> int:

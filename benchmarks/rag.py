@@ -37,7 +37,7 @@ def run(bench: Bench) -> Outcome:
     for corpus in bench.corpora or tuple(CORPORA.values()):
         settings = bench.settings(max_tokens=MAX_TOKENS, temperature=0, rag__collection=_collection(corpus))
         samples = corpus.samples()
-        samples = evenly(samples, _QUICK) if bench.quick else samples
+        samples = evenly(samples, _QUICK if bench.quick else bench.limit or len(samples))
         old = superseded_values(corpus.name)
         index = _index(corpus, settings)
         bench.report(f"{corpus.label}: {len(samples)} questions, {index.count()} chunks")
