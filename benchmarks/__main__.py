@@ -61,7 +61,12 @@ def main(
         str | None, typer.Option(help="Name or folder of the adapter; the sample's if left out.")
     ] = None,
     manual: Annotated[
-        Path | None, typer.Option(help="policy.txt.gz of Debian Policy, for retrieval.", show_default="as installed")
+        list[Path] | None,
+        typer.Option(
+            help="For retrieval: a manual whose headings are asked for, as a file or folder of any format that can be "
+            "indexed, or policy.txt.gz of Debian Policy. May be given several times.",
+            show_default="Debian Policy as installed",
+        ),
     ] = None,
     reranker: Annotated[str | None, typer.Option(help="Hub id or folder of a cross-encoder, for retrieval.")] = None,
     corpus: Annotated[
@@ -100,7 +105,7 @@ def main(
             _adapter(adapter, folder) if needs_writer else None,
             _progress.print,
             repeats,
-            manual,
+            tuple(manual or ()),
             reranker,
             corpora,
             search_only,

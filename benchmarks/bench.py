@@ -22,7 +22,7 @@ class Bench:
     """`data` is a data folder with converted weights and the sample index; `quick` asks for one repeat and little work.
 
     `adapter` is a name or folder, or None where there is none; `report` says on standard error what is going on.
-    `manual` and `reranker` are for retrieval: a text that is not where its package puts it, and a cross-encoder.
+    `manuals` and `reranker` are for retrieval: texts in place of Debian Policy, and a cross-encoder.
     `corpora` (all if empty), `search_only` and `limit` (questions per corpus) are for rag. `chosen` settings go before
     those that a benchmark makes.
     """
@@ -32,7 +32,7 @@ class Bench:
     adapter: str | None
     report: Callable[[str], None]
     repeats_wanted: int | None = None
-    manual: Path | None = None
+    manuals: tuple[Path, ...] = ()
     reranker: str | None = None
     corpora: tuple[Corpus, ...] = ()
     search_only: bool = False
