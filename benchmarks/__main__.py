@@ -50,6 +50,8 @@ BENCHMARKS = (
 
 LATEST = HOME / "benchmarks" / "results" / "latest.json"
 
+_PREPARED = "The weights were converted and the sample documents indexed before anything was measured."
+
 _progress = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 
@@ -78,6 +80,9 @@ def main(
     limit: Annotated[
         int | None, typer.Option(min=1, help="For rag: at most so many questions of each corpus, evenly spread.")
     ] = None,
+    against: Annotated[
+        Path | None, typer.Option(help="For rag: an earlier results file, compared question by question.")
+    ] = None,
     chosen: Set = None,
     data: Annotated[Path | None, typer.Option(help="A data folder to keep; a temporary one if left out.")] = None,
     out: Annotated[
@@ -91,13 +96,13 @@ def main(
     settings = overrides_of(chosen)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started is also ended
     _only_defaults()
+    needs_writer = not search_only or names != ["rag"]
     head: dict[str, Any] = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "quick": quick,
         "machine": describe_machine(),
-        "excluded": "The weights were converted and the sample documents indexed before anything was measured.",
+        "excluded": _PREPARED if needs_writer else "Documents were indexed before anything was measured.",
     }
-    needs_writer = not search_only or names != ["rag"]
     with _data_folder(data, needs_writer) as folder:
         bench = Bench(
             folder,
@@ -110,6 +115,7 @@ def main(
             corpora,
             search_only,
             limit,
+            against,
             settings,
         )
         outcomes, failed = _run(names or BENCHMARKS, bench, out, head)

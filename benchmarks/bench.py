@@ -23,8 +23,8 @@ class Bench:
 
     `adapter` is a name or folder, or None where there is none; `report` says on standard error what is going on.
     `manuals` and `reranker` are for retrieval: texts in place of Debian Policy, and a cross-encoder.
-    `corpora` (all if empty), `search_only` and `limit` (questions per corpus) are for rag. `chosen` settings go before
-    those that a benchmark makes.
+    `corpora` (all if empty), `search_only`, `limit` (questions per corpus) and `against` (earlier results) are for rag.
+    `chosen` settings go before those that a benchmark makes.
     """
 
     data: Path
@@ -37,6 +37,7 @@ class Bench:
     corpora: tuple[Corpus, ...] = ()
     search_only: bool = False
     limit: int | None = None
+    against: Path | None = None
     chosen: Mapping[str, object] = field(default_factory=dict)
 
     def repeats(self, usual: int) -> int:

@@ -23,7 +23,7 @@ POLICY = Path("/usr/share/doc/debian-policy/policy.txt.gz")
 """Debian Policy as the package debian-policy installs it (GPL-2+; nobody here wrote a word of it)."""
 
 _UNDERLINE = re.compile(r"([*=~^\"+-])\1{2,}")
-_NUMBER = re.compile(r"(?:Chapter )?(?:\d+(?:\.\d+)*\.?|[A-Z](?:\.\d+)*\.)[ \t\xa0]+")
+_NUMBER = re.compile(r"^(?:Chapter )?(?:\d+(?:\.\d+)*\.?|[A-Z](?:\.\d+)*\.)[ \t\xa0]+")
 _HEADING = re.compile(r" {0,3}#{1,6}[ \t]+(\S.*)")
 _FENCE = ("```", "~~~")
 _TEXT = (".txt", ".gz")

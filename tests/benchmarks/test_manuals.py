@@ -88,7 +88,7 @@ MARKDOWN = f"""# 1 Guide
 # no heading
 ```
 
-## 1.2. Removing¶
+## 1.2. Removing 2 keys¶
 
 {LONG} Not this one.
 """
@@ -98,7 +98,7 @@ def test_headings_of_markdown_are_titles_but_not_in_code(tmp_path: Path) -> None
     file = tmp_path / "guide.md"
     file.write_text(MARKDOWN)
     sections = read_manual(file)
-    assert [one.title for one in sections] == ["How do I add a key?", "Removing"]
+    assert [one.title for one in sections] == ["How do I add a key?", "Removing 2 keys"]
     assert sections[0].text == f"{LONG}\n\n```\n# no heading\n```"
 
 

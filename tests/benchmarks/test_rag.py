@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,9 +14,9 @@ from backends.base import Answer, Passage, Timings
 from backends.rag.search.retriever import Hit, SearchResult
 from benchmarks.__main__ import _corpora
 from benchmarks.corpora import CORPORA
+from benchmarks.rag_answers import GOALS, judge
 from benchmarks.rag_answers import figures as answer_figures
-from benchmarks.rag_answers import judge
-from benchmarks.rag_found import Found, figures, find, parted, threshold_notes
+from benchmarks.rag_found import Found, compared, figures, find, parted, record, threshold_notes
 from benchmarks.repeats import repeats
 from benchmarks.vector_cache import RememberingEmbedder
 from evaluation.metrics import NOT_ANSWERED
@@ -74,6 +75,18 @@ def test_sentences_count_with_their_headings_where_a_stage_ranks_them() -> None:
     assert [figure.name for figure in figures("rag", "x", [one])][-1] == "x: single_fact within sentences, best 5"
 
 
+def test_two_runs_are_compared_question_by_question() -> None:
+    def run(*ranks: int | None) -> list[Found]:
+        return [Found(replace(FARE, id=str(n)), rank, None, 0.5, None) for n, rank in enumerate(ranks)]
+
+    before = record(run(1, 4, None, 1))
+    first, third, _fifth = compared("rag", "x", run(2, 1, 3), before)
+    assert first.name == "x: single_fact within passages, best 1, against the earlier run"
+    assert first.measured_text.startswith("+0.0 points (95 %: -")
+    assert first.measured_text.endswith("; 1 gained, 1 lost of 3)")
+    assert third.measured_text.endswith("; 2 gained, 0 lost of 3)")
+
+
 def test_a_question_without_its_document_is_told_and_one_without_answer_is_searched_for() -> None:
     lost = Sample("l", "Where?", "There.", (("there",),), ("gone.md",), ("single_fact",))
     judged, left_out = find(ScriptedSearcher(result(passage("fares.md", "x", 0.3))), Texts(), [lost, NOTHING])  # type: ignore[arg-type]
@@ -83,8 +96,8 @@ def test_a_question_without_its_document_is_told_and_one_without_answer_is_searc
 
 def test_scores_that_part_are_told_with_what_a_threshold_refuses() -> None:
     assert parted([0.9, 0.5], [0.5, 0.1]) == 0.875
-    answered = [Found(FARE, 1, None, score / 10, None, False) for score in range(1, 10)]
-    unanswered = [Found(NOTHING, None, None, 0.15, None, False)]
+    answered = [Found(FARE, 1, None, score / 10, None) for score in range(1, 10)]
+    unanswered = [Found(NOTHING, None, None, 0.15, None)]
     (note,) = threshold_notes("x", [*answered, *unanswered])
     assert "89 % of all pairs" in note
     assert "0 % of those without at 0.100, where it refuses 0 % of the others" in note
@@ -120,7 +133,10 @@ def test_an_old_value_counts_only_without_the_right_one() -> None:
         (False, False, True),
     ]
     answers = [old, both, refused, judged("The documents do not say.", NOTHING)]
-    shown = {figure.name: figure.measured_text for figure in answer_figures("rag", "x", answers, {"a": ("15 kr",)})}
+    shown = {
+        figure.name: figure.measured_text
+        for figure in answer_figures("rag", "x", answers, {"a": ("15 kr",)}, GOALS["handbook"])
+    }
     assert shown["x: right, all"].startswith("50 % (2 of 4;")
     assert shown["x: right, single_fact"].startswith("33 % (1 of 3;")
     assert shown["x: right, not_answered"].startswith("100 % (1 of 1;")
