@@ -56,7 +56,7 @@ STARTED_WITH = "CROSSROADS_OVERRIDES"
 as variables of the environment, an address among them would get the key that was configured there for another one.
 """
 
-RetrievalMode = Literal["dense", "keyword", "fused", "reranked"]
+RetrievalMode = Literal["dense", "keyword", "fused", "sentences", "reranked"]
 """How passages are found and put in order."""
 
 
@@ -120,7 +120,9 @@ class RagSettings(Section):
     collection: str = "handbook"
     k: int = Field(default=3, ge=1, le=50, description="passages for an answer")
     mode: RetrievalMode = Field(
-        default="fused", description="by meaning (dense), by words (keyword), both (fused), or fused and then reranked"
+        default="sentences",
+        description="by meaning (dense), by words (keyword), both (fused), fused and then by each passage's best "
+        "sentence (sentences), or fused and then reranked",
     )
     keyword_weight: float = Field(
         default=0.25, ge=0, le=10, description="what the best keyword match adds to its cosine similarity, in fused"
@@ -131,7 +133,7 @@ class RagSettings(Section):
     )
     reranker: str | None = Field(default=None, description="cross-encoder: a Hub id or a local folder; none if empty")
     min_score: float = Field(
-        default=0.35, ge=-1, le=1, description="cosine similarity that the best passage must reach, or nothing counts"
+        default=0.25, ge=-1, le=1, description="score that the best sentence must reach, or nothing counts"
     )
     documents: Several = Field(default=(), description="only these documents are searched, by name; all if empty")
     formats: Several = Field(default=(), description="only documents of these formats are searched: pdf, csv, ...")
