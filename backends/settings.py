@@ -111,6 +111,10 @@ class BudgetSettings(Section):
     allow_unknown: bool = Field(default=False, description="with a cap, also ask models whose price is not known")
 
 
+QUOTE = "quote"
+"""The writer of RAG without a model: the best sentences word for word."""
+
+
 class RagSettings(Section):
     """Retrieval: which collection, how it is searched, how many passages, and which approach writes the answer.
 
@@ -139,7 +143,18 @@ class RagSettings(Section):
     formats: Several = Field(default=(), description="only documents of these formats are searched: pdf, csv, ...")
     languages: Several = Field(default=(), description="only documents in these languages are searched: en, de, ...")
     embedder: str = DEFAULT_EMBEDDER
-    generator: str = Field(default="raw", description="who writes: raw, fine_tuned, paid_api or paid_api:NAME")
+    generator: str = Field(
+        default="raw",
+        description="who writes: raw, fine_tuned, paid_api or paid_api:NAME; or quote, which has no model",
+    )
+    context: Literal["auto", "passages", "sentences"] = Field(
+        default="auto", description="what the writer reads; auto: sentences below a billion parameters"
+    )
+    sentences: int = Field(default=5, ge=1, le=50, description="sentences for an answer, where the writer reads these")
+    unsupported: Literal["auto", "show", "quote", "refuse"] = Field(
+        default="auto",
+        description="what becomes of an answer that the passages do not support; auto: quote below a billion parameters",
+    )
     chunk_tokens: int = Field(default=128, ge=32, le=2000)
     overlap_tokens: int = Field(default=32, ge=0, le=500)
     max_file_mb: float = Field(default=25, gt=0)
@@ -171,8 +186,9 @@ class RagSettings(Section):
     def _a_writer(cls, value: str) -> str:
         from backends.registry import is_known, spec_of, specs
 
-        if not is_known(value) or not spec_of(value).writes:
+        if value != QUOTE and (not is_known(value) or not spec_of(value).writes):
             known = [f"{spec.id} or {spec.id}:NAME" if spec.variants else spec.id for spec in specs() if spec.writes]
+            known.append(QUOTE)
             raise ValueError(f"it is one of {', '.join(known)}")
         return value
 
