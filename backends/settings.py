@@ -153,7 +153,7 @@ class RagSettings(Section):
     sentences: int = Field(default=5, ge=1, le=50, description="sentences for an answer, where the writer reads these")
     unsupported: Literal["auto", "show", "quote", "refuse"] = Field(
         default="auto",
-        description="what becomes of an answer that the passages do not support; auto: quote below a billion parameters",
+        description="what becomes of an answer without support in the passages; auto: quote below a billion parameters",
     )
     chunk_tokens: int = Field(default=128, ge=32, le=2000)
     overlap_tokens: int = Field(default=32, ge=0, le=500)

@@ -135,10 +135,8 @@ def merged(found: Sequence[Candidates]) -> Candidates:
         whole.chunks |= one.chunks
         whole.vectors |= one.vectors
         for row, those in one.sentences.items():
-            known = whole.sentences.get(row)
-            whole.sentences[row] = (
-                [max(pair, key=attrgetter("cosine")) for pair in zip(known, those)] if known else those
-            )
+            known = whole.sentences.get(row, those)
+            whole.sentences[row] = [max(pair, key=attrgetter("cosine")) for pair in zip(known, those, strict=True)]
         for row, cosine in one.cosines.items():
             whole.cosines[row] = max(cosine, whole.cosines.get(row, -1.0))
         for step, seconds in one.seconds.items():
