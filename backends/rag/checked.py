@@ -122,10 +122,10 @@ def missing_support(text: str, check: Check) -> str:
         return "The writer said nothing that could be found in the passages."
     if not missing:
         return ""
-    which = (
-        "What the writer said was" if len(claims) == 1 else f"{missing} of the writer's {len(claims)} sentences were"
-    )
-    return f"{which} not found in the passages."
+    if len(claims) == 1:
+        return "What the writer said was not found in the passages."
+    were = "was" if missing == 1 else "were"
+    return f"{missing} of the writer's {len(claims)} sentences {were} not found in the passages."
 
 
 class _Stop(threading.Event):

@@ -128,7 +128,7 @@ def sentence_list(result: SearchResult, min_score: float, most: int) -> None:
     """Draw the best sentences with rank and score, and where the threshold lies among them."""
     st.markdown("##### Best sentences")
     st.caption(
-        "The sentences and table rows of the best passages, each with its document and headings. Score: 0.5 \u00d7 cosine "
+        "The sentences and table rows of the best passages, with document and headings. Score: 0.5 \u00d7 cosine "
         "+ 0.15 \u00d7 share of the question's words + 0.3 \u00d7 score of its passage."
     )
     line_drawn = False
