@@ -50,6 +50,8 @@ BENCHMARKS = (
 
 LATEST = HOME / "benchmarks" / "results" / "latest.json"
 
+_PREPARED = "The weights were converted and the sample documents indexed before anything was measured."
+
 _progress = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 
@@ -61,7 +63,12 @@ def main(
         str | None, typer.Option(help="Name or folder of the adapter; the sample's if left out.")
     ] = None,
     manual: Annotated[
-        Path | None, typer.Option(help="policy.txt.gz of Debian Policy, for retrieval.", show_default="as installed")
+        list[Path] | None,
+        typer.Option(
+            help="For retrieval: a manual whose headings are asked for, as a file or folder of any format that can be "
+            "indexed, or policy.txt.gz of Debian Policy. May be given several times.",
+            show_default="Debian Policy as installed",
+        ),
     ] = None,
     reranker: Annotated[str | None, typer.Option(help="Hub id or folder of a cross-encoder, for retrieval.")] = None,
     corpus: Annotated[
@@ -72,6 +79,9 @@ def main(
     search_only: Annotated[bool, typer.Option("--search-only", help="For rag: search, and ask no model.")] = False,
     limit: Annotated[
         int | None, typer.Option(min=1, help="For rag: at most so many questions of each corpus, evenly spread.")
+    ] = None,
+    against: Annotated[
+        Path | None, typer.Option(help="For rag: an earlier results file, compared question by question.")
     ] = None,
     chosen: Set = None,
     data: Annotated[Path | None, typer.Option(help="A data folder to keep; a temporary one if left out.")] = None,
@@ -86,13 +96,13 @@ def main(
     settings = overrides_of(chosen)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started is also ended
     _only_defaults()
+    needs_writer = not search_only or names != ["rag"]
     head: dict[str, Any] = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "quick": quick,
         "machine": describe_machine(),
-        "excluded": "The weights were converted and the sample documents indexed before anything was measured.",
+        "excluded": _PREPARED if needs_writer else "Documents were indexed before anything was measured.",
     }
-    needs_writer = not search_only or names != ["rag"]
     with _data_folder(data, needs_writer) as folder:
         bench = Bench(
             folder,
@@ -100,11 +110,12 @@ def main(
             _adapter(adapter, folder) if needs_writer else None,
             _progress.print,
             repeats,
-            manual,
+            tuple(manual or ()),
             reranker,
             corpora,
             search_only,
             limit,
+            against,
             settings,
         )
         outcomes, failed = _run(names or BENCHMARKS, bench, out, head)

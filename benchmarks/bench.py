@@ -22,9 +22,9 @@ class Bench:
     """`data` is a data folder with converted weights and the sample index; `quick` asks for one repeat and little work.
 
     `adapter` is a name or folder, or None where there is none; `report` says on standard error what is going on.
-    `manual` and `reranker` are for retrieval: a text that is not where its package puts it, and a cross-encoder.
-    `corpora` (all if empty), `search_only` and `limit` (questions per corpus) are for rag. `chosen` settings go before
-    those that a benchmark makes.
+    `manuals` and `reranker` are for retrieval: texts in place of Debian Policy, and a cross-encoder.
+    `corpora` (all if empty), `search_only`, `limit` (questions per corpus) and `against` (earlier results) are for rag.
+    `chosen` settings go before those that a benchmark makes.
     """
 
     data: Path
@@ -32,11 +32,12 @@ class Bench:
     adapter: str | None
     report: Callable[[str], None]
     repeats_wanted: int | None = None
-    manual: Path | None = None
+    manuals: tuple[Path, ...] = ()
     reranker: str | None = None
     corpora: tuple[Corpus, ...] = ()
     search_only: bool = False
     limit: int | None = None
+    against: Path | None = None
     chosen: Mapping[str, object] = field(default_factory=dict)
 
     def repeats(self, usual: int) -> int:

@@ -23,7 +23,7 @@ POLICY = Path("/usr/share/doc/debian-policy/policy.txt.gz")
 """Debian Policy as the package debian-policy installs it (GPL-2+; nobody here wrote a word of it)."""
 
 _UNDERLINE = re.compile(r"([*=~^\"+-])\1{2,}")
-_NUMBER = re.compile(r"(?:Chapter )?(?:\d+(?:\.\d+)*\.?|[A-Z](?:\.\d+)*\.)[ \t\xa0]+")
+_NUMBER = re.compile(r"^(?:Chapter )?(?:\d+(?:\.\d+)*\.?|[A-Z](?:\.\d+)*\.)[ \t\xa0]+")
 _HEADING = re.compile(r" {0,3}#{1,6}[ \t]+(\S.*)")
 _FENCE = ("```", "~~~")
 _TEXT = (".txt", ".gz")
@@ -54,17 +54,15 @@ class Section:
 def read_manual(path: Path) -> list[Section]:
     """The sections with text of a manual: a file, gzipped text too, or a folder of HTML, Markdown or Word files.
 
-    In plain text the first, which holds the table of contents, is left out, and so is what is there twice. Raises `OSError`, `UnicodeDecodeError`, or
-    `BackendError` for another format, if it cannot be read.
+    In plain text the first, which holds the table of contents, is left out; in other formats what is there twice. If
+    a text cannot be read it raises `OSError` or `UnicodeDecodeError`, for another format `BackendError`.
     """
     if path.is_file() and path.suffix in _TEXT:
         data = path.read_bytes()
         found = _underlined((gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8").split("\n"))
     else:
-        found = [section for text in _texts(path) for section in _headed(text.split("\n"))]
-    sections = [Section(number, title, text) for number, (title, text) in enumerate(found)]
-    first = {(section.title, section.text): section.number for section in reversed(sections)}
-    return [one for one in sections if one.text and first[one.title, one.text] == one.number]
+        found = list(dict.fromkeys(section for text in _texts(path) for section in _headed(text.split("\n"))))
+    return [Section(number, title, text) for number, (title, text) in enumerate(found) if text]
 
 
 def questions(sections: list[Section]) -> list[Sample]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from pathlib import Path
 from typing import Any
 
 from backends.errors import BackendError
@@ -17,6 +18,7 @@ from backends.rag.approach import embedder
 from backends.rag.search.retriever import Searcher
 from backends.rag.store.index import Index
 from backends.settings import Settings
+from backends.storage import strict_json
 from benchmarks import rag_answers, rag_found
 from benchmarks.bench import Bench, Outcome
 from benchmarks.corpora import CORPORA, FIELD, HANDBOOK, Corpus, superseded_values
@@ -34,6 +36,7 @@ def run(bench: Bench) -> Outcome:
     figures: list[Figure] = []
     notes: list[str] = []
     raw: dict[str, Any] = {}
+    earlier = _earlier(bench.against)
     for corpus in bench.corpora or tuple(CORPORA.values()):
         settings = bench.settings(max_tokens=MAX_TOKENS, temperature=0, rag__collection=_collection(corpus))
         samples = corpus.samples()
@@ -45,12 +48,13 @@ def run(bench: Bench) -> Outcome:
         found, left_out = rag_found.find(Searcher(index, as_embedder(vectors), settings.rag), index, samples)
         vectors.save()
         figures += rag_found.figures(NAME, corpus.label, found)
+        figures += rag_found.compared(NAME, corpus.label, found, earlier.get(corpus.label, ()))
         notes += rag_found.threshold_notes(corpus.label, found)
         notes += [f"{corpus.label}: {id} is not searched for: {why}." for id, why in left_out.items()]
         raw[corpus.label] = {"found": rag_found.record(found)}
         if not bench.search_only:
             judged = rag_answers.ask(settings, samples, old, bench.report)
-            figures += rag_answers.figures(NAME, corpus.label, judged, old)
+            figures += rag_answers.figures(NAME, corpus.label, judged, old, rag_answers.GOALS.get(corpus.name, {}))
             raw[corpus.label]["answers"] = rag_answers.record(judged)
     return Outcome(tuple(figures), (*_NOTES, *notes), raw)
 
@@ -63,6 +67,18 @@ _NOTES = (
     "An answer repeats itself if eight words in a row or a sentence occur twice in it, or if one of its sentences is "
     "the question.",
 )
+
+
+def _earlier(file: Path | None) -> dict[str, list[dict[str, Any]]]:
+    """What an earlier results file has found, by corpus. Raises `BackendError` if it is none of this benchmark."""
+    if file is None:
+        return {}
+    try:
+        return {label: one["found"] for label, one in strict_json.an_object(file.read_bytes())["raw"][NAME].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
+        raise BackendError(
+            f"{file} holds no results of rag ({type(fault).__name__}: {fault}).", "Give a file that --out has written."
+        ) from None
 
 
 def _collection(corpus: Corpus) -> str:

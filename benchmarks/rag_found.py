@@ -17,10 +17,11 @@ from benchmarks.figures import Figure
 from evaluation.metrics import NOT_ANSWERED, contains_fact
 from evaluation.retrieval import usable_samples
 from evaluation.samples import Sample
-from evaluation.statistics import share_text
+from evaluation.statistics import paired, share_text
 
 PASSAGES_AT = (1, 3, 5)
 SENTENCES_AT = (1, 2, 3, 5)
+_PLACES = {"passages": PASSAGES_AT, "sentences": SENTENCES_AT}
 DEPTH = 10
 """Passages and sentences that are looked at."""
 
@@ -42,7 +43,6 @@ class Found:
     sentences: int | None
     passage_score: float | None
     sentence_score: float | None
-    has_sentences: bool
     texts: tuple[str, ...] = ()
 
 
@@ -73,7 +73,6 @@ def _judged(sample: Sample, result: SearchResult) -> Found:
         _enough([[f"{p.heading}\n{p.text}"] if p.document in sample.sources else [] for p in sentences], sample),
         max((hit.passage.score for hit in result.hits), default=None),
         ranked[0][1] if ranked else None,
-        bool(ranked),
         tuple(passage.text for passage in sentences[: SENTENCES_AT[-1]]),
     )
 
@@ -104,22 +103,46 @@ KINDS: Mapping[str, frozenset[str]] = {
 def figures(name: str, label: str, found: Sequence[Found]) -> list[Figure]:
     """Shares of questions whose facts are among the best passages and sentences."""
     rows: list[Figure] = []
-    for kind, tags in KINDS.items():
-        of_kind = [one for one in found if tags & set(one.sample.tags)]
-        for k in PASSAGES_AT if of_kind else ():
+    for what, ranks in _ranks(record(found)).items():
+        for k in _PLACES[what.rpartition(" ")[2]]:
+            within = [_is_within(rank, k) for rank in ranks.values()]
+            shown = share_text(sum(within), len(within))
             rows.append(
-                _share(name, f"{label}: {kind} within passages, best {k}", k, [one.passages for one in of_kind])
-            )
-        for k in SENTENCES_AT if any(one.has_sentences for one in of_kind) else ():
-            rows.append(
-                _share(name, f"{label}: {kind} within sentences, best {k}", k, [one.sentences for one in of_kind])
+                Figure(name, f"{label}: {what}, best {k}", "%", (100 * sum(within) / len(within),), shown=shown)
             )
     return rows
 
 
-def _share(name: str, label: str, k: int, ranks: Sequence[int | None]) -> Figure:
-    right = sum(rank is not None and rank <= k for rank in ranks)
-    return Figure(name, label, "%", (100 * right / len(ranks),), shown=share_text(right, len(ranks)))
+def compared(name: str, label: str, found: Sequence[Found], earlier: Sequence[Mapping[str, Any]]) -> list[Figure]:
+    """By how many points more questions have their facts among the best places than in an earlier `record`."""
+    rows: list[Figure] = []
+    before = _ranks(earlier)
+    for what, ranks in _ranks(record(found)).items():
+        common = ranks.keys() & before.get(what, {}).keys()
+        for k in _PLACES[what.rpartition(" ")[2]] if common else ():
+            steps = [float(_is_within(ranks[id], k)) - float(_is_within(before[what][id], k)) for id in common]
+            ahead = paired(steps)
+            better, worse = sum(step > 0 for step in steps), sum(step < 0 for step in steps)
+            interval = f"95 %: {100 * ahead.low:+.1f} to {100 * ahead.high:+.1f}"
+            shown = f"{100 * ahead.value:+.1f} points ({interval}; {better} gained, {worse} lost of {len(steps)})"
+            label_k = f"{label}: {what}, best {k}, against the earlier run"
+            rows.append(Figure(name, label_k, "points", (100 * ahead.value,), shown=shown))
+    return rows
+
+
+def _ranks(records: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int | None]]:
+    """By kind and place, the ranks by sample id. Sentences are left out where none were ranked."""
+    found: dict[str, dict[str, int | None]] = {}
+    for kind, tags in KINDS.items():
+        of_kind = [one for one in records if tags & set(one["tags"])]
+        for place in ("passages", "sentences"):
+            if of_kind and (place == "passages" or any(one["sentence_score"] is not None for one in of_kind)):
+                found[f"{kind} within {place}"] = {one["id"]: one[place] for one in of_kind}
+    return found
+
+
+def _is_within(rank: int | None, k: int) -> bool:
+    return rank is not None and rank <= k
 
 
 def threshold_notes(label: str, found: Sequence[Found]) -> Iterator[str]:

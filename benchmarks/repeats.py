@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from backends.matching import matchable
-from backends.rag.evidence.sentences import sentences
+from backends.rag.evidence.sentences import CITATION, sentences
 
 WORDS = 8
 """So many words in the same order are no accident."""
@@ -32,4 +32,4 @@ def repeats(answer: str, question: str) -> str:
 
 
 def _words(text: str) -> tuple[str, ...]:
-    return tuple(_WORD.findall(matchable(text)))
+    return tuple(_WORD.findall(matchable(CITATION.sub(" ", text))))
