@@ -168,7 +168,7 @@ class Embedder:
         with self._lock:
             known = {text: self._sentences[text] for text in texts if text in self._sentences}
         fresh = [text for text in dict.fromkeys(texts) if text not in known]
-        known |= dict(zip(fresh, self.embed_documents(fresh), strict=True))
+        known |= dict(zip(fresh, self.embed_documents(fresh), strict=True)) if fresh else {}
         with self._lock:
             for text in fresh:
                 self._sentences[text] = known[text]
