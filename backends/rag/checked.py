@@ -118,8 +118,6 @@ def missing_support(text: str, check: Check) -> str:
         return ""
     claims = [one for one in found if one.checked]
     missing = sum(one.verdict == "unsupported" for one in claims)
-    if not claims:
-        return "The writer said nothing that could be found in the passages."
     if not missing:
         return ""
     if len(claims) == 1:

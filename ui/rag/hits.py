@@ -137,7 +137,7 @@ def sentence_list(result: SearchResult, min_score: float, most: int) -> None:
             line_drawn = True
             st.markdown(f":orange-badge[:material/vertical_align_bottom: below the threshold of {min_score:.2f}]")
         above = " > ".join(filter(None, (one.passage.document, parts_of(one.passage.heading)[0])))
-        st.markdown(f"**{one.rank}** \u00b7 {escaped(in_words(one.passage))}")
+        st.markdown(f"**{one.rank:d}** \u00b7 {escaped(in_words(one.passage))}")
         st.caption(f"{escaped(above)} \u00b7 score {one.score:.2f} \u00b7 cosine {one.passage.score:.2f}")
 
 

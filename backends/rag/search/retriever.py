@@ -94,10 +94,10 @@ class Hit:
     dense: Stage | None
     keyword: Stage | None
     fused: Stage | None
-    sentences: Stage | None
     reranked: Stage | None
     near_duplicates: tuple[Passage, ...] = ()
     heading: str = ""
+    sentences: Stage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,8 +265,8 @@ def _hit(found: Candidates, group: list[int]) -> Hit:
         found.stage("dense", first),
         found.stage("keyword", first),
         found.stage("fused", first),
-        found.stage("sentences", first),
         found.stage("reranked", first),
         tuple(map(found.passage, others)),
         found.chunks[first].heading,
+        found.stage("sentences", first),
     )

@@ -270,7 +270,7 @@ def test_a_reranker_puts_the_candidates_in_its_order(filled: Index, quick: Quick
     assert [stage.score for stage in stages] == sorted((stage.score for stage in stages), reverse=True)
     assert {hit.fused.rank for hit in result.hits if hit.fused} == {1, 2, 3, 4, 5}
     compared = one.compare("paid holiday", 9)
-    assert tuple(compared) == ("dense", "keyword", "fused", "reranked")
+    assert tuple(compared) == ("dense", "keyword", "fused", "sentences", "reranked")
     assert [hit.passage for hit in compared["reranked"].hits] == [hit.passage for hit in result.hits]
 
 
