@@ -171,7 +171,8 @@ def _weights(corpora: Sequence[_Corpus], settings: Settings, raw: dict[str, Any]
     parts = [f"{name} " + ", ".join(f"{w:g}: {v:.3f}" for w, v in row.items()) for name, row in table.items()]
     for name, row in table.items():
         if others := [other for key, other in table.items() if key != name]:
-            best = max(WEIGHTS, key=lambda weight, others=others: sum(other[weight] for other in others))
+            sums = {weight: sum(other[weight] for other in others) for weight in WEIGHTS}
+            best = max(WEIGHTS, key=sums.__getitem__)
             parts.append(f"{best:g}, the best of all but {name}, gives {row[best]:.3f} on it")
     default = f"default {settings.rag.keyword_weight:g}"
     return f"{MAIN} of fused search by rag.keyword_weight ({default}): " + "; ".join(parts)
