@@ -195,7 +195,7 @@ def _without_soft_hyphens(text: str, structure: PdfReader, number: int) -> str:
 def _in_order(found: PageText) -> str:
     """The main direction first, then what runs otherwise: labels of axes, stamps, watermarks."""
     ranked = sorted(found.turned.items(), key=lambda one: -sum(len(piece.text) for piece in one[1]))
-    return "\n\n".join(page_lines(some, found.rules if angle == 0 else ()) for angle, some in ranked)
+    return "\n\n".join(page_lines(some, found.drawn.turned(angle)) for angle, some in ranked)
 
 
 def _is_broken(structure: PdfReader, number: int) -> bool:
