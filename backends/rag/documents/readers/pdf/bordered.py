@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from backends.rag.documents.readers.pdf.characters import Piece
 from backends.rag.documents.readers.pdf.direction import is_right_to_left
 from backends.rag.documents.readers.pdf.grids import Grid, grids_of
+from backends.rag.documents.readers.pdf.heads import markdown
 from backends.rag.documents.readers.pdf.hyphens import joined
 from backends.rag.documents.readers.pdf.records import records
 from backends.rag.documents.readers.pdf.ruling import Lines, Rule
 from backends.rag.documents.readers.pdf.runs import FIRST_MARK, Row, Run, rows_of, runs_of
-from backends.rag.documents.readers.reading import table
 
 _MOST_TABLES = 1_000
 _MARK = re.compile("[\U00100000-\U001003ff]")
@@ -35,7 +35,7 @@ _REPEATED_CHARACTERS = 500
 
 @dataclass(slots=True)
 class Bordered:
-    """A page without its bordered tables: the pieces with a mark for each table, the lines that are left, the tables."""
+    """A page without its bordered tables: the pieces with a mark for each, the lines left, the tables."""
 
     pieces: list[Piece]
     rules: list[Rule]
@@ -212,4 +212,4 @@ def _titled(rows: list[list[str]], has_title: bool) -> str:
     if has_title and len(kept) > 2 and (title := " ".join(" ".join(kept[0]).split())):
         kept = kept[1:]
     used = [column for column in range(len(kept[0])) if any(row[column] for row in kept)]
-    return f"{title}\n\n" * bool(title) + table([[row[column] for column in used] for row in kept])
+    return f"{title}\n\n" * bool(title) + markdown([[row[column] for column in used] for row in kept])

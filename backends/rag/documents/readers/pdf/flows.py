@@ -19,6 +19,11 @@ _FEW_LINES = 3
 _WORDS = 2.2
 """Words on a line of text in columns, on average."""
 
+_MANY_ROWS = 3
+
+_CLOSE = 1.8
+"""In font sizes: the lines above and below a row of a table are no farther from its text."""
+
 _LONGEST_CELL = 14
 """Lines of a cell; what has more in every column is text in columns."""
 
@@ -27,14 +32,18 @@ _NUMBER = re.compile(r"(?:§ ?)?\(?(?:\d{1,3}(?:\.\d{1,3}){0,4}|[A-Za-z]|[ivxIVX
 """What stands in front of a clause: 4.2, (a), § 7."""
 
 
-def flows_of(zone: Zone) -> list[tuple[Zone, bool]]:
+def flows_of(zone: Zone, rules: Sequence[Rule]) -> list[tuple[Zone, bool]]:
     """The zone in parts, each with whether it is text in columns; none if no part of it is known to be that."""
     parts = _unbroken(zone)
     flowing = [_flows(Zone(part, zone.gutters)) for part in parts]
+    ruled = rules_across(zone, rules)
+    if ruled:
+        flowing = [flows and not _is_ruled(part, ruled) for part, flows in zip(parts, flowing, strict=True)]
     if not any(flowing):
         return []
     if len(parts) > 1:
-        whole = [flows and _is_row(Zone(part, zone.gutters)) for part, flows in zip(parts, flowing, strict=True)]
+        many = sum(flowing) >= _MANY_ROWS
+        whole = [flows and _is_row(Zone(part, zone.gutters), many) for part, flows in zip(parts, flowing, strict=True)]
         wide = [len(part[0]) > 1 for part in parts]
         for place, row in enumerate(whole):
             beside = whole[max(place - 1, 0) : place + 2].count(True) > 1
@@ -49,6 +58,13 @@ def flows_of(zone: Zone) -> list[tuple[Zone, bool]]:
         else:
             joined.append((Zone(list(part), zone.gutters), flows))
     return joined
+
+
+def _is_ruled(part: Sequence[Row], ruled: Sequence[float]) -> bool:
+    """Whether a line is drawn close above these lines, and one close below them."""
+    first, last = part[0][0], part[-1][0]
+    above = any(0.3 * first.size < y - first.y < _CLOSE * first.size for y in ruled)
+    return above and any(0 < last.y - y < _CLOSE * last.size for y in ruled)
 
 
 def _unbroken(zone: Zone) -> list[list[Row]]:
@@ -77,18 +93,19 @@ def _flows(zone: Zone) -> bool:
     return min(following) >= 0.7 and statistics.fmean(words) >= _WORDS
 
 
-def _is_row(zone: Zone) -> bool:
-    """Whether this may be a row of a table with long cells: each begins and ends as a text of its own."""
+def _is_row(zone: Zone, is_one_of_many: bool) -> bool:
+    """Whether this may be a row of a table with long cells: each begins and ends as a text of its own.
+
+    `is_one_of_many`: that they begin so is enough, for text in columns would not do that time and again.
+    """
     columns = [column for column in zone.columns() if column]
     if min(len(rows_of(column)) for column in columns) > _LONGEST_CELL or any(
         run.is_mark for column in columns for run in column
     ):
         return False
     starts = [column[0].text[:1] for column in columns]
-    ends = [column[-1].text[-1:] for column in columns if len(rows_of(column)) > 1]
-    return not any(map(str.islower, starts)) and (
-        all(end in _ENDS for end in ends) or not any(end in _ENDS for end in ends)
-    )
+    ends = [column[-1].text[-1:] in _ENDS for column in columns if len(rows_of(column)) > 1]
+    return not any(map(str.islower, starts)) and (is_one_of_many or all(ends) or not any(ends))
 
 
 def is_hanging(zone: Zone, rules: Sequence[Rule]) -> bool:

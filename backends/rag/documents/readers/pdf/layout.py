@@ -13,6 +13,7 @@ from backends.rag.documents.readers.pdf.bordered import cell_text, without_borde
 from backends.rag.documents.readers.pdf.characters import Piece
 from backends.rag.documents.readers.pdf.direction import is_right_to_left
 from backends.rag.documents.readers.pdf.flows import flows_of, is_hanging
+from backends.rag.documents.readers.pdf.heads import markdown
 from backends.rag.documents.readers.pdf.kinds import (
     APART,
     has_wrapped_rows,
@@ -25,7 +26,6 @@ from backends.rag.documents.readers.pdf.records import Column, is_next_line, rec
 from backends.rag.documents.readers.pdf.ruling import Lines, Rule
 from backends.rag.documents.readers.pdf.runs import Row, Run, is_leader, rows_of, runs_of
 from backends.rag.documents.readers.pdf.zones import GUTTER, NARROW_GAP, Zone, side, zones_of
-from backends.rag.documents.readers.reading import table
 
 _PARAGRAPH = 1.75
 """In font sizes: lines farther apart belong to two paragraphs."""
@@ -56,7 +56,7 @@ def _blocks(rows: list[Row], rules: Sequence[Rule], depth: int) -> Iterator[str]
         if is_hanging(zone, rules):
             yield _lines(zone.rows)
             continue
-        if depth < _DEEPEST and (parts := flows_of(zone)):
+        if depth < _DEEPEST and (parts := flows_of(zone, rules)):
             for part, flows in parts:
                 yield from _columns(part, rules, depth) if flows else _blocks(part.rows, rules, depth + 1)
             continue
@@ -137,7 +137,7 @@ def _table(zone: Zone, rules: Sequence[Rule]) -> str:
         joined.append([cell_text([line for line in cell if line]) for cell in cells])
     if is_right_to_left("".join(cell for row in joined for cell in row)):
         joined = [row[::-1] for row in joined]
-    return table(joined)
+    return markdown(joined)
 
 
 def _cell_edges(zone: Zone) -> list[float]:

@@ -20,6 +20,9 @@ _MOST_COLUMNS = 100
 _LOOKED_AT = 4
 """Rows above or below a place that are looked at to see whether another table begins there."""
 
+_LARGER = 1.08
+"""A title is set in letters that are larger by this factor."""
+
 _ALIGNED = 2.0
 """In points: texts of one column begin, end, or have their middle within this."""
 
@@ -73,6 +76,7 @@ def _longest(rows: list[Row], start: int) -> tuple[int, list[tuple[float, float]
     if len(rows[start]) < 2:
         return _from_one_side(rows, start)
     strips = _strips(rows[start])
+    edges = _Edges(rows[start])
     end, parted = start + 1, 1
     while end < len(rows) and strips:
         row = rows[end] = _split(rows[end], strips)
@@ -84,9 +88,47 @@ def _longest(rows: list[Row], start: int) -> tuple[int, list[tuple[float, float]
                 break
             if _is_title(rows, start, end):
                 break
-        strips, end = kept, end + 1
+        strips, end = edges.widened(row, kept), end + 1
         parted += len(row) > 1
-    return (end, strips) if parted > 1 else (start, [])
+    strips = edges.trusted(strips, rows[start:end])
+    return (end, strips) if parted > 1 and strips else (start, [])
+
+
+class _Edges:
+    """How far the rows of a zone reach; a row with text farther out shows a strip that the rows above could not."""
+
+    def __init__(self, row: Row) -> None:
+        self._left, self._right = row[0].x0, max(run.x1 for run in row)
+        self._added: list[tuple[float, float]] = []
+
+    def widened(self, row: Row, strips: list[tuple[float, float]]) -> list[tuple[float, float]]:
+        """The strips with those between the rows above and text of this row that stands beside all of them."""
+        least = row[0].size * GUTTER
+        beyond_left = [run.x1 for run in row if run.x1 < self._left - least]
+        beyond_right = [run.x0 for run in row if run.x0 > self._right + least]
+        if beyond_left:
+            strips = [(max(beyond_left), self._left), *strips]
+            self._added.append(strips[0])
+        if beyond_right and len(strips) < _MOST_COLUMNS:
+            strips = [*strips, (self._right, min(beyond_right))]
+            self._added.append(strips[-1])
+        self._left = min(self._left, row[0].x0)
+        self._right = max(self._right, *(run.x1 for run in row))
+        return strips
+
+    def trusted(self, strips: list[tuple[float, float]], rows: list[Row]) -> list[tuple[float, float]]:
+        """The strips without those that a single row showed."""
+        return [strip for strip in strips if not self._is_added(strip) or _beside(strip, rows) > 1]
+
+    def _is_added(self, strip: tuple[float, float]) -> bool:
+        return any(x0 <= strip[0] and strip[1] <= x1 for x0, x1 in self._added)
+
+
+def _beside(strip: tuple[float, float], rows: list[Row]) -> int:
+    """In how many rows text stands on the side of a strip where fewer rows have some."""
+    left = sum(any(run.x1 <= strip[0] for run in row) for row in rows)
+    right = sum(any(run.x0 >= strip[1] for run in row) for row in rows)
+    return min(left, right)
 
 
 def _goes_on(rows: list[Row], place: int) -> bool:
@@ -116,10 +158,13 @@ def _is_title(rows: list[Row], start: int, place: int) -> bool:
     if len(rows[place]) > 1 or place + 1 >= len(rows) or len(rows[place + 1]) < 2:
         return False
     above = [row for row in rows[max(start, place - _LOOKED_AT) : place] if len(row) > 1]
+    title, below = rows[place][0], rows[place + 1]
+    if above and title.size > _LARGER * max(run.size for run in below) and len(below) > max(map(len, above)):
+        return True
     edges = [(run.x0, run.x1) for row in above for run in row]
     return bool(edges) and not any(
         abs(run.x0 - x0) < _ALIGNED or abs(run.x1 - x1) < _ALIGNED or abs(run.x0 + run.x1 - x0 - x1) < 2 * _ALIGNED
-        for run in rows[place + 1][1:]
+        for run in below[1:]
         for x0, x1 in edges
     )
 
