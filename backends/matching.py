@@ -18,7 +18,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from backends.text import FORMATS, normalised
 
@@ -106,34 +105,11 @@ _EURO = re.compile(r" ?(?:\u20ac|EUR\b|[Ee]uros?\b)(?!/)")
 _EURO_BEFORE = re.compile(r"(?:\u20ac|\bEUR|\bEuro) ?$")
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A prepared text that knows where it came from: `text[n]` stands for `original[starts[n]:ends[n]]`.
-
-    Both ascend, though not strictly: of a ligature that became two letters, both have its place.
-    """
-
-    text: str
-    starts: tuple[int, ...]
-    ends: tuple[int, ...]
-
-    def original(self, start: int, end: int) -> tuple[int, int]:
-        """Where `text[start:end]`, which must not be empty, stands in the original."""
-        return self.starts[start], self.ends[end - 1]
-
-
-def prepared(text: str) -> Prepared:
-    """`plain(text)` with the place of every character in `text`."""
-    run = _Run(text, tracked=True)
-    run.repeat(run.all)
-    return Prepared(run.text, tuple(run.starts), tuple(run.ends))
-
-
 def plain(text: str) -> str:
     """`text` as it is compared where case and lines matter."""
-    run = _Run(text, tracked=False)
-    run.repeat(run.all)
-    return run.text
+    preparation = _Preparation(text)
+    preparation.repeat(preparation.all)
+    return preparation.text
 
 
 def matchable(text: str) -> str:
@@ -151,19 +127,16 @@ def matchable(text: str) -> str:
 
 def readable(text: str) -> str:
     """`text` as a model reads it: words are whole and their letters known, everything else is as it was written."""
-    run = _Run(text, tracked=False)
-    run.repeat(run.letters)
-    return run.text
+    preparation = _Preparation(text)
+    preparation.repeat(preparation.letters)
+    return preparation.text
 
 
-class _Run:
-    """One preparation of a text. `starts` and `ends` are those of `Prepared`, if places are `tracked`."""
+class _Preparation:
+    """One preparation of a text, rule by rule."""
 
-    def __init__(self, text: str, tracked: bool) -> None:
+    def __init__(self, text: str) -> None:
         self.text = text
-        self._tracked = tracked
-        self.starts = list(range(len(text))) if tracked else []
-        self.ends = list(range(1, len(text) + 1)) if tracked else []
 
     def repeat(self, step: Callable[[], None]) -> None:
         """Do it until nothing changes: what one rule leaves may be food for another. Rarely more than twice."""
@@ -191,29 +164,9 @@ class _Run:
             self._replace(_NARROW_GROUPS, lambda match: _NARROW_SPACE.sub("", match[0]))
             self._replace(_OPEN_DASH, " -")
             self.text = self.text.translate(_TABLE)
-            self._compose()
+            self.text = normalised("NFKC", self.text)
         if "\n" in self.text:
             self._replace(_DIVIDED, _joined)
-
-    def _compose(self) -> None:
-        """NFKC. With places, letter by letter, each with the marks that belong to it."""
-        if not self._tracked:
-            self.text = normalised("NFKC", self.text)
-            return
-        if not self.text:
-            return
-        begins = [place for place, character in enumerate(self.text) if not place or not _continues(character)]
-        pieces, starts, ends = [], [], []
-        for begin, end in zip(begins, [*begins[1:], len(self.text)], strict=True):
-            piece = normalised("NFKC", self.text[begin:end])
-            pieces.append(piece)
-            if piece == self.text[begin:end]:
-                starts += self.starts[begin:end]
-                ends += self.ends[begin:end]
-            else:
-                starts += [self.starts[begin]] * len(piece)
-                ends += [self.ends[end - 1]] * len(piece)
-        self.text, self.starts, self.ends = "".join(pieces), starts, ends
 
     def _signs(self) -> None:
         if self.text.isascii():
@@ -239,42 +192,10 @@ class _Run:
         self._replace(_NUMBER, _Numbers(self.text))
 
     def _replace(self, pattern: re.Pattern[str], new: str | Callable[[re.Match[str]], str]) -> None:
-        """As `pattern.sub`. Every new character gets the place of one that it replaces."""
-        if not self._tracked:
-            self.text = pattern.sub(new, self.text)
-            return
-        pieces, starts, ends, here = [], [], [], 0
-        for match in pattern.finditer(self.text):
-            piece = match.expand(new) if isinstance(new, str) else new(match)
-            first, last = match.span()
-            pieces += [self.text[here:first], piece]
-            starts += self.starts[here:first]
-            ends += self.ends[here:first]
-            begin = self.starts[first] if first < len(self.starts) else len(self.text)
-            stop = self.ends[last - 1] if last > first else begin
-            if piece == match[0]:
-                starts += self.starts[first:last]
-                ends += self.ends[first:last]
-            else:
-                starts += [begin] * len(piece)
-                ends += [stop] * len(piece)
-            here = last
-        self.text = "".join([*pieces, self.text[here:]])
-        self.starts = starts + self.starts[here:]
-        self.ends = ends + self.ends[here:]
+        self.text = pattern.sub(new, self.text)
 
 
 _MOST_ROUNDS = 6
-
-
-def _continues(character: str) -> bool:
-    """Whether a character may compose with the one before it: marks, and the later letters of a Korean syllable."""
-    return (
-        unicodedata.category(character)[0] == "M"
-        or "\u1160" <= character <= "\u11ff"
-        or character in "\uff9e\uff9f\u3131\u1100"
-        or "\uffa0" <= character <= "\uffdc"
-    )
 
 
 def _raised(match: re.Match[str]) -> str:

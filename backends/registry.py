@@ -48,7 +48,7 @@ class ApproachSpec:
     """One approach, for the registry, navigation, pages, charts, costs and the terminal.
 
     `make` gives its backend for the settings in force and, for a variant such as `paid_api:NAME`, that NAME; it raises
-    `BackendError` for settings that can not work. `colour` is Streamlit's name for a colour and `hex` the same in
+    `BackendError` for settings that cannot work. `colour` is Streamlit's name for a colour and `hex` the same in
     charts; hues after Okabe and Ito's palette for colour-blind readers (2008), darkened for contrast on white.
     """
 
@@ -89,7 +89,7 @@ class ApproachSpec:
     """Draws its page: `page(id)`."""
 
     offer: ImportString = ""
-    """Draws what helps where it can not answer yet: `offer(settings, question or None, key)`. Nothing if empty."""
+    """Draws what helps where it cannot answer yet: `offer(settings, question or None, key)`. Nothing if empty."""
 
     warm_up: bool = False
     """Whether it is loaded in the background when the app starts."""

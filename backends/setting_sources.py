@@ -64,7 +64,7 @@ def sources_of(settings: type[BaseSettings], overrides: Mapping[str, Mapping[str
     file = EnvSettingsSource(settings)
     file.env_vars = {name.lower(): value for name, value in _env_file(settings).items()}
     found = [Source(ENV_FILE, file()), Source(ENVIRONMENT, EnvSettingsSource(settings)())]
-    return [*found, *(Source(name, _nested(given)) for name, given in overrides.items())]
+    return [*found, *(Source(name, _nested(values)) for name, values in overrides.items())]
 
 
 def merged(sources: Sequence[Source], settings: type[BaseSettings]) -> tuple[Values, dict[str, str]]:
@@ -83,7 +83,7 @@ def merged(sources: Sequence[Source], settings: type[BaseSettings]) -> tuple[Val
             kept[i] = _replaced(source, section, fields)
         kept = _with_own_terms(kept, section, whole)
     values = _over(kept)
-    sentences = {section: _sentence(given, section, values, sources) for section, given in lost.items()}
+    sentences = {section: _sentence(secrets, section, values, sources) for section, secrets in lost.items()}
     return values, {section: sentence for section, sentence in sentences.items() if sentence}
 
 
@@ -135,8 +135,8 @@ def _with_own_terms(sources: Sequence[Source], section: str, whole: Values) -> l
 def _sentence(lost: Sequence[_WithheldSecret], section: str, values: Values, sources: Sequence[Source]) -> str:
     """What is not sent and why; empty if another source gives it in its place."""
     fields = _fields(values, section)
-    given = {what for name, what in _SECRETS.items() if fields.get(name)}
-    missing = [one for one in lost if one.what not in given]
+    present = {what for name, what in _SECRETS.items() if fields.get(name)}
+    missing = [one for one in lost if one.what not in present]
     if not missing:
         return ""
     if not (url := _url(values, section)):
@@ -212,10 +212,10 @@ def _merge(weaker: Values, stronger: Values) -> Values:
     return both
 
 
-def _nested(given: Mapping[str, object]) -> Values:
+def _nested(overrides: Mapping[str, object]) -> Values:
     """`{"rag.k": 3}` as `{"rag": {"k": 3}}`."""
     nested: Values = {}
-    for name, value in given.items():
+    for name, value in overrides.items():
         *parents, leaf = name.split(".")
         node = nested
         for parent in parents:

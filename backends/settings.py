@@ -240,13 +240,13 @@ def load_settings(
 
     Raises `BackendError` naming the setting that does not exist or was refused.
     """
-    given = {"--set": overrides or {}, "this browser session": session or {}}
-    for names in given.values():
+    overrides_by_source = {"--set": overrides or {}, "this browser session": session or {}}
+    for names in overrides_by_source.values():
         for name in names:
             _check_name(name)
     try:
         kind = _with_added_sections()
-        values, withheld = merged(sources_of(kind, given), kind)
+        values, withheld = merged(sources_of(kind, overrides_by_source), kind)
         settings = kind(**values)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
@@ -271,12 +271,12 @@ def load_settings(
 def started_with() -> dict[str, object]:
     """What `--set` was given when the browser app was started; raises `BackendError` if it cannot be read."""
     try:
-        given = strict_json.an_object(os.environ.get(STARTED_WITH, "{}"))
+        found = strict_json.an_object(os.environ.get(STARTED_WITH, "{}"))
     except ValueError:
-        given = None
-    if not isinstance(given, dict):
+        found = None
+    if not isinstance(found, dict):
         raise BackendError(f"The variable {STARTED_WITH} is not JSON of settings.", "Unset it; `--set` writes it.")
-    return given
+    return found
 
 
 def setting_names() -> tuple[str, ...]:

@@ -23,8 +23,10 @@ from backends.fine_tuned.adapters.catalogue import adapter_folder
 from backends.settings import FineTunedSettings
 from benchmarks.bench import HOME, Bench, Outcome
 from benchmarks.children import child
+from benchmarks.corpora import CORPORA, Corpus
 from benchmarks.machine import describe_machine
 from benchmarks.report import table, write
+from terminal.shared import Set, overrides_of
 
 BENCHMARKS = (
     "start_up",
@@ -38,6 +40,7 @@ BENCHMARKS = (
     "adapters",
     "quality",
     "retrieval",
+    "rag",
     "search_speed",
     "evidence",
     "indexing",
@@ -46,6 +49,8 @@ BENCHMARKS = (
 """In this order: what is weighed from outside comes before this process itself loads a model."""
 
 LATEST = HOME / "benchmarks" / "results" / "latest.json"
+
+_PREPARED = "The weights were converted and the sample documents indexed before anything was measured."
 
 _progress = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
@@ -58,9 +63,27 @@ def main(
         str | None, typer.Option(help="Name or folder of the adapter; the sample's if left out.")
     ] = None,
     manual: Annotated[
-        Path | None, typer.Option(help="policy.txt.gz of Debian Policy, for retrieval.", show_default="as installed")
+        list[Path] | None,
+        typer.Option(
+            help="For retrieval: a manual whose headings are asked for, as a file or folder of any format that can be "
+            "indexed, or policy.txt.gz of Debian Policy. May be given several times.",
+            show_default="Debian Policy as installed",
+        ),
     ] = None,
     reranker: Annotated[str | None, typer.Option(help="Hub id or folder of a cross-encoder, for retrieval.")] = None,
+    corpus: Annotated[
+        list[str] | None, typer.Option(help=f"For rag, any of {', '.join(CORPORA)}.", show_default="all")
+    ] = None,
+    documents: Annotated[Path | None, typer.Option(help="For rag: a folder of documents; with --questions.")] = None,
+    questions: Annotated[Path | None, typer.Option(help="For rag: the question set on --documents.")] = None,
+    search_only: Annotated[bool, typer.Option("--search-only", help="For rag: search, and ask no model.")] = False,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="For rag: at most so many questions of each corpus, evenly spread.")
+    ] = None,
+    against: Annotated[
+        Path | None, typer.Option(help="For rag: an earlier results file, compared question by question.")
+    ] = None,
+    chosen: Set = None,
     data: Annotated[Path | None, typer.Option(help="A data folder to keep; a temporary one if left out.")] = None,
     out: Annotated[
         Path, typer.Option(help="Where the results go.", show_default="benchmarks/results/latest.json")
@@ -69,16 +92,32 @@ def main(
     """Measure Crossroads against the bare libraries, on this machine, in the same run."""
     if unknown := [name for name in names or () if name not in BENCHMARKS]:
         raise typer.BadParameter(f"There is no benchmark {unknown[0]!r}; there are {', '.join(BENCHMARKS)}.")
+    corpora = _corpora(corpus, documents, questions)
+    settings = overrides_of(chosen)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started is also ended
     _only_defaults()
+    needs_writer = not search_only or names != ["rag"]
     head: dict[str, Any] = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "quick": quick,
         "machine": describe_machine(),
-        "excluded": "The weights were converted and the sample documents indexed before anything was measured.",
+        "excluded": _PREPARED if needs_writer else "Documents were indexed before anything was measured.",
     }
-    with _data_folder(data) as folder:
-        bench = Bench(folder, quick, _adapter(adapter, folder), _progress.print, repeats, manual, reranker)
+    with _data_folder(data, needs_writer) as folder:
+        bench = Bench(
+            folder,
+            quick,
+            _adapter(adapter, folder) if needs_writer else None,
+            _progress.print,
+            repeats,
+            tuple(manual or ()),
+            reranker,
+            corpora,
+            search_only,
+            limit,
+            against,
+            settings,
+        )
         outcomes, failed = _run(names or BENCHMARKS, bench, out, head)
     _print(head, outcomes, failed)
     _progress.print(f"Every repeat is in {out}.")
@@ -95,14 +134,25 @@ def _only_defaults() -> None:
 
 
 @contextmanager
-def _data_folder(wanted: Path | None) -> Iterator[Path]:
-    """A data folder with everything prepared, in a process of its own."""
+def _data_folder(wanted: Path | None, prepare: bool) -> Iterator[Path]:
+    """A data folder; with `prepare`, a process of its own converts weights and indexes the sample documents first."""
     with tempfile.TemporaryDirectory(prefix="crossroads-bench-") as temporary:
         folder = (wanted or Path(temporary)).resolve()
-        with child(["-m", "benchmarks.prepare", str(folder)]) as preparing:
-            if status := preparing.wait():
-                raise SystemExit(f"preparing the data folder failed with status {status}")
+        if prepare:
+            with child(["-m", "benchmarks.prepare", str(folder)]) as preparing:
+                if status := preparing.wait():
+                    raise SystemExit(f"preparing the data folder failed with status {status}")
         yield folder
+
+
+def _corpora(names: list[str] | None, documents: Path | None, questions: Path | None) -> tuple[Corpus, ...]:
+    """What rag is measured on; empty for everything."""
+    if unknown := [name for name in names or () if name not in CORPORA]:
+        raise typer.BadParameter(f"There is no corpus {unknown[0]!r}; there are {', '.join(CORPORA)}.")
+    if (documents is None) != (questions is None):
+        raise typer.BadParameter("--documents and --questions go together.")
+    given = [Corpus(documents.name, documents, questions)] if documents and questions else []
+    return (*(CORPORA[name] for name in names or ()), *given)
 
 
 def _adapter(wanted: str | None, data: Path) -> str | None:

@@ -50,7 +50,7 @@ def _sets(bench: Bench, folder: Path, notes: list[str]) -> list[_Set]:
     if bench.quick:
         return sets
     try:
-        sections = read_manual(bench.manual or POLICY)
+        sections = read_manual(next(iter(bench.manuals), POLICY))
     except (OSError, UnicodeDecodeError):
         notes.append("Debian Policy is not installed, so the loss on it was not measured (see the notes of retrieval).")
         return sets

@@ -1,16 +1,17 @@
-"""How well each way of searching finds what is asked for, on two question sets, with intervals.
+"""How well each way of searching finds what is asked for, on two question sets or more, with intervals.
 
 `handbook` is sample_docs with its questions, judged by document and by key fact; `policy` is Debian Policy, which
-nobody here wrote: one document per section, its title taken out and asked for. Intervals are percentile bootstraps;
-those of differences are paired, question by question. The settings were chosen on other text: the manuals
-developers-reference and debian-reference (in the same way), and the training questions of sample_docs.
+nobody here wrote: one document per section, its title taken out and asked for; `--manual` names other manuals.
+Intervals are percentile bootstraps; those of differences are paired, question by question. The settings were chosen on
+other text: the manuals developers-reference and debian-reference (in the same way), and the training questions of
+sample_docs.
 """
 
 from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from backends.settings import RagSettings, Settings
 from benchmarks.bench import Bench, Outcome
 from benchmarks.figures import Figure, Goal
 from benchmarks.manuals import POLICY, questions, read_manual
+from benchmarks.vector_cache import RememberingEmbedder, as_embedder
 from evaluation.metrics import NOT_ANSWERED
 from evaluation.retrieval import Judge, RetrievalReport, Scores, difference, evaluate, fact_ranks
 from evaluation.samples import SAMPLE_QUESTIONS, Sample, read_question_set
@@ -53,9 +55,7 @@ def run(bench: Bench) -> Outcome:
     notes: list[str] = []
     raw: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="crossroads-policy-") as folder:
-        corpora = [_handbook(settings, bench.quick)]
-        if policy := _policy(bench, settings, Path(folder), notes):
-            corpora.append(policy)
+        corpora = [_handbook(settings, bench.quick), *_manuals(bench, settings, Path(folder), notes)]
         for corpus in corpora:
             bench.report(f"{corpus.name}: {len(corpus.samples)} questions, {corpus.index.count()} chunks")
             report = _report(corpus, settings, settings.rag)
@@ -65,8 +65,8 @@ def run(bench: Bench) -> Outcome:
         if not bench.quick:
             notes.append(_weights(corpora, settings, raw))
         notes.append(_thresholds(corpora[0], settings, raw))
-        if policy:
-            policy.index.drop()
+        for corpus in corpora[1:]:
+            corpus.index.drop()
     if not bench.reranker:
         notes.append(
             "Reranked search was not measured: no cross-encoder comes inside a package. "
@@ -81,31 +81,38 @@ def _handbook(settings: Settings, quick: bool) -> _Corpus:
     return _Corpus("handbook", index, samples[:_QUICK] if quick else samples, ("document", "fact"))
 
 
-def _policy(bench: Bench, settings: Settings, folder: Path, notes: list[str]) -> _Corpus | None:
-    file = bench.manual or POLICY
-    try:
-        sections = read_manual(file)
-    except (OSError, UnicodeDecodeError) as fault:
-        notes.append(
-            f"Figures of Debian Policy are left out: {file} cannot be read ({type(fault).__name__}). Install it with "
-            "`apt-get install debian-policy`; images that leave out /usr/share/doc need `apt-get download` and "
-            "`dpkg-deb -x`, and --manual FILE for policy.txt.gz."
-        )
-        return None
-    samples = questions(sections)
-    if bench.quick:
-        samples, sections = samples[:_QUICK], sections[: 2 * _QUICK]
-    for section in sections:
-        (folder / section.file).write_text(section.text, "utf-8")
-    bench.report(f"policy: indexing {len(sections)} sections")
-    index = Index(settings.data, "debian-policy", embedder(settings), settings.rag)
-    for _ in index.add([folder], threading.Event()):
-        pass
-    return _Corpus("policy", index, samples, ("document",))
+def _manuals(bench: Bench, settings: Settings, folder: Path, notes: list[str]) -> Iterator[_Corpus]:
+    """A collection of sections for each manual; `notes` has those that cannot be read."""
+    for number, path in enumerate(bench.manuals or (POLICY,)):
+        name = path.name.partition(".")[0] if path.is_file() else "/".join(path.parts[-2:])
+        try:
+            sections = read_manual(path)
+        except (OSError, UnicodeDecodeError, BackendError) as fault:
+            notes.append(
+                f"Figures of {path} are left out: it cannot be read ({type(fault).__name__}: {fault}). "
+                "Debian Policy is installed by `apt-get install debian-policy`; images that leave out /usr/share/doc "
+                "need `apt-get download` and `dpkg-deb -x`, and --manual FILE for policy.txt.gz."
+            )
+            continue
+        if not (samples := questions(sections)):
+            notes.append(f"Figures of {path} are left out: it has no headings that could be asked for.")
+            continue
+        if bench.quick:
+            samples, sections = samples[:_QUICK], sections[: 2 * _QUICK]
+        (texts := folder / str(number)).mkdir()
+        for section in sections:
+            (texts / section.file).write_text(section.text, "utf-8")
+        bench.report(f"{name}: indexing {len(sections)} sections")
+        index = Index(settings.data, f"manual-{number}", embedder(settings), settings.rag)
+        for _ in index.add([texts], threading.Event()):
+            pass
+        yield _Corpus(name, index, samples, ("document",))
 
 
-def _report(corpus: _Corpus, settings: Settings, rag: RagSettings) -> RetrievalReport:
-    searcher = Searcher(corpus.index, embedder(settings), rag)
+def _report(
+    corpus: _Corpus, settings: Settings, rag: RagSettings, vectors: RememberingEmbedder | None = None
+) -> RetrievalReport:
+    searcher = Searcher(corpus.index, as_embedder(vectors) if vectors else embedder(settings), rag)
     *_, last = evaluate(searcher, corpus.index, corpus.samples, threading.Event(), label=corpus.name)
     if last.result is None:
         raise BackendError(f"{corpus.name} was not judged.", "Run it again.")
@@ -152,23 +159,22 @@ def _latency(corpus: _Corpus, report: RetrievalReport) -> list[Figure]:
 
 
 def _weights(corpora: Sequence[_Corpus], settings: Settings, raw: dict[str, Any]) -> str:
-    """What other weights would give, and what the best weight of one corpus gives on the other."""
+    """What other weights would give, and what the best weight of the other corpora gives on each."""
+    vectors = RememberingEmbedder(embedder(settings), settings.data)
     table: dict[str, dict[float, float]] = {}
     for corpus in corpora:
         for weight in WEIGHTS:
             rag = settings.rag.model_copy(update={"keyword_weight": weight, "reranker": None})
-            scores = _scores(_report(corpus, settings, rag), "fused", corpus.judges[-1])
+            scores = _scores(_report(corpus, settings, rag, vectors), "fused", corpus.judges[-1])
             table.setdefault(corpus.name, {})[weight] = scores.metrics[MAIN].value
     raw["keyword_weight"] = {name: {str(w): value for w, value in row.items()} for name, row in table.items()}
     parts = [f"{name} " + ", ".join(f"{w:g}: {v:.3f}" for w, v in row.items()) for name, row in table.items()]
-    if len(table) == 2:
-        (one, row), (other, other_row) = table.items()
-        best, other_best = max(row, key=row.__getitem__), max(other_row, key=other_row.__getitem__)
-        parts.append(f"the best of {one} gives {other_row[best]:.3f} on {other}")
-        parts.append(f"the best of {other} gives {row[other_best]:.3f} on {one}")
-    return f"{MAIN} of fused search by rag.keyword_weight (default {settings.rag.keyword_weight:g}): " + "; ".join(
-        parts
-    )
+    for name, row in table.items():
+        if others := [other for key, other in table.items() if key != name]:
+            best = max(WEIGHTS, key=lambda weight, others=others: sum(other[weight] for other in others))
+            parts.append(f"{best:g}, the best of all but {name}, gives {row[best]:.3f} on it")
+    default = f"default {settings.rag.keyword_weight:g}"
+    return f"{MAIN} of fused search by rag.keyword_weight ({default}): " + "; ".join(parts)
 
 
 def _thresholds(corpus: _Corpus, settings: Settings, raw: dict[str, Any]) -> str:

@@ -85,7 +85,7 @@ def greedy(settings: Settings) -> Settings:
 
 
 def get_ready(arms: Mapping[str, Backend], work: str, cancel: threading.Event) -> Iterator[str]:
-    """Load what the arms need, and say what takes time. Raises `BackendError` if one of them can not answer."""
+    """Load what the arms need, and say what takes time. Raises `BackendError` if one of them cannot answer."""
     for backend in arms.values():
         with turns(work, cancel)():
             for loading in backend.load(cancel):

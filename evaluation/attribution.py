@@ -254,9 +254,9 @@ def answers_csv(rows: Sequence[Judged]) -> bytes:
         sample = row.sample
         cells: list[str | float] = [sample.id, sample.question, sample.reference_answer, ";".join(sample.tags)]
         for arm in arms:
-            given = row.answers[arm]
-            cells += [given.text, given.status, *(_cell(row.score(name, arm)) for name in names)]
-            cells += ["" if given.latency_s is None else round(given.latency_s, 3), given.cost_usd or ""]
+            answer = row.answers[arm]
+            cells += [answer.text, answer.status, *(_cell(row.score(name, arm)) for name in names)]
+            cells += ["" if answer.latency_s is None else round(answer.latency_s, 3), answer.cost_usd or ""]
         table.append(cells)
     return csv_bytes(columns, table)
 
@@ -309,7 +309,7 @@ def attribute(
     """Ask every arm every question with `k` passages where there is RAG, then judge and compute.
 
     `arms` (by `ARMS`) answer; `attribution_arms` if left out. A cancelled attribution has no result, but keeps its
-    answers. Raises `BackendError` for an adapter or a collection that can not be asked, and for questions that can not
+    answers. Raises `BackendError` for an adapter or a collection that cannot be asked, and for questions that cannot
     be judged.
     """
     settings = _for_all(settings, adapter, k)
@@ -321,16 +321,16 @@ def attribute(
         for what in get_ready(arms, work, cancel):
             yield Progress(0, total, what)
         folder = settings.data / "attributions" / _identity(settings, files, asked)
-        given: list[dict[str, ArmAnswer]] = []
+        answers: list[dict[str, ArmAnswer]] = []
         log = AnswerLog(folder / "answers.jsonl")
         for position, sample in enumerate(asked):
-            given.append({})
+            answers.append({})
             for number, arm in enumerate(ARMS, 1):
-                given[-1][arm] = ask(arms[arm], arm, position, sample, settings, log, work, cancel)
+                answers[-1][arm] = ask(arms[arm], arm, position, sample, settings, log, work, cancel)
                 detail = f"question {position + 1} of {len(asked)}, four ways"
                 yield Progress(position * len(ARMS) + number, total, detail)
         yield Progress(total, total, "comparing the answers with the references")
-        result = _judge_arms(settings, files, asked, given, question_set, len(samples), turns(work, cancel))
+        result = _judge_arms(settings, files, asked, answers, question_set, len(samples), turns(work, cancel))
     except Cancelled:
         return
     store_attribution(folder, result)
@@ -358,12 +358,12 @@ def _judge_arms(
     settings: Settings,
     files: AdapterFiles,
     asked: Sequence[Sample],
-    given: Sequence[Mapping[str, ArmAnswer]],
+    answers: Sequence[Mapping[str, ArmAnswer]],
     question_set: str,
     samples: int,
     turn: Callable[[], AbstractContextManager[None]],
 ) -> Attribution:
-    rows = judge(asked, given, embedder(settings), turn)
+    rows = judge(asked, answers, embedder(settings), turn)
     pairs = training_pairs(settings.data, files.card)
     known = None if pairs is None else find_seen(pairs, asked)
     arms = {name: arm(rows, name) for name in ARMS}

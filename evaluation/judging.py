@@ -28,7 +28,7 @@ DRAWS = 10_000
 """Resamples of a bootstrap over the questions."""
 
 FEWEST_CHANGED = 6
-"""With fewer questions that an arm changed, chance can not be excluded, whatever the interval says: even if all of
+"""With fewer questions that an arm changed, chance cannot be excluded, whatever the interval says: even if all of
 them went the same way, a sign test gives p = 2 / 2^5 = 0.06 (W. J. Conover, "Practical Nonparametric Statistics")."""
 
 
@@ -155,15 +155,15 @@ def judge(
     listed = scorers()
     vectors = None if embedder is None else _vectors(listed, samples, answers, embedder, turn)
     return tuple(
-        Judged(sample, given, {one.name: _scores(one, sample, given, vectors) for one in listed})
-        for sample, given in zip(samples, answers, strict=True)
+        Judged(sample, by_arm, {one.name: _scores(one, sample, by_arm, vectors) for one in listed})
+        for sample, by_arm in zip(samples, answers, strict=True)
     )
 
 
 def _scores(
-    scorer: Scorer, sample: Sample, given: Mapping[str, ArmAnswer], vectors: Mapping[str, Any] | None
+    scorer: Scorer, sample: Sample, by_arm: Mapping[str, ArmAnswer], vectors: Mapping[str, Any] | None
 ) -> dict[str, Score]:
-    return {arm: _score(scorer, answer, sample, vectors) for arm, answer in given.items()}
+    return {arm: _score(scorer, answer, sample, vectors) for arm, answer in by_arm.items()}
 
 
 def _score(scorer: Scorer, answer: ArmAnswer, sample: Sample, vectors: Mapping[str, Any] | None) -> Score:
@@ -201,9 +201,9 @@ def _vectors(
 ) -> dict[str, Any]:
     """The vectors of all texts that a scorer will compare, by text."""
     texts: set[str] = set()
-    for sample, given in zip(samples, answers, strict=True):
+    for sample, by_arm in zip(samples, answers, strict=True):
         for scorer in listed:
-            asked = [one.text for one in given.values() if not _not_applicable(scorer, one, sample)]
+            asked = [one.text for one in by_arm.values() if not _not_applicable(scorer, one, sample)]
             if asked and (others := _compared(scorer, sample)):
                 texts.update(asked, others)
     if not (wanted := sorted(text for text in texts if text.strip())):
@@ -213,7 +213,7 @@ def _vectors(
 
 
 def _compared(scorer: Scorer, sample: Sample) -> tuple[str, ...]:
-    """What its answers are compared with. If it can not say, it fails where it compares."""
+    """What its answers are compared with. If it cannot say, it fails where it compares."""
     try:
         return tuple(scorer.compared_with(sample)) if scorer.compared_with else ()
     except Exception:

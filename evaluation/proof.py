@@ -2,7 +2,7 @@
 
 Two question sets are asked. The first is the user's, or the adapter's own held-out part. The second is fixed:
 `general_questions.jsonl`, 33 simple questions of general knowledge that SmolLM2-135M-Instruct answers right (how they
-were chosen: docs/measurements.md). What another base or precision does not know can not be forgotten, so the base is
+were chosen: docs/measurements.md). What another base or precision does not know cannot be forgotten, so the base is
 always asked first, and only the questions that it answers right count.
 
 Each answer takes one turn on the machine, so that other people's questions are answered in between.
@@ -184,8 +184,8 @@ def prove(
     """Ask, judge and store under `data/proofs/SHA/`; the adapter's card is amended, unless it is a sample's.
 
     `arms` (`BASE` and `ADAPTER`) answer; `proof_arms` if left out. Answers that an interrupted proof had already are
-    not asked again. A cancelled one has no result. Raises `BackendError` for an adapter that can not be asked, and for
-    questions that can not be judged.
+    not asked again. A cancelled one has no result. Raises `BackendError` for an adapter that cannot be asked, and for
+    questions that cannot be judged.
     """
     folder = adapter_folder(adapter, settings.data)
     making = _ProofRun(greedy(settings), read(folder), gradable(samples), cancel)
@@ -221,18 +221,18 @@ class _ProofRun:
         name = identity(*weights, settings.system_prompt, settings.seed, questions)
         self.folder = settings.data / "proofs" / files.sha256 / name
         self._log = AnswerLog(self.folder / "answers.jsonl")
-        self._given: list[dict[str, ArmAnswer]] = []
+        self._answers: list[dict[str, ArmAnswer]] = []
         self._known: list[tuple[Sample, dict[str, ArmAnswer]]] = []
 
     def ask(self, arms: Mapping[str, Backend]) -> Iterator[Progress[AdapterProof]]:
         """The questions, and then the general ones, of which the adapter gets those that the base answered right."""
         for position, sample in enumerate(self.asked):
-            given = {}
+            answers = {}
             for number, arm in enumerate((BASE, ADAPTER), 1):
-                given[arm] = self._answer(arms, arm, position, sample)
+                answers[arm] = self._answer(arms, arm, position, sample)
                 detail = f"question {position + 1} of {len(self.asked)}"
                 yield Progress(2 * position + number, self.total, detail)
-            self._given.append(given)
+            self._answers.append(answers)
         for position, sample in enumerate(self.general, len(self.asked)):
             base = self._answer(arms, BASE, position, sample)
             if is_right(base.text, sample):
@@ -245,13 +245,13 @@ class _ProofRun:
         from backends.rag.approach import embedder
 
         model, turn = embedder(self.settings), turns(self.work, self.cancel)
-        rows = judge(self.asked, self._given, model, turn)
-        known = judge([sample for sample, _ in self._known], [given for _, given in self._known], model, turn)
+        rows = judge(self.asked, self._answers, model, turn)
+        known = judge([sample for sample, _ in self._known], [answers for _, answers in self._known], model, turn)
         pairs = training_pairs(self.settings.data, self.files.card)
         return AdapterProof(
             adapter=self.files.name,
             sha256=self.files.sha256,
-            base_model=self._given[0][BASE].model,
+            base_model=self._answers[0][BASE].model,
             question_set=question_set,
             created=datetime.now(UTC),
             max_tokens=MAX_TOKENS,

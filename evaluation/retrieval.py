@@ -174,8 +174,8 @@ def usable_samples(texts: DocumentTexts, samples: Sequence[Sample]) -> tuple[lis
     asked: list[Sample] = []
     by_fact: set[str] = set()
     left_out: dict[str, str] = {}
-    for given in samples:
-        sample = replace(given, sources=tuple(_name_there(source, there) for source in given.sources))
+    for read in samples:
+        sample = replace(read, sources=tuple(_name_there(source, there) for source in read.sources))
         missing = [source for source in sample.sources if source not in there]
         if not sample.sources or missing:
             left_out[sample.id] = f"{missing[0]} is not in the collection" if missing else "it names no source"
@@ -215,11 +215,11 @@ class _Collected:
     def add(self, sample: Sample, results: Mapping[Mode, SearchResult]) -> None:
         passages = len(sample.sources)
         for mode, result in results.items():
-            of = self.values.setdefault((mode, "document"), {})
-            of[sample.id] = metric_values(document_ranks(result.hits, sample), passages)
+            by_sample = self.values.setdefault((mode, "document"), {})
+            by_sample[sample.id] = metric_values(document_ranks(result.hits, sample), passages)
             if sample.id in self.by_fact:
-                of = self.values.setdefault((mode, "fact"), {})
-                of[sample.id] = metric_values(fact_ranks(result.hits, sample), passages)
+                by_sample = self.values.setdefault((mode, "fact"), {})
+                by_sample[sample.id] = metric_values(fact_ranks(result.hits, sample), passages)
             steps = self.seconds.setdefault(mode, {})
             for step, seconds in {**result.stage_s, "total": sum(result.stage_s.values())}.items():
                 steps.setdefault(step, []).append(seconds)

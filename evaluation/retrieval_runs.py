@@ -233,13 +233,13 @@ def in_thousandths(
     steps: Iterator[Progress[RetrievalReport]], costs: Sequence[float], reports: list[RetrievalReport]
 ) -> Iterator[Progress[Measurement]]:
     """Phases that each count from their own beginning, as one progress; their reports are collected."""
-    phase, last, of, shown = -1, 0, 0, 0
+    phase, last_done, last_total, shown = -1, 0, 0, 0
     for step in steps:
         if step.result is not None:
             reports.append(step.result)
-        if step.total != of or step.done < last or (step.done == last and step.result is None):
+        if step.total != last_total or step.done < last_done or (step.done == last_done and step.result is None):
             phase = min(phase + 1, len(costs) - 1)
-        last, of = step.done, step.total
+        last_done, last_total = step.done, step.total
         past = sum(costs[:phase]) + costs[phase] * step.done / max(step.total, 1)
         shown = max(shown, min(int(1000 * past / sum(costs)), 999))
         yield Progress(shown, 1000, step.detail if step.result is None else "computing the intervals")

@@ -12,7 +12,7 @@ from backends.question_files.reader import QuestionFile, Row, read_question_file
 from backends.text import encodable
 
 SAMPLE_QUESTIONS = Path(__file__).resolve().parents[1] / "sample_docs" / "questions.csv"
-_NOTES_TOLD = 10
+_MOST_ROW_NOTES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +52,18 @@ def parse_question_set(name: str, content: bytes, tell: Callable[[str], object] 
     if not samples:
         raise BackendError(f"{name} has no questions.", "It needs a column question with at least one row.")
     if tell:
-        for sentence in _told(found, rows):
+        for sentence in _reading_notes(found, rows):
             tell(f"{name}: {sentence}")
     return samples
 
 
-def _told(found: QuestionFile, rows: Sequence[Row]) -> Iterator[str]:
+def _reading_notes(found: QuestionFile, rows: Sequence[Row]) -> Iterator[str]:
     """What was guessed, left out or not read, in sentences."""
     yield from found.decoded.warnings
     yield from found.notes
     of_rows = [f"{found.unit.lower()} {row.number}: {note}" for row in rows for note in _row_notes(row)]
-    yield from of_rows[:_NOTES_TOLD]
-    if (more := len(of_rows) - _NOTES_TOLD) > 0:
+    yield from of_rows[:_MOST_ROW_NOTES]
+    if (more := len(of_rows) - _MOST_ROW_NOTES) > 0:
         yield f"and {more:,} more notes on rows."
 
 

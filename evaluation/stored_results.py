@@ -32,7 +32,7 @@ def read_result(file: Path, kind: type[_T]) -> _T:
         strict_json.loads(content)  # pydantic lets NaN and Infinity pass
         return TypeAdapter(kind).validate_json(content)
     except (OSError, ValueError) as error:
-        raise BackendError(f"The result {file} can not be read.", "Delete the file, then measure again.") from error
+        raise BackendError(f"The result {file} cannot be read.", "Delete the file, then measure again.") from error
 
 
 def newest(files: list[Path]) -> list[Path]:

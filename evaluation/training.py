@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from backends.base import Answer, Backend
@@ -135,7 +136,7 @@ _SCORED = 40
 def create_run(settings: Settings, request: TrainingRequest, cancel: threading.Event, report: Report) -> Run:
     """Read the pairs and write the training down.
 
-    Raises `BackendError` for what can not be trained, and while another training runs; of too many pairs it tells how
+    Raises `BackendError` for what cannot be trained, and while another training runs; of too many pairs it tells how
     long they would take.
     """
     if request.score:
@@ -191,9 +192,11 @@ def interruptible(report: Report, clock: Callable[[], float] = time.monotonic) -
     cancel = threading.Event()
     asked = 0.0
 
-    def stop(number: int, frame: object) -> None:
+    def stop(number: int, frame: FrameType | None) -> None:
         nonlocal asked
         if cancel.is_set() and clock() - asked > _TWICE_S:
+            if callable(outer := before[signal.Signals(number)]):
+                outer(number, frame)
             raise KeyboardInterrupt
         if not cancel.is_set():
             cancel.set()

@@ -8,12 +8,16 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
 from backends.settings import Settings
-from terminal.shared import REPORT_S, Json, Set, faults, report, say, settings_of
+from backends.storage.files import prepared
+from terminal.shared import REPORT_S, Json, Set, report, say, settings_of
+
+if TYPE_CHECKING:
+    from evaluation.training import TrainingRequest
 
 
 def train(
@@ -46,7 +50,6 @@ def train(
     from backends.fine_tuned.adapters.catalogue import usable_name
     from backends.fine_tuned.train.method import Method
     from evaluation import training as job
-    from evaluation.training import estimate_words
 
     if method not in (methods := get_args(Method)):
         raise typer.BadParameter(
@@ -55,11 +58,11 @@ def train(
     if pairs is None and not resume:
         raise typer.BadParameter("Missing argument: a file of pairs.", param_hint="PAIRS")
     settings = settings_of(set_)
-    with faults(settings.data), job.interruptible(report) as cancel:
-        if resume:
+    prepared(settings.data)
+    with job.interruptible(report) as cancel:
+        if resume or pairs is None:
             run = job.find_unfinished(str(pairs or ""), settings.data)
         else:
-            assert pairs is not None
             named = tuple(part.strip() for part in modules.split(",") if part.strip()) if modules else None
             options = job.training_settings(
                 settings.seed,
@@ -69,22 +72,33 @@ def train(
             )
             request = job.TrainingRequest(pairs, name or usable_name(pairs.stem), options, sample, folder, score)
             if estimate:
-                for sentence in job.fault_words(pairs):
-                    report(sentence)
-                found = job.measure_estimate(settings, request, cancel, report)
-                if json_:
-                    print(json.dumps(asdict(found), indent=1, default=str))
-                else:
-                    say(estimate_words(found))
+                _print_estimate(settings, request, cancel, json_)
                 return
             run = job.create_run(settings, request, cancel, report)
         record = job.train_and_score(settings, run, cancel, report, score)
     if json_:
         print(json.dumps(record, indent=1))
-        return
+    else:
+        _print_record(record, with_score=score is not None)
+
+
+def _print_estimate(settings: Settings, request: TrainingRequest, cancel: threading.Event, json_: bool) -> None:
+    from evaluation.training import estimate_words, fault_words, measure_estimate
+
+    for sentence in fault_words(request.pairs):
+        report(sentence)
+    found = measure_estimate(settings, request, cancel, report)
+    if json_:
+        print(json.dumps(asdict(found), indent=1, default=str))
+    else:
+        say(estimate_words(found))
+
+
+def _print_record(record: dict[str, Any], with_score: bool) -> None:
+    """What a training came to, in words. `with_score`: a question set was asked as well."""
     say(f"Trained {record['path']} in {record['seconds']:.0f} s, loss {record['final_loss']}.")
     for key, what in (("held_out_score", "Right answers to held-out questions"), ("score", "Right answers")):
-        if (counts := record.get(key)) and (key != "score" or score):
+        if (counts := record.get(key)) and (key != "score" or with_score):
             say(f"{what}: {counts['adapter']} of {counts['questions']}; the base {counts['base']}")
 
 
@@ -102,11 +116,11 @@ def prove(
     from terminal.records import proof_json
 
     settings = settings_of(set_)
-    with faults(settings.data):
-        samples, name = questions_for(settings, adapter, questions, most, report)
-        _tell_other_prompt(settings, adapter)
-        _tell_scorer_faults()
-        proof = _last_result(proving(settings, adapter, samples, name, threading.Event()))
+    prepared(settings.data)
+    samples, name = questions_for(settings, adapter, questions, most, report)
+    _tell_other_prompt(settings, adapter)
+    _tell_scorer_faults()
+    proof = _last_result(proving(settings, adapter, samples, name, threading.Event()))
     if json_:
         print(json.dumps(proof_json(proof), indent=1))
         return
@@ -133,12 +147,12 @@ def attribute(
 
     settings = settings_of(set_)
     chosen = adapter or settings.fine_tuned.adapter
-    with faults(settings.data):
-        samples, name = sample_evenly(read_question_set(questions, report), most, questions.name)
-        _tell_other_prompt(settings, chosen)
-        _tell_scorer_faults()
-        steps = attributing(settings, chosen, samples, name, k or settings.rag.k, threading.Event())
-        found = _last_result(steps)
+    prepared(settings.data)
+    samples, name = sample_evenly(read_question_set(questions, report), most, questions.name)
+    _tell_other_prompt(settings, chosen)
+    _tell_scorer_faults()
+    steps = attributing(settings, chosen, samples, name, k or settings.rag.k, threading.Event())
+    found = _last_result(steps)
     if json_:
         print(json.dumps(attribution_json(found), indent=1))
         return

@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from backends.base import Answer, Event, Loading, Queued
 from backends.text import encodable
 from terminal.records import answer_record
-from terminal.shared import Json, Set, faults, report, say, settings_of
+from terminal.shared import Json, Set, report, say, settings_of
+
+if TYPE_CHECKING:
+    from backends.run.ask import PreparedQuestion
+
+
+_UNFINISHED = "Stopped before its answer had ended."
 
 
 def ask(
@@ -27,7 +33,6 @@ def ask(
     """Ask a question and compare the answers."""
     import backends
     from backends.run.ask import prepare_question
-    from backends.run.compare import compare
     from backends.spend import budget, ledger
 
     settings = settings_of(set_)
@@ -38,17 +43,12 @@ def ask(
             f"There is no approach {unknown[0]!r}; the ids are {', '.join(known)}.", param_hint="--approach"
         )
     text = sys.stdin.buffer.read().decode(errors="replace") if question == "-" else encodable(question)
+    asked = prepare_question(settings, chosen, text)
+    for name, expected in asked.expected.items():
+        usd = expected.cost.usd
+        report(f"{name}: expected cost " + (f"${usd:.3g}, " if usd is not None else "") + expected.error)
     answers: dict[str, Answer] = {}
-    with faults():
-        asked = prepare_question(settings, chosen, text)
-        for name, expected in asked.expected.items():
-            usd = expected.cost.usd
-            report(f"{name}: expected cost " + (f"${usd:.3g}, " if usd is not None else "") + expected.error)
-        for name, event in compare(asked.backends, asked.question, threading.Event()):
-            if isinstance(event, Answer):
-                answers[name] = event
-                asked.record(event)
-            _report(name, event)
+    stopped = _fill(answers, asked)
     if unrecorded := ledger.fault(settings.data):
         report(str(unrecorded))
     ordered = [answers[name] for name in chosen]
@@ -58,8 +58,30 @@ def ask(
         print(json.dumps({"question": text, "answers": [answer_record(answer, text) for answer in ordered]}, indent=1))
     else:
         _print_answers(ordered)
+    if stopped:
+        raise stopped
     if not any(answer.status in ("ok", "truncated") and answer.text for answer in ordered):
         raise typer.Exit(1)
+
+
+def _fill(answers: dict[str, Answer], asked: PreparedQuestion) -> KeyboardInterrupt | None:
+    """Ask, and put the answers in as they end. Returns what stopped it; the other answers are then cancelled ones."""
+    from backends.run.compare import compare
+
+    cancel = threading.Event()
+    try:
+        for name, event in compare(asked.backends, asked.question, cancel):
+            if isinstance(event, Answer):
+                answers[name] = event
+                asked.record(event)
+            _report(name, event)
+    except KeyboardInterrupt as stop:
+        cancel.set()
+        for one in asked.backends:
+            cancelled = Answer(one.approach, one.model, "", "cancelled", error=_UNFINISHED, stand_in=one.stand_in)
+            answers.setdefault(one.approach, cancelled)
+        return stop
+    return None
 
 
 def _report(name: str, event: Event) -> None:

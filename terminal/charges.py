@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from backends.spend import budget
-from terminal.shared import Json, Set, faults, say, settings_of
+from backends.storage.files import prepared
+from terminal.shared import Json, Set, say, settings_of
 
 _DEAREST_USD = 1_000_000  # more than any answer costs, and less than what the ledger can hold
 
@@ -24,13 +25,13 @@ def uncounted(
     """List answers whose process ended before they were counted, and count them as what the provider charged."""
     settings = settings_of(set_)
     charged = [_charge(one) for one in count or ()]
-    with faults(settings.data):
-        known = {one.number for one in budget.uncounted(settings.data)}
-        for number, usd in charged:
-            if number not in known:
-                raise typer.BadParameter(f"No uncounted answer has the number {number}.", param_hint="--count")
-            budget.count_charge(settings.data, number, usd)
-        left = budget.uncounted(settings.data)
+    prepared(settings.data)
+    known = {one.number for one in budget.uncounted(settings.data)}
+    for number, usd in charged:
+        if number not in known:
+            raise typer.BadParameter(f"No uncounted answer has the number {number}.", param_hint="--count")
+        budget.count_charge(settings.data, number, usd)
+    left = budget.uncounted(settings.data)
     if json_:
         rows = [
             {
@@ -45,7 +46,7 @@ def uncounted(
         print(json.dumps({"uncounted": rows}, indent=1))
         return
     for one in left:
-        worst = budget.dollars(one.worst_usd)
+        worst = budget.rounded_up(one.worst_usd)
         say(f"{one.number}: {one.at:%Y-%m-%d %H:%M} UTC, {one.approach}, {one.model}, at most {worst}")
     if not left:
         say("Every answer was counted.")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from backends.remote.connection_settings import DEFAULT, name_in
-from terminal.shared import Json, Set, faults, report, say, settings_of
+from terminal.shared import Json, Set, report, say, settings_of
 
 
 def connections_command(
@@ -23,12 +23,11 @@ def connections_command(
 
     settings = settings_of(set_)
     failed = False
-    with faults():
-        if test:
-            found = [tested_record(settings, _name(asked), report) for asked in test]
-            failed = not all(record["works"] for record in found)
-        else:
-            found = [connection_record(settings, name) for name in ("", *sorted(settings.connections))]
+    if test:
+        found = [tested_record(settings, _name(asked), report) for asked in test]
+        failed = not all(record["works"] for record in found)
+    else:
+        found = [connection_record(settings, name) for name in ("", *sorted(settings.connections))]
     if json_:
         print(json.dumps({"connections": found}, indent=1))
     else:

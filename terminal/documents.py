@@ -14,9 +14,10 @@ from rich.markup import escape
 
 from backends.errors import BackendError
 from backends.settings import RetrievalMode
+from backends.storage.files import prepared
 from backends.text import encodable, visible
 from terminal.records import search_record
-from terminal.shared import REPORT_S, Collection, Json, Set, faults, progress, report, say, settings_of
+from terminal.shared import REPORT_S, Collection, Json, Set, progress, report, say, settings_of
 
 if TYPE_CHECKING:
     from backends.rag.search.retriever import Hit
@@ -52,22 +53,22 @@ def index(
         raise typer.BadParameter("Missing argument: files or folders.", param_hint="PATHS")
     settings = settings_of(set_, rag__collection=collection)
     never = threading.Event()
-    with faults(settings.data):
-        codec = checked_encoding(encoding) if encoding else None
-        store = open_index(settings)
-        if rebuild:
-            store.drop()
-        if repair:
-            _report_steps(store.rebuild(never), "vectors")
-        if rechunk:
-            _report_steps(store.rechunk(*store.chunk_settings(), never), "chunks")
-        if paths and (foreign := unsupported_types(paths)):
-            report(f"Left out, of a type that is not read: {', '.join(foreign)}.")
-        files = _add(store.add(in_encoding(paths, codec) if codec else paths, never)) if paths else []
-        counts = {state: sum(file["state"] == state for file in files) for state in _FILE_STATES}
-        if others := sum(file["state"] == _LEFT_OUT for file in files):
-            counts[_LEFT_OUT] = others
-        result = {"collection": settings.rag.collection, "chunks": store.count(), **counts, "files": files}
+    prepared(settings.data)
+    codec = checked_encoding(encoding) if encoding else None
+    store = open_index(settings)
+    if rebuild:
+        store.drop()
+    if repair:
+        _report_steps(store.rebuild(never), "vectors")
+    if rechunk:
+        _report_steps(store.rechunk(*store.chunk_settings(), never), "chunks")
+    if paths and (foreign := unsupported_types(paths)):
+        report(f"Left out, of a type that is not read: {', '.join(foreign)}.")
+    files = _add(store.add(in_encoding(paths, codec) if codec else paths, never)) if paths else []
+    counts = {state: sum(file["state"] == state for file in files) for state in _FILE_STATES}
+    if others := sum(file["state"] == _LEFT_OUT for file in files):
+        counts[_LEFT_OUT] = others
+    result = {"collection": settings.rag.collection, "chunks": store.count(), **counts, "files": files}
     if json_:
         print(json.dumps(result, indent=1))
     else:
@@ -141,16 +142,16 @@ def search(
         raise typer.BadParameter(f"There is no mode {mode!r}; there are {', '.join(modes)}.", param_hint="--mode")
     narrowed = {"rag__documents": document, "rag__formats": format_, "rag__languages": language}
     settings = settings_of(set_, rag__collection=collection, rag__mode=mode, **narrowed)
-    with faults(settings.data):
-        asked = [question] if question is not None else _lines(queries)
-        open_index(settings).check()
-        searcher = open_searcher(settings)
-        for query in asked:
-            found = searcher.search(encodable(query), k, filters=Filters.from_settings(settings.rag))
-            if json_:
-                print(json.dumps(search_record(found)), flush=True)
-            else:
-                _print_hits(query, found.hits)
+    prepared(settings.data)
+    asked = [question] if question is not None else _lines(queries)
+    open_index(settings).check()
+    searcher = open_searcher(settings)
+    for query in asked:
+        found = searcher.search(encodable(query), k, filters=Filters.from_settings(settings.rag))
+        if json_:
+            print(json.dumps(search_record(found)), flush=True)
+        else:
+            _print_hits(query, found.hits)
 
 
 def _lines(file: Path | None) -> list[str]:

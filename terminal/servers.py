@@ -12,7 +12,8 @@ from typing import Annotated
 
 import typer
 
-from terminal.shared import Set, faults, overrides_of, report, settings_of
+from backends.storage.files import prepared
+from terminal.shared import Set, overrides_of, report, settings_of
 
 
 def stand_in(
@@ -25,16 +26,16 @@ def stand_in(
     from backends.settings import DEFAULT_MODEL
 
     settings = settings_of(set_)
-    with faults(settings.data):
-        if waiting := pending(DEFAULT_MODEL, settings.data):
-            report(waiting.what)
-        report("starting the stand-in, about 10 s")
-        running = server.start(resolve(DEFAULT_MODEL, settings.data).folder, settings.data, port)
-        report(f"Ready at {running.url} for model {running.model}. Stop with Ctrl-C.")
-        try:
-            server.wait(running)
-        finally:
-            server.stop(running, settings.data)
+    prepared(settings.data)
+    if waiting := pending(DEFAULT_MODEL, settings.data):
+        report(waiting.what)
+    report("starting the stand-in, about 10 s")
+    running = server.start(resolve(DEFAULT_MODEL, settings.data).folder, settings.data, port)
+    report(f"Ready at {running.url} for model {running.model}. Stop with Ctrl-C.")
+    try:
+        server.wait(running)
+    finally:
+        server.stop(running, settings.data)
 
 
 def demo(
@@ -47,10 +48,9 @@ def demo(
 
     script = Path(__file__).resolve().parents[1] / "streamlit_app.py"
     settings = settings_of(set_)
-    with faults(settings.data):
-        pass
-    given = overrides_of(set_) | {"data": str(settings.data.resolve())}
-    environment = os.environ | {STARTED_WITH: json.dumps(given)}
+    prepared(settings.data)
+    overrides = overrides_of(set_) | {"data": str(settings.data.resolve())}
+    environment = os.environ | {STARTED_WITH: json.dumps(overrides)}
     # -P: in the current folder lie the user's data and `.env`, but no code of ours
     command = [sys.executable, "-P", "-m", "streamlit", "run", str(script), "--server.port", str(port)]
     command += ["--server.maxUploadSize", str(max(25, math.ceil(settings.rag.max_file_mb)))]

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from backends.errors import BackendError, disk_fault
+from backends.errors import BackendError, disk_fault, unexpected_fault
 from backends.settings import Settings, load_settings, setting_names
-from backends.storage.files import clear_leftovers, prepared
+from backends.storage.files import clear_leftovers
 from backends.text import visible
+from terminal.stopping import exit_status
 
 progress = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 _out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
@@ -21,6 +22,8 @@ _out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting for this call.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Collection = Annotated[str | None, typer.Option(help="Name of the document collection.")]
+
+_log = logging.getLogger(__name__)
 
 REPORT_S = 2.0
 """How often progress within a file, or of long work, is reported."""
@@ -37,22 +40,29 @@ def report(text: str) -> None:
 
 
 @contextmanager
-def faults(data: Path | None = None) -> Iterator[None]:
-    """A fault becomes one sentence on standard error and exit status 1; so does a `data` folder that takes nothing."""
+def faults(command: str) -> Iterator[None]:
+    """How every command ends that cannot do its work: one sentence on standard error, and exit status 1.
+
+    130 and 143 where Ctrl-C or SIGTERM stopped it. The log has the rest of a fault that no code expects.
+    """
     try:
-        if data is not None:
-            prepared(data)
         yield
+    except (typer.Exit, typer.Abort, typer.BadParameter):
+        raise  # what Typer itself ends a command with
     except BackendError as fault:
-        report(f"{fault.cause} {fault.next_step}")
+        report(str(fault))
         raise typer.Exit(1) from None
     except BrokenPipeError:
         raise  # who reads the results has gone; Typer ends the command
     except OSError as error:
         report(str(disk_fault(error) or f"The command failed: {error.strerror or error}. Try again."))
         raise typer.Exit(1) from None
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         report("Stopped.")
+        raise typer.Exit(exit_status(stop)) from None
+    except Exception as error:
+        _log.exception("%s failed", command)
+        report(str(unexpected_fault(command, error)))
         raise typer.Exit(1) from None
 
 

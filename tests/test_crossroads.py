@@ -15,7 +15,7 @@ from pytest_httpserver import HTTPServer
 from typer.testing import CliRunner, Result
 
 from backends.spend.ledger import entries
-from crossroads import app
+from terminal.commands import app
 from tests.backends.openai_server import STOP, USAGE, sse, text_chunk
 
 HOME = Path(__file__).resolve().parents[1]

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from backends.settings import BudgetSettings
 from backends.spend import budget
 from backends.spend.ledger_file import ledger_file, opened
-from crossroads import app
+from terminal.commands import app
 
 
 @pytest.fixture

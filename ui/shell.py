@@ -109,9 +109,9 @@ def _show_readiness() -> None:
     state = warm_up().state
     if not state.finished:
         spent = time.monotonic() - state.since
-        of = f" of about {state.expected_s:.0f}" if state.expected_s else ""
+        expected = f" of about {state.expected_s:.0f}" if state.expected_s else ""
         part = min(spent / state.expected_s, 0.95) if state.expected_s else 0.0
-        st.progress((state.done + part) / state.total, f"{escaped(state.what)} \u00b7 {spent:.0f}{of} s")
+        st.progress((state.done + part) / state.total, f"{escaped(state.what)} \u00b7 {spent:.0f}{expected} s")
         st.caption("You can ask already; answers start when their model is loaded.")
         return
     if not state.faults:

@@ -254,9 +254,9 @@ def _with_possible_sizes(config: dict[str, Any], shapes: Mapping[str, Shape], na
         raise BackendError(f"{CONFIG} of the adapter {name} is damaged.", "Restore the adapter.")
     ranks = [*own.values(), *([] if own else [config.get("r", 1)])]
     if not all(isinstance(one, int) and 0 < one <= largest for one in ranks):
-        told = ", ".join(sorted({str(one)[:20] for one in ranks})[:3])
+        stated_ranks = ", ".join(sorted({str(one)[:20] for one in ranks})[:3])
         raise BackendError(
-            f"The adapter {name} says rank {told}; its tensors have at most rank {largest}.",
+            f"The adapter {name} says rank {stated_ranks}; its tensors have at most rank {largest}.",
             f"Correct {CONFIG}, or export the adapter again.",
         )
     for one in (*alphas.values(), *(config.get(field, 1) for field in ("lora_alpha", "alpha"))):

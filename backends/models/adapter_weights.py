@@ -24,7 +24,7 @@ from backends.models.local import LocalModel, first_line, shared_copy
 def peft_library() -> ModuleType:
     """The module `peft`. Version 0.21 asks transformers by a name that goes in v6, and a warning about it is printed.
 
-    Only that one is left out; peft and transformers have to agree on the name, whoever trains can not.
+    Only that one is left out; peft and transformers have to agree on the name, whoever trains cannot.
     """
     import peft
 

@@ -117,7 +117,7 @@ def _rendered(base: LocalModel, asked: str, system: str, as_parts: bool) -> str:
 
 
 def _without_control_tokens(tokenizer: Any, text: str) -> str:
-    """`text` whose words can not be read as the chat format's control tokens."""
+    """`text` whose words cannot be read as the chat format's control tokens."""
     control = {token.content for token in tokenizer.added_tokens_decoder.values() if token.special}
     control |= turn_marks(str(tokenizer.chat_template or ""))  # some formats mark turns with plain text
     return without_tokens(text, control | set(tokenizer.all_special_tokens))

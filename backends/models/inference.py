@@ -13,7 +13,9 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-_STEADY, _MOST_ROUNDS = 0.9, 5
+_MOST_ROUNDS = 5
+_NO_LONGER_FASTER = 0.9
+"""A step that takes more than this share of the fastest one before it is measured no further."""
 
 
 def stable_step_s(device: str, seconds: Callable[[], float]) -> float:
@@ -27,7 +29,7 @@ def stable_step_s(device: str, seconds: Callable[[], float]) -> float:
     best = seconds()
     for _ in range(0 if device == "cpu" else _MOST_ROUNDS):
         spent = seconds()
-        if spent > _STEADY * best:
+        if spent > _NO_LONGER_FASTER * best:
             break
         best = spent
     return best

@@ -59,11 +59,11 @@ def first_exchange(turns: object, answered: bool) -> Exchange:
 def _unwanted(turn: dict[str, Any]) -> str:
     """What marks a reply as not to be learned, as OpenAI (`weight`) and Axolotl (`train`) have it; or ""."""
     for name, value in (("weight", "0"), ("train", "false"), ("training", "false"), ("masked", "true")):
-        given = turn.get(name)
+        marker = turn.get(name)
         if (
-            given is not None
-            and not isinstance(given, (list, dict))
-            and str(given).strip().lower() in (value, value + ".0")
+            marker is not None
+            and not isinstance(marker, (list, dict))
+            and str(marker).strip().lower() in (value, value + ".0")
         ):
             return f"marked as an answer that is not wanted ({name} is {value})"
     return ""

@@ -89,9 +89,9 @@ def _json(name: str, decoded: Decoded, fits: Fits) -> RecordFile:
         return _lines(decoded)
     items, layout, notes = (found, "JSON objects", []) if len(found) > 1 else _items(name, found[0], fits)
     undecoded = _parsed(decoded.text) if decoded.mixed and len(found) == 1 else []
-    same = _items(name, undecoded[0], fits)[0] if undecoded else items
+    decoded_items = _items(name, undecoded[0], fits)[0] if undecoded else items
     records = tuple(
-        _record(number, item, misread=number <= len(same) and item != same[number - 1])
+        _record(number, item, misread=number <= len(decoded_items) and item != decoded_items[number - 1])
         for number, item in enumerate(items, 1)
     )
     return RecordFile(decoded, layout, "Line" if layout == "JSONL" else "Item", None, records, tuple(notes))

@@ -83,24 +83,26 @@ def parse_chunk(chunk: object, half: str = "") -> ChunkContent:
         return ChunkContent(usage=usage, service_tier=tier, timings=timings, half=half)
     said, whole = _said(choice)
     content = said.get("content")
-    text, reasoning, refused, parts = _content(said.get("text") if content is None else content)
-    reasoning = reasoning or next((found for name in _REASONING if (found := "".join(_texts(said.get(name))))), "")
+    parts = _content_parts(said.get("text") if content is None else content)
+    reasoning = next((found for name in _REASONING if (found := "".join(_texts(said.get(name))))), "")
     refusal, audio = said.get("refusal"), said.get("audio")
     spoken = audio.get("transcript") if isinstance(audio, dict) else None
-    left_out = dict.fromkeys((*parts, *_left_out(said), *(("more than one answer",) if len(choices) > 1 else ())))
-    text, half = _joined(half, text or (spoken if isinstance(spoken, str) else ""))
+    left_out = dict.fromkeys(
+        (*parts.left_out, *_left_out(said), *(("more than one answer",) if len(choices) > 1 else ()))
+    )
+    text, half = _joined(half, parts.text or (spoken if isinstance(spoken, str) else ""))
     return ChunkContent(
-        encodable(text),
-        encodable(reasoning),
-        _finish_reason(choice, said),
-        usage,
-        tier,
-        encodable(refused or (refusal if isinstance(refusal, str) else "")),
-        timings,
-        whole,
-        tuple(left_out),
-        number if (number := _index_of(choice)) < _NO_INDEX else None,
-        half,
+        text=encodable(text),
+        reasoning=encodable(parts.reasoning or reasoning),
+        finish_reason=_finish_reason(choice, said),
+        usage=usage,
+        service_tier=tier,
+        refusal=encodable(parts.refusal or (refusal if isinstance(refusal, str) else "")),
+        timings=timings,
+        whole=whole,
+        left_out=tuple(left_out),
+        index=number if (number := _index_of(choice)) < _NO_INDEX else None,
+        half=half,
     )
 
 
@@ -171,10 +173,19 @@ def _usage(chunk: Mapping[str, object], choice: object) -> object:
     return next((found for found in places if found is not None), None)
 
 
-def _content(content: object) -> tuple[str, str, str, tuple[str, ...]]:
-    """Text, reasoning and refusal of a content, and in words what else its parts hold."""
+@dataclass(frozen=True, slots=True)
+class _ContentParts:
+    """What the parts of a content say; `left_out` names in words what else they hold."""
+
+    text: str
+    reasoning: str = ""
+    refusal: str = ""
+    left_out: tuple[str, ...] = ()
+
+
+def _content_parts(content: object) -> _ContentParts:
     if isinstance(content, str):
-        return content, "", "", ()
+        return _ContentParts(content)
     text, reasoning, refusal, left_out = "", "", "", []
     if isinstance(content, (int, float)):
         left_out.append("content that is a number")
@@ -194,7 +205,7 @@ def _content(content: object) -> tuple[str, str, str, tuple[str, ...]]:
             text += found
         elif isinstance(kind, str) and kind not in _TEXT:
             left_out.append(_SPOKEN.get(kind) or f"a part of the kind {_name(kind)}")
-    return text, reasoning, refusal, tuple(left_out)
+    return _ContentParts(text, reasoning, refusal, tuple(left_out))
 
 
 def _texts(value: object, depth: int = 0) -> Iterator[str]:

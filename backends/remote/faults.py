@@ -163,7 +163,7 @@ def _sentences(
     code: int, connection: Connection, said: str, asked: float | None, reason: str | None
 ) -> tuple[str, str]:
     """Cause and next step of a status code."""
-    where, model, variable = connection.where, connection.model, connection.key_variable
+    where, model = connection.where, connection.model
     if 300 <= code < 400:
         return (
             f"{where} redirects to another address ({code}), and redirects are not followed.",
@@ -171,7 +171,7 @@ def _sentences(
         )
     if code == 401 and not connection.key:
         cause = f"{where} wants an API key and none is configured for it (401)."
-        return cause, connection.withheld or f"Set {variable}."
+        return cause, connection.withheld or f"Set {connection.key_variable}."
     about = (reason or "").lower()
     if code == 402 or about in _NO_MONEY:
         return (
@@ -188,9 +188,15 @@ def _sentences(
     if code == 429:
         wait = f" It asked to wait {seconds(asked)}." if asked is not None else ""
         return f"{where} gets too many requests from this key (429){said}.{wait}", "Wait a little and ask again."
+    return _by_code(code, connection, said)
+
+
+def _by_code(code: int, connection: Connection, said: str) -> tuple[str, str]:
+    """Cause and next step where nothing but the status code tells what happened."""
+    where, model = connection.where, connection.model
     known = {
         400: (f"{where} refused the request (400){said}.", "Check the model name and the settings."),
-        401: (f"{where} did not accept the key (401).", f"Check {variable}."),
+        401: (f"{where} did not accept the key (401).", f"Check {connection.key_variable}."),
         403: (
             f"{where} does not let this key use {model} (403){said}.",
             "Use another model, or a key that is allowed to.",

@@ -3,7 +3,7 @@
 Here `prompt_tokens` includes what came from a cache and `completion_tokens` includes reasoning, as OpenAI has it.
 Others count them beside: xAI and Gemini the reasoning (UKGovernmentBEIS/inspect_ai issue 5528, mozilla-ai/any-llm
 issue 1290), Anthropic the cache (https://platform.claude.com/docs/en/build-with-claude/prompt-caching). `total_tokens`
-tells the ways apart: the one whose sum it is holds. Where none is, what is not accounted for is not guessed.
+tells the pairs apart: the one whose sum it is holds. Where none is, what is not accounted for is not guessed.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class _Count:
     name: str
 
     @property
-    def of(self) -> int:
+    def known(self) -> int:
         """The tokens, 0 if they are not known."""
         return self.tokens or 0
 
@@ -187,7 +187,7 @@ class _Counts:
         """Whether the names, or numbers that fit no other way, say that the prompt tokens leave the cached ones out."""
         if self.prompt.name in ("input_tokens", "prompt_n", "inputTokens"):
             return self.cached.name in _CACHED_BESIDE or self.written.tokens is not None
-        return self.cached.name in _CACHED_BESIDE and self.cached.of > self.prompt.of
+        return self.cached.name in _CACHED_BESIDE and self.cached.known > self.prompt.known
 
     def wholes(self, notes: list[str]) -> tuple[int | None, int | None]:
         """Prompt tokens with the cached ones and completion tokens with the reasoning; None for what is not known."""
@@ -196,9 +196,9 @@ class _Counts:
             notes.append("The server reported prompt_n without cache_n, so how long the prompt was is not known.")
             return None, completion
         if prompt is None or completion is None or not total:
-            aside = self.cached.of + self.written.of if self.cache_beside else 0
-            thinking = self.reasoning.of if self.reasoning.name == "thoughtsTokenCount" else 0
-            return _sum(prompt, aside), _sum(completion, thinking)
+            beside_prompt = self.cached.known + self.written.known if self.cache_beside else 0
+            thinking = self.reasoning.known if self.reasoning.name == "thoughtsTokenCount" else 0
+            return _sum(prompt, beside_prompt), _sum(completion, thinking)
         missing = total - prompt - completion
         if missing < 0:
             notes.append(
@@ -206,11 +206,11 @@ class _Counts:
                 f"{self.completion.name} ({completion:,}) together; the total is left out."
             )
             return prompt, completion
-        if not missing and self.cache_beside and self.cached.of > prompt:  # then the total leaves them out as well
-            return _sum(prompt, self.cached.of + self.written.of), completion
-        for aside, thinking in self._ways():
-            if missing == aside + thinking:
-                return _sum(prompt, aside), _sum(completion, thinking)
+        if not missing and self.cache_beside and self.cached.known > prompt:  # then the total leaves them out as well
+            return _sum(prompt, self.cached.known + self.written.known), completion
+        for beside_prompt, thinking in self._counted_apart():
+            if missing == beside_prompt + thinking:
+                return _sum(prompt, beside_prompt), _sum(completion, thinking)
         notes.append(
             f"The server reported {prompt:,} as {self.prompt.name}, {completion:,} as {self.completion.name} and "
             f"{total:,} as {self.total.name}. It does not say what the other {missing:,} are, so how many tokens the "
@@ -218,13 +218,13 @@ class _Counts:
         )
         return prompt, None
 
-    def _ways(self) -> list[tuple[int, int]]:
+    def _counted_apart(self) -> list[tuple[int, int]]:
         """What may be counted beside prompt and completion, the likelier way first."""
-        asides = dict.fromkeys((self.cached.of + self.written.of, self.cached.of, self.written.of))
-        ways = [(0, 0), (0, self.reasoning.of), *((aside, 0) for aside in asides)]
+        cache_counts = dict.fromkeys((self.cached.known + self.written.known, self.cached.known, self.written.known))
+        pairs = [(0, 0), (0, self.reasoning.known), *((beside_prompt, 0) for beside_prompt in cache_counts)]
         if self.cache_beside:
-            ways = [(0, 0), *((aside, 0) for aside in asides), (0, self.reasoning.of)]
-        return [*ways, *((aside, self.reasoning.of) for aside in asides)]
+            pairs = [(0, 0), *((beside_prompt, 0) for beside_prompt in cache_counts), (0, self.reasoning.known)]
+        return [*pairs, *((beside_prompt, self.reasoning.known) for beside_prompt in cache_counts)]
 
 
 def _sum(count: int | None, more: int) -> int | None:

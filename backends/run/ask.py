@@ -28,7 +28,7 @@ def prepare_question(
     """Make the backends of these approach ids and estimate what asking them costs; nothing is loaded or asked.
 
     `run` is that of an earlier question that this one goes on with. Raises `BackendError` for an id that does not
-    exist, and for settings that can not work.
+    exist, and for settings that cannot work.
     """
     question = settings.question(text)
     if run is not None:

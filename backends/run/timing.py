@@ -10,7 +10,6 @@ import threading
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from decimal import Decimal
 
 from backends.base import (
     Answer,
@@ -18,7 +17,6 @@ from backends.base import (
     AttemptEnded,
     AttemptStarted,
     Backend,
-    Cost,
     Event,
     Finished,
     Note,
@@ -37,6 +35,7 @@ from backends.base import (
     Waiting,
 )
 from backends.errors import BackendError, CapReached, NotSent, disk_fault, unexpected_fault
+from backends.run.charges import answer_cost, attempt_cost
 from backends.run.ending import ending
 from backends.run.lane import Cancelled, lane
 
@@ -191,7 +190,6 @@ _BURST = (
     "The text came in one burst, as from a proxy that holds a stream back, so how fast it was written is not known, "
     "and the time to its first text is that to nearly all of it."
 )
-_REFUSED = Cost(Decimal(0), "refused by the server, and what is refused is not charged")
 
 _log = logging.getLogger(__name__)
 
@@ -281,7 +279,7 @@ def _answer(
     if run.burst:
         run.notes.append(_BURST)
     attempts = _attempts(backend, run)
-    cost = _with_failed(_cost(backend, run.usage, timings), attempts[:-1], _unsure(run))
+    not_begun = run.not_sent or (run.loaded_at is None and backend.lane is None)  # no key, or an address is refused
     return Answer(
         approach=backend.approach,
         model=backend.model,
@@ -291,7 +289,7 @@ def _answer(
         error=error,
         timings=timings,
         usage=run.usage,
-        cost=(_free(backend, run) or cost) if cost.usd is None else cost,
+        cost=answer_cost(backend, run.usage, timings, attempts, [one.end for one in run.attempts], not_begun),
         sources=run.sources,
         notes=tuple(run.notes),
         traces=tuple(run.traces),
@@ -301,54 +299,21 @@ def _answer(
     )
 
 
-def _free(backend: Backend, run: AnswerTiming) -> Cost | None:
-    """No cost, where no request reached a server or each was refused with a status; None where neither is sure."""
-    not_begun = run.loaded_at is None and backend.lane is None  # no key, or an address that is refused
-    if run.not_sent or not_begun or (run.attempts and not any(one.end.sent for one in run.attempts)):
-        return Cost(Decimal(0), "nothing was sent, so nothing was charged")
-    return _REFUSED if run.attempts and all(_refused(one.end) for one in run.attempts) else None
-
-
-def _refused(end: AttemptEnded) -> bool:
-    """Whether the server refused the request with a status, or never got it."""
-    return end.status is not None or not end.sent
-
-
 def _attempts(backend: Backend, run: AnswerTiming) -> tuple[Attempt, ...]:
-    """Every request, with what it came to where the server reported its tokens or refused it."""
+    """Every request: when it began, how long it lasted, how it ended, and what it was charged."""
     made = []
     for number, one in enumerate(run.attempts, 1):
         lasted_s = (one.ended_at or run.ended_at or one.began_at) - one.began_at
-        usage = one.end.usage
-        cost = _cost(backend, usage, Timings(latency_s=lasted_s)) if usage else _REFUSED if _refused(one.end) else None
-        began_s = one.began_at - (run.loaded_at or one.began_at)
-        made.append(Attempt(number, began_s, lasted_s, one.end.fault, one.end.status, one.waited_s, usage, cost))
+        made.append(
+            Attempt(
+                number,
+                began_s=one.began_at - (run.loaded_at or one.began_at),
+                lasted_s=lasted_s,
+                fault=one.end.fault,
+                status=one.end.status,
+                waited_s=one.waited_s,
+                usage=one.end.usage,
+                cost=attempt_cost(backend, one.end, lasted_s),
+            )
+        )
     return tuple(made)
-
-
-def _unsure(run: AnswerTiming) -> int:
-    """How many attempts before the last one broke off in such a way that they may have been charged all the same."""
-    return sum(one.end.sent and one.end.status is None and one.end.usage is None for one in run.attempts[:-1])
-
-
-def _with_failed(cost: Cost, failed: tuple[Attempt, ...], unsure: int) -> Cost:
-    """The cost of the last attempt with that of the ones before it whose tokens were reported."""
-    if unsure and cost.usd is not None:
-        cost = Cost(cost.usd, f"{cost.basis}; {unsure} that broke off before may have been charged as well")
-    more = [one.cost for one in failed if one.cost is not None and one.usage is not None]
-    if not more:
-        return cost
-    known = [one.usd for one in more if one.usd is not None]
-    if cost.usd is None or len(known) < len(more):
-        return Cost(None, f"{cost.basis}; failed attempts were charged too, and not all of it is known")
-    usd = sum(known, Decimal(0))
-    return Cost(cost.usd + usd, f"{cost.basis}; with {usd} USD for {len(more)} failed attempts")
-
-
-def _cost(backend: Backend, usage: Usage, timings: Timings) -> Cost:
-    """An answer is never lost because its price could not be worked out."""
-    try:
-        return backend.cost(usage, timings)
-    except Exception:
-        _log.exception("the cost of %s could not be worked out", backend.approach)
-        return Cost(None, "the cost could not be worked out; the log has the details")

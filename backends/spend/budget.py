@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from backends.base import AttemptEnded, AttemptStarted, BackendEvent, Cost, Usage, Waiting
 from backends.errors import BackendError, CapReached, NotSent, not_written
@@ -38,9 +38,24 @@ State = Literal["charged", "at most", "unknown"]
 _PICO = Decimal(10) ** 12  # amounts are stored as whole 10^-12 USD, rounded up, so that SQLite adds them up exactly
 _GIVEN_UP_AFTER = timedelta(days=1)
 _log = logging.getLogger(__name__)
-_OPEN = "SELECT id, at, approach, model, pico_usd, host, pid, began FROM charges WHERE state = 'reserved'"
 _FIELDS = ("at", "run", "approach", "model", "state", "pico_usd", "host", "pid", "began")
 _INSERT = f"INSERT INTO charges ({', '.join(_FIELDS)}) VALUES ({', '.join('?' * len(_FIELDS))})"  # noqa: S608
+
+
+class _OpenCharge(NamedTuple):
+    """A reservation that was not settled yet, as its row says. The last three tell which process made it."""
+
+    id: int
+    at: str
+    approach: str
+    model: str
+    pico_usd: int
+    host: str
+    pid: int
+    began: float
+
+
+_OPEN = f"SELECT {', '.join(_OpenCharge._fields)} FROM charges WHERE state = 'reserved'"  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +166,11 @@ def uncounted(data: Path) -> list[Uncounted]:
         return []
     now = datetime.now(UTC)
     with reading(file) as connection:
-        rows = [row for row in connection.execute(f"{_OPEN} ORDER BY at, id") if _ended(row, now)]
+        still_open = [_OpenCharge._make(row) for row in connection.execute(f"{_OPEN} ORDER BY at, id")]
     return [
-        Uncounted(number, datetime.fromisoformat(at), approach, model, Decimal(pico) / _PICO)
-        for number, at, approach, model, pico, *_ in rows
+        Uncounted(one.id, datetime.fromisoformat(one.at), one.approach, one.model, Decimal(one.pico_usd) / _PICO)
+        for one in still_open
+        if _ended(one, now)
     ]
 
 
@@ -180,9 +196,9 @@ def today_in_words(data: Path, caps: BudgetSettings) -> str:
     except BackendError as fault:
         return f"Spent today: unknown. {fault.cause}"
     cap = caps.per_day_usd
-    parts = [f"Spent today (UTC): {dollars(spent.usd)}" + (f" of {dollars(cap)}" if cap is not None else "")]
+    parts = [f"Spent today (UTC): {rounded_up(spent.usd)}" + (f" of {rounded_up(cap)}" if cap is not None else "")]
     if spent.in_flight_usd:
-        parts.append(f"{dollars(spent.in_flight_usd)} set aside for questions under way")
+        parts.append(f"{rounded_up(spent.in_flight_usd)} set aside for questions under way")
     if spent.uncounted_usd:
         parts.append(uncounted_in_words(spent.uncounted_usd))
     if spent.unknown:
@@ -192,10 +208,10 @@ def today_in_words(data: Path, caps: BudgetSettings) -> str:
 
 def uncounted_in_words(usd: Decimal) -> str:
     """The worst case of the answers that nobody counted."""
-    return f"{dollars(usd)} of answers whose process ended before they were counted"
+    return f"{rounded_up(usd)} of answers whose process ended before they were counted"
 
 
-def dollars(usd: Decimal) -> str:
+def rounded_up(usd: Decimal) -> str:
     """An amount for a sentence: at least two decimals, as many as it needs up to six, rounded up."""
     exact = usd.quantize(Decimal("0.000001"), ROUND_CEILING).normalize()
     return f"${exact:.2f}" if exact == exact.quantize(Decimal("0.01")) else f"${exact:f}"
@@ -205,18 +221,18 @@ def _check(what: str, setting: str, cap: Decimal | None, spent: Spent, worst: De
     needed = spent.counted_usd + worst
     if cap is None or needed <= cap:
         return
-    parts = [f"{dollars(spent.usd)} spent"]
+    parts = [f"{rounded_up(spent.usd)} spent"]
     step = f"Raise budget.{setting}, or lower max_tokens."
     if spent.in_flight_usd:
-        parts.append(f"{dollars(spent.in_flight_usd)} set aside for questions under way")
+        parts.append(f"{rounded_up(spent.in_flight_usd)} set aside for questions under way")
     if spent.uncounted_usd:
         parts.append(uncounted_in_words(spent.uncounted_usd))
         step = (
             f"Enter what those were charged on the Costs page (History), raise budget.{setting}, or lower max_tokens."
         )
     raise CapReached(
-        f"The {what}'s budget of {dollars(cap)} does not cover this question: {', '.join(parts)}, "
-        f"it could cost {dollars(worst)}.",
+        f"The {what}'s budget of {rounded_up(cap)} does not cover this question: {', '.join(parts)}, "
+        f"it could cost {rounded_up(worst)}.",
         step,
         f"budget.{setting}",
         needed,
@@ -235,18 +251,17 @@ def _spent(connection: sqlite3.Connection, now: datetime, *, day: str | None = N
     usd = found.get("charged", nothing)[0] + found.get("at most", nothing)[0]
     reserved, ended = found.get("reserved", nothing)[0], Decimal(0)
     if reserved:
-        still_open = connection.execute(f"{_OPEN} AND {where}", (value,))
-        ended = Decimal(sum(row[4] for row in still_open if _ended(row, now))) / _PICO
+        still_open = [_OpenCharge._make(row) for row in connection.execute(f"{_OPEN} AND {where}", (value,))]
+        ended = Decimal(sum(one.pico_usd for one in still_open if _ended(one, now))) / _PICO
     return Spent(usd, reserved - ended, found.get("unknown", nothing)[1], ended)
 
 
-def _ended(row: Sequence[Any], now: datetime) -> bool:
-    """Whether the process of this row of `_OPEN` is no more; one of another machine is given up after a day."""
-    _, at, _, _, _, of_host, pid, began = row
+def _ended(one: _OpenCharge, now: datetime) -> bool:
+    """Whether the process that reserved it is no more; one of another machine is given up after a day."""
     host, *this = _this_process()
-    if of_host != host:
-        return datetime.fromisoformat(at) < now - _GIVEN_UP_AFTER
-    return [pid, began] != this and is_alive(pid, began) is False
+    if one.host != host:
+        return datetime.fromisoformat(one.at) < now - _GIVEN_UP_AFTER
+    return [one.pid, one.began] != this and is_alive(one.pid, one.began) is False
 
 
 def _this_process() -> tuple[str, int, float]:

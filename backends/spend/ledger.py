@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from backends.base import Answer, Cost, Status
 from backends.errors import BackendError
+from backends.registry import spec_of
 from backends.settings import Settings
 from backends.spend.ledger_file import LedgerDamaged, ledger_file, opened, write
 from backends.spend.ledger_file import set_aside as _set_aside
@@ -82,6 +83,7 @@ class Entry:
     """One answer as it was recorded: tokens, seconds, US dollars (None: unknown), and when it ended (UTC).
 
     `expected_*` is what was expected before it was asked (`backends.spend.estimate`), `expected_by` in which way.
+    `writer` is the id of the approach whose model wrote an answer from documents; None for others and in older rows.
     """
 
     at: datetime
@@ -107,6 +109,7 @@ class Entry:
     expected_usd: Decimal | None = None
     expected_by: str | None = None
     purpose: Purpose = "answer"
+    writer: str | None = None
 
     @property
     def ratio_to_expected(self) -> Decimal | None:
@@ -132,7 +135,9 @@ def recorder(
         kind = kind_of(settings, answer.stand_in)
         key = ledger_file(settings.data)
         try:
-            append(settings.data, answer, kind, expected=(expected or {}).get(answer.approach), purpose=purpose)
+            writer = settings.rag.generator if spec_of(answer.approach).monthly == "documents" else None
+            before = (expected or {}).get(answer.approach)
+            append(settings.data, answer, kind, expected=before, purpose=purpose, writer=writer)
             _faults.pop(key, None)
         except BackendError as error:
             if key not in _faults:
@@ -162,9 +167,10 @@ def append(
     at: datetime | None = None,
     expected: ExpectedCost | None = None,
     purpose: Purpose = "answer",
+    writer: str | None = None,
 ) -> None:
     """Add an answer; `at` is now if left out. Raises `BackendError` if it cannot be written."""
-    values = _values(answer, kind, at or datetime.now(UTC), expected, purpose)
+    values = _values(answer, kind, at or datetime.now(UTC), expected) | {"purpose": purpose, "writer": writer}
     row = [values[name] for name in _COLUMNS]
 
     def add(connection: sqlite3.Connection) -> None:
@@ -173,10 +179,8 @@ def append(
     write(ledger_file(data), add)
 
 
-def _values(
-    answer: Answer, kind: Kind, at: datetime, expected: ExpectedCost | None, purpose: Purpose
-) -> dict[str, object]:
-    """The row of an answer, by column."""
+def _values(answer: Answer, kind: Kind, at: datetime, expected: ExpectedCost | None) -> dict[str, object]:
+    """What the row of an answer says of it and of what was expected, by column."""
     usage, timings = answer.usage, answer.timings
     usd = expected.cost.usd if expected else None
     return {
@@ -202,7 +206,6 @@ def _values(
         "expected_completion_tokens": expected.completion_tokens if expected else None,
         "expected_usd": None if usd is None else f"{usd:f}",
         "expected_by": expected.method if expected else None,
-        "purpose": purpose,
     }
 
 
@@ -227,22 +230,28 @@ def complete_answers(
     fitting: Callable[[str], bool] = lambda model: True,
     limit: int = 1000,
     kind: Kind = "real",
+    writer: str | None = None,
 ) -> list[Entry]:
     """The last `limit` answers of an approach that came through (`ok`, or cut off at a limit), newest first.
     The test of a connection is none: it asks for one token.
 
-    Of one model only: of those whose name is `fitting`, the one that was asked last. Raises `BackendError`.
+    Of one model only: of those whose name is `fitting`, the one that was asked last. With a `writer`, only the rows
+    that do not say who wrote them go by the name. Raises `BackendError`.
     """
     file = ledger_file(data)
     if not file.exists():
         return []
     condition = "approach = ? AND kind = ? AND purpose = 'answer'"
-    newest = f"SELECT model FROM answers WHERE {condition} GROUP BY model ORDER BY max(id) DESC"  # noqa: S608
-    query = f"{_SELECT} WHERE {condition} AND model = ? AND status IN ('ok', 'truncated') ORDER BY id DESC LIMIT ?"
+    newest = f"SELECT model, writer FROM answers WHERE {condition} GROUP BY 1, 2 ORDER BY max(id) DESC"  # noqa: S608
+    query = (
+        f"{_SELECT} WHERE {condition} AND model = ? AND status IN ('ok', 'truncated') "
+        "AND (? IS NULL OR writer IS NULL OR writer = ?) ORDER BY id DESC LIMIT ?"
+    )
     with opened(file, create=False) as connection:
-        models = [model for (model,) in connection.execute(newest, (approach, kind)) if fitting(model)]
-        for model in models:
-            if rows := connection.execute(query, (approach, kind, model, limit)).fetchall():
+        found = connection.execute(newest, (approach, kind))
+        models = [model for model, by in found if (by == writer if by and writer else fitting(model))]
+        for model in dict.fromkeys(models):
+            if rows := connection.execute(query, (approach, kind, model, writer, writer, limit)).fetchall():
                 return [_entry(row, file) for row in rows]
     return []
 

@@ -17,7 +17,7 @@ from backends.errors import BackendError, disk_faults
 from backends.storage import sqlite
 from backends.storage.files import locked
 
-VERSION = 3
+VERSION = 4
 """Of the tables, kept in the file as `user_version`."""
 
 _PATIENCE_S = 5
@@ -69,6 +69,9 @@ _PURPOSE = (  # what was asked for. Older rows say it by the rule below: nothing
     "AND completion_tokens <= 1 AND expected_by IS NULL",  # a test asks for one token, and nothing was expected of it
     _KEPT,
 )
+_WRITER = (  # the approach whose model wrote an answer from documents; NULL elsewhere, and in older rows
+    "ALTER TABLE answers ADD COLUMN writer TEXT",
+)
 
 
 class LedgerNewer(BackendError):
@@ -104,7 +107,7 @@ _FORMAT = sqlite.Format(
     damaged=LedgerDamaged,
     foreign=lambda file, found: LedgerNewer(file, found) if found > VERSION else LedgerDamaged(file),
     wait_s=_PATIENCE_S,
-    migrations={1: _EXPECTED, 2: _PURPOSE},
+    migrations={1: _EXPECTED, 2: _PURPOSE, 3: _WRITER},
 )
 
 

@@ -29,7 +29,7 @@ _URL = "https://openaipublic.blob.core.windows.net/encodings/{}.tiktoken"
 _FOLDER = "TIKTOKEN_CACHE_DIR"
 
 _lock = threading.Lock()
-_encodings: dict[str, Encoding] = {}  # guarded by _lock
+_encodings: dict[Path, Encoding] = {}  # by the file of the vocabulary; guarded by _lock
 
 
 def encoding_of(model: str) -> str | None:
@@ -45,29 +45,29 @@ def encoding_of(model: str) -> str | None:
 
 def count(text: str, encoding: str, data: Path) -> int | None:
     """How many tokens `text` has in a vocabulary of `encoding_of`; None if its file is not here. Nothing is fetched."""
+    folder = Path(os.environ.get(_FOLDER) or data / "tokenizers")
+    file = folder / hashlib.sha1(_URL.format(encoding).encode(), usedforsecurity=False).hexdigest()  # tiktoken's name
     with _lock:
-        found = _encodings.get(encoding) or _read(encoding, data)
+        found = _encodings.get(file) or _read(encoding, file)
     return None if found is None else len(found.encode_ordinary(text))
 
 
-def _read(name: str, data: Path) -> Encoding | None:
+def _read(name: str, file: Path) -> Encoding | None:
     """Reads the vocabulary, once per process, because that takes time and memory (docs/measurements.md)."""
     import tiktoken
 
-    folder = Path(os.environ.get(_FOLDER) or data / "tokenizers")
-    file = folder / hashlib.sha1(_URL.format(name).encode(), usedforsecurity=False).hexdigest()  # so tiktoken names it
     if not _is_sound(file, name) and not _unpack(name, file):
         return None
     before = os.environ.get(_FOLDER)
-    os.environ[_FOLDER] = str(folder)
+    os.environ[_FOLDER] = str(file.parent)
     try:
-        _encodings[name] = tiktoken.get_encoding(name)
+        _encodings[file] = tiktoken.get_encoding(name)
     finally:
         if before is None:
             del os.environ[_FOLDER]
         else:
             os.environ[_FOLDER] = before
-    return _encodings[name]
+    return _encodings[file]
 
 
 def _is_sound(file: Path, name: str) -> bool:

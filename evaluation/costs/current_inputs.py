@@ -97,10 +97,11 @@ def rag_inputs(settings: Settings) -> dict[str, Input]:
     name = name_in(settings.rag.generator)
     paid = {one: _written_by(settings, one) for one in (DEFAULT, *settings.connections)}
 
-    def fitting(model: str) -> bool:
+    def fitting(model: str) -> bool:  # of answers from before the ledger said who wrote them
         return not model.startswith(tuple(paid.values())) if name is None else model.startswith(paid[name])
 
-    found = average_answer(ledger.complete_answers(settings.data, "rag", fitting))
+    past = ledger.complete_answers(settings.data, "rag", fitting, writer=settings.rag.generator)
+    found = average_answer(past)
     likely = _assumed_inputs(None, "") | {"prompt_tokens": assumption(_PROMPT_WITH_PASSAGES, "tokens")}
     if name is None:
         return _inputs("rag", found, likely)

@@ -147,7 +147,7 @@ def _proof_run(file: Path, writer: str) -> AnsweredRun:
 
 def _run(title: str, ended: datetime, counts: Mapping[str, tuple[int, int]]) -> AnsweredRun:
     note = title[:1].lower() + title[1:]
-    known = {name: Accuracy(right, of, "measured here", note) for name, (right, of) in counts.items() if of}
+    known = {name: Accuracy(right, asked, "measured here", note) for name, (right, asked) in counts.items() if asked}
     return AnsweredRun(title, ended.astimezone(), known)
 
 

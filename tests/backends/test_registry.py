@@ -28,7 +28,7 @@ def heavy_after(program: str) -> list[str]:
     "program",
     [
         "import backends, backends.run.compare, backends.run.live, backends.run.warm_up",
-        "import crossroads",
+        "import terminal.commands",
         "import sys, crossroads\nsys.argv = ['crossroads', '--help']\ntry: crossroads.main()\nexcept SystemExit: pass",
         "import evaluation.metrics, evaluation.samples",
         "import backends\nfrom backends.settings import load_settings\nbackends.make('raw', load_settings())",

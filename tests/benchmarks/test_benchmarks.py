@@ -155,3 +155,9 @@ def test_an_unknown_benchmark_is_wrong_usage():
     refused = _benchmarks("speling")
     assert refused.returncode == 2
     assert "speling" in refused.stderr
+
+
+@pytest.mark.parametrize("arguments", [("--corpus", "speling"), ("--documents", "."), ("--set", "speling")])
+def test_a_corpus_or_setting_that_is_not_there_is_wrong_usage(arguments):
+    refused = _benchmarks("rag", *arguments)
+    assert refused.returncode == 2

@@ -231,7 +231,7 @@ def test_progress_ends_with_the_attribution(proving: Settings):
     assert [step.detail for step in made[3:6]] == ["learning rag by heart", *["question 1 of 20, four ways"] * 2]
 
 
-def test_a_collection_that_can_not_be_searched_is_a_sentence_before_anything_is_asked(proving: Settings):
+def test_a_collection_that_cannot_be_searched_is_a_sentence_before_anything_is_asked(proving: Settings):
     given = arms(**{RAG: AnsweringBackend({}, loading=BackendError("The collection is empty.", "Index documents."))})
     with pytest.raises(BackendError, match="collection is empty"):
         steps(proving, given)

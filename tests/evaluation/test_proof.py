@@ -149,7 +149,7 @@ def test_it_is_stored_and_read_back(proving: Settings):
     assert not list(file.parent.glob("*.part"))
     assert stored_proofs(proving.data, "0" * 64) == []
     file.write_text("{")
-    with pytest.raises(BackendError, match="can not be read"):
+    with pytest.raises(BackendError, match="cannot be read"):
         read_proof(file)
 
 

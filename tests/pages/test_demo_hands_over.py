@@ -11,7 +11,7 @@ from pytest_httpserver import HTTPServer
 from typer.testing import CliRunner
 
 from backends.settings import STARTED_WITH, load_settings, started_with
-from crossroads import app
+from terminal.commands import app
 from tests.backends.openai_server import KEY, PATH, paris
 from tests.pages.opening import opened
 

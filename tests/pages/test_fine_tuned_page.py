@@ -628,7 +628,7 @@ def test_an_adapter_is_chosen_renamed_deleted_and_restored(doors: Path, tiny: Pa
 def test_a_name_that_cannot_be_one_is_refused(doors: Path) -> None:
     at = select(opened("Adapters"), "doors")
     at.text_input(key="new_adapter_name").input("../doors")
-    assert shows(click(at, "FormSubmitter:form:rename-Rename"), "'../doors' can not be an adapter's name.")
+    assert shows(click(at, "FormSubmitter:form:rename-Rename"), "'../doors' cannot be an adapter's name.")
 
 
 def test_the_sample_can_be_downloaded_and_not_deleted(tiny: Path) -> None:

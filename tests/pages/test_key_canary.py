@@ -29,7 +29,7 @@ from backends.rag.store.chroma import open_store
 from backends.rag.store.index import server_of
 from backends.settings import load_settings
 from backends.spend.ledger import entries
-from crossroads import app
+from terminal.commands import app
 from tests.backends.openai_server import PATH, USAGE, event, sse, text_chunk
 from tests.pages.opening import everything, opened
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from backends.rag import approach
 from backends.settings import DEFAULT_EMBEDDER
-from crossroads import app
+from terminal.commands import app
 from tests.evaluation.answering import FixedEmbedder
 
 QUESTIONS = "question,key_facts,reference_answer\nSay yes,yes,yes\nSay maybe,never,no\nSay something,,\n"
@@ -58,7 +58,7 @@ def test_a_proof_in_sentences() -> None:
     assert lines[2].startswith("On 1 question the difference may be chance: 0 points")
 
 
-def test_what_can_not_be_proved_is_a_sentence_and_status_1() -> None:
+def test_what_cannot_be_proved_is_a_sentence_and_status_1() -> None:
     result = run("prove", "brambleworth")
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1] == (

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from backends.settings import load_settings
 from backends.spend.ledger import entries
-from crossroads import app
+from terminal.commands import app
 from tests.backends.openai_server import KEY, PATH, error, paris
 
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from backends.rag.store.chroma import close_stores
 from backends.rag.store.database import open_database
-from crossroads import app
+from terminal.commands import app
 from tests.backends.rag.samples import half_scanned
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from crossroads import app
+from terminal.commands import app
 
 PROMISED = {"document", "page", "chunk_id", "score", "start", "end", "text"}
 ADDED = {"heading", "stages", "also"}

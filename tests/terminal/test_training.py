@@ -18,8 +18,8 @@ from typer.testing import CliRunner, Result
 from backends.fine_tuned.adapters.card import read_card
 from backends.fine_tuned.train.lock import training as right_to_train
 from backends.fine_tuned.train.runs import runs
-from crossroads import app
 from evaluation import training
+from terminal.commands import app
 from tests.backends.conftest import tiny_model  # noqa: F401 - a fixture
 from tests.backends.fine_tuned.small_training import PAIRS
 
@@ -122,7 +122,7 @@ def test_a_question_set_that_is_not_there_is_told_before_anything_is_written_dow
     assert runs(tmp_path / "data") == []
 
 
-def test_a_file_whose_name_can_not_be_an_adapter_s_gives_it_one_like_it(tmp_path: Path) -> None:
+def test_a_file_whose_name_cannot_be_an_adapter_s_gives_it_one_like_it(tmp_path: Path) -> None:
     (tmp_path / "doors.jsonl").rename(tmp_path / f"our doors (new) {'x' * 80}.jsonl")
     result = run(f"our doors (new) {'x' * 80}.jsonl", *SMALL, "--held-out", "0", "--epochs", "1", "--json")
     assert result.exit_code == 0, result.stderr
@@ -171,7 +171,7 @@ def test_ctrl_c_keeps_the_best_so_far_and_names_how_to_go_on(tmp_path: Path) -> 
     assert (record["steps"], record["held_out_score"]) == (200, None)
     again = run("--resume", one.id)
     assert again.exit_code == 1
-    assert again.stderr.startswith("The training of doors can not be resumed. All 200 steps are done.")
+    assert again.stderr.startswith("The training of doors cannot be resumed. All 200 steps are done.")
 
 
 def test_a_signal_that_comes_twice_stops_once_and_a_later_one_ends_at_once() -> None:
@@ -195,7 +195,7 @@ def test_nothing_to_resume() -> None:
 def test_a_setting_that_is_impossible_is_a_sentence() -> None:
     result = run("doors.jsonl", "--rank", "0")
     assert result.exit_code == 1
-    assert result.stderr == "rank can not be 0. Choose a value from 1 to 512.\n"
+    assert result.stderr == "rank cannot be 0. Choose a value from 1 to 512.\n"
 
 
 def test_a_second_training_at_once_is_refused_and_leaves_nothing_to_resume(tmp_path: Path) -> None:

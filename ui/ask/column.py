@@ -115,14 +115,14 @@ def state_line(column: Column, now: float | None = None) -> str:
             first, *more = column.detail.split(", ")
             if first == TURN and not (loading := warm_up().state).finished:
                 waited = f"{now - loading.since:.0f}"
-                of = f" of about {loading.expected_s:.0f}" if loading.expected_s else ""
-                return f":gray-badge[:material/hourglass_empty: {escaped(loading.what)} \u00b7 {waited}{of} s]"
+                expected = f" of about {loading.expected_s:.0f}" if loading.expected_s else ""
+                return f":gray-badge[:material/hourglass_empty: {escaped(loading.what)} \u00b7 {waited}{expected} s]"
             known = is_known(first)
             behind = escaped(spec_of(first).name if known else first) + (f" and {len(more)} more" if more else "")
             return f":gray-badge[:material/hourglass_empty: queued behind {behind}]"
         case "loading":
-            of = f" of about {column.expected_s:.0f}" if column.expected_s else ""
-            return f":blue-badge[:material/downloading: {escaped(column.detail)} \u00b7 {spent}{of} s]"
+            expected = f" of about {column.expected_s:.0f}" if column.expected_s else ""
+            return f":blue-badge[:material/downloading: {escaped(column.detail)} \u00b7 {spent}{expected} s]"
         case "working":
             doing = escaped(column.detail) or (
                 "passages found, reading them" if column.sources else "reading the question"

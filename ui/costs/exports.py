@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
 import streamlit as st
 
@@ -25,7 +27,26 @@ COLUMNS = ("kind", "approach", "model", "name", "value", "unit", "formula or ori
 VOLUMES = (*(digit * 10**power for power in range(2, 7) for digit in (1, 2, 5)), 10**7)
 """The numbers of questions a month at which a file tells the curves."""
 
-Row = tuple[str | Decimal, ...]
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a file, by its `COLUMNS`: `explained` is a formula or an origin, `note` its numbers or a note."""
+
+    kind: str
+    name: str
+    value: str | Decimal
+    unit: str
+    approach: str = ""
+    model: str = ""
+    explained: str = ""
+    note: str = ""
+
+    @property
+    def cells(self) -> tuple[str | Decimal, ...]:
+        """In the order of `COLUMNS`."""
+        return self.kind, self.approach, self.model, self.name, self.value, self.unit, self.explained, self.note
+
+
 _UNKNOWN = "unknown"
 
 
@@ -49,12 +70,14 @@ def monthly_file(costs: Sequence[MonthlyCost], inputs: Inputs) -> bytes:
     """Every part with its formula, every sum, and every input with its origin, amounts in full."""
     rows: list[Row] = []
     for cost in costs:
-        head = (cost.approach, cost.model)
+        row = partial(Row, approach=cost.approach, model=cost.model)
         for part in cost.parts:
             numbers = part.why or part.numbers
-            rows.append(("part", *head, part.name, _known(part.usd), "USD a month", part.formula, numbers))
-        rows.append(("sum", *head, "a month", _known(cost.usd), "USD a month", "the sum of the parts", cost.why))
-        rows.append(("sum", *head, "an answer", _known(cost.per_answer), "USD", "a month ÷ its questions", cost.why))
+            usd = _known(part.usd)
+            rows.append(row("part", part.name, usd, "USD a month", explained=part.formula, note=numbers))
+        month, answer = _known(cost.usd), _known(cost.per_answer)
+        rows.append(row("sum", "a month", month, "USD a month", explained="the sum of the parts", note=cost.why))
+        rows.append(row("sum", "an answer", answer, "USD", explained="a month ÷ its questions", note=cost.why))
     return _file(rows, inputs)
 
 
@@ -63,18 +86,18 @@ def break_even_file(found: Sequence[BreakEven], curves: Mapping[str, Curve], inp
     paid = line_label(inputs.reference, inputs)
     rows: list[Row] = []
     for one in found:
-        head = ("break-even", one.approach, inputs.profile(one.approach).model)
+        row = partial(Row, "break-even", approach=one.approach, model=inputs.profile(one.approach).model, note=one.why)
         sentence = break_even_sentence(one, inputs)
         for name, point in (("for good", one.lasting), ("for the first time", one.first)):
-            shown = _point(one, point)
-            rows.append((*head, f"cheaper than {paid} {name} from", shown, "questions a month", sentence, one.why))
+            what = f"cheaper than {paid} {name} from"
+            rows.append(row(what, _point(one, point), "questions a month", explained=sentence))
         why = "machines never idle for longer than assumed, without what is fixed"
-        rows.append((*head, "an answer at best", _known(one.least), "USD", why, one.why))
+        rows.append(row("an answer at best", _known(one.least), "USD", explained=why))
     for approach, curve in curves.items():
-        head = ("curve", approach, inputs.profile(approach).model)
+        row = partial(Row, "curve", approach=approach, model=inputs.profile(approach).model)
         for volume in VOLUMES:
             usd = as_decimal(curve.usd(volume))
-            rows.append((*head, str(volume), usd, "USD a month", "at this number of questions a month", ""))
+            rows.append(row(str(volume), usd, "USD a month", explained="at this number of questions a month"))
     return _file(rows, inputs)
 
 
@@ -87,18 +110,20 @@ def right_answers_file(
     """What a right answer costs with its interval, the answer's cost, and how many were right as counted where."""
     rows: list[Row] = []
     for approach, one in found.items():
-        head = (approach, inputs.profile(approach).model)
+        row = partial(Row, approach=approach, model=inputs.profile(approach).model)
         ends = {"": one.usd, ", at least": one.low, ", at most": one.high}
         for end, usd in ends.items():
             note = "Wilson's 95 % interval of the share" if end else PER_RIGHT
-            rows.append(("right answer", *head, f"a right answer{end}", _known(usd), "USD", note, one.why))
-        cost = costs[approach]
-        rows.append(("right answer", *head, "an answer", _known(cost.per_answer), "USD", "a month ÷ its questions", ""))
+            what = f"a right answer{end}"
+            rows.append(row("right answer", what, _known(usd), "USD", explained=note, note=one.why))
+        answer = _known(costs[approach].per_answer)
+        rows.append(row("right answer", "an answer", answer, "USD", explained="a month ÷ its questions"))
         accuracy = accuracies.get(approach)
         right, asked = (Decimal(accuracy.right), Decimal(accuracy.asked)) if accuracy else (None, None)
-        origin = (accuracy.origin, accuracy.note) if accuracy else ("", "not counted")
-        rows.append(("input", *head, "right answers", _known(right), "answers", *origin))
-        rows.append(("input", *head, "questions that were asked", _known(asked), "questions", *origin))
+        origin, note = (accuracy.origin, accuracy.note) if accuracy else ("", "not counted")
+        counted = partial(row, "input", explained=origin, note=note)
+        rows.append(counted("right answers", _known(right), "answers"))
+        rows.append(counted("questions that were asked", _known(asked), "questions"))
     return _file(rows, inputs)
 
 
@@ -108,17 +133,16 @@ def what_if_file(
     """Every approach as it is and after every change: a month, the difference, and when it breaks even then."""
     rows: list[Row] = []
     for cost in now:
-        head = (cost.approach, cost.model)
-        rows.append(("as it is", *head, "a month", _known(cost.usd), "USD a month", "", cost.why))
-        rows += [_cheaper("as it is", *head, one, inputs) for one in now_even if one.approach == cost.approach]
+        row = partial(Row, approach=cost.approach, model=cost.model)
+        rows.append(row("as it is", "a month", _known(cost.usd), "USD a month", note=cost.why))
+        rows += [_cheaper(row, "as it is", one, inputs) for one in now_even if one.approach == cost.approach]
         for effect in effects:
             after = effect.costs[cost.approach]
-            change = effect.difference[cost.approach]
-            rows.append((effect.name, *head, "a month", _known(after.usd), "USD a month", effect.subject, after.why))
-            rows.append((effect.name, *head, "change", _known(change), "USD a month", effect.subject, after.why))
-            rows += [
-                _cheaper(effect.name, *head, one, inputs) for one in effect.break_evens if one.approach == cost.approach
-            ]
+            changed = partial(row, effect.name, unit="USD a month", explained=effect.subject, note=after.why)
+            rows.append(changed("a month", _known(after.usd)))
+            rows.append(changed("change", _known(effect.difference[cost.approach])))
+            even = [one for one in effect.break_evens if one.approach == cost.approach]
+            rows += [_cheaper(row, effect.name, one, inputs) for one in even]
     return _file(rows, inputs)
 
 
@@ -136,7 +160,7 @@ def scratch_file(rows: Sequence[ScratchTraining], assumed: Sequence[Row], inputs
             "cost ÷ cost of a fine-tuning": (row.factor, "times"),
         }
         made += [
-            ("from scratch", "", row.name, name, _known(value), unit, FROM_SCRATCH, "")
+            Row("from scratch", name, _known(value), unit, model=row.name, explained=FROM_SCRATCH)
             for name, (value, unit) in found.items()
         ]
     return _file([*made, *assumed], inputs)
@@ -146,22 +170,15 @@ def _file(rows: Sequence[Row], inputs: Inputs) -> bytes:
     """The rows, and below them every input with its origin."""
     billing = "all month" if inputs.rented else "per second used"
     paid = inputs.profile(inputs.reference)
-    below: list[Row] = [
-        ("input", "", "", "machines are paid for", billing, "", "your assumption", ""),
-        (
-            "input",
-            paid.approach,
-            paid.model,
-            "break-even with",
-            line_label(paid.approach, inputs),
-            "",
-            "your choice",
-            "",
-        ),
+    compared = line_label(paid.approach, inputs)
+    choice = partial(Row, approach=paid.approach, model=paid.model, explained="your choice")
+    below = [
+        Row("input", "machines are paid for", billing, "", explained="your assumption"),
+        choice("input", "break-even with", compared, ""),
     ]
     for name, found in inputs.values.items():
-        below.append(("input", "", "", name, _known(found.value), found.unit, found.origin, found.note))
-    return csv_bytes(COLUMNS, [*rows, *below])
+        below.append(Row("input", name, _known(found.value), found.unit, explained=found.origin, note=found.note))
+    return csv_bytes(COLUMNS, [row.cells for row in (*rows, *below)])
 
 
 def _known(value: Decimal | None) -> str | Decimal:
@@ -173,6 +190,6 @@ def _point(one: BreakEven, questions: int | None) -> str | Decimal:
     return one.kind if questions is None else Decimal(questions)
 
 
-def _cheaper(kind: str, approach: str, model: str, one: BreakEven, inputs: Inputs) -> Row:
+def _cheaper(row: Callable[..., Row], kind: str, one: BreakEven, inputs: Inputs) -> Row:
     name = f"cheaper than {line_label(inputs.reference, inputs)} from"
-    return (kind, approach, model, name, _point(one, one.lasting), "questions a month", "", one.why)
+    return row(kind, name, _point(one, one.lasting), "questions a month", note=one.why)

@@ -150,9 +150,8 @@ def assumptions(chosen: Mapping[str, Decimal]) -> list[Row]:
     rows: list[Row] = []
     for name, box in BOXES.items():
         note = box.origin if chosen[name] == box.usual else "typed in place of the usual value"
-        rows.append(("input", "", "", box.label, chosen[name], box.unit, "your assumption", note))
-    peak = ("input", "", "", "peak of a GPU", PEAK_FLOPS, "FLOP/s", "NVIDIA", _GPU)
-    return [*rows, peak]
+        rows.append(Row("input", box.label, chosen[name], box.unit, explained="your assumption", note=note))
+    return [*rows, Row("input", "peak of a GPU", PEAK_FLOPS, "FLOP/s", explained="NVIDIA", note=_GPU)]
 
 
 def _box(name: str, box: _Box, chosen: dict[str, Decimal]) -> None:

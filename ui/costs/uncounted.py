@@ -39,7 +39,9 @@ def draw(current: Settings) -> None:
 def _row(current: Settings, one: Uncounted) -> None:
     key = f"uncounted:{one.number}"
     with st.form(key, border=False), st.container(horizontal=True, vertical_alignment="bottom"):
-        asked = f"{one.at:%d %b %Y, %H:%M} UTC · {one.approach} · {one.model} · at most {budget.dollars(one.worst_usd)}"
+        asked = (
+            f"{one.at:%d %b %Y, %H:%M} UTC · {one.approach} · {one.model} · at most {budget.rounded_up(one.worst_usd)}"
+        )
         st.markdown(escaped(asked), width="stretch")
         st.number_input(
             "Charged (USD)",

@@ -60,20 +60,25 @@ def _use_nevertheless(name: str) -> None:
     use(name)
 
 
+def use_button(current: Settings, name: str, key: str, fits: bool = True) -> None:
+    """The button with which an adapter answers from now on; it says so where it answers already."""
+    in_force = current.fine_tuned.adapter == name and not current.fine_tuned.base_url
+    st.button(
+        "It answers" if in_force else "Use this adapter",
+        key=key,
+        type="primary",
+        icon=":material/check:",
+        on_click=use,
+        args=(name,),
+        disabled=in_force or not fits,
+        help="The fine-tuned column answers with it, in this browser session.",
+    )
+
+
 def _actions(current: Settings, one: Adapter) -> None:
-    in_force = current.fine_tuned.adapter == one.name and not current.fine_tuned.base_url
     own = one.origin != "sample"
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(
-            "It answers" if in_force else "Use this adapter",
-            key="use_adapter",
-            type="primary",
-            icon=":material/check:",
-            on_click=use,
-            args=(one.name,),
-            disabled=in_force or not one.fit.fits,
-            help="The fine-tuned column answers with it, in this browser session.",
-        )
+        use_button(current, one.name, "use_adapter", one.fit.fits)
         st.download_button(
             "Download",
             data=lambda: zip_bytes(one.folder),

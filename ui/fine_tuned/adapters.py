@@ -18,7 +18,7 @@ from ui.fine_tuned.adapter_table import fitting, table
 from ui.fine_tuned.compare_adapters import compare_adapters
 from ui.shared.errors import keep_fault, show_kept_fault
 from ui.shared.jobs import job_view
-from ui.shared.sections import open_section
+from ui.shared.sections import section_button
 from ui.shared.text import escaped
 
 _HUB, _ZIP, _FOLDER = "import_hub", "import_zip", "import_folder"
@@ -143,14 +143,7 @@ def _own(listed: list[Adapter]) -> None:
     with st.container(border=True):
         st.markdown("##### :material/model_training: None of your own yet")
         st.markdown("Train one on your pairs, which takes minutes, or bring one from elsewhere below.")
-        st.button(
-            "Train an adapter",
-            key="first_adapter",
-            type="primary",
-            icon=":material/play_arrow:",
-            on_click=open_section,
-            args=("Train",),
-        )
+        section_button("Train an adapter", "Train", key="first_adapter", icon=":material/play_arrow:")
 
 
 def _trash(current: Settings) -> None:

@@ -87,11 +87,11 @@ def meeting_svg(found: Attribution) -> bytes:
 
 def _on_white(found: Attribution) -> alt.LayerChart:
     ink = INK["light"]
-    of = (
+    subtitle = (
         f"{len(found.rows)} questions, adapter {plain(found.adapter)}, {found.passages} passages; lines: 95 % intervals"
     )
     title = alt.Title(
-        "Right answers, and what each technique bought", subtitle=of, fontSize=24, subtitleFontSize=16, offset=16
+        "Right answers, and what each technique bought", subtitle=subtitle, fontSize=24, subtitleFontSize=16, offset=16
     )
     chart = meeting_chart(found, ink).properties(width=_MEETING_WIDTH, title=title)
     chart = chart.configure(background="#ffffff").configure_view(stroke=None)

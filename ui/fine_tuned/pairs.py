@@ -18,7 +18,7 @@ from ui.fine_tuned.pair_tables import csv_file, faults_table, frame, held_out_ta
 from ui.fine_tuned.split_choice import split_choice
 from ui.shared import numbers
 from ui.shared.errors import show_fault
-from ui.shared.sections import open_section
+from ui.shared.sections import section_button
 from ui.shared.text import escaped
 
 MOST_EDITED = 5_000
@@ -92,15 +92,8 @@ def _take_upload() -> None:
 def _header(now: ChosenPairs) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"##### :material/dataset: {escaped(now.source[:120])}", width="stretch")
-        st.button(
-            "Train on these",
-            key="to_train",
-            type="primary",
-            icon=":material/arrow_forward:",
-            on_click=open_section,
-            args=("Train",),
-            disabled=not now.pairs,
-        )
+        icon = ":material/arrow_forward:"
+        section_button("Train on these", "Train", key="to_train", icon=icon, disabled=not now.pairs)
         _download(now, "JSONL", jsonl, "application/jsonl", "Every character as it is.")
         _download(now, "CSV", csv_file, "text/csv", "For spreadsheets: an apostrophe goes before formulas.")
         st.button(
@@ -219,9 +212,9 @@ def _held_out(current: Settings, report: PairReport) -> Split | None:
     """Draw what is kept aside, and give it."""
     with st.container(border=True):
         st.markdown("##### :material/lock: Held out to measure what was learned")
-        share, by, seed = split_choice(current)
+        chosen = split_choice(current)
         try:
-            split = chosen_pairs.split_of(report.pairs, share, by, seed)
+            split = chosen_pairs.split_of(report.pairs, chosen.share, chosen.by, chosen.seed)
         except BackendError as fault:
             show_fault(fault)
             return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import streamlit as st
 
 from backends.fine_tuned.pairs.held_out import SplitBy
@@ -21,8 +23,17 @@ _EXPLAINED: dict[SplitBy, str] = {
 }
 
 
-def split_choice(current: Settings) -> tuple[float, SplitBy, int]:
-    """Draw the choice; share (0 to 1), by what, and the seed of the draw."""
+@dataclass(frozen=True, slots=True)
+class SplitChoice:
+    """What is held out: which share (0 to 1), by what, and the seed of the draw."""
+
+    share: float
+    by: SplitBy
+    seed: int
+
+
+def split_choice(current: Settings) -> SplitChoice:
+    """Draw the choice; returns what was chosen."""
     st.session_state.setdefault(_SHARE, round(100 * TrainingSettings().held_out_share))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.slider("Share", 0, 50, step=5, format="%d %%", key=_SHARE, persist_state="session", width=240)
@@ -35,16 +46,16 @@ def split_choice(current: Settings) -> tuple[float, SplitBy, int]:
             key=_BY,
             persist_state="session",
         )
-    st.caption(_EXPLAINED[split_in_force(current)[1]])
+    st.caption(_EXPLAINED[split_in_force(current).by])
     return split_in_force(current)
 
 
-def split_in_force(current: Settings) -> tuple[float, SplitBy, int]:
+def split_in_force(current: Settings) -> SplitChoice:
     """What was chosen, without drawing it."""
     usual = TrainingSettings()
     share, seed = st.session_state.get(_SHARE), st.session_state.get(SEED)
-    return (
-        usual.held_out_share if share is None else share / 100,
-        st.session_state.get(_BY) or usual.split_by,
-        current.seed if seed is None else seed,
+    return SplitChoice(
+        share=usual.held_out_share if share is None else share / 100,
+        by=st.session_state.get(_BY) or usual.split_by,
+        seed=current.seed if seed is None else seed,
     )

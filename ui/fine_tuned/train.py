@@ -21,16 +21,16 @@ from backends.run.jobs import Job
 from backends.settings import Settings
 from evaluation.durations import duration
 from ui.fine_tuned import chosen_pairs
-from ui.fine_tuned.adapter_detail import use
+from ui.fine_tuned.adapter_detail import use_button
 from ui.fine_tuned.adapter_table import card_rows
 from ui.fine_tuned.training_form import training_form
 from ui.fine_tuned.training_view import draw_progress, watch, with_past
 from ui.shared import numbers
 from ui.shared.errors import keep_fault, show_kept_fault
 from ui.shared.file_table import size
-from ui.shared.jobs import job_view
+from ui.shared.jobs import hidden, hide_button, job_view, show_again
 from ui.shared.numbers import run_left_s
-from ui.shared.sections import open_section
+from ui.shared.sections import open_section, section_button
 from ui.shared.tables import literal_table
 from ui.shared.text import escaped
 
@@ -157,7 +157,6 @@ def estimate_sentences(one: Estimate) -> list[str]:
     ]
 
 
-_HIDDEN = "hidden_training"
 _SAMPLE = "train_sample"
 _REFRESH_S = 3.0
 
@@ -170,7 +169,7 @@ def draw(current: Settings) -> None:
     other_run = next((run for run in found if run.state == "running"), None) if training_job.running() is None else None
     if job is not None and job.state.running:
         watch(job, _past(job, found))
-    elif job is not None and st.session_state.get(_HIDDEN) != job.state.started:
+    elif job is not None and not hidden(job, "training"):
         _ended(job, current, _past(job, found))
     if other_run is not None:
         st.fragment(_other_process, run_every=_REFRESH_S)(current, other_run.id)
@@ -228,14 +227,7 @@ def _no_pairs() -> None:
     with st.container(border=True):
         st.markdown("##### :material/model_training: Nothing to train on yet")
         st.markdown("Choose pairs first: the sample, a file of yours, or drafts from your documents.")
-        st.button(
-            "Choose pairs",
-            key="to_pairs",
-            type="primary",
-            icon=":material/dataset:",
-            on_click=open_section,
-            args=("Pairs",),
-        )
+        section_button("Choose pairs", "Pairs", key="to_pairs", icon=":material/dataset:")
 
 
 def _sampled(pairs: tuple[Pair, ...], seed: int) -> Sequence[Pair]:
@@ -268,7 +260,7 @@ def _start(current: Settings, pairs: Sequence[Pair], name: str, training: Traini
         if run is not None:
             discard(run.id, current.data)
     else:
-        st.session_state.pop(_HIDDEN, None)
+        show_again("training")
 
 
 def _past(job: Job, found: Sequence[Run]) -> Sequence[TrainingResult]:
@@ -290,16 +282,7 @@ def _ended(job: Job, current: Settings, past: Sequence[TrainingResult]) -> None:
             st.warning(escaped(f"{state.what}: stopped before the first step."), icon=":material/stop_circle:")
         with st.container(horizontal=True):
             if made is not None:
-                in_force = current.fine_tuned.adapter == made.name and not current.fine_tuned.base_url
-                st.button(
-                    "It answers" if in_force else "Use this adapter",
-                    key="use_trained",
-                    type="primary",
-                    icon=":material/check:",
-                    on_click=use,
-                    args=(made.name,),
-                    disabled=in_force,
-                )
+                use_button(current, made.name, "use_trained")
                 st.button(
                     "See the proof",
                     key="to_proof",
@@ -307,7 +290,7 @@ def _ended(job: Job, current: Settings, past: Sequence[TrainingResult]) -> None:
                     on_click=_to_proof,
                     args=(made.name,),
                 )
-            st.button("Hide this", key="hide_training", type="tertiary", on_click=_hide, args=(state.started,))
+            hide_button(job, "training")
         if made is not None:
             _card(made)
         shown = with_past(past, state.results)
@@ -327,7 +310,3 @@ def _card(made: Trained) -> None:
 def _to_proof(name: str) -> None:
     st.session_state["proof_adapter"] = name
     open_section("Proof")
-
-
-def _hide(started: float) -> None:
-    st.session_state[_HIDDEN] = started

@@ -171,7 +171,7 @@ def _explained(widget: Callable[..., Any], label: str, why: str, **options: Any)
 
 def chosen_settings(current: Settings) -> TrainingSettings:
     """The settings as they were chosen; what was never drawn has its default."""
-    share, by, seed = split_in_force(current)
+    split = split_in_force(current)
     return TrainingSettings(
         method=_get("train_method", _USUAL.method),
         rank=_get("train_rank", _USUAL.rank),
@@ -183,11 +183,11 @@ def chosen_settings(current: Settings) -> TrainingSettings:
         accumulate=_get("train_accumulate", _USUAL.accumulate),
         learning_rate=st.session_state.get("train_rate"),
         warmup=_get("train_warmup", _USUAL.warmup),
-        seed=seed,
+        seed=split.seed,
         precision=cast(Precision, _get("train_precision", _USUAL.precision)),
         answers_every=st.session_state.get("train_answers"),
-        held_out_share=share,
-        split_by=by,
+        held_out_share=split.share,
+        split_by=split.by,
     )
 
 

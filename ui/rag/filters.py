@@ -42,20 +42,20 @@ def filter_bar(current: Settings, documents: Sequence[DocumentInfo]) -> None:
                 key=f"{_KEY}:none",
                 type="tertiary",
                 icon=":material/filter_alt_off:",
-                on_click=_drop,
+                on_click=_clear_filters,
             )
 
 
 def _choice(kind: str, offered: Iterable[str], held: Sequence[str]) -> None:
     options, key = sorted(set(offered)), f"{_KEY}:{kind}"
     st.session_state[key] = [one for one in held if one in options]
-    st.multiselect(kind.capitalize(), options, key=key, format_func=plain, on_change=_take, args=(kind,))
+    st.multiselect(kind.capitalize(), options, key=key, format_func=plain, on_change=_apply_choice, args=(kind,))
 
 
-def _take(kind: str) -> None:
+def _apply_choice(kind: str) -> None:
     override(f"rag.{kind}", tuple(st.session_state[f"{_KEY}:{kind}"]))
 
 
-def _drop() -> None:
+def _clear_filters() -> None:
     for kind in _KINDS:
         override(f"rag.{kind}", ())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 
 import altair as alt
 import pandas as pd
@@ -63,16 +64,16 @@ def metric_chart(scores: Mapping[str, Estimate], metric: str, ink: str) -> alt.L
 def latency_chart(latencies: Mapping[str, Mapping[str, Latency]], ink: str) -> alt.LayerChart:
     """Median milliseconds of each step, stacked, with the 95th percentile of the whole written beside in `ink`."""
     rows = _latency_rows(latencies)
-    frame = pd.DataFrame(rows, columns=["setting", "step", "order", "ms", "p95"])
+    frame = pd.DataFrame(map(asdict, rows))
     totals = [
         (
             name,
-            sum(row[3] for row in rows if row[0] == name),
+            sum(row.ms for row in rows if row.setting == name),
             f"{numbers.seconds(steps['total'].p50_s)}, p95 {numbers.seconds(steps['total'].p95_s)}",
         )
         for name, steps in latencies.items()
     ]
-    used = {row[1] for row in rows}
+    used = {row.step for row in rows}
     palette = [(words, colour) for words, colour in _STEPS.values() if words in used]
     widest = max(total for _, total, _ in totals)
     y = alt.Y("setting:N", sort=list(latencies), title=None, axis=alt.Axis(labelLimit=200))
@@ -101,10 +102,20 @@ def latency_chart(latencies: Mapping[str, Mapping[str, Latency]], ink: str) -> a
     return (bars + labels).properties(height=_ROW_HEIGHT * len(latencies) + 120)
 
 
-def _latency_rows(latencies: Mapping[str, Mapping[str, Latency]]) -> list[tuple[str, str, int, float, float]]:
-    """Setting, step, its order, and its median and 95th percentile in milliseconds."""
+@dataclass(frozen=True, slots=True)
+class _StepTime:
+    """One step of the search with one setting: its place among the steps, median and 95th percentile in ms."""
+
+    setting: str
+    step: str
+    order: int
+    ms: float
+    p95: float
+
+
+def _latency_rows(latencies: Mapping[str, Mapping[str, Latency]]) -> list[_StepTime]:
     return [
-        (name, words, order, steps[step].p50_s * 1000, steps[step].p95_s * 1000)
+        _StepTime(name, words, order, steps[step].p50_s * 1000, steps[step].p95_s * 1000)
         for name, steps in latencies.items()
         for order, (step, (words, _)) in enumerate(_STEPS.items())
         if step in steps

@@ -25,13 +25,12 @@ from backends.settings import Settings
 from ui.resources import warm_up
 from ui.shared import numbers
 from ui.shared.errors import keep_fault
-from ui.shared.jobs import job_view
+from ui.shared.jobs import hidden, hide_button, job_view, show_again
 from ui.shared.tables import plain_frame
 from ui.shared.text import escaped
 
 _FILES = "uploads"
 _ENCODING = "upload_encoding"
-_HIDDEN = "hidden_job"
 _ODD_SHOWN = 10
 
 _WORDS: dict[IndexState, str] = {
@@ -105,7 +104,7 @@ def add_uploads(
 
 def start(current: Settings, index: Index, paths: Sequence[Path | Source]) -> None:
     """Start to index, and show the new job in place of the last one. A fault becomes a sentence."""
-    st.session_state.pop(_HIDDEN, None)
+    show_again("job")
     try:
         background.add(index, current.data, paths)
     except BackendError as fault:
@@ -115,7 +114,7 @@ def start(current: Settings, index: Index, paths: Sequence[Path | Source]) -> No
 def writing_job(current: Settings) -> Job | None:
     """The job that writes documents, running or just ended, unless its result was put away."""
     job = jobs.find(background.writing_key(current.data))
-    return None if job is None or st.session_state.get(_HIDDEN) == job.state.started else job
+    return None if job is None or hidden(job, "job") else job
 
 
 def show_writing_job(job: Job) -> None:
@@ -138,7 +137,7 @@ def show_writing_job(job: Job) -> None:
         if results:
             with st.popover("Every file", icon=":material/list:"):
                 st.dataframe(outcome(results), hide_index=True, width=720, alt="What became of each file")
-        st.button("Hide this", key="hide_job", type="tertiary", on_click=_hide, args=(job.state.started,))
+        hide_button(job, "job")
 
 
 def _retry_warm_up(job: Job) -> None:
@@ -147,10 +146,6 @@ def _retry_warm_up(job: Job) -> None:
     if before.finished and before.since < (job.state.finished or 0) and "rag" in dict(before.faults):
         warm_up.clear()
         st.rerun()
-
-
-def _hide(started: float) -> None:
-    st.session_state[_HIDDEN] = started
 
 
 def summary(results: Sequence[IndexProgress]) -> str:

@@ -85,6 +85,25 @@ def progress_line(state: JobState, now: float) -> str:
     return " \u00b7 ".join(part for part in (state.detail or "starting", f"{duration(spent)}{left}") if part)
 
 
+def hide_button(job: Job, key: str) -> None:
+    """A button that puts a job away that has ended; `hidden` tells of it, and `show_again` takes it back."""
+    st.button("Hide this", key=f"hide_{key}", type="tertiary", on_click=_hide, args=(key, job.state.started))
+
+
+def hidden(job: Job, key: str) -> bool:
+    """Whether this very job was put away."""
+    return bool(st.session_state.get(f"hidden_{key}") == job.state.started)
+
+
+def show_again(key: str) -> None:
+    """Forget what was put away: the next job is a new one."""
+    st.session_state.pop(f"hidden_{key}", None)
+
+
+def _hide(key: str, started: float) -> None:
+    st.session_state[f"hidden_{key}"] = started
+
+
 def computed_in_background(slot: str, key: Hashable, what: str, compute: Callable[[], _T]) -> _T | None:
     """What `compute` gives for `key`, worked out in the background when it is this machine's turn.
 

@@ -39,13 +39,13 @@ def uploaded_samples(key: str, otherwise: str) -> tuple[list[Sample], str]:
 
 def _read(name: str, content: bytes) -> Iterator[str]:
     """What was read of a file, and what was not."""
-    told: list[str] = []
+    notes: list[str] = []
     try:
-        samples = parse_question_set(name, content, told.append)
+        samples = parse_question_set(name, content, notes.append)
     except BackendError as fault:
         yield str(fault)
         return
     judged = sum(1 for sample in samples if sample.reference_answer or sample.key_facts)
     questions = f"{len(samples):,} question{'s' * (len(samples) > 1)}"
     yield f"{questions}, {judged:,} with a reference answer or key facts."
-    yield from told
+    yield from notes

@@ -47,6 +47,11 @@ def chosen_section(sections: Sequence[Section], key: str = KEY) -> Section:
     return sections[names.index(chosen or names[0])]
 
 
+def section_button(label: str, section: str, *, key: str, icon: str, disabled: bool = False) -> None:
+    """The button of what to do next, which is in another section of the page."""
+    st.button(label, key=key, type="primary", icon=icon, on_click=open_section, args=(section,), disabled=disabled)
+
+
 def open_section(name: str, key: str = KEY) -> None:
     """Go to another section. For callbacks, which run before the choice is drawn."""
     st.session_state[key], st.session_state[f"{key}:{_ASSIGNED}"] = name, True

@@ -94,7 +94,7 @@ def check_name(name: str) -> str:
     """A name that is safe as a folder name. Raises `BackendError` otherwise."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name) or name.endswith((".", *_UNFINISHED)):
         raise BackendError(
-            f"{name[:80]!r} can not be an adapter's name.", "Use up to 64 letters, digits, dots, hyphens, underscores."
+            f"{name[:80]!r} cannot be an adapter's name.", "Use up to 64 letters, digits, dots, hyphens, underscores."
         )
     return name
 

@@ -68,7 +68,7 @@ def split(pairs: Sequence[Pair], share: float = 0.15, by: SplitBy = "group", see
     Two questions are worth asking about an adapter, and each needs its own split:
 
     - by `group`, whole groups of paraphrases are held out. Nothing like a held-out question was ever taught, so its
-      score measures generalisation: style, format, refusals, skills. A fact that is held out can not be known, so for
+      score measures generalisation: style, format, refusals, skills. A fact that is held out cannot be known, so for
       an adapter that is to learn facts this score stays near the base's, and says nothing about what it learned.
     - by `phrasing`, one phrasing is held out of each of enough groups that have three or more, and the others are
       trained on. Its score measures recall: whether what was taught is found when it is asked in other words. It says
@@ -85,8 +85,10 @@ def split(pairs: Sequence[Pair], share: float = 0.15, by: SplitBy = "group", see
     reason = "Nothing is held out: the share is 0." if share == 0 else ""
     if share:
         wanted = max(1, round(share * len(pairs)))
-        pick = _by_group if by == "group" else _by_phrasing
-        chosen, reason = pick(pairs, found, alike, wanted, seed)
+        if by == "group":
+            chosen, reason = _by_group(pairs, found, wanted, seed)
+        else:
+            chosen, reason = _by_phrasing(pairs, found, alike, wanted, seed)
     train = tuple(pair for position, pair in enumerate(pairs) if position not in chosen)
     held_out = tuple(pairs[position] for position in sorted(chosen))
     leaks = find_leaks(train, [pair.question for pair in held_out]) if held_out else ()
@@ -156,9 +158,8 @@ def _order(pairs: Sequence[Pair], positions: Sequence[int], seed: int) -> str:
     return hashlib.sha256(f"{seed}\n{text}".encode()).hexdigest()
 
 
-def _by_group(
-    pairs: Sequence[Pair], found: list[list[int]], alike: Sequence[int], wanted: int, seed: int
-) -> tuple[set[int], str]:
+def _by_group(pairs: Sequence[Pair], found: list[list[int]], wanted: int, seed: int) -> tuple[set[int], str]:
+    """Positions of about `wanted` pairs by whole groups, and why there are none ("" if there are some)."""
     if len(found) < FEWEST_GROUPS:
         return set(), (
             f"Nothing is held out: {_count(len(pairs), 'pair')} in {_count(len(found), 'group')} of paraphrases, "
@@ -176,6 +177,7 @@ def _by_group(
 def _by_phrasing(
     pairs: Sequence[Pair], found: list[list[int]], alike: Sequence[int], wanted: int, seed: int
 ) -> tuple[set[int], str]:
+    """Likewise, one phrasing of a fact each; `alike` as for `_groups`."""
     facts: list[list[int]] = []
     for group in found:
         same_answer: dict[str, list[int]] = defaultdict(list)

@@ -84,15 +84,15 @@ class QuestionIndex:
         self._with_digits = frozenset(word for word in counts if any(map(str.isdigit, word)))
         rarest_first = sorted(counts, key=lambda word: (counts[word], word))
         self._ranks = {word: rank for rank, word in enumerate(rarest_first)}
-        self._same: dict[WordSet, int] = {}
+        self._first_positions: dict[WordSet, int] = {}
         self._questions: list[tuple[int, _Question]] = []
         self._postings: dict[tuple[str, WordSet, str], list[int]] = defaultdict(list)
 
     def add(self, position: int, question: WordSet) -> None:
         """Let later searches find `question` as `position`. The first of several equal sets stands for all of them."""
-        if question in self._same:
+        if question in self._first_positions:
             return
-        self._same[question] = position
+        self._first_positions[question] = position
         one = self._question(question)
         for kind, prefix in (("heavy", one.heavy), ("rare", one.rare), ("rarest", one.rare[:1])):
             for word in prefix:
@@ -101,8 +101,8 @@ class QuestionIndex:
 
     def matches(self, question: WordSet) -> Iterator[int]:
         """Positions of near-identical questions, an equal one first; a position may come more than once."""
-        if question in self._same:
-            yield self._same[question]
+        if question in self._first_positions:
+            yield self._first_positions[question]
         one = self._question(question)
         for kind, prefix in (("heavy", one.heavy), ("rare", one.rare[:1]), ("rarest", one.rare)):
             for word in prefix:

@@ -30,12 +30,12 @@ def start(settings: Settings, run: Run) -> Job:
     """Start a training, or go on with one that was stopped or interrupted.
 
     Raises `BackendError` while another training runs, in this process or in another one on the same data folder, and
-    if the run can not be resumed.
+    if the run cannot be resumed.
     """
     refuse_second(settings)
     run = find_run(run.id, settings.data)
     if not run.resumable:
-        raise BackendError(f"The training of {run.name} can not be resumed. {run.reason}", "Start a new one.")
+        raise BackendError(f"The training of {run.name} cannot be resumed. {run.reason}", "Start a new one.")
 
     def steps(cancel: threading.Event) -> Iterator[Progress[TrainingResult]]:
         return resume_run(settings, run, cancel)

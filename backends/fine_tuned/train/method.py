@@ -50,7 +50,7 @@ def last_layers(model: Any, blocks: int) -> LastLayers:
         )
     stack = max(lists, key=len)
     if not 1 <= blocks <= len(stack):
-        raise BackendError(f"The model has {len(stack)} blocks, so {blocks} can not be trained.", "Choose fewer.")
+        raise BackendError(f"The model has {len(stack)} blocks, so {blocks} cannot be trained.", "Choose fewer.")
     return LastLayers(tuple(names[id(block)] for block in stack[-blocks:]), names[id(norms[-1])], names[id(head)])
 
 
@@ -145,18 +145,18 @@ def check(settings: TrainingSettings) -> None:
     for name, least, most in _LIMITS:
         if not least <= getattr(settings, name) <= most:
             raise BackendError(
-                f"{name} can not be {getattr(settings, name):g}.", f"Choose a value from {least:g} to {most:g}."
+                f"{name} cannot be {getattr(settings, name):g}.", f"Choose a value from {least:g} to {most:g}."
             )
     if settings.learning_rate is not None and not 0 < settings.learning_rate <= 1:
         raise BackendError(
-            f"learning_rate can not be {settings.learning_rate:g}.", "Choose one above 0, such as 0.001, up to 1."
+            f"learning_rate cannot be {settings.learning_rate:g}.", "Choose one above 0, such as 0.001, up to 1."
         )
     if not 0 <= settings.held_out_share < 1:
         raise BackendError(
-            f"held_out_share can not be {settings.held_out_share:g}.", "Choose a share from 0 to less than 1."
+            f"held_out_share cannot be {settings.held_out_share:g}.", "Choose a share from 0 to less than 1."
         )
     if settings.answers_every is not None and settings.answers_every < 0:
-        raise BackendError("answers_every can not be negative.", "Choose a number of steps, or 0 for none.")
+        raise BackendError("answers_every cannot be negative.", "Choose a number of steps, or 0 for none.")
 
 
 def rate_at(settings: TrainingSettings, step: int, steps: int) -> float:

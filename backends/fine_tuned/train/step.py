@@ -66,7 +66,7 @@ ROW_TOKENS = 512
 _ROWS_TRIED = 8
 """How many numbers of rows are tried; a few more than the fewest can be filled more evenly."""
 
-_SAME = 0.05
+_GRADIENT_TOLERANCE = 0.05
 """Relative difference of the gradients up to which two ways count as the same; bfloat16 alone makes up to 0.02."""
 
 
@@ -92,7 +92,7 @@ def packing_works(model: Any, batch: Sequence[Example], parameters: Sequence[Any
         if is_out_of_memory(error):
             raise
         return False
-    return _difference(plain, fast) < _SAME
+    return _difference(plain, fast) < _GRADIENT_TOLERANCE
 
 
 def _difference(one: Sequence[Any], other: Sequence[Any]) -> float:
@@ -142,7 +142,7 @@ def _check_packable(model: Any) -> None:
     windows = kinds - {"full_attention"} if kinds else getattr(config, "sliding_window", None)
     capped = getattr(config, "final_logit_softcapping", None)
     if windows or capped or not getattr(model, "_supports_attention_backend", False):
-        raise NotImplementedError("this architecture can not be packed")
+        raise NotImplementedError("this architecture cannot be packed")
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,7 @@ def new_run(
 ) -> Run:
     """Check a training and write it down. `source` says in words where the pairs are from; see `Run` for the rest.
 
-    Brings the base into memory if it is not there. Raises `BackendError` for what can not be trained: a bad name or
+    Brings the base into memory if it is not there. Raises `BackendError` for what cannot be trained: a bad name or
     setting, fewer than 2 pairs, more than `MOST_PAIRS`, pairs longer than the context, too little room on disk.
     """
     check_name(name)
@@ -166,10 +166,10 @@ def train_run(settings: Settings, run: Run, cancel: threading.Event) -> Iterator
 
 
 def resume_run(settings: Settings, run: Run, cancel: threading.Event) -> Iterator[Progress[TrainingResult]]:
-    """The same for a training that was stopped, interrupted or failed. Raises `BackendError` if it can not go on."""
+    """The same for a training that was stopped, interrupted or failed. Raises `BackendError` if it cannot go on."""
     run = find_run(run.id, settings.data)
     if run.state != "running" and not run.resumable:
-        raise BackendError(f"The training of {run.name} can not be resumed. {run.reason}", "Start a new one.")
+        raise BackendError(f"The training of {run.name} cannot be resumed. {run.reason}", "Start a new one.")
     yield from train_run(settings, run, cancel)
 
 

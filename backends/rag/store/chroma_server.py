@@ -61,10 +61,6 @@ class ChromaServer:
 
 def connect_to_server(server: ChromaServer) -> ClientAPI:
     """A client for a Chroma server. Raises `BackendError` if it cannot be reached or its address is refused."""
-    import httpx
-    from chromadb.api.client import Client
-    from chromadb.config import Settings
-
     address = _address(server.url)
     rule = AddressRule(
         server.allow_private,
@@ -74,56 +70,76 @@ def connect_to_server(server: ChromaServer) -> ClientAPI:
     rule.check(address.where, address.host)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
-    secrets = server.secret_headers
+    try:
+        return _checked_client(server, address, rule)
+    except BackendError:
+        raise
+    except Exception as error:  # Chroma raises types of its own, ValueError and bare Exception, by no rule
+        raise _not_connected(error, address.where) from None
 
-    def judge(response: Any) -> None:
-        _judge(response, server, address.where)
 
-    def check_addresses(holder: Any) -> None:
-        servers = senders(holder)
-        if not servers or not hasattr(Client, "_validate_tenant_database"):
-            raise _other_chroma()
-        for one in servers:
-            made_by_chroma = one._session
-            headers = httpx.Headers(made_by_chroma.headers)
-            headers.update(secrets)  # in place of those of the same name in any spelling
-            one._session = httpx.Client(
-                transport=checked_transport(httpx, rule, limits=one.http_limits),
-                headers=headers,
-                timeout=_REQUEST_S,
-                event_hooks={"response": [judge]},
-            )
-            made_by_chroma.close()
+def _not_connected(error: Exception, where: str) -> BackendError:
+    """What a user reads of an error with which Chroma's client could not be made."""
+    import httpx
+
+    if refused := refusal_in(error):
+        return refused
+    if isinstance(error, (OSError, httpx.HTTPError)) or "Could not connect" in str(error):
+        return BackendError(f"The Chroma server at {where} cannot be reached.", "Start it, or correct rag.chroma_url.")
+    return _no_chroma(where, "does not answer as Chroma does")
+
+
+def _checked_client(server: ChromaServer, address: _Address, rule: AddressRule) -> ClientAPI:
+    """Chroma's client. It sends its first requests while it is made, so the rule is put in force from within."""
+    from chromadb.api.client import Client
+    from chromadb.config import Settings
+
+    if not hasattr(Client, "_validate_tenant_database"):
+        raise _other_chroma()
 
     class CheckedClient(Client):
         """Sends its first requests, from here, with clients that obey the rule for addresses."""
 
         def get_user_identity(self) -> Any:
-            check_addresses(self)
+            _obey_rule(self, server, address.where, rule)
             return super().get_user_identity()
 
         def _validate_tenant_database(self, tenant: str, database: str) -> None:
-            check_addresses(self)  # by now the admin client has been made, with a session of its own
+            # by now the admin client has been made, with a session of its own
+            _obey_rule(self, server, address.where, rule)
             super()._validate_tenant_database(tenant, database)
 
-    try:
-        return CheckedClient(
-            settings=Settings(
-                anonymized_telemetry=False,
-                chroma_api_impl="chromadb.api.fastapi.FastAPI",
-                chroma_server_host=address.url,
-                chroma_server_http_port=urlsplit(address.url).port,
-            )
+    return CheckedClient(
+        settings=Settings(
+            anonymized_telemetry=False,
+            chroma_api_impl="chromadb.api.fastapi.FastAPI",
+            chroma_server_host=address.url,
+            chroma_server_http_port=urlsplit(address.url).port,
         )
-    except BackendError:
-        raise
-    except Exception as error:  # Chroma raises types of its own, ValueError and bare Exception, by no rule
-        if refused := refusal_in(error):
-            raise refused from None
-        if isinstance(error, (OSError, httpx.HTTPError)) or "Could not connect" in str(error):
-            cause = f"The Chroma server at {address.where} cannot be reached."
-            raise BackendError(cause, "Start it, or correct rag.chroma_url.") from None
-        raise _no_chroma(address.where, "does not answer as Chroma does") from None
+    )
+
+
+def _obey_rule(client: Any, server: ChromaServer, where: str, rule: AddressRule) -> None:
+    """Replace everything with which a client of Chroma's sends requests. Raises `BackendError` where there is none."""
+    import httpx
+
+    def judge(response: Any) -> None:
+        _judge(response, server, where)
+
+    servers = senders(client)
+    if not servers:
+        raise _other_chroma()
+    for one in servers:
+        made_by_chroma = one._session
+        headers = httpx.Headers(made_by_chroma.headers)
+        headers.update(server.secret_headers)  # in place of those of the same name in any spelling
+        one._session = httpx.Client(
+            transport=checked_transport(httpx, rule, limits=one.http_limits),
+            headers=headers,
+            timeout=_REQUEST_S,
+            event_hooks={"response": [judge]},
+        )
+        made_by_chroma.close()
 
 
 def _other_chroma() -> BackendError:

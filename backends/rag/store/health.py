@@ -27,7 +27,7 @@ _PROBES = 8
 _TRIES = 3
 """How often a collection is looked at again because somebody wrote meanwhile."""
 
-_SAME = 1e-3
+_SCORE_TOLERANCE = 1e-3
 """How much the similarity of two equal vectors may fall short of 1; rounding gives about 1e-6."""
 
 _EXACT = 1_000
@@ -176,4 +176,4 @@ def _probes(library: Library, serving: Serving) -> list[NDArray[np.float32]]:
 def _found(store: Store, serving: Serving, vector: NDArray[np.float32]) -> bool:
     """Whether the nearest stored vector is this one, or an equal one of another chunk."""
     nearest = store.nearest(vector, 3, serving.store_state, None)
-    return bool(nearest) and abs(1 - nearest[0][1]) < _SAME
+    return bool(nearest) and abs(1 - nearest[0][1]) < _SCORE_TOLERANCE

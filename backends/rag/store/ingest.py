@@ -32,7 +32,7 @@ _SETTLED_NS = 2_000_000_000
 _EACH_FILE = 1_000
 """What a file costs beside its bytes, in bytes."""
 
-_NAMESAKE = "Another file of this name was given at the same time.", "Rename one of them."
+_NAMESAKE = "Another file of this name was given at the same time."
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Ingest:
                     unchanged[stored.document] = file.stamp
                 yield self._done(stored.name, "skipped")
             elif file.source.name in self._pending:
-                yield self._done(file.source.name, "rejected", *_NAMESAKE)
+                yield self._done(file.source.name, "rejected", _NAMESAKE, "Rename one of them.")
             else:
                 self._pending[file.source.name] = file
         self._writer.touch(unchanged)
@@ -210,9 +210,8 @@ class Ingest:
             except StopIteration as end:
                 vectors: NDArray[np.float32] = end.value
                 break
-            counts = self._files, self._total, self._embedded
             read = sum(self._weights.get(one.document.name, 0.0) for one in window)
-            yield IndexProgress(*counts, "", "embedding", chunks_known=self._known, share=self._share, share_read=read)
+            yield replace(self._progress("", "embedding"), share_read=read)
         entries, start = [], 0
         for one in window:
             vectors_of_one = vectors[start : start + len(one.chunks)]
@@ -229,8 +228,18 @@ class Ingest:
     ) -> IndexProgress:
         self._files += 1
         self._share += self._weights.pop(file, 0.0)
-        counts = self._files, self._total, self._embedded
-        return IndexProgress(*counts, file, state, cause, next_step, self._known, read, self._share)
+        return replace(self._progress(file, state), cause=cause, next_step=next_step, understood=read)
+
+    def _progress(self, file: str, state: IndexState) -> IndexProgress:
+        return IndexProgress(
+            files_done=self._files,
+            files_total=self._total,
+            chunks_done=self._embedded,
+            file=file,
+            state=state,
+            chunks_known=self._known,
+            share=self._share,
+        )
 
     def _weight(self, path: Path) -> int:
         """About how much work a file is: its bytes and a bit, or that bit alone for one that is refused."""

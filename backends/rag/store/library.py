@@ -94,7 +94,7 @@ class Serving:
     @property
     def store_state(self) -> StoreState:
         """What the store needs to be told."""
-        return StoreState(self.version, _told(self.files, dict))
+        return StoreState(self.version, _decoded(self.files, dict))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,26 +114,31 @@ def collections(data: Path) -> list[CollectionInfo]:
     if not database.exists:
         return []
     with database.reading() as connection:
-        rows = connection.execute(
-            "SELECT k.name, count(d.id), coalesce(sum(d.chunks), 0), b.embedder, b.chunk_tokens, b.overlap_tokens"
-            " FROM collections k JOIN builds b ON b.id = k.build"
-            " LEFT JOIN documents d ON d.collection = k.id AND NOT d.deleted GROUP BY k.id ORDER BY k.name"
-        ).fetchall()
-    return [CollectionInfo(*row) for row in rows]
+        return records(CollectionInfo, connection.execute(_COLLECTIONS))
 
 
+def records(kind: type[_T], found: sqlite3.Cursor) -> list[_T]:
+    """The rows of a query whose columns are named as the fields of `kind`."""
+    names = [column[0] for column in found.description]
+    return [kind(**dict(zip(names, row, strict=True))) for row in found]
+
+
+_COLLECTIONS = """
+SELECT k.name, count(d.id) AS documents, coalesce(sum(d.chunks), 0) AS chunks, b.embedder, b.chunk_tokens,
+b.overlap_tokens FROM collections k JOIN builds b ON b.id = k.build
+LEFT JOIN documents d ON d.collection = k.id AND NOT d.deleted GROUP BY k.id ORDER BY k.name"""
 _SERVING = """
-SELECT k.id, k.build, k.store, k.version, b.embedder, b.chunk_tokens, b.overlap_tokens, s.files
+SELECT k.id AS collection, k.build, k.store, k.version, b.embedder, b.chunk_tokens, b.overlap_tokens, s.files
 FROM collections k JOIN builds b ON b.id = k.build JOIN stores s ON s.name = k.store WHERE k.name = ?"""
 _DOCUMENTS = """
 SELECT name, sha256, format, language, pages, characters, chunks, bytes, warnings, added
 FROM filed WHERE collection_name = ? AND deleted = ? ORDER BY name"""
-_FILES = "SELECT id, name, sha256, path, stamp FROM filed WHERE collection_name = ? AND NOT deleted"
+_FILES = "SELECT id AS document, name, sha256, path, stamp FROM filed WHERE collection_name = ? AND NOT deleted"
 _PAGES = "SELECT t.pages FROM texts t JOIN filed d ON d.id = t.document WHERE d.collection_name = ? AND d.name = ?"
 _COUNT = "SELECT sum(chunks) FROM filed WHERE collection_name = ? AND NOT deleted"
 _ANY = "SELECT 1 FROM filed WHERE collection_name = ? AND NOT deleted AND chunks > 0 LIMIT 1"
 _CHUNKS = """
-SELECT c.id, c.chunk_id, c.document_name, c.page, c.start, c.end, c.heading, c.text
+SELECT c.id AS row, c.chunk_id, c.document_name AS document, c.page, c.start, c.end, c.heading, c.text
 FROM listed c WHERE c.collection_name = ?"""
 _ROWS = "SELECT c.id FROM listed c WHERE c.collection_name = ?"
 _ROWS_OF = """
@@ -157,16 +162,17 @@ class Library:
 
     def serving(self) -> Serving | None:
         """What serves this collection; None if there is no such collection."""
-        found = self._all(_SERVING)
-        return Serving(*found[0]) if found else None
+        found = self._records(Serving, _SERVING)
+        return found[0] if found else None
 
     def documents(self, deleted: bool = False) -> list[DocumentInfo]:
         """The documents by name, or those that were deleted."""
-        return [_info(*row) for row in self._all(_DOCUMENTS, deleted)]
+        found = self._records(DocumentInfo, _DOCUMENTS, deleted)
+        return [replace(one, warnings=tuple(_decoded(str(one.warnings), list))) for one in found]
 
     def files(self) -> list[StoredFile]:
         """Where the documents came from."""
-        return [StoredFile(*row) for row in self._all(_FILES)]
+        return self._records(StoredFile, _FILES)
 
     def pages(self, document: str) -> tuple[Page, ...]:
         """The extracted text of a document, deleted or not. Raises `BackendError` if there is none of that name."""
@@ -178,20 +184,18 @@ class Library:
     def chunks(self, documents: Sequence[str] | None = None) -> list[StoredChunk]:
         """The chunks in the order of document names and places, of all documents or of these."""
         if documents is None:
-            found = self._all(_CHUNKS + _IN_ORDER)
-        else:
-            found = self._all(_CHUNKS + _NAMED + _IN_ORDER, json.dumps(list(documents)))
-        return [StoredChunk(*row) for row in found]
+            return self._records(StoredChunk, _CHUNKS + _IN_ORDER)
+        return self._records(StoredChunk, _CHUNKS + _NAMED + _IN_ORDER, json.dumps(list(documents)))
 
     def rows(self, rows: Sequence[int]) -> dict[int, StoredChunk]:
         """Chunks by row; rows that are not listed (any more) are left out."""
-        return {row[0]: StoredChunk(*row) for row in self._all(_CHUNKS + _AMONG, _numbers(rows))}
+        return {one.row: one for one in self._records(StoredChunk, _CHUNKS + _AMONG, _numbers(rows))}
 
     def example_chunk(self) -> StoredChunk | None:
         """The chunk whose length is nearest to the mean; None if there are none."""
         mean = self._all(_MEAN_LENGTH)
-        found = self._all(_CHUNKS + _NEAREST, mean[0][0]) if mean else []
-        return StoredChunk(*found[0]) if found else None
+        found = self._records(StoredChunk, _CHUNKS + _NEAREST, mean[0][0]) if mean else []
+        return found[0] if found else None
 
     def numbers(self, documents: Sequence[str] | None = None) -> list[int]:
         """The rows of all documents or of these, ascending."""
@@ -227,6 +231,13 @@ class Library:
         """Whether there is anything to search; quicker than counting."""
         return bool(self._all(_ANY))
 
+    def _records(self, kind: type[_T], query: str, *values: object) -> list[_T]:
+        """What `_all` gives, with the columns as the fields of `kind`."""
+        if not self.database.exists:
+            return []
+        with self.database.reading() as connection:
+            return records(kind, connection.execute(query, (self._name, *values)))
+
     def _all(self, query: str, *values: object) -> list[Any]:
         """The rows of a query whose first parameter is this collection's name."""
         if not self.database.exists:
@@ -248,7 +259,7 @@ def packed(pages: Sequence[Page]) -> bytes:
 def unpacked(blob: bytes) -> tuple[Page, ...]:
     """Pages as they were."""
     try:
-        return tuple(Page(*one) for one in json.loads(zlib.decompress(blob)))
+        return tuple(Page(page, start, text) for page, start, text in json.loads(zlib.decompress(blob)))
     except (zlib.error, ValueError, TypeError, RecursionError) as error:
         raise LibraryFault("The library of documents is damaged.") from error
 
@@ -262,12 +273,8 @@ def vectors_of(blobs: Sequence[bytes]) -> NDArray[np.float32]:
     return np.frombuffer(b"".join(blobs), dtype="<f4").reshape(len(blobs), -1)
 
 
-def _info(*row: Any) -> DocumentInfo:
-    info = DocumentInfo(*row)
-    return replace(info, warnings=tuple(_told(str(info.warnings), list)))
-
-
-def _told(text: str, kind: type[_T]) -> _T:
+def _decoded(text: str, kind: type[_T]) -> _T:
+    """The JSON of a column. Raises `LibraryFault` for anything that is not of this kind."""
     try:
         found = strict_json.loads(text)
     except ValueError:

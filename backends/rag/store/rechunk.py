@@ -12,7 +12,7 @@ from backends.rag.documents.files import Document
 from backends.rag.search.embedder import WINDOW, Embedder, Turn, embed
 from backends.rag.store.builds import ASIDE, draft_store, switch
 from backends.rag.store.chroma import BATCH, Store
-from backends.rag.store.library import Library, add_build, put_chunks, reserve, unmark_stale
+from backends.rag.store.library import Library, add_build, put_chunks, records, reserve, unmark_stale
 from backends.rag.store.writer import Writer
 from backends.run.jobs import Progress
 from backends.run.lane import Cancelled
@@ -92,12 +92,22 @@ def _piece(one: Chunk, tokens: int) -> Piece:
 
 
 @dataclass(frozen=True, slots=True)
+class _StoredDocument:
+    """A document as the library lists it."""
+
+    id: int
+    name: str
+    sha256: str
+    format: str
+    characters: int
+    deleted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _SplitDocument:
     """A stored document, cut anew."""
 
-    id: int
-    deleted: bool
-    characters: int
+    stored: _StoredDocument
     chunks: list[Chunk]
 
 
@@ -126,34 +136,36 @@ class Rechunk:
         with draft_store(self._writer, build) as store:
             done, total = 0, self._characters()
             for window in self._windows(turn):
-                characters = sum(one.characters for one in window)
+                characters = sum(one.stored.characters for one in window)
                 for share in self._build(window, build, store, turn):
                     part = done + int(characters * share)
                     yield Progress(part, total, f"{part * 100 // max(total, 1)} % of the text")
                 done += characters
             switch(self._writer, store, build)
 
-    def _documents(self) -> list[tuple[int, str, str, str, int, bool]]:
+    def _documents(self) -> list[_StoredDocument]:
         """Every document, also the deleted ones, which can be restored."""
         with self._writer.database.reading() as connection:
-            return connection.execute(
+            found = connection.execute(
                 "SELECT id, name, sha256, format, characters, deleted FROM documents WHERE collection = ? ORDER BY id",
                 (self._writer.serving().collection,),
-            ).fetchall()
+            )
+            return records(_StoredDocument, found)
 
     def _characters(self) -> int:
-        return sum(characters for *_, characters, _ in self._documents())
+        return sum(one.characters for one in self._documents())
 
     def _windows(self, turn: Turn) -> Iterator[list[_SplitDocument]]:
         """Documents that have about `WINDOW` chunks together, each cut in one turn."""
         window: list[_SplitDocument] = []
-        for id, name, sha256, format, characters, deleted in self._documents():
+        for stored in self._documents():
             if self._cancel.is_set():
                 raise Cancelled
             with turn():
-                document = Document(name, sha256, format, self._writer.library.pages(name))
+                pages = self._writer.library.pages(stored.name)
+                document = Document(stored.name, stored.sha256, stored.format, pages)
                 chunks = chunk(document, self._embedder.tokenizer, self._chunk_tokens, self._overlap_tokens)
-            window.append(_SplitDocument(id, deleted, characters, chunks))
+            window.append(_SplitDocument(stored, chunks))
             if sum(len(one.chunks) for one in window) >= WINDOW:
                 yield window
                 window = []
@@ -176,8 +188,8 @@ class Rechunk:
             listed: list[int] = []
             for one in window:
                 part = slice(start, start + len(one.chunks))
-                put_chunks(connection, build, one.id, one.chunks, vectors[part], rows[part])
-                listed += [] if one.deleted else range(part.start, part.stop)
+                put_chunks(connection, build, one.stored.id, one.chunks, vectors[part], rows[part])
+                listed += [] if one.stored.deleted else range(part.start, part.stop)
                 start = part.stop
             unmark_stale(connection, rows)
         for start in range(0, len(listed), BATCH):

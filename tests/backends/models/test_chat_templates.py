@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from backends.base import Answer, Note, Question, Reasoning, TextDelta, Trace
@@ -19,7 +20,7 @@ from backends.models.generate import IN_QUESTION, build_prompt, token_decoder
 from backends.raw import RawBackend
 from backends.run.timing import run_timed
 from backends.settings import load_settings
-from crossroads import app
+from terminal.commands import app
 
 QUESTION = Question("How long?", "Be brief.", max_tokens=4)
 TURNS = "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}</{{ m['role'] }}>{% endfor %}"
@@ -164,7 +165,7 @@ def test_training_notes_where_the_system_prompt_stands(tiny_model: Path, tmp_pat
 def test_reasoning_of_a_model_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """A script of tokens in place of the model; the marks are special tokens, as Mistral's are."""
     words = ["[THINK]", "Hm", ".", "[/THINK]", "36", " months", ""]
-    events = played(monkeypatch, words, "<user>x</user>")
+    events = events_of(monkeypatch, words, "<user>x</user>")
     assert said(events) == "36 months"
     assert [event.value for event in events if isinstance(event, Trace) and event.name == "reasoning"] == ["Hm."]
     assert sum(isinstance(event, Reasoning) for event in events) == 2
@@ -172,10 +173,10 @@ def test_reasoning_of_a_model_in_memory(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_reasoning_that_the_template_has_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     words = ["Hm", ".\n", "</think>", "\n\n", "36", " months", ""]
-    assert said(played(monkeypatch, words, "<user>x</user><assistant><think>\n")) == "36 months"
-    closed = played(monkeypatch, ["36", " months", ""], "<think>\n\n</think>\n\n")
+    assert said(events_of(monkeypatch, words, "<user>x</user><assistant><think>\n")) == "36 months"
+    closed = events_of(monkeypatch, ["36", " months", ""], "<think>\n\n</think>\n\n")
     assert said(closed) == "36 months"
-    unclosed = played(monkeypatch, ["36", " months", ""], "<assistant><think>")
+    unclosed = events_of(monkeypatch, ["36", " months", ""], "<assistant><think>")
     assert said(unclosed) == "36 months"
     assert any(isinstance(event, Note) and "never closed" in event.text for event in unclosed)
 
@@ -191,21 +192,28 @@ def said(events: list[Any]) -> str:
     return text
 
 
-def played(monkeypatch: pytest.MonkeyPatch, words: list[str], prompt: str) -> list[Any]:
+class FixedModel:
+    """Generates tokens 0, 1, ... so many; the last one ends the text."""
+
+    def __init__(self, tokens: int) -> None:
+        self.tokens = tokens
+        self.generation_config = SimpleNamespace(eos_token_id=tokens - 1)
+
+    def generate(self, *, input_ids: torch.Tensor, streamer: Any, **options: Any) -> None:
+        streamer.put(input_ids)
+        for number in range(self.tokens):
+            streamer.put(torch.tensor([number]))
+        streamer.end()
+
+
+def events_of(monkeypatch: pytest.MonkeyPatch, words: list[str], prompt: str) -> list[Any]:
     """The events of an answer that consists of these tokens; the last one ends the text."""
 
-    def run(base: Any, model: Any, prompt: Any, question: Any, stops: Any, tokens: Any) -> None:
-        for number in range(len(words)):
-            tokens.put((number, float(number)))
-        tokens.put(None)
-
-    ids = SimpleNamespace(shape=(1, 3))
-    monkeypatch.setattr(generate, "_run", run)
+    ids = torch.zeros((1, 3), dtype=torch.long)
     monkeypatch.setattr(generate, "build_prompt", lambda *_: generate.Prompt(prompt, ids, True))
     monkeypatch.setattr(generate, "token_decoder", lambda _: lambda number: words[number])
-    model = SimpleNamespace(generation_config=SimpleNamespace(eos_token_id=len(words) - 1))
-    base: Any = SimpleNamespace(tokenizer=None)
-    return list(generate.generate(base, model, Question("x"), threading.Event()))
+    base: Any = SimpleNamespace(tokenizer=None, device="cpu")
+    return list(generate.generate(base, FixedModel(len(words)), Question("x"), threading.Event()))
 
 
 def test_marks_that_are_special_tokens_are_kept(tiny_model: Path) -> None:

@@ -53,7 +53,7 @@ def test_on_a_gpu_a_short_and_a_longer_prompt_are_answered_until_steady(
 
 
 @pytest.mark.usefixtures("cudnn_as_it_was")
-def test_a_model_that_can_not_be_asked_in_advance_is_still_loaded(
+def test_a_model_that_cannot_be_asked_in_advance_is_still_loaded(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     model = base_of(tiny_settings(tiny_model, tmp_path / "data")).model

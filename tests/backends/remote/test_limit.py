@@ -121,11 +121,12 @@ def test_who_waits_gets_the_next_place_in_turn() -> None:
 
 def test_cancelling_ends_the_wait() -> None:
     limit = Limit(1)
-    taken(limit, 1)
+    (place,) = taken(limit, 1)
     cancel = threading.Event()
     cancel.set()
     assert limit.enter(cancel) is None
-    assert not limit._line
+    limit.leave(place)
+    assert limit.try_enter() is not None, "nobody is waiting any more"
 
 
 def test_one_limit_for_a_server_and_a_key() -> None:

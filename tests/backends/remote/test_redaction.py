@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Generator
+from dataclasses import replace
 
 import pytest
 
-from backends.base import BackendEvent, Finished, Note, TextDelta, Trace, Usage
+from backends.base import AttemptEnded, BackendEvent, Finished, Note, Passage, Retrieved, TextDelta, Trace, Usage
 from backends.errors import BackendError
 from backends.remote.redaction import Redaction
 
@@ -134,6 +135,19 @@ def test_every_field_of_every_event_is_redacted_and_so_is_the_fault() -> None:
     assert raised.value.next_step == "Correct [key]."
     assert raised.value.__suppress_context__
     assert KEY.lower() not in repr(passed).lower()
+
+
+def test_texts_within_tuples_of_an_event_are_redacted() -> None:
+    said = AttemptEnded(f"refused {KEY}", usage=Usage(1, 2))
+    passage = Passage(f"{KEY}.md", None, "1", 0.5, 0, 3, f"The key is {KEY}.")
+
+    def events() -> Generator[BackendEvent]:
+        yield said
+        yield Retrieved((passage,))
+
+    attempt, found = REDACTION.events(events())
+    assert attempt == replace(said, fault="refused [key]")
+    assert found == Retrieved((replace(passage, document="[key].md", text="The key is [key]."),))
 
 
 def test_an_unforeseen_error_is_redacted_too() -> None:

@@ -30,7 +30,7 @@ def test_turns_come_in_the_order_of_the_line_whoever_asks_first() -> None:
         with line.turn(places[name], never()):
             order.append(name)
 
-    threads = [threading.Thread(target=take, args=(name,)) for name in reversed(names)]
+    threads = [threading.Thread(target=take, args=(name,), daemon=True) for name in reversed(names)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -49,7 +49,7 @@ def test_one_at_a_time() -> None:
             most.append(len(inside))
             inside.remove(number)
 
-    threads = [threading.Thread(target=take, args=(number,)) for number in range(20)]
+    threads = [threading.Thread(target=take, args=(number,), daemon=True) for number in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -84,7 +84,7 @@ def test_a_waiting_turn_notices_a_later_cancel() -> None:
         except Cancelled:
             ends.append("gave up")
 
-    waiter = threading.Thread(target=wait)
+    waiter = threading.Thread(target=wait, daemon=True)
     with line.turn(first, never()):
         waiter.start()
         cancel.set()
@@ -120,7 +120,7 @@ def test_long_work_lets_a_question_pass_between_its_steps() -> None:
         with line.turn(question, never()):
             order.append("question")
 
-    asking = threading.Thread(target=ask)
+    asking = threading.Thread(target=ask, daemon=True)
     asking.start()
     with turn():
         order.append("second step")

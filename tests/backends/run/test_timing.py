@@ -11,6 +11,7 @@ import pytest
 
 from backends.base import (
     Answer,
+    AttemptStarted,
     Cost,
     Event,
     Finished,
@@ -26,6 +27,7 @@ from backends.base import (
     Timings,
     Trace,
     Usage,
+    Waiting,
 )
 from backends.errors import BackendError
 from backends.run.lane import lane
@@ -124,6 +126,22 @@ def test_failed_attempts_are_retry_and_not_latency(clock: Clock) -> None:
     )
     assert answer.timings == Timings(queued_s=0.0, retry_s=6.0, ttft_s=0.5, latency_s=0.75)
     assert answer.notes == ("attempt 1 failed", "attempt 2 failed")
+
+
+def test_what_was_lost_and_waited_for_before_the_search_is_not_retrieval(clock: Clock) -> None:
+    waited = (Waiting("others go first", for_a_slot=True), 3.0, AttemptStarted())
+    answer = answer_to(
+        clock,
+        2.0,
+        Retry("the server was busy"),
+        *waited,
+        0.5,
+        Retrieved((PASSAGE,)),
+        1.0,
+        TextDelta("Yes"),
+        finished(1),
+    )
+    assert answer.timings == Timings(queued_s=3.0, retry_s=2.0, retrieval_s=0.5, ttft_s=1.5, latency_s=1.5)
 
 
 def test_a_retry_after_the_search_leaves_retrieval_in_latency(clock: Clock) -> None:

@@ -217,6 +217,14 @@ PRAGMA user_version = 2;
 """
 
 
+_VERSION_3 = """
+ALTER TABLE answers ADD COLUMN purpose TEXT NOT NULL DEFAULT 'answer' CHECK (purpose IN ('answer', 'test'));
+INSERT INTO answers (at, approach, model, kind, status, latency_s, cost_basis) VALUES
+    ('2026-11-23T10:00:00.000+00:00', 'rag', 'big via own + c searched with e', 'real', 'ok', 3.0, '');
+PRAGMA user_version = 3;
+"""
+
+
 @pytest.fixture
 def old(data: Path) -> Path:
     return _written(data, _VERSION_1)
@@ -239,6 +247,28 @@ def test_a_ledger_of_the_second_version_tells_its_tests_from_its_answers_and_sta
         with pytest.raises(sqlite3.Error), sqlite3.connect(ledger_file(data)) as connection:
             connection.execute(statement)
         connection.close()
+
+
+def test_answers_of_the_third_version_go_by_their_name_and_newer_ones_by_who_wrote_them(data: Path) -> None:
+    _written(data, _VERSION_1 + _VERSION_2 + _VERSION_3)
+
+    def seconds_of(writer: str) -> list[float | None]:
+        found = ledger.complete_answers(data, "rag", lambda model: " via own + " in model, writer=writer)
+        return [one.latency_s for one in found]
+
+    assert seconds_of("paid_api:own") == [3.0]
+    for writer, seconds in (("raw", 2.0), ("paid_api:own", 1.0)):
+        answer = replace(ANSWER, approach="rag", model="named anew", timings=Timings(latency_s=seconds))
+        ledger.append(data, answer, "real", writer=writer)
+    assert (seconds_of("paid_api:own"), seconds_of("raw")) == ([1.0], [2.0])
+    assert [one.writer for one in ledger.entries(data)][-3:] == [None, "raw", "paid_api:own"]
+
+
+def test_who_wrote_from_documents_is_recorded_and_nobody_for_other_approaches(data: Path) -> None:
+    record = ledger.recorder(load_settings({"data": str(data), "rag.generator": "fine_tuned"}))
+    for approach in ("rag", "raw"):
+        record(replace(ANSWER, approach=approach))
+    assert [(one.approach, one.writer) for one in ledger.entries(data)] == [("rag", "fine_tuned"), ("raw", None)]
 
 
 @pytest.mark.parametrize("first", ["read", "write"])

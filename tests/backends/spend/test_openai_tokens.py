@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import socket
-from collections.abc import Iterator
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
@@ -15,20 +14,15 @@ from backends.spend.openai_tokens import count, encoding_of
 
 
 @pytest.fixture(autouse=True)
-def offline(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No vocabulary read yet, none configured, and no way to fetch one."""
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No vocabulary configured, and no way to fetch one."""
 
     def refused(*_: object) -> None:
         raise AssertionError("somebody was asked")
 
-    before = dict(openai_tokens._encodings)
-    openai_tokens._encodings.clear()
     monkeypatch.delenv("TIKTOKEN_CACHE_DIR", raising=False)
     monkeypatch.setattr(socket.socket, "connect", refused)
     monkeypatch.setattr(socket, "getaddrinfo", refused)
-    yield
-    openai_tokens._encodings.clear()
-    openai_tokens._encodings.update(before)
 
 
 @pytest.fixture
@@ -74,11 +68,12 @@ def test_tokens_are_counted_as_openai_counts_them(text: str, cl100k: int, o200k:
 
 
 def test_a_damaged_copy_is_mended_from_the_package(tmp_path: Path) -> None:
-    assert count("2 + 2 = 4", "cl100k_base", tmp_path) == 7
-    (file,) = (tmp_path / "tokenizers").iterdir()
+    assert count("2 + 2 = 4", "cl100k_base", tmp_path / "sound") == 7
+    (sound,) = (tmp_path / "sound" / "tokenizers").iterdir()
+    file = tmp_path / "damaged" / "tokenizers" / sound.name
+    file.parent.mkdir(parents=True)
     file.write_bytes(b"damaged")
-    openai_tokens._encodings.clear()
-    assert count("2 + 2 = 4", "cl100k_base", tmp_path) == 7
+    assert count("2 + 2 = 4", "cl100k_base", tmp_path / "damaged") == 7
     assert file.stat().st_size > 1_000_000
 
 

@@ -118,8 +118,10 @@ def test_the_stand_in_says_it_and_nobody_looks_for_a_record_there(
 def test_a_start_in_the_background_ends_with_a_sentence(tmp_path: Path) -> None:
     start = StandInStart()
     start.begin(unusable(tmp_path, "below a file"))
-    assert start._thread is not None
-    start._thread.join(PATIENCE_S)
+    for thread in threading.enumerate():
+        if thread.name == "stand-in-start":
+            thread.join(PATIENCE_S)
+    assert not start.under_way
     assert start.fault is not None
     assert "The default weights could not be written to " in start.fault
     assert ": Not a directory. Make 300 MB of room there, or set CROSSROADS_DATA" in start.fault

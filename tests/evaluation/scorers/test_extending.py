@@ -28,7 +28,7 @@ from pathlib import Path
 from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 from backends.settings import load_settings
-from crossroads import app
+from terminal.commands import app
 from evaluation.attribution import answers_csv, read_attribution, stored_attributions
 
 def said(*arguments):

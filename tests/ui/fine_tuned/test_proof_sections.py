@@ -184,7 +184,7 @@ def test_a_damaged_proof_is_told_and_the_others_are_shown(current: Settings) -> 
     damaged = good.parent.parent / ("0" * 16)
     damaged.mkdir()
     (damaged / "proof.json").write_text("{")
-    assert "can not be read" in seen(run(at))
+    assert "cannot be read" in seen(run(at))
     assert "On 1 question" in seen(at)
 
 
@@ -239,7 +239,7 @@ def test_the_number_of_passages_is_asked_for(current: Settings) -> None:
     assert "collection handbook, 7 passages" in seen(at)
 
 
-def test_an_arm_that_can_not_answer_is_a_sentence(current: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_arm_that_cannot_answer_is_a_sentence(current: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     fault = BackendError("The collection is empty.", "Index documents first.")
     given: Mapping[str, Backend] = attributions.arms(base_rag=AnsweringBackend({}, loading=fault))
     monkeypatch.setattr(attribution, "attribution_arms", lambda settings: given)

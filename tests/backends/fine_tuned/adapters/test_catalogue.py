@@ -165,7 +165,7 @@ def test_renaming(settings: Settings, doors: Path) -> None:
         "There is an adapter called brambleworth already."
     )
     assert fault(lambda: rename("doors", "windows", settings.data))[0] == "There is no adapter called doors any more."
-    assert fault(lambda: rename("gates", "../gates", settings.data))[0] == "'../gates' can not be an adapter's name."
+    assert fault(lambda: rename("gates", "../gates", settings.data))[0] == "'../gates' cannot be an adapter's name."
 
 
 def test_a_readme_follows_the_name(settings: Settings, doors: Path) -> None:
@@ -256,7 +256,7 @@ def test_an_adapter_of_ones_own_goes_before_a_sample_of_its_name(doors: Path, tm
 @pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden", "x" * 65, "a b", "a\n"])
 def test_names_that_no_adapter_can_have(name: str) -> None:
     assert fault(lambda: check_name(name)) == (
-        f"{name!r} can not be an adapter's name.",
+        f"{name!r} cannot be an adapter's name.",
         "Use up to 64 letters, digits, dots, hyphens, underscores.",
     )
 

@@ -168,7 +168,7 @@ def test_a_name_that_is_taken_or_can_be_none(lora: Path, data: Path) -> None:
     assert fault(lambda: import_folder(lora, data, "brambleworth"))[0] == (
         "There is an adapter called brambleworth already."
     )
-    assert fault(lambda: import_folder(lora, data, "../x"))[0] == "'../x' can not be an adapter's name."
+    assert fault(lambda: import_folder(lora, data, "../x"))[0] == "'../x' cannot be an adapter's name."
     assert untouched(data)
 
 

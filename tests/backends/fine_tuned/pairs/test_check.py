@@ -32,7 +32,7 @@ def test_a_file_without_faults(tmp_path: Path) -> None:
     assert check_pairs(file.read_bytes(), "pairs.csv") == check_pairs(file)
 
 
-def test_every_row_that_can_not_be_used_is_named() -> None:
+def test_every_row_that_cannot_be_used_is_named() -> None:
     report = check("question,answer\na,b\n\n,\nc,\n,d\nWho, you?,Me.\ne,f\n")
     wide = "wider than the header (3 cells, not 2: a text with the separator in it needs quotation marks)"
     assert found(report) == [

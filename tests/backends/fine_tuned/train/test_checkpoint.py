@@ -55,7 +55,7 @@ def test_the_best_state_has_parameters_only(tmp_path: Path) -> None:
     assert {name: tuple(one.shape) for name, one in kept.items()} == {"a": (3, 2), "b": (4,)}
 
 
-def test_a_checkpoint_that_can_not_be_written_leaves_the_earlier_one(tmp_path: Path) -> None:
+def test_a_checkpoint_that_cannot_be_written_leaves_the_earlier_one(tmp_path: Path) -> None:
     parameters, _ = inference.run(small, 1)
     inference.run(checkpoint.save, tmp_path / "c", parameters, None, STATE)
     before = (tmp_path / "c").read_bytes()

@@ -78,7 +78,7 @@ def test_stopped_and_refused(settings: Settings) -> None:
     cancel.set()
     assert not any(step.result for step in estimate(settings, PAIRS, SHORT, cancel))
     assert fault(lambda: list(estimate(settings, PAIRS[:1], SHORT, NEVER)))[0] == "1 pair is too few to learn from."
-    with pytest.raises(BackendError, match="rank can not be 0"):
+    with pytest.raises(BackendError, match="rank cannot be 0"):
         list(estimate(settings, PAIRS, replace(SHORT, rank=0), NEVER))
 
 

@@ -151,6 +151,6 @@ def test_a_finished_training_is_not_started_again(settings: Settings) -> None:
     run = new_run(settings, PAIRS, "doors", ALL)
     assert training_job.start(settings, run).wait(_LIMIT_S)
     assert fault(lambda: training_job.start(settings, run)) == (
-        "The training of doors can not be resumed. All 10 steps are done.",
+        "The training of doors cannot be resumed. All 10 steps are done.",
         "Start a new one.",
     )

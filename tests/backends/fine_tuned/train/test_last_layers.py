@@ -57,7 +57,7 @@ def test_which_layers_are_the_last(base: LocalModel) -> None:
 @pytest.mark.parametrize("blocks", [0, 3])
 def test_more_layers_than_there_are(base: LocalModel, blocks: int) -> None:
     assert fault(lambda: last_layers(base.model, blocks)) == (
-        f"The model has 2 blocks, so {blocks} can not be trained.",
+        f"The model has 2 blocks, so {blocks} cannot be trained.",
         "Choose fewer.",
     )
 

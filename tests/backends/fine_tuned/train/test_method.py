@@ -50,7 +50,7 @@ def test_the_last_layers_learn_in_float32_beside_the_bases_own_memory(base: Loca
     assert {name for name, _ in shared} == pointers(base.model).keys() - made.parameters.keys()
     assert sum(4 * one.numel() for one in made.parameters.values()) == trained_bytes(base, LAST)
     assert fault(lambda: inference.run(prepare, base, replace(LAST, layers=3))) == (
-        "The model has 2 blocks, so 3 can not be trained.",
+        "The model has 2 blocks, so 3 cannot be trained.",
         "Choose fewer.",
     )
 
@@ -98,18 +98,18 @@ def test_the_learning_rate_rises_and_falls_as_a_cosine() -> None:
 FAULTS = {
     "method": ({"method": "full"}, "There is no method 'full'.", "Choose from lora, last_layers."),
     "split": ({"split_by": "row"}, "There is no split_by 'row'.", "Choose from group, phrasing."),
-    "rank": ({"rank": 0}, "rank can not be 0.", "Choose a value from 1 to 512."),
-    "warmup": ({"warmup": 1.5}, "warmup can not be 1.5.", "Choose a value from 0 to 1."),
-    "rate": ({"learning_rate": 0.0}, "learning_rate can not be 0.", "Choose one above 0, such as 0.001, up to 1."),
+    "rank": ({"rank": 0}, "rank cannot be 0.", "Choose a value from 1 to 512."),
+    "warmup": ({"warmup": 1.5}, "warmup cannot be 1.5.", "Choose a value from 0 to 1."),
+    "rate": ({"learning_rate": 0.0}, "learning_rate cannot be 0.", "Choose one above 0, such as 0.001, up to 1."),
     "no rate": (
         {"learning_rate": math.nan},
-        "learning_rate can not be nan.",
+        "learning_rate cannot be nan.",
         "Choose one above 0, such as 0.001, up to 1.",
     ),
-    "share": ({"held_out_share": 1.0}, "held_out_share can not be 1.", "Choose a share from 0 to less than 1."),
+    "share": ({"held_out_share": 1.0}, "held_out_share cannot be 1.", "Choose a share from 0 to less than 1."),
     "answers": (
         {"answers_every": -1},
-        "answers_every can not be negative.",
+        "answers_every cannot be negative.",
         "Choose a number of steps, or 0 for none.",
     ),
 }

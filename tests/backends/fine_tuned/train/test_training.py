@@ -333,7 +333,7 @@ def test_stopped_before_the_first_step_leaves_no_adapter(settings: Settings) -> 
 def test_a_finished_training_is_not_resumed(settings: Settings) -> None:
     run, _ = trained(settings, ALL)
     assert fault(lambda: list(resume_run(settings, run, NEVER))) == (
-        "The training of doors can not be resumed. All 10 steps are done.",
+        "The training of doors cannot be resumed. All 10 steps are done.",
         "Start a new one.",
     )
 
@@ -524,7 +524,7 @@ def test_errors_that_a_user_can_act_on() -> None:
 # --- what is refused ----------------------------------------------------------------------------
 
 REFUSED: dict[str, tuple[Callable[[], list[Pair]], str, str, str]] = {
-    "name": (lambda: PAIRS, "a/b", "'a/b' can not be an adapter's name.", "Use up to 64 letters, digits, dots"),
+    "name": (lambda: PAIRS, "a/b", "'a/b' cannot be an adapter's name.", "Use up to 64 letters, digits, dots"),
     "one pair": (lambda: PAIRS[:1], "x", "1 pair is too few to learn from.", "Give at least 2, better 20 or more."),
     "too many": (
         lambda: [Pair(f"q {n}", "a") for n in range(MOST_PAIRS + 1)],
@@ -542,7 +542,7 @@ REFUSED: dict[str, tuple[Callable[[], list[Pair]], str, str, str]] = {
 
 
 @pytest.mark.parametrize(("pairs", "name", "cause", "next_step"), REFUSED.values(), ids=REFUSED)
-def test_what_can_not_be_trained(
+def test_what_cannot_be_trained(
     settings: Settings, pairs: Callable[[], list[Pair]], name: str, cause: str, next_step: str
 ) -> None:
     found = fault(lambda: new_run(settings, pairs(), name, SHORT))
