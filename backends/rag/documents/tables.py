@@ -78,7 +78,8 @@ def shown_heading(heading: str) -> str:
 def columns_in_words(head: str) -> str:
     """Head rows as they are searched: without the signs of Markdown."""
     rows = (row.strip().strip("|").replace("|", ",") if row.lstrip().startswith("|") else row for row in _rows(head))
-    return " ".join(" ".join(row.split()).replace(" ,", ",") for row in rows)
+    named = (row for row in rows if row.strip(" ,"))  # a table without a head has an empty one
+    return " ".join(" ".join(row.split()).replace(" ,", ",") for row in named)
 
 
 def head_of(passage: Passage) -> str:

@@ -9,15 +9,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from backends.decoding import REPLACEMENT
+from backends.rag.documents.readers.pdf.ruling import Lines, lines_of
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfPage
 
 _SAME_PLACE = 0.06
 """In line heights: a character about this near to an equal one was printed twice, which makes it bold."""
-
-_RULE_POINTS = 2.5
-"""A drawn shape that is no higher than this is a line."""
 
 _HYPHENS = frozenset({0x02, 0xFFFE})
 """What PDFium puts for a hyphen that ends a line."""
@@ -74,12 +72,12 @@ class Piece:
 class PageText:
     """What is printed on a page.
 
-    `turned`: the pieces by the direction that they run in, in degrees, in the order of the file. `rules`: drawn
-    horizontal lines as (x0, x1, y). `outside`: how many characters lie beyond the edges of the page, and are not here.
+    `turned`: the pieces by the direction that they run in, in degrees, in the order of the file. `drawn`: lines that
+    are no text. `outside`: how many characters lie beyond the edges of the page, and are not here.
     """
 
     turned: dict[int, list[Piece]] = field(default_factory=dict)
-    rules: list[tuple[float, float, float]] = field(default_factory=list)
+    drawn: Lines = field(default_factory=Lines)
     outside: int = 0
 
     @property
@@ -97,7 +95,7 @@ def page_text(page: PdfPage) -> PageText:
     """What is printed on `page`, once each."""
     import pypdfium2.raw as pdfium
 
-    found = PageText(rules=_rules(page, pdfium))
+    found = PageText(drawn=lines_of(page))
     text = page.get_textpage()
     try:
         reader = _Reader(found, text.raw, pdfium, page.get_bbox())
@@ -192,6 +190,8 @@ class _Reader:
             here = (self._x.value, self._y.value)
             if before is not None and before[0] == here:  # one glyph that stands for several characters
                 before[1].text += _shown(code)[0]
+                if before[2] == 0:  # PDFium divides its width among them
+                    before[1].x1 = max(before[1].x1, self._box.right)
                 continue
             one, angle = self._one(index, code, here)
             before = None
@@ -206,7 +206,7 @@ class _Reader:
                 if blank >= 0 and angle == 0 and FROM_THE_RIGHT.search("".join(p.text for p in [*previous, one])):
                     pdfium.FPDFText_GetCharOrigin(handle, blank, *self._at)
                     _note_blank(self._x.value, [*previous, one])
-                before = here, one
+                before = here, one, angle
             spaced, blank = False, -1
 
     def _one(self, index: int, code: int, here: tuple[float, float]) -> tuple[Piece | None, int]:
@@ -304,22 +304,3 @@ def _is_new(one: Piece, angle: int, seen: set[tuple[str, int, int, int]], is_kno
                     return False
     seen.add((one.text, angle, column, row))
     return True
-
-
-def _rules(page: PdfPage, pdfium: Any) -> list[tuple[float, float, float]]:
-    rules = []
-    handle = page.raw
-    bounds = [ctypes.c_float() for _ in range(4)]
-    at = [ctypes.byref(one) for one in bounds]
-    for index in range(pdfium.FPDFPage_CountObjects(handle)):
-        drawn = pdfium.FPDFPage_GetObject(handle, index)
-        if pdfium.FPDFPageObj_GetType(drawn) != pdfium.FPDF_PAGEOBJ_PATH:
-            continue
-        if not pdfium.FPDFPageObj_GetBounds(drawn, *at):
-            continue
-        left, bottom, right, top = (one.value for one in bounds)
-        if right - left > 10:
-            rules.append((left, right, top))
-            if top - bottom > _RULE_POINTS:  # a box: of a cell, or around the table
-                rules.append((left, right, bottom))
-    return rules

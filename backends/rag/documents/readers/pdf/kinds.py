@@ -11,11 +11,10 @@ import statistics
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
+from backends.rag.documents.readers.pdf.records import records
+from backends.rag.documents.readers.pdf.ruling import Rule
 from backends.rag.documents.readers.pdf.runs import Row, is_level, rows_of
 from backends.rag.documents.readers.pdf.zones import TWICE_AS_FAR, Zone, side
-
-Rule = tuple[float, float, float]
-"""A line that is drawn: from x0 to x1, at y, in points."""
 
 Kind = Literal["prose", "table", "lines"]
 
@@ -30,6 +29,9 @@ _GOES_ON = 0.4
 
 _WORDS = 2.2
 """Words on a line of a column of prose, on average; cells have fewer."""
+
+_TEXT_WORDS = 5.0
+"""Words on a line of a text that has notes beside it."""
 
 _SENTENCE_ENDS = ".!?:;。！？؟۔"
 
@@ -76,24 +78,40 @@ def _kind(zone: Zone, rules: Sequence[Rule], inside: bool) -> Kind:
 
 
 def _is_table(zone: Zone, rules: Sequence[Rule]) -> bool:
+    if any(run.is_mark for row in zone.rows for run in row):
+        return False
     if len(rules_across(zone, rules)) >= 2:
         return True
     columns = [rows_of(column) for column in zone.columns() if column]
     if len(columns) < 2:
         return False
     shared = sum(len({side(zone, run) for run in row if is_level(row[0], run)}) > 1 for row in zone.rows)
-    if shared * 2 < min(map(len, columns)):  # the lines of columns that were set one by one stand where they like
-        return False
     lines = [[" ".join(run.text for run in row) for row in column] for column in columns]
-    prose = [column for column in lines if not _is_count(column)]
-    if len(prose) < len(lines) and prose and min(map(_goes_on, prose)) >= _GOES_ON:  # line numbers in the margin
-        return False
     words = [statistics.fmean(map(_word_count, column)) for column in lines]
+    if shared * 2 < min(map(len, columns)) and not (min(words) < _WORDS and _is_drawn_by_rows(zone)):
+        return False  # the lines of columns that were set one by one stand where they like
+    prose = [column for column in lines if not _is_count(column)]
+    if len(prose) < len(lines) and prose and min(map(goes_on, prose)) >= _GOES_ON:  # line numbers in the margin
+        return False
+    if _is_beside_notes(zone, words):
+        return False
     if is_drawn_by_columns(zone):
         return max(words) < _WORDS and len(zone.rows) > 1
     if has_wrapped_rows(zone):
         return True
-    return min(words) < _WORDS or statistics.fmean(map(_goes_on, lines)) < _GOES_ON
+    return min(words) < _WORDS or statistics.fmean(map(goes_on, lines)) < _GOES_ON
+
+
+def _is_beside_notes(zone: Zone, words: Sequence[float]) -> bool:
+    """Whether one of two columns holds notes beside a text, which is in the middle of a sentence where they stand."""
+    if len(words) != 2 or max(words) < _TEXT_WORDS:
+        return False
+    text = words.index(max(words))
+    keys = records(zone.rows, lambda run: side(zone, run))
+    firsts = [row for place, row in enumerate(zone.rows) if place == 0 or keys[place] != keys[place - 1]]
+    noted = [row for row in firsts[1:] if len({side(zone, run) for run in row}) > 1]
+    starts = [next(run.text[:1] for run in row if side(zone, run) == text) for row in noted]
+    return sum(map(str.islower, starts)) >= max(_GOES_ON * len(starts), 2)
 
 
 def _word_count(line: str) -> float:
@@ -108,7 +126,7 @@ def _is_count(lines: Sequence[str]) -> bool:
     return len({int(b) - int(a) for a, b in itertools.pairwise(lines)}) == 1 and int(lines[1]) > int(lines[0])
 
 
-def _goes_on(lines: Sequence[str]) -> float:
+def goes_on(lines: Sequence[str]) -> float:
     """The share of the lines after the first that continue a sentence of the line before."""
     pairs = list(itertools.pairwise(lines))
     going = sum(
@@ -124,10 +142,18 @@ def _is_uncased(letter: str) -> bool:
 
 def is_drawn_by_columns(zone: Zone) -> bool:
     """Whether the file draws a whole column before the next: text that was set in columns."""
+    return len(zone.rows) > 2 and _changes_of_side(zone) <= len(zone.gutters)
+
+
+def _is_drawn_by_rows(zone: Zone) -> bool:
+    """Whether what the file draws next stands in another column, more often than not."""
+    return _changes_of_side(zone) * 2 >= sum(map(len, zone.rows))
+
+
+def _changes_of_side(zone: Zone) -> int:
     runs = sorted((run for row in zone.rows for run in row), key=lambda run: run.order)
     sides = [side(zone, run) for run in runs]
-    changes = sum(a != b for a, b in itertools.pairwise(sides))
-    return len(zone.rows) > 2 and changes <= len(zone.gutters)
+    return sum(a != b for a, b in itertools.pairwise(sides))
 
 
 def has_wrapped_rows(zone: Zone) -> bool:

@@ -7,37 +7,58 @@ either columns of prose, read one after another, or the rows of a table, which s
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
+from backends.rag.documents.readers.pdf.bordered import cell_text, without_bordered
 from backends.rag.documents.readers.pdf.characters import Piece
 from backends.rag.documents.readers.pdf.direction import is_right_to_left
+from backends.rag.documents.readers.pdf.flows import flows_of, is_hanging
+from backends.rag.documents.readers.pdf.heads import markdown
 from backends.rag.documents.readers.pdf.kinds import (
     APART,
-    Rule,
     has_wrapped_rows,
     is_drawn_by_columns,
     pieces_of,
     pitch_of,
     rules_across,
 )
-from backends.rag.documents.readers.pdf.runs import Row, rows_of, runs_of
-from backends.rag.documents.readers.pdf.zones import Zone, side, zones_of
-from backends.rag.documents.readers.reading import table
+from backends.rag.documents.readers.pdf.records import Column, is_next_line, records
+from backends.rag.documents.readers.pdf.ruling import Lines, Rule
+from backends.rag.documents.readers.pdf.runs import Row, Run, is_leader, rows_of, runs_of
+from backends.rag.documents.readers.pdf.zones import GUTTER, NARROW_GAP, Zone, side, zones_of
 
 _PARAGRAPH = 1.75
 """In font sizes: lines farther apart belong to two paragraphs."""
 
 
-def page_lines(pieces: Iterable[Piece], rules: Sequence[Rule] = ()) -> str:
+_ROWS_TO_TRUST = 3
+"""In so many rows of a table narrow gaps at the same place part two columns."""
+
+_WRAPPED = 0.3
+"""Of the lines between two gaps so many begin in the middle of a sentence, or leave the first column empty."""
+
+_DEEPEST = 6
+"""So often columns are parted into columns again."""
+
+
+def page_lines(pieces: Sequence[Piece], drawn: Lines) -> str:
     """The text of pieces of one direction in reading order, a line each, an empty line between paragraphs."""
-    rows = rows_of(runs_of(pieces))
-    return "\n\n".join(filter(None, _blocks(rows, rules, depth=0))).strip("\n")
+    page = without_bordered(pieces, drawn)
+    rows = rows_of(runs_of(page.pieces))
+    return page.restored("\n\n".join(filter(None, _blocks(rows, page.rules, depth=0))).strip("\n"))
 
 
 def _blocks(rows: list[Row], rules: Sequence[Rule], depth: int) -> Iterator[str]:
     for zone in zones_of(rows):
         if not zone.gutters:
             yield _lines(zone.rows)
+            continue
+        if is_hanging(zone, rules):
+            yield _lines(zone.rows)
+            continue
+        if depth < _DEEPEST and (parts := flows_of(zone, rules)):
+            for part, flows in parts:
+                yield from _columns(part, rules, depth) if flows else _blocks(part.rows, rules, depth + 1)
             continue
         prose: list[Row] = []
         for piece, kind in pieces_of(zone, rules):
@@ -56,7 +77,7 @@ def _columns(zone: Zone, rules: Sequence[Rule], depth: int) -> Iterator[str]:
     if sum(is_right_to_left(run.text) for column in columns for run in column) * 2 > sum(map(len, columns)):
         columns.reverse()
     for column in columns:
-        if depth < 4:
+        if depth < _DEEPEST:
             yield from _blocks(rows_of(column), rules, depth + 1)
         else:
             yield _lines(rows_of(column))
@@ -85,29 +106,56 @@ def _titled_table(zone: Zone, rules: Sequence[Rule]) -> Iterator[str]:
     if first:
         yield _lines(zone.rows[:first])
     last = len(zone.rows)
-    while last > first and len(zone.rows[last - 1]) == 1 and side(zone, zone.rows[last - 1][0]) == 0:
+    while last > first and _stands_alone(zone, last - 1):
         last -= 1
     yield _table(Zone(zone.rows[first:last], zone.gutters), rules)
     if last < len(zone.rows):
         yield _lines(zone.rows[last:])
 
 
+def _stands_alone(zone: Zone, place: int) -> bool:
+    """Whether a row has text in the first column only, and is not the next line of a cell there."""
+    row = zone.rows[place]
+    if len(row) > 1 or side(zone, row[0]) > 0:
+        return False
+    return not any(above.is_followed_by(row[0]) and is_next_line(above, row[0]) for above in zone.rows[place - 1])
+
+
 def _table(zone: Zone, rules: Sequence[Rule]) -> str:
     """The rows as a Markdown table; the lines of a wrapped cell are joined where it is known that they are one cell."""
-    edges = _cell_edges(zone.rows)
-    lines = [_cells(row, edges) for row in zone.rows]
-    joined = [
-        ["\n".join(line[column] for line in group if line[column]) for column in range(len(edges) + 1)]
-        for group in _table_rows(zone, lines, rules)
-    ]
+    edges = _cell_edges(zone)
+    rows = [_parted(row, edges) for row in zone.rows]
+
+    def column(run: Run) -> int:
+        return sum(edge < run.x0 + 0.01 for edge in edges)
+
+    keys = _row_numbers(Zone(rows, zone.gutters), column, rules)
+    joined = []
+    for _, group in itertools.groupby(range(len(rows)), key=lambda place: keys[place]):
+        lines = [rows[place] for place in group]
+        cells = [[[run for run in line if column(run) == here] for line in lines] for here in range(len(edges) + 1)]
+        joined.append([cell_text([line for line in cell if line]) for cell in cells])
     if is_right_to_left("".join(cell for row in joined for cell in row)):
         joined = [row[::-1] for row in joined]
-    return table(joined)
+    return markdown(joined)
 
 
-def _cell_edges(rows: Sequence[Row]) -> list[float]:
-    """Where the columns of a table part: no run crosses there. Rows of a single run, such as titles, do not count."""
-    spans = sorted((run.x0, run.x1) for row in rows if len(row) > 1 for run in row)
+def _cell_edges(zone: Zone) -> list[float]:
+    """Where the columns of a table part: no word crosses there. Titles, which stand alone on the left, do not count.
+
+    Where enough rows show it, gaps part columns that are too narrow to part the runs of a single line.
+    """
+    rows = [row for row in zone.rows if len(row) > 1 or side(zone, row[0]) > 0]
+    spans: list[tuple[float, float]] = []
+    for run in itertools.chain.from_iterable(rows):
+        start = run.x0
+        if len(rows) >= _ROWS_TO_TRUST:
+            for before, after in itertools.pairwise(run.pieces):
+                if after.x0 - before.x1 >= run.size * GUTTER and not (is_leader(before) or is_leader(after)):
+                    spans.append((start, before.x1))
+                    start = after.x0
+        spans.append((start, run.x1))
+    spans.sort()
     edges, reach = [], spans[0][1]
     for x0, x1 in spans[1:]:
         if x0 > reach:
@@ -116,42 +164,32 @@ def _cell_edges(rows: Sequence[Row]) -> list[float]:
     return edges
 
 
-def _cells(row: Row, edges: Sequence[float]) -> list[str]:
-    cells: list[list[str]] = [[] for _ in range(len(edges) + 1)]
+def _parted(row: Row, edges: Sequence[float]) -> Row:
+    """The row with runs cut at the edges between columns; a run that no gap parts there stays whole."""
+    parted: Row = []
     for run in row:
-        cells[sum(edge < run.x0 + 0.01 for edge in edges)].append(run.text)
-    return [" ".join(cell) for cell in cells]
+        rest = run
+        for edge in edges:
+            if not rest.x0 < edge < rest.x1:
+                continue
+            place = next((at for at, one in enumerate(rest.pieces) if (one.x0 + one.x1) / 2 > edge), 0)
+            if not place or rest.pieces[place].x0 - rest.pieces[place - 1].x1 < rest.size * NARROW_GAP:
+                continue
+            left, rest = rest.cut(place)
+            parted.append(left)
+        parted.append(rest)
+    return parted
 
 
-def _table_rows(zone: Zone, lines: list[list[str]], rules: Sequence[Rule]) -> list[list[list[str]]]:
-    """The lines of each row of the table."""
-    ruled = rules_across(zone, rules)
-    places = [row[0].y for row in zone.rows]
-    if len(ruled) >= 3:
-        keys = [sum(rule > place for rule in ruled) for place in places]
-    elif has_wrapped_rows(zone):
-        apart = pitch_of(zone.rows) * APART
-        keys = [0]
-        for above, place in itertools.pairwise(places):
-            keys.append(keys[-1] + (above - place > apart))
-    elif is_drawn_by_columns(zone):
-        keys = list(range(len(places)))
-    else:
-        keys = _by_drawing(zone)
-    groups: list[list[list[str]]] = []
-    for position, line in enumerate(lines):
-        if position and keys[position] == keys[position - 1]:
-            groups[-1].append(line)
-        else:
-            groups.append([line])
-    return groups
-
-
-def _by_drawing(zone: Zone) -> list[int]:
-    """A number per row of runs, the same where all runs continue a cell that the file drew just before them."""
-    keys = [0]
-    for above, row in itertools.pairwise(zone.rows):
-        before = {(run.order, side(zone, run)) for run in above}
-        continued = all((run.order - 1, side(zone, run)) in before for run in row)
-        keys.append(keys[-1] + (not continued))
-    return keys
+def _row_numbers(zone: Zone, column: Column, rules: Sequence[Rule]) -> list[int]:
+    """A number per line, the same for those of one row of the table."""
+    if is_drawn_by_columns(zone):
+        return list(range(len(zone.rows)))
+    keys = records(zone.rows, column, rules_across(zone, rules))
+    if keys[-1] + 1 < len(keys) or not has_wrapped_rows(zone):
+        return keys
+    apart = pitch_of(zone.rows) * APART
+    steps = [above[0].y - row[0].y > apart for above, row in itertools.pairwise(zone.rows)]
+    inner = [row for row, is_apart in zip(zone.rows[1:], steps, strict=True) if not is_apart]
+    wrapped = sum(column(row[0]) > 0 or any(run.text[:1].islower() for run in row) for row in inner)
+    return list(itertools.accumulate(steps, initial=0)) if wrapped >= _WRAPPED * len(inner) else keys

@@ -17,6 +17,7 @@ from backends.rag.documents.content import damaged
 from backends.rag.documents.readers.pdf.characters import PageText, page_text
 from backends.rag.documents.readers.pdf.fields import Extras
 from backends.rag.documents.readers.pdf.glyph_names import with_maps
+from backends.rag.documents.readers.pdf.heads import continued
 from backends.rag.documents.readers.pdf.hyphens import joined
 from backends.rag.documents.readers.pdf.layout import page_lines
 from backends.rag.documents.readers.reading import Reading, numbered
@@ -75,7 +76,7 @@ def read_pdf(data: bytes) -> Reading:
     beside[-1] = "\n".join(filter(None, [beside[-1], extras.of(0) if extras else ""]))
     if read.unread == len(read.texts) and not any(beside):
         raise _nothing(read)
-    pages = zip(joined(read.texts), beside, strict=True)
+    pages = zip(continued(joined(read.texts)), beside, strict=True)
     texts = ((number, "\n\n".join(filter(None, both))) for number, both in enumerate(pages, start=1))
     return Reading(tuple(texts), tuple(_warnings(read) + said))
 
@@ -195,7 +196,7 @@ def _without_soft_hyphens(text: str, structure: PdfReader, number: int) -> str:
 def _in_order(found: PageText) -> str:
     """The main direction first, then what runs otherwise: labels of axes, stamps, watermarks."""
     ranked = sorted(found.turned.items(), key=lambda one: -sum(len(piece.text) for piece in one[1]))
-    return "\n\n".join(page_lines(some, found.rules if angle == 0 else ()) for angle, some in ranked)
+    return "\n\n".join(page_lines(some, found.drawn.turned(angle)) for angle, some in ranked)
 
 
 def _is_broken(structure: PdfReader, number: int) -> bool:

@@ -12,6 +12,9 @@ from backends.rag.documents.readers.pdf.direction import SMALLER, has_right_to_l
 _SPLIT = 1.2
 """In font sizes: a wider gap parts two runs; a space between justified words stays below it."""
 
+_LEADER_GAP = 2.5
+"""In font sizes: dots that lead from one text to another stand no farther from each other and from the texts."""
+
 _SAME_LINE = 0.35
 """In font sizes: baselines nearer than this are one line; an exponent is raised by about a third."""
 
@@ -28,9 +31,16 @@ _MARKER = re.compile(r"[•▪◦‣·●○■□–—*-]|\(?(?:\d{1,3}|[A-Za-
 """What stands in front of a list item."""
 
 
+FIRST_MARK = 0x100000
+"""Characters from here on, for private use, stand for tables: none comes from a file, where they are unknown ones."""
+
+
 @dataclass(slots=True)
 class Run:
-    """Characters on one baseline without a wide gap. `order`: its place in the file; other lengths are in points."""
+    """Characters on one baseline without a wide gap; lengths are in points.
+
+    `order`: the place of its first piece in the file, counted in pieces.
+    """
 
     pieces: list[Piece]
     x0: float
@@ -44,6 +54,23 @@ class Run:
         """What it says."""
         return line_text(self.pieces)
 
+    @property
+    def is_mark(self) -> bool:
+        """Whether it stands for a table that was taken out of the page."""
+        return ord(self.pieces[0].text[0]) >= FIRST_MARK
+
+    def is_followed_by(self, other: Run) -> bool:
+        """Whether the file draws the other one next."""
+        return other.order == self.order + len(self.pieces)
+
+    def cut(self, place: int) -> tuple[Run, Run]:
+        """The run in two, the second of which begins with the piece at `place`."""
+        left, right = self.pieces[:place], self.pieces[place:]
+        return (
+            Run(left, self.x0, max(one.x1 for one in left), self.y, self.size, self.order),
+            Run(right, min(one.x0 for one in right), self.x1, self.y, self.size, self.order + place),
+        )
+
 
 Row = list[Run]
 """Runs on one baseline, from left to right."""
@@ -52,7 +79,7 @@ Row = list[Run]
 def runs_of(pieces: Iterable[Piece]) -> list[Run]:
     """The pieces, joined where no wide gap parts them, in the order of the file."""
     runs: list[Run] = []
-    for one in pieces:
+    for place, one in enumerate(pieces):
         run = runs[-1] if runs else None
         if run is not None and _continues(run, one):
             run.pieces.append(one)
@@ -60,7 +87,7 @@ def runs_of(pieces: Iterable[Piece]) -> list[Run]:
             if one.size > run.size * 1.2:
                 run.size, run.y = one.size, one.y
         else:
-            runs.append(Run([one], one.x0, one.x1, one.y, one.size, len(runs)))
+            runs.append(Run([one], one.x0, one.x1, one.y, one.size, place))
     return runs
 
 
@@ -69,7 +96,14 @@ def _continues(run: Run, one: Piece) -> bool:
     if abs(one.y - run.y) > size * _SAME_LINE:
         return _is_script(run, one)
     gap = max(one.x0 - run.x1, run.x0 - one.x1)
-    return gap <= min(run.size, one.size) * _SPLIT or gap <= size * 0.3
+    if gap <= min(run.size, one.size) * _SPLIT or gap <= size * 0.3:
+        return True
+    return gap <= size * _LEADER_GAP and (is_leader(run.pieces[-1]) or is_leader(one))
+
+
+def is_leader(one: Piece) -> bool:
+    """Whether these are dots that lead from a name to its page or price."""
+    return not one.text.strip(".…·")
 
 
 def _is_script(run: Run, one: Piece) -> bool:
@@ -112,7 +146,7 @@ def _by_place(row: Row) -> Row:
         return row
     placed = sorted((one for run in row for one in run.pieces), key=lambda one: one.x0)
     first = min(run.order for run in row)
-    return [replace(run, order=first + number) for number, run in enumerate(runs_of(placed))]
+    return [replace(run, order=first + run.order) for run in runs_of(placed)]
 
 
 def _with_markers(row: Row) -> Row:
