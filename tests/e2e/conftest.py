@@ -33,7 +33,7 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 
 @pytest.fixture(scope="session")
 def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
-    """A large window, in which nothing moves: without a GPU, a third of the processor time goes into drawing that."""
+    """A large window, in which nothing moves: without a GPU, drawing that takes processor time."""
     return browser_context_args | {"viewport": {"width": 1440, "height": 1000}, "reduced_motion": "reduce"}
 
 
