@@ -33,7 +33,7 @@ from evaluation.statistics import Estimate
 NAME = "retrieval"
 MAIN = "nDCG@10"
 WEIGHTS = (0.1, 0.2, 0.25, 0.3, 0.4, 0.6)
-THRESHOLDS = (0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
+THRESHOLDS = (0.15, 0.2, 0.25, 0.3, 0.35, 0.4)
 _AHEAD = Goal(0, "at least")
 _QUICK = 12
 
@@ -184,8 +184,8 @@ def _thresholds(corpus: _Corpus, settings: Settings, raw: dict[str, Any]) -> str
     unanswered: list[float] = []
     found: list[float] = []
     for sample in corpus.samples:
-        hits = searcher.search(sample.question, settings.rag.k).hits
-        best = max(hit.passage.score for hit in hits)
+        result = searcher.search(sample.question, settings.rag.k)
+        hits, best = result.hits, result.sentences[0].score if result.sentences else 0.0
         if NOT_ANSWERED in sample.tags:
             unanswered.append(best)
         elif sample.key_facts and None not in fact_ranks(hits, sample):

@@ -1,9 +1,8 @@
 """Gets the local approaches ready in the background, so that the first question does not wait for it.
 
-The garbage collector is spared what is loaded by then, which stays until the end: Streamlit collects everything after
-each run of a script or a fragment. With half a million objects of the loaded libraries that holds the interpreter,
-twice a second beside a model that learns or answers while somebody watches it, and on a busy machine so long that
-loading hardly goes on beside the page that shows how far it is (docs/measurements.md).
+The garbage collector is spared what is loaded by then, which stays until the end: a full collection over half a million
+objects of the loaded libraries holds the interpreter, beside a model that learns or answers while somebody watches it
+(docs/measurements.md). The one that Streamlit does after each run of a page is off in `.streamlit/config.toml`.
 """
 
 from __future__ import annotations
