@@ -39,6 +39,7 @@ PROMISED = {
     "sources",
 }
 ADDED = {"first_reasoning_s", "service_tier", "stand_in", "retry_s", "notes", "evidence", "evidence_note", "attempts"}
+ADDED |= {"draft"}
 DURATIONS = ["queued_s", "load_s", "retrieval_s", "ttft_s", "latency_s", "tokens_per_s"]
 EMPTY = "The question is empty. Type a question first."
 

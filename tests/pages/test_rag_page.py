@@ -190,7 +190,7 @@ def test_an_empty_collection_says_what_it_is_for_and_is_filled_with_one_click(da
     click(at, "fill_sample")
     written(at, data)
     assert shows(at, "16 added.")
-    assert shows(at, "16 documents \u00b7 190 chunks of at most 128 tokens, 32 shared \u00b7 vectors by quick")
+    assert shows(at, "16 documents \u00b7 189 chunks of at most 128 tokens, 32 shared \u00b7 vectors by quick")
     assert "Fill it with the sample documents" not in labels(at)
 
 

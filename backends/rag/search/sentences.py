@@ -34,7 +34,7 @@ _COSINE, _WORDS, _PASSAGE = 0.5, 0.15, 0.3
 
 _HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(.+)")
 _ITEM = re.compile(r"[ \t]*(?:[-*•–+]|\(?\d{1,3}[.)]|\(?[a-z][)])[ \t]")
-_RULE = re.compile(r"[ \t|:-]*-[ \t|:-]*")
+_RULE = frozenset(" \t|:-")
 _PLAIN_TABLES = (".csv", ".tsv")
 _LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 _INTRODUCTION_CHARACTERS = 200
@@ -101,7 +101,7 @@ def _sentences_and_rows(chunk: StoredChunk) -> Iterator[Passage]:
             head, skip_to, start = found.text, found.end, end
         elif "|" in line and head:
             yield from text_until(place)
-            if not _RULE.fullmatch(line.strip()):
+            if not _RULE.issuperset(line):
                 yield from _passage(chunk, place, end, join_heading(_joined(path, introduction), head))
             start = end
         elif heading := _heading(lines, number, plain):
