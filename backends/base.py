@@ -235,6 +235,13 @@ class Reclassified:
 
 
 @dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """All text so far is not the answer, for the reason `why` (a sentence): another text follows in its place."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The end of an answer. `finish_reason` is `stop`, `length`, or what the server said; None if it said nothing.
 
@@ -260,6 +267,7 @@ BackendEvent = (
     | TextDelta
     | Reasoning
     | Reclassified
+    | Withdrawn
     | Finished
 )
 
@@ -280,8 +288,21 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
+class Draft:
+    """What was written first and withdrawn for the reason `why`. `latency_s` runs from the start of work to its end;
+    what the answer took beyond that are the check and the text in its place."""
+
+    text: str
+    why: str
+    latency_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """One finished column: exactly one per approach and question, failed or not."""
+    """One finished column: exactly one per approach and question, failed or not.
+
+    `usage` and `cost` are those of everything that was written, a `draft` included.
+    """
 
     approach: str
     model: str
@@ -298,6 +319,7 @@ class Answer:
     attempts: tuple[Attempt, ...] = ()
     stand_in: bool = False
     stopped_by: CapReached | None = field(default=None, compare=False)
+    draft: Draft | None = None
 
 
 Event = BackendEvent | Queued | Started | Answer
@@ -326,6 +348,11 @@ class Backend(ABC):
 
     may_be_charged: bool = False
     """True if somebody else may charge for an answer: what was spent today is shown wherever it is asked."""
+
+    @property
+    def parameters(self) -> int | None:
+        """How many parameters the model has that answers, once it is loaded; None if that is not known."""
+        return None
 
     @property
     @abstractmethod

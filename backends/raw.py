@@ -29,6 +29,10 @@ class RawBackend(Backend):
         return base_of(self.settings)
 
     @property
+    def parameters(self) -> int | None:
+        return self.base.parameters
+
+    @property
     def model(self) -> str:
         return base_label(self.settings)
 

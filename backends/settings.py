@@ -56,7 +56,7 @@ STARTED_WITH = "CROSSROADS_OVERRIDES"
 as variables of the environment, an address among them would get the key that was configured there for another one.
 """
 
-RetrievalMode = Literal["dense", "keyword", "fused", "reranked"]
+RetrievalMode = Literal["dense", "keyword", "fused", "sentences", "reranked"]
 """How passages are found and put in order."""
 
 
@@ -111,6 +111,10 @@ class BudgetSettings(Section):
     allow_unknown: bool = Field(default=False, description="with a cap, also ask models whose price is not known")
 
 
+QUOTE = "quote"
+"""The writer of RAG without a model: the best sentences word for word."""
+
+
 class RagSettings(Section):
     """Retrieval: which collection, how it is searched, how many passages, and which approach writes the answer.
 
@@ -120,7 +124,9 @@ class RagSettings(Section):
     collection: str = "handbook"
     k: int = Field(default=3, ge=1, le=50, description="passages for an answer")
     mode: RetrievalMode = Field(
-        default="fused", description="by meaning (dense), by words (keyword), both (fused), or fused and then reranked"
+        default="sentences",
+        description="by meaning (dense), by words (keyword), both (fused), fused and then by each passage's best "
+        "sentence (sentences), or fused and then reranked",
     )
     keyword_weight: float = Field(
         default=0.25, ge=0, le=10, description="what the best keyword match adds to its cosine similarity, in fused"
@@ -131,13 +137,24 @@ class RagSettings(Section):
     )
     reranker: str | None = Field(default=None, description="cross-encoder: a Hub id or a local folder; none if empty")
     min_score: float = Field(
-        default=0.35, ge=-1, le=1, description="cosine similarity that the best passage must reach, or nothing counts"
+        default=0.25, ge=-1, le=1, description="score that the best sentence must reach, or nothing counts"
     )
     documents: Several = Field(default=(), description="only these documents are searched, by name; all if empty")
     formats: Several = Field(default=(), description="only documents of these formats are searched: pdf, csv, ...")
     languages: Several = Field(default=(), description="only documents in these languages are searched: en, de, ...")
     embedder: str = DEFAULT_EMBEDDER
-    generator: str = Field(default="raw", description="who writes: raw, fine_tuned, paid_api or paid_api:NAME")
+    generator: str = Field(
+        default="raw",
+        description="who writes: raw, fine_tuned, paid_api or paid_api:NAME; or quote, which has no model",
+    )
+    context: Literal["auto", "passages", "sentences"] = Field(
+        default="auto", description="what the writer reads; auto: sentences below a billion parameters"
+    )
+    sentences: int = Field(default=5, ge=1, le=50, description="sentences for an answer, where the writer reads these")
+    unsupported: Literal["auto", "show", "quote", "refuse"] = Field(
+        default="auto",
+        description="what becomes of an answer without support in the passages; auto: quote below a billion parameters",
+    )
     chunk_tokens: int = Field(default=128, ge=32, le=2000)
     overlap_tokens: int = Field(default=32, ge=0, le=500)
     max_file_mb: float = Field(default=25, gt=0)
@@ -169,8 +186,9 @@ class RagSettings(Section):
     def _a_writer(cls, value: str) -> str:
         from backends.registry import is_known, spec_of, specs
 
-        if not is_known(value) or not spec_of(value).writes:
+        if value != QUOTE and (not is_known(value) or not spec_of(value).writes):
             known = [f"{spec.id} or {spec.id}:NAME" if spec.variants else spec.id for spec in specs() if spec.writes]
+            known.append(QUOTE)
             raise ValueError(f"it is one of {', '.join(known)}")
         return value
 

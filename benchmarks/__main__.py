@@ -76,7 +76,9 @@ def main(
     ] = None,
     documents: Annotated[Path | None, typer.Option(help="For rag: a folder of documents; with --questions.")] = None,
     questions: Annotated[Path | None, typer.Option(help="For rag: the question set on --documents.")] = None,
-    search_only: Annotated[bool, typer.Option("--search-only", help="For rag: search, and ask no model.")] = False,
+    search_only: Annotated[
+        bool, typer.Option("--search-only", help="For rag: search, and ask no model; so it is where all are run.")
+    ] = False,
     limit: Annotated[
         int | None, typer.Option(min=1, help="For rag: at most so many questions of each corpus, evenly spread.")
     ] = None,
@@ -113,7 +115,7 @@ def main(
             tuple(manual or ()),
             reranker,
             corpora,
-            search_only,
+            search_only or not names,
             limit,
             against,
             settings,

@@ -33,7 +33,7 @@ from evaluation.statistics import Estimate
 NAME = "retrieval"
 MAIN = "nDCG@10"
 WEIGHTS = (0.1, 0.2, 0.25, 0.3, 0.4, 0.6)
-THRESHOLDS = (0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
+THRESHOLDS = (0.15, 0.2, 0.25, 0.3, 0.35, 0.4)
 _AHEAD = Goal(0, "at least")
 _QUICK = 12
 
@@ -171,7 +171,8 @@ def _weights(corpora: Sequence[_Corpus], settings: Settings, raw: dict[str, Any]
     parts = [f"{name} " + ", ".join(f"{w:g}: {v:.3f}" for w, v in row.items()) for name, row in table.items()]
     for name, row in table.items():
         if others := [other for key, other in table.items() if key != name]:
-            best = max(WEIGHTS, key=lambda weight, others=others: sum(other[weight] for other in others))
+            sums = {weight: sum(other[weight] for other in others) for weight in WEIGHTS}
+            best = max(WEIGHTS, key=sums.__getitem__)
             parts.append(f"{best:g}, the best of all but {name}, gives {row[best]:.3f} on it")
     default = f"default {settings.rag.keyword_weight:g}"
     return f"{MAIN} of fused search by rag.keyword_weight ({default}): " + "; ".join(parts)
@@ -183,8 +184,8 @@ def _thresholds(corpus: _Corpus, settings: Settings, raw: dict[str, Any]) -> str
     unanswered: list[float] = []
     found: list[float] = []
     for sample in corpus.samples:
-        hits = searcher.search(sample.question, settings.rag.k).hits
-        best = max(hit.passage.score for hit in hits)
+        result = searcher.search(sample.question, settings.rag.k)
+        hits, best = result.hits, result.sentences[0].score if result.sentences else 0.0
         if NOT_ANSWERED in sample.tags:
             unanswered.append(best)
         elif sample.key_facts and None not in fact_ranks(hits, sample):

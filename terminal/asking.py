@@ -101,6 +101,8 @@ def _print_answers(answers: list[Answer]) -> None:
         say(f"\n== {label}")
         if answer.text.strip():
             say(answer.text.strip())
+        if answer.draft:
+            say(f"[in place of: {' '.join(answer.draft.text.split())}] {answer.draft.why}")
         if answer.error:
             say(f"[{answer.status}] {answer.error}")
         for note in answer.notes:

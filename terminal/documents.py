@@ -128,7 +128,9 @@ def search(
     language: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Search nothing but this language: en, de, ...")
     ] = None,
-    mode: Annotated[str | None, typer.Option(help="dense, keyword, fused or reranked; rag.mode if left out.")] = None,
+    mode: Annotated[
+        str | None, typer.Option(help="dense, keyword, fused, sentences or reranked; rag.mode if left out.")
+    ] = None,
     set_: Set = None,
     json_: Json = False,
 ) -> None:
@@ -168,7 +170,12 @@ def _print_hits(query: str, hits: tuple[Hit, ...]) -> None:
     for rank, hit in enumerate(hits, 1):
         passage = hit.passage
         page = f", page {passage.page}" if passage.page else ""
-        stages = (("dense", hit.dense), ("keyword", hit.keyword), ("reranked", hit.reranked))
+        stages = (
+            ("dense", hit.dense),
+            ("keyword", hit.keyword),
+            ("sentences", hit.sentences),
+            ("reranked", hit.reranked),
+        )
         ranks = ", ".join(f"{name} {stage.rank}" for name, stage in stages if stage)
         text = " ".join(passage.text.split())[:200]
         say(f"{rank}. {passage.score:.3f} ({ranks}) {passage.document}{page}: {text}")

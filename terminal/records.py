@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from backends.base import Answer, Attempt, Passage
@@ -206,6 +207,7 @@ def answer_record(answer: Answer, question: str) -> dict[str, Any]:
         "model": answer.model,
         "stand_in": answer.stand_in,
         "text": answer.text,
+        "draft": None if answer.draft is None else asdict(answer.draft),
         "status": answer.status,
         "finish_reason": answer.finish_reason,
         "error": answer.error,
@@ -286,12 +288,17 @@ def search_record(result: SearchResult) -> dict[str, Any]:
         "query": result.query,
         "mode": result.mode,
         "hits": [_hit_record(hit) for hit in result.hits],
+        "sentences": [
+            passage_record(one.passage) | {"heading": shown_heading(one.passage.heading), "rank_score": one.score}
+            for one in result.sentences
+        ],
         "stage_s": dict(result.stage_s),
     }
 
 
 def _hit_record(hit: Hit) -> dict[str, Any]:
-    stages = {"dense": hit.dense, "keyword": hit.keyword, "fused": hit.fused, "reranked": hit.reranked}
+    stages = {"dense": hit.dense, "keyword": hit.keyword, "fused": hit.fused}
+    stages |= {"sentences": hit.sentences, "reranked": hit.reranked}
     return {
         **passage_record(hit.passage),
         "heading": shown_heading(hit.heading),

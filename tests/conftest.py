@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
 from backends.models.weights import Weights, resolve
+from backends.rag.documents import files
+from backends.rag.documents.parser import ExtractProcess
 from backends.settings import DEFAULT_MODEL, Settings, load_settings
+from tests.warm_parser import WarmParser
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER")
 """The name of this worker of pytest-xdist; None in a run of one process."""
@@ -19,9 +24,20 @@ if WORKER:  # before torch is imported: workers that each take every core wait f
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+LONG = ("tests/e2e/", "tests/test_regular", "tests/backends/rag/store/", "tests/terminal/test_training")
+"""Files that take up to minutes."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that take minutes come first, so that no worker has one left when the others are done."""
-    items.sort(key=lambda item: not ("/e2e/" in item.nodeid or item.nodeid.startswith("tests/test_regular")))
+    """Long files come first, so that no worker has one left when the others are done."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _garbage_is_looked_for_in_what_is_new() -> None:
+    """Streamlit collects garbage after each run of a page: among all that is in memory, if nobody freezes it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +47,19 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setitem(Settings.model_config, "env_file", None)
     monkeypatch.setenv("CROSSROADS_DATA", str(tmp_path / "data"))
+
+
+@pytest.fixture(scope="session")
+def warm_parser() -> Iterator[WarmParser]:
+    """The child that parses for all tests with `shared_parser`."""
+    with ExtractProcess(files.FILE_LIMIT_S) as child:
+        yield WarmParser(child)
+
+
+@pytest.fixture
+def shared_parser(warm_parser: WarmParser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Documents are parsed by one child in all tests: for those of what becomes of documents after that."""
+    monkeypatch.setattr(files, "ExtractProcess", warm_parser)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from backends.base import Finished, Usage
 from backends.scripted import ScriptedBackend, ScriptedClock
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 """How long a test waits for something that must happen before it counts as hanging."""
 
 

@@ -70,7 +70,7 @@ def program(*arguments: str | bytes, stdin: bytes = b"", **environment: str) -> 
         [sys.executable, HOME / "crossroads.py", *arguments],
         input=stdin,
         capture_output=True,
-        timeout=60,
+        timeout=300,
         env=os.environ | environment,
         check=False,
     )

@@ -59,7 +59,7 @@ print(json.dumps({"own": own_page, "compare": compare}))
 def tree(tmp_path: Path) -> Path:
     """A copy of the tree without what is large or private."""
     copy = tmp_path / "tree"
-    left_out = shutil.ignore_patterns(".git", ".venv", "data", "tests", "docs", "*.egg-info", "__pycache__", ".*_cache")
+    left_out = shutil.ignore_patterns(".git", ".venv", "data", "tests", "docs", "*.egg-info", ".*_cache")
     shutil.copytree(ROOT, copy, ignore=left_out)
     return copy
 

@@ -306,9 +306,10 @@ def worst(one: Expression) -> list[tuple[str, str, str]]:
 
 def times_longer(one: Expression, attack: tuple[str, str, str]) -> float:
     """How much longer 100 kB takes than 10 kB, or shorter texts where these say enough already."""
-    steps = ((500, 1_000, 6), (1_000, 10_000, 40))  # cubic time would be 8 and 1,000, quadratic 4 and 100
+    # cubic time would be 8, 64 and 1,000, quadratic 4, 16 and 100, linear 2, 4 and 10
+    steps = ((500, 1_000, 6), (1_000, 4_000, 13), (1_000, 10_000, 40))
     for short, long, enough in steps:
-        if (ratio := growth_of(one, text_of(attack, short), text_of(attack, long))) > enough:
+        if (ratio := growth_of(one, text_of(attack, short), text_of(attack, long), enough)) > enough:
             return ratio ** (1 / math.log10(long / short))
     shorter = longer = float("inf")
     middle = [text_of(attack, 10_000) for _ in range(10)]  # each of its own: they fill the caches as the long one does
@@ -321,10 +322,13 @@ def times_longer(one: Expression, attack: tuple[str, str, str]) -> float:
     return longer / shorter
 
 
-def growth_of(one: Expression, short: str, long: str) -> float:
-    """How much longer the longer text takes, at least."""
+def growth_of(one: Expression, short: str, long: str, enough: float) -> float:
+    """How much longer the longer text takes. More than `enough` is timed two times more: the shortest time counts."""
     shorter = max(seconds(one.run, *[short] * 5) / 5, 1e-6)
-    return min(seconds(one.run, long) for _ in range(3)) / shorter
+    longer = seconds(one.run, long)
+    if longer > enough * shorter:
+        longer = min(longer, *(seconds(one.run, long) for _ in range(2)))
+    return longer / shorter
 
 
 def slow(one: Expression) -> list[str]:

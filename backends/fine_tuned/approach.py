@@ -31,6 +31,10 @@ class FineTunedBackend(Backend):
         self._view: AdapterView | None = None
 
     @property
+    def parameters(self) -> int | None:
+        return base_of(self.settings).parameters
+
+    @property
     def model(self) -> str:
         name = self.settings.fine_tuned.adapter
         proof = f"{self._view.name} (sha256 {self._view.digest[:12]})" if self._view else name

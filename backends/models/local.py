@@ -48,6 +48,11 @@ class LocalModel:
         return getattr(self.model.config, "max_position_embeddings", None)
 
     @property
+    def parameters(self) -> int:
+        """How many parameters the model has, shared ones once."""
+        return int(self.model.num_parameters())
+
+    @property
     def description(self) -> str:
         """Everything that decides what answers: id, quantisation, revision, origin, precision, device."""
         parts = [self.weights.label, f"revision {self.weights.revision}", f"from {self.weights.origin}"]

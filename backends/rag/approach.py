@@ -29,15 +29,18 @@ from backends.base import (
 )
 from backends.errors import BackendError
 from backends.models.weights import resolve
-from backends.rag.prompt import REFUSAL, Fitted, build_prompt, fit
+from backends.rag.checked import Check, Unsupported, checked
+from backends.rag.prompt import REFUSAL, Fitted, build_prompt, build_sentence_prompt, fit
+from backends.rag.quote import QuoteWriter, quote, quoted
 from backends.rag.search.embedder import INT8_WITHOUT_LOSS, Embedder
 from backends.rag.search.filters import Filters
+from backends.rag.search.sentences import in_words
 from backends.rag.store.database import open_database
 from backends.rag.store.index import Index
 from backends.rag.store.library import Library
 from backends.remote.connection_settings import name_in
 from backends.run.lane import THIS_MACHINE
-from backends.settings import RagSettings, Settings
+from backends.settings import QUOTE, RagSettings, Settings
 from backends.spend.estimate import estimate_prompt_tokens
 
 if TYPE_CHECKING:
@@ -70,6 +73,9 @@ SAMPLE_DOCUMENTS = Path(__file__).resolve().parents[2] / "sample_docs" / "handbo
 PROMPT_CHARACTERS = 12_000
 """What a prompt may hold where the generator's context window is not known: about 3,000 tokens of English, which
 leaves room for an answer in the 4,096 tokens that small models have."""
+
+SMALL = 1_000_000_000
+"""A writer of fewer parameters reads sentences better than passages, and is checked (docs/measurements.md)."""
 
 embedders: dict[tuple[str, Path], Embedder] = {}
 """In memory, by the setting `rag.embedder` and the data folder; one that is put there is taken as it is."""
@@ -155,7 +161,9 @@ class RagBackend(Backend):
     def prompt_tokens(self, question: Question) -> PromptTokens | None:
         """With passages of typical length, since none is searched yet. Raises `BackendError` if none is indexed."""
         rag = self.settings.rag
-        asked = _with_passages(question, example_passages(self.settings.data, rag.collection, rag.k))
+        asked = replace(
+            question, text=build_prompt(question.text, example_passages(self.settings.data, rag.collection, rag.k))
+        )
         found = self._generator.prompt_tokens(asked) or estimate_prompt_tokens(asked)
         passages = "a passage" if rag.k == 1 else f"{rag.k} passages"
         return PromptTokens(found.tokens, False, f"{found.how}, with {passages} of typical length")
@@ -170,7 +178,7 @@ class RagBackend(Backend):
         rag = self.settings.rag
         filters = Filters.from_settings(rag)
         found = self._searcher.search(question.text, rag.k, filters=filters, min_score=rag.min_score)
-        fitted = self._fitted(question, tuple(hit.passage for hit in found.hits))
+        fitted = self._fitted(question, self._context(found))
         yield Retrieved(fitted.passages)
         yield Trace("search", _trace(found))
         if filters.count:
@@ -181,7 +189,45 @@ class RagBackend(Backend):
             yield TextDelta(REFUSAL)
             yield Finished(Usage(0, 0, source="tokenizer"), "stop")
             return
-        yield from self._generator.stream(_with_passages(question, fitted.passages), cancel)
+        quotation = quote(quoted(found.sentences), fitted.passages)
+        if isinstance(self._generator, QuoteWriter):
+            yield from self._generator.stream(replace(question, text=quotation), cancel)
+            return
+        asked = self._with_passages(question, fitted.passages)
+        watched = self._generator.lane is not None
+        yield from checked(
+            lambda stop: self._generator.stream(asked, stop),
+            Check(question.text, fitted.passages, quotation, self._unsupported, watched),
+            cancel,
+        )
+
+    @property
+    def _small(self) -> bool:
+        parameters = self._generator.parameters
+        return parameters is not None and parameters < SMALL
+
+    @property
+    def _reads_sentences(self) -> bool:
+        wanted = self.settings.rag.context
+        return wanted == "sentences" or (wanted == "auto" and (self._small or isinstance(self._generator, QuoteWriter)))
+
+    @property
+    def _unsupported(self) -> Unsupported:
+        wanted = self.settings.rag.unsupported
+        return ("quote" if self._small else "show") if wanted == "auto" else wanted
+
+    def _context(self, found: SearchResult) -> tuple[Passage, ...]:
+        """What the writer gets to read, best first."""
+        if not found.hits:
+            return ()
+        if self._reads_sentences:
+            return tuple(one.passage for one in found.sentences[: self.settings.rag.sentences])
+        return tuple(hit.passage for hit in found.hits)
+
+    def _with_passages(self, question: Question, passages: Sequence[Passage]) -> Question:
+        """The question with what was found, as the generator gets it."""
+        build = build_sentence_prompt if self._reads_sentences else build_prompt
+        return replace(question, text=build(question.text, passages))
 
     def cost(self, usage: Usage, timings: Timings) -> Cost:
         """What the generator charges; where it charges tokens, the time of the search on this machine is not in it."""
@@ -194,11 +240,11 @@ class RagBackend(Backend):
         """
         if not passages:
             return Fitted(())
-        if (known := self._generator.fits(_with_passages(question, passages))) is None:
+        if (known := self._generator.fits(self._with_passages(question, passages))) is None:
             return self._fitted_by_length(question, passages)
         if known:
             return Fitted(tuple(passages))
-        fitted = fit(passages, lambda some: bool(self._generator.fits(_with_passages(question, some))))
+        fitted = fit(passages, lambda some: bool(self._generator.fits(self._with_passages(question, some))))
         if not fitted.passages:
             raise BackendError(
                 f"A question of {len(question.text):,} characters and an answer of up to {question.max_tokens:,} "
@@ -211,7 +257,7 @@ class RagBackend(Backend):
         """The passages for a generator that does not say how large its context is."""
         limit = f"{PROMPT_CHARACTERS:,} characters, since the context of {self._generator.model} is not known"
         short = f"to keep the prompt within {limit}"
-        fitted = fit(passages, lambda some: len(_with_passages(question, some).text) <= PROMPT_CHARACTERS, short)
+        fitted = fit(passages, lambda some: len(self._with_passages(question, some).text) <= PROMPT_CHARACTERS, short)
         if not fitted.passages:
             raise BackendError(
                 f"A question of {len(question.text):,} characters leaves no room for a passage: a prompt is kept "
@@ -228,11 +274,6 @@ def _check(index: Index) -> None:
         raise BackendError(health.sentence, step)
 
 
-def _with_passages(question: Question, passages: Sequence[Passage]) -> Question:
-    """The question with its passages, as the generator gets it."""
-    return replace(question, text=build_prompt(question.text, passages))
-
-
 def _search_notes(found: SearchResult, min_score: float) -> Iterator[str]:
     """What has to be said of how the question was searched for."""
     if found.pieces > 1:
@@ -240,9 +281,13 @@ def _search_notes(found: SearchResult, min_score: float) -> Iterator[str]:
         yield f"{note} {found.unread:,} characters of it were not searched for." if found.unread else note
     if found.codes:
         yield (
-            f"No passage is similar enough to the question (rag.min_score {min_score:g}); those shown hold "
+            f"No sentence fits the question well enough (rag.min_score {min_score:g}); those shown hold "
             f"{' or '.join(found.codes)} word for word."
         )
+
+
+_TRACED = 10
+"""Sentences that a trace shows."""
 
 
 def _trace(found: SearchResult) -> str:
@@ -253,13 +298,19 @@ def _trace(found: SearchResult) -> str:
             "page": hit.passage.page,
             "chunk_id": hit.passage.chunk_id,
             "similarity": round(hit.passage.score, 4),
-            **{name: _stage(getattr(hit, name)) for name in ("dense", "keyword", "fused", "reranked")},
+            **{name: _stage(getattr(hit, name)) for name in ("dense", "keyword", "fused", "sentences", "reranked")},
             "merged": len(hit.near_duplicates),
         }
         for hit in found.hits
     ]
+    sentences = [
+        {"document": one.passage.document, "score": round(one.score, 4), "text": in_words(one.passage)}
+        for one in found.sentences[:_TRACED]
+    ]
     stages = {name: round(seconds, 4) for name, seconds in found.stage_s.items()}
-    return json.dumps({"mode": found.mode, "seconds": stages, "hits": hits}, indent=1, ensure_ascii=False)
+    return json.dumps(
+        {"mode": found.mode, "seconds": stages, "hits": hits, "sentences": sentences}, indent=1, ensure_ascii=False
+    )
 
 
 def _stage(stage: Stage | None) -> dict[str, float] | None:
@@ -268,4 +319,5 @@ def _stage(stage: Stage | None) -> dict[str, float] | None:
 
 def make(settings: Settings) -> RagBackend:
     """Retrieval in front of whoever the settings let write."""
-    return RagBackend(settings, registry.make(settings.rag.generator, settings))
+    writer = settings.rag.generator
+    return RagBackend(settings, QuoteWriter(settings) if writer == QUOTE else registry.make(writer, settings))

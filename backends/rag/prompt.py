@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 from backends.base import Passage
 from backends.matching import matchable
-from backends.rag.documents.tables import head_of
+from backends.rag.documents.tables import head_of, parts_of
+from backends.rag.search.sentences import in_words
 from backends.text import CLOSE, OPEN, quoted_for_prompt
 
 REFUSAL = "The documents do not say."
@@ -51,6 +52,18 @@ def build_prompt(question_text: str, passages: Sequence[Passage]) -> str:
     question = f"Question: {quoted_for_prompt(question_text).strip()}"
     blocks = (_block(number, passage) for number, passage in enumerate(passages, start=1))
     return "\n\n".join([question, _INSTRUCTION, *blocks, question])
+
+
+def build_sentence_prompt(question_text: str, sentences: Sequence[Passage]) -> str:
+    """Like `build_prompt`, for single sentences and rows: a line for each, with document and headings in front."""
+    question = f"Question: {quoted_for_prompt(question_text).strip()}"
+    lines = (f"[{number}] {_sentence(one)}" for number, one in enumerate(sentences, start=1))
+    return "\n\n".join([question, _INSTRUCTION, "\n".join([OPEN, *lines, CLOSE]), question])
+
+
+def _sentence(one: Passage) -> str:
+    above = " > ".join(filter(None, (one.document.rsplit(".", 1)[0], parts_of(one.heading)[0])))
+    return " ".join(quoted_for_prompt(f"{above}: {in_words(one)}").split())
 
 
 def fit(

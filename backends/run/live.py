@@ -28,6 +28,7 @@ from backends.base import (
     Started,
     TextDelta,
     Waiting,
+    Withdrawn,
 )
 from backends.rag.evidence.answer import AnswerEvidence, check
 from backends.run.compare import compare
@@ -74,7 +75,7 @@ class Column:
                 return replace(self, detail="", until=None, since=time.monotonic())
             case Reasoning():
                 return self if self.detail == REASONS else replace(self, detail=REASONS, since=time.monotonic())
-            case Reclassified():
+            case Reclassified() | Withdrawn():
                 return replace(self, text="")
             case Retrieved(passages):
                 return replace(self, sources=passages)

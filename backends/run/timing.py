@@ -17,6 +17,7 @@ from backends.base import (
     AttemptEnded,
     AttemptStarted,
     Backend,
+    Draft,
     Event,
     Finished,
     Note,
@@ -33,6 +34,7 @@ from backends.base import (
     Trace,
     Usage,
     Waiting,
+    Withdrawn,
 )
 from backends.errors import BackendError, CapReached, NotSent, disk_fault, unexpected_fault
 from backends.run.charges import answer_cost, attempt_cost
@@ -82,6 +84,7 @@ class AnswerTiming:
     refusal: bool = False
     burst: bool = False
     reasoned_after: bool = False
+    withdrawn: tuple[str, str, float] | None = None
 
     def note(self, event: Event, now: float) -> None:
         """Note what `event`, at monotonic time `now`, says."""
@@ -111,6 +114,9 @@ class AnswerTiming:
                 if self.attempts:
                     self.attempts[-1].end, self.attempts[-1].ended_at = event, now
                 self.usage = event.usage or Usage()
+            case Withdrawn(why):
+                self.withdrawn = "".join(self.pieces), why, now
+                self.pieces.clear()
             case Note(text):
                 self.notes.append(text)
             case Trace():
@@ -146,6 +152,13 @@ class AnswerTiming:
         if self.visible_at is None and text.strip():
             self.visible_at = at
         self.pieces.append(text)
+
+    def draft(self) -> Draft | None:
+        """What was withdrawn, if anything was."""
+        if self.withdrawn is None or self.loaded_at is None:
+            return None
+        text, why, at = self.withdrawn
+        return Draft(text, why, at - self.loaded_at - self.lost_s - self.held_s)
 
     def timings(self) -> Timings:
         """What the times come to; see `backends.base.Timings`."""
@@ -296,6 +309,7 @@ def _answer(
         attempts=attempts,
         stand_in=backend.stand_in,
         stopped_by=stopped_by,
+        draft=run.draft(),
     )
 
 

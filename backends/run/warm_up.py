@@ -1,9 +1,8 @@
 """Gets the local approaches ready in the background, so that the first question does not wait for it.
 
-The garbage collector is spared what is loaded by then, which stays until the end: Streamlit collects everything after
-each run of a script or a fragment. With half a million objects of the loaded libraries that holds the interpreter,
-twice a second beside a model that learns or answers while somebody watches it, and on a busy machine so long that
-loading hardly goes on beside the page that shows how far it is (docs/measurements.md).
+The garbage collector is spared what is loaded by then, which stays until the end: a full collection over half a million
+objects of the loaded libraries holds the interpreter, beside a model that learns or answers while somebody watches it
+(docs/measurements.md). The one that Streamlit does after each run of a page is off in `.streamlit/config.toml`.
 """
 
 from __future__ import annotations
@@ -48,6 +47,7 @@ class WarmUp:
     def __init__(self, backends: Sequence[Backend]) -> None:
         self.state = WarmUpState(since=time.monotonic(), total=len(backends))
         self._backends = backends
+        self._loaded = False
 
     def start(self) -> WarmUp:
         """Begin on a thread of its own."""
@@ -56,7 +56,8 @@ class WarmUp:
 
     def _run(self) -> None:
         self._load_all()
-        gc.unfreeze()
+        if self._loaded:
+            gc.unfreeze()  # what loading left behind is among what was frozen meanwhile
         gc.collect()
         gc.freeze()
 
@@ -79,6 +80,7 @@ class WarmUp:
         with line.turn(place, threading.Event()):
             for loading in backend.load(threading.Event()):
                 gc.freeze()  # see the top of this module
+                self._loaded = True
                 self.state = WarmUpState(
                     loading.what, time.monotonic(), loading.expected_s, done, len(self._backends), faults
                 )

@@ -195,6 +195,7 @@ def as_document(file: Path) -> Document | Rejected:
     return found
 
 
+@pytest.mark.usefixtures("shared_parser")
 @pytest.mark.parametrize("encoding", FILES)
 def test_pairs_questions_and_documents_take_the_same_file(tmp_path: Path, encoding: str) -> None:
     content, rows = FILES[encoding]

@@ -19,7 +19,7 @@ _LIST_HEAVY = f"import json, sys; print(json.dumps([name for name in {HEAVY} if 
 
 def heavy_after(program: str) -> list[str]:
     command = [sys.executable, "-c", f"{program}\n{_LIST_HEAVY}"]
-    finished = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    finished = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     loaded: list[str] = json.loads(finished.stdout.splitlines()[-1])
     return loaded
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 ROOT = Path(__file__).resolve().parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -32,7 +33,14 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 
 @pytest.fixture(scope="session")
 def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
-    return browser_context_args | {"viewport": {"width": 1440, "height": 1000}}
+    """A large window, in which nothing moves: without a GPU, drawing that takes processor time."""
+    return browser_context_args | {"viewport": {"width": 1440, "height": 1000}, "reduced_motion": "reduce"}
+
+
+@pytest.fixture(autouse=True)
+def _patience() -> None:
+    """As long in every test, whichever ran before it in this process: what a test sets holds for all that follow."""
+    expect.set_options(timeout=60_000)
 
 
 @pytest.fixture(scope="session")

@@ -147,7 +147,7 @@ def test_other_chunk_settings_leave_the_collection_alone(tmp_path: Path) -> None
     results = [step.result for step in steps if step.result]
     assert [(one.label, one.chunk_tokens, one.overlap_tokens) for one in results] == [("32/0", 32, 0), ("96/8", 96, 8)]
     for one in results:
-        assert tuple(one.modes) == ("dense", "keyword", "fused")
+        assert tuple(one.modes) == ("dense", "keyword", "fused", "sentences")
         scores = one.modes["keyword"].by_fact
         assert scores
         assert scores.metrics["hit@1"].value == 1.0

@@ -32,7 +32,7 @@ SAMPLES = [
 
 
 @pytest.fixture
-def index(tmp_path: Path) -> Iterator[Index]:
+def index(tmp_path: Path, shared_parser: None) -> Iterator[Index]:
     data = tmp_path / "data"
     index = Index(data, "handbook", QuickEmbedder(), RagSettings(**SETTINGS))
     for name in ("returns.md", "leave.txt"):
@@ -55,7 +55,7 @@ def test_every_mode_and_chunk_setting_has_a_row(index: Index) -> None:
     (made,) = job.state.results
     assert isinstance(made, Measurement)
     assert {row.setting for row in made.rows} == {
-        SearchSetting(mode, *cut) for mode in ("dense", "keyword", "fused") for cut in (STORED, (40, 0))
+        SearchSetting(mode, *cut) for mode in ("dense", "keyword", "fused", "sentences") for cut in (STORED, (40, 0))
     }
     assert made.questions == 3
     assert made.left_out == {"3": "history.md is not in the collection"}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.app_tests import packages_scanned_once as packages_scanned_once
 from ui.resources import stand_in_start, warm_up
 
 

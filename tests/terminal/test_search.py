@@ -46,13 +46,16 @@ def test_one_question_gives_one_object(data: Path) -> None:
     (found,) = searched(data, "Within how many days can goods go back?", "--k", "2")
     assert {"query", "hits"} <= set(found)
     assert found["query"] == "Within how many days can goods go back?"
-    assert found["mode"] == "fused"
+    assert found["mode"] == "sentences"
+    assert found["sentences"][0]["document"] == "returns.md"
+    assert set(found["sentences"][0]) == PROMISED | {"heading", "rank_score"}
     assert [set(hit) for hit in found["hits"]] == [PROMISED | ADDED] * 2
     first = found["hits"][0]
     assert (first["document"], first["page"], first["heading"]) == ("returns.md", None, "Returns")
     assert RULES[first["start"] : first["end"]] == first["text"]
     assert first["stages"]["dense"]["rank"] == 1
     assert first["stages"]["fused"]["rank"] == 1
+    assert first["stages"]["sentences"]["rank"] == 1
     assert first["stages"]["reranked"] is None
     assert first["score"] == first["stages"]["dense"]["score"]
 
@@ -89,14 +92,14 @@ def test_for_people_there_are_lines(data: Path) -> None:
     lines = result.stdout.splitlines()
     assert lines[1] == "== E4 kettle"
     assert lines[2].endswith(
-        " (dense 1, keyword 1) kettle.txt: The error code E4 means that the tank of the kettle is empty."
+        " (dense 1, keyword 1, sentences 1) kettle.txt: The error code E4 means that the tank of the kettle is empty."
     )
 
 
 @pytest.mark.parametrize(
     ("arguments", "status", "sentence"),
     [
-        (["x", "--mode", "best"], 2, "There is no mode 'best'; there are dense, keyword, fused, reranked."),
+        (["x", "--mode", "best"], 2, "There is no mode 'best'; there are dense, keyword, fused, sentences, reranked."),
         (["x", "--mode", "reranked"], 1, "No reranker is configured. Set rag.reranker to the Hub id or the folder"),
         (["x", "--collection", "none"], 1, "The collection none is empty."),
         (["x", "--language", "xx"], 1, "No document of the collection passes the filters (language xx)."),

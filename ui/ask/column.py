@@ -7,7 +7,7 @@ import time
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from backends.base import Answer
+from backends.base import Answer, Draft
 from backends.rag.evidence.answer import AnswerEvidence, with_citations
 from backends.registry import is_known, spec_of
 from backends.run.live import Column
@@ -73,9 +73,12 @@ class AnswerColumn:
             if new or marks:
                 with self._numbers.container():
                     _measurements(column.answer, marks)
-            if new and column.answer.sources:
+            if new and (column.answer.sources or column.answer.draft):
                 with self._sources.container():
-                    sources(column.answer)
+                    if column.answer.draft:
+                        _written_first(column.answer.draft)
+                    if column.answer.sources:
+                        sources(column.answer)
             if column.checked is not None and (self._drawn is None or self._drawn.checked is None):
                 self._draw_evidence(column.answer, column.checked)
         self._drawn = column
@@ -110,7 +113,10 @@ def state_line(column: Column, now: float | None = None) -> str:
         case "done":
             assert column.answer is not None
             label, colour = _BADGES[column.answer.status]
-            return f":{colour}-badge[{label}]"
+            instead = (
+                " :orange-badge[:material/format_quote: in place of the writer's text]" if column.answer.draft else ""
+            )
+            return f":{colour}-badge[{label}]{instead}"
         case "queued":
             first, *more = column.detail.split(", ")
             if first == TURN and not (loading := warm_up().state).finished:
@@ -173,6 +179,14 @@ def _reasoned(answer: Answer) -> str:
 
 def _mark(measure: str, marks: frozenset[str], word: str) -> str:
     return f" :green-badge[\u2605 {word}]" if measure in marks else ""
+
+
+def _written_first(draft: Draft) -> None:
+    """What the writer wrote, why it does not stand, and how long that took."""
+    with st.expander("What the model wrote first", icon=":material/edit_off:"):
+        st.markdown(escaped(draft.why))
+        st.text(_shown_text(draft.text))
+        st.caption(f"Written after {numbers.seconds(draft.latency_s)}; the check and the quote came after that.")
 
 
 def sources(answer: Answer) -> None:

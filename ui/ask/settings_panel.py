@@ -8,7 +8,7 @@ import streamlit as st
 
 from backends.registry import spec_of, writers
 from backends.remote.connection import without_secrets
-from backends.settings import Settings
+from backends.settings import QUOTE, Settings
 from ui.resources import override, overrides
 from ui.shared.text import escaped, plain
 
@@ -16,7 +16,21 @@ SEARCH_MODES = {
     "dense": "Dense: by meaning",
     "keyword": "Keyword: by words",
     "fused": "Fused: by both",
+    "sentences": "Best sentence: fused, then by sentence",
     "reranked": "Reranked: fused, then read again",
+}
+
+
+CONTEXTS = {
+    "auto": "Sentences, if it is small",
+    "sentences": "The best sentences",
+    "passages": "Whole passages",
+}
+UNSUPPORTED = {
+    "auto": "Quote instead, if the writer is small",
+    "show": "Show it with a note",
+    "quote": "Quote the documents instead",
+    "refuse": "Refuse",
 }
 
 
@@ -143,7 +157,7 @@ def rag(current: Settings) -> None:
     st.selectbox(
         "Search", modes, modes.index(current.rag.mode), format_func=SEARCH_MODES.__getitem__, **bind("rag.mode")
     )
-    if current.rag.mode in ("fused", "reranked"):
+    if current.rag.mode in ("fused", "sentences", "reranked"):
         st.slider(
             "Weight of the words",
             0.0,
@@ -156,23 +170,40 @@ def rag(current: Settings) -> None:
     if current.rag.mode == "reranked":
         reranker(current)
     st.slider("Passages in the prompt", 1, 10, min(current.rag.k, 10), **bind("rag.k"))
+    st.selectbox(
+        "The writer reads",
+        list(CONTEXTS),
+        list(CONTEXTS).index(current.rag.context),
+        format_func=CONTEXTS.__getitem__,
+        help="A small model finds a fact in five sentences more often than in three passages.",
+        **bind("rag.context"),
+    )
+    st.slider("Sentences in the prompt", 1, 20, min(current.rag.sentences, 20), **bind("rag.sentences"))
     st.slider(
-        "Least similarity",
+        "Threshold",
         0.0,
         1.0,
         max(current.rag.min_score, 0.0),
         0.05,
-        help="Cosine similarity that the best passage must reach. If none does, the documents do not say.",
+        help="Score that the best sentence must reach. If none does, the documents do not say.",
         **bind("rag.min_score"),
     )
-    known = writers(current)
+    known = [*writers(current), QUOTE]
     st.selectbox(
         "Written by",
         known,
         known.index(current.rag.generator),
-        format_func=lambda writer: spec_of(writer).name,
-        help="A paid model gets your question and the passages that were found, over the network.",
+        format_func=lambda writer: "Quote: no model" if writer == QUOTE else spec_of(writer).name,
+        help="A paid model gets your question and what was found, over the network.",
         **bind("rag.generator"),
+    )
+    st.selectbox(
+        "If the passages do not support the answer",
+        list(UNSUPPORTED),
+        list(UNSUPPORTED).index(current.rag.unsupported),
+        format_func=UNSUPPORTED.__getitem__,
+        help="Every sentence of an answer is compared with the passages by a rule.",
+        **bind("rag.unsupported"),
     )
 
 

@@ -9,8 +9,9 @@ import pandas as pd
 import streamlit as st
 
 from backends.base import Passage
-from backends.rag.documents.tables import shown_heading
+from backends.rag.documents.tables import parts_of, shown_heading
 from backends.rag.search.retriever import Hit, Mode, SearchResult, Stage
+from backends.rag.search.sentences import in_words
 from ui.shared import numbers
 from ui.shared.tables import plain_frame
 from ui.shared.text import escaped, plain
@@ -23,9 +24,10 @@ STEPS = {
     "dense": "dense",
     "keyword": "keyword",
     "fuse": "fusing",
+    "sentences": "reading sentences",
     "rerank": "reranking",
 }
-_STAGES: tuple[Mode, ...] = ("dense", "keyword", "fused", "reranked")
+_STAGES: tuple[Mode, ...] = ("dense", "keyword", "fused", "sentences", "reranked")
 
 PassageKey = tuple[str, int, int]
 """Document, start and end: what makes a passage the same one in several lists."""
@@ -43,6 +45,7 @@ MODE_LABELS: dict[Mode, ModeLabel] = {
     "dense": ModeLabel("Dense", "By meaning: passages whose vectors are close to the question's. Score: cosine."),
     "keyword": ModeLabel("Keyword", "By words: the rarer a shared word, the more it counts. Score: BM25."),
     "fused": ModeLabel("Fused", "By both: the cosine, with a bonus for shared words."),
+    "sentences": ModeLabel("Best sentence", "Fused, and how close the passage's best sentence is to the question."),
     "reranked": ModeLabel("Reranked", "A second model reads the question and each passage together."),
 }
 
@@ -62,16 +65,16 @@ def ranks(result: SearchResult) -> dict[PassageKey, int]:
 
 
 def verdict(result: SearchResult, min_score: float) -> str:
-    """Whether an answer would be written from these hits: the most similar one must reach `min_score`."""
-    if not result.hits:
+    """Whether an answer would be written from these hits: the best sentence must reach `min_score`."""
+    if not result.sentences:
         return "Nothing was found, so RAG would say that the documents do not say."
-    best = max(hit.passage.score for hit in result.hits)
+    best = result.sentences[0].score
     if best < min_score:
         return (
-            f"The most similar passage reaches {best:.2f}, less than the threshold of {min_score:.2f}: "
+            f"The best sentence reaches {best:.2f}, less than the threshold of {min_score:.2f}: "
             "RAG would say that the documents do not say."
         )
-    return f"The most similar passage reaches {best:.2f}. From {min_score:.2f} on, RAG answers from what was found."
+    return f"The best sentence reaches {best:.2f}. From {min_score:.2f} on, RAG answers from what was found."
 
 
 def rank_change(hit: Hit, rank: int, dense: Mapping[PassageKey, int]) -> str:
@@ -91,28 +94,19 @@ def stage_line(hit: Hit) -> str:
 
 
 def _stages(hit: Hit) -> list[tuple[Mode, Stage]]:
-    stages = zip(_STAGES, (hit.dense, hit.keyword, hit.fused, hit.reranked), strict=True)
+    stages = zip(_STAGES, (hit.dense, hit.keyword, hit.fused, hit.sentences, hit.reranked), strict=True)
     return [(name, stage) for name, stage in stages if stage is not None]
 
 
-def mode_column(
-    mode: Mode, result: SearchResult, dense: Mapping[PassageKey, int], min_score: float, *, in_use: bool
-) -> None:
-    """Draw one mode's list. Passages less similar than `min_score` are marked."""
+def mode_column(mode: Mode, result: SearchResult, dense: Mapping[PassageKey, int], *, in_use: bool) -> None:
+    """Draw one mode's list."""
     look = MODE_LABELS[mode]
     st.markdown(f"##### {look.name}" + (" :blue-badge[:material/check: in use]" if in_use else ""))
     st.caption(look.what)
     if not result.hits:
         st.caption("No passage shares a word with it." if mode == "keyword" else "Nothing was found this way.")
-    line_drawn = mode != "dense"
     for rank, hit in enumerate(result.hits, 1):
-        if not line_drawn and hit.passage.score < min_score:
-            line_drawn = True
-            st.markdown(f":orange-badge[:material/vertical_align_bottom: below the threshold of {min_score:.2f}]")
-        marks = [] if mode == "dense" else [rank_change(hit, rank, dense)]
-        if mode != "dense" and hit.passage.score < min_score:
-            marks.append(f":orange-badge[below {min_score:.2f}]")
-        _card(rank, hit, marks)
+        _card(rank, hit, [] if mode == "dense" else [rank_change(hit, rank, dense)])
 
 
 def _card(rank: int, hit: Hit, marks: Sequence[str]) -> None:
@@ -128,6 +122,23 @@ def _card(rank: int, hit: Hit, marks: Sequence[str]) -> None:
         if hit.near_duplicates:
             where = ", ".join(dict.fromkeys(one.document for one in hit.near_duplicates))
             st.caption(f":material/content_copy: almost the same text, shown once: {escaped(where)}")
+
+
+def sentence_list(result: SearchResult, min_score: float, most: int) -> None:
+    """Draw the best sentences with rank and score, and where the threshold lies among them."""
+    st.markdown("##### Best sentences")
+    st.caption(
+        "The sentences and table rows of the best passages, with document and headings. Score: 0.5 \u00d7 cosine "
+        "+ 0.15 \u00d7 share of the question's words + 0.3 \u00d7 score of its passage."
+    )
+    line_drawn = False
+    for one in result.sentences[:most]:
+        if not line_drawn and one.score < min_score:
+            line_drawn = True
+            st.markdown(f":orange-badge[:material/vertical_align_bottom: below the threshold of {min_score:.2f}]")
+        above = " > ".join(filter(None, (one.passage.document, parts_of(one.passage.heading)[0])))
+        st.markdown(f"**{one.rank:d}** \u00b7 {escaped(in_words(one.passage))}")
+        st.caption(f"{escaped(above)} \u00b7 score {one.score:.2f} \u00b7 cosine {one.passage.score:.2f}")
 
 
 def every_stage(results: Mapping[Mode, SearchResult]) -> pd.DataFrame:

@@ -30,6 +30,7 @@ _STEPS = {
     "dense": ("dense", "#16825d"),
     "keyword": ("keyword", "#c2700a"),
     "fuse": ("fusing", "#8446c9"),
+    "sentences": ("reading sentences", "#0e7c86"),
     "rerank": ("reranking", "#d0126f"),
 }
 _ROW_HEIGHT = 42  # pixels

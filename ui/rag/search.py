@@ -8,11 +8,23 @@ from backends.errors import BackendError
 from backends.settings import Settings
 from ui.ask import settings_panel
 from ui.rag.collections import collection_bar, opened_index
-from ui.rag.hits import COLUMN_WIDTH, MODE_LABELS, every_stage, mode_column, ranks, stage_times, verdict
+from ui.rag.hits import (
+    COLUMN_WIDTH,
+    MODE_LABELS,
+    every_stage,
+    mode_column,
+    ranks,
+    sentence_list,
+    stage_times,
+    verdict,
+)
 from ui.rag.query import QuestionResults, asked_text, question_box, question_results
 from ui.shared import numbers
 from ui.shared.errors import show_fault
 from ui.shared.text import escaped
+
+_SENTENCES = 8
+"""Sentences that are shown, or as many as an answer gets."""
 
 
 def draw(current: Settings) -> None:
@@ -44,7 +56,7 @@ def _results(current: Settings, seen: QuestionResults) -> None:
         for mode, look in MODE_LABELS.items():
             with st.container(border=True):
                 if (result := seen.results.get(mode)) is not None:
-                    mode_column(mode, result, dense, current.rag.min_score, in_use=mode == current.rag.mode)
+                    mode_column(mode, result, dense, in_use=mode == current.rag.mode)
                 else:
                     st.markdown(f"##### {look.name}")
                     st.caption(look.what)
@@ -52,6 +64,9 @@ def _results(current: Settings, seen: QuestionResults) -> None:
                         st.markdown(f":material/info: {escaped(seen.reranker_fault)}")
                 if mode == "reranked":
                     settings_panel.reranker(current)
+    if (chosen := seen.results.get(current.rag.mode)) is not None and chosen.sentences:
+        with st.container(border=True):
+            sentence_list(chosen, current.rag.min_score, max(_SENTENCES, current.rag.sentences))
     st.caption(escaped(f"Time: {stage_times(seen.results)}"))
     with st.expander("Every rank and score", icon=":material/table_rows:"):
         st.dataframe(

@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from operator import itemgetter
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -17,6 +15,7 @@ from backends.errors import BackendError
 from backends.matching import readable
 from backends.rag.documents.files import Document
 from backends.rag.documents.formats import MARKDOWN_LIKE
+from backends.rag.documents.headings import heading_at, headings, unwrapped
 from backends.rag.documents.tables import columns_in_words, head_at, join_heading, parts_of, table_heads
 from backends.run.lane import Cancelled
 
@@ -35,11 +34,6 @@ _LONGEST_TOKEN = 12
 
 _LONGEST_LINE = 4_000
 """Characters of a line beyond which it is parted before it is cut: the time of a cut grows faster than a line."""
-
-_HEADING = re.compile(r"^ {0,3}(#{1,6})[ \t]+(.+)$")
-_HEADING_CHARACTERS = 1000
-"""A longer heading is cut: it is kept with every chunk below it."""
-_FENCE = re.compile(r"^ {0,3}(```+|~~~+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +93,18 @@ def chunk(
     splitter = _splitter(document.format in MARKDOWN_LIKE, tokenizer, chunk_tokens, overlap_tokens)
     settings = f"{chunk_tokens}/{overlap_tokens}"
     chunks = []
-    for page in document.pages:
-        headings, tables = _headings(page.text, document.format), table_heads(page.text, document.format)
-        for offset, text in pieces(splitter, tokenizer, page.text, chunk_tokens):
+    above = headings([page.text for page in document.pages], document.format)
+    for page, found in zip(document.pages, above, strict=True):
+        tables = table_heads(page.text, document.format)
+        for offset, text in pieces(splitter, tokenizer, unwrapped(page.text, document.format), chunk_tokens):
             if cancel is not None and cancel.is_set():
                 raise Cancelled
             start = page.start + offset
             end = start + len(text)
+            text = page.text[offset : offset + len(text)]
             key = f"{document.sha256} {start} {end} {settings}"
             chunk_id = hashlib.sha256(key.encode()).hexdigest()[:12]
-            heading = join_heading(_heading_at(headings, offset), head_at(tables, offset))
+            heading = join_heading(heading_at(found, offset), head_at(tables, offset))
             chunks.append(Chunk(chunk_id, document.name, page.page, start, end, text, document.sha256, heading))
     return chunks
 
@@ -188,35 +184,3 @@ def _halves(offset: int, text: str, tokenizer: Tokenizer, size: int) -> Iterator
     middle = len(text) // 2
     yield from _halves(offset, text[:middle], tokenizer, size)
     yield from _halves(offset + middle, text[middle:], tokenizer, size)
-
-
-def _headings(text: str, format: str) -> list[tuple[int, str]]:
-    """Offset and path of every heading of a Markdown text."""
-    if format not in MARKDOWN_LIKE:
-        return []
-    found: list[tuple[int, str]] = []
-    path: list[tuple[int, str]] = []
-    offset = 0
-    fence = ""
-    for line in text.split("\n"):
-        mark = _FENCE.match(line)
-        if mark and (not fence or mark.group(1).startswith(fence)):
-            fence = "" if fence else mark.group(1)
-        elif not fence and (heading := _HEADING.match(line)):
-            level = len(heading.group(1))
-            path = [(above, title) for above, title in path if above < level]
-            path.append((level, _title(heading.group(2))))
-            found.append((offset, " > ".join(title for _, title in path)))
-        offset += len(line) + 1
-    return found
-
-
-def _title(written: str) -> str:
-    """A heading without the number signs that may close it."""
-    return (written[0] + written[1:].rstrip("#")).strip()[:_HEADING_CHARACTERS].rstrip()
-
-
-def _heading_at(headings: list[tuple[int, str]], offset: int) -> str:
-    """The last heading that starts at or before an offset."""
-    after = bisect_right(headings, offset, key=itemgetter(0))
-    return headings[after - 1][1] if after else ""

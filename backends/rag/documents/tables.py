@@ -91,6 +91,36 @@ def head_of(passage: Passage) -> str:
     return head if first and first not in passage.text else ""
 
 
+def row_in_words(head: str, row: str) -> str:
+    """A row with the names of its columns, `Seats: 14; Floor: first`; empty cells are left out.
+
+    What stands in a row of fewer or more cells than the head stays as it is. "" if nothing is in it.
+    """
+    if row.lstrip().startswith("|"):
+        names, values = [_cells(line) for line in _rows(head) if line.strip()], _cells(row)
+    else:
+        separator = max(_SEPARATORS, key=head.split("\n", 1)[0].count)
+        names, values = _csv_rows(head, separator), next(iter(_csv_rows(row, separator)), [])
+    named = []
+    for place, value in enumerate(values):
+        above = dict.fromkeys(name[place] for name in names if place < len(name) and name[place])
+        name = " ".join(above) if len(values) <= max(map(len, names), default=0) else ""
+        if value:
+            named.append(f"{name}: {value}" if name and name != value else value)
+    return "; ".join(named)
+
+
+def _csv_rows(text: str, separator: str) -> list[list[str]]:
+    try:
+        return [
+            [" ".join(cell.split()) for cell in row]
+            for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+            if row
+        ]
+    except csv.Error:
+        return [[cell.strip() for cell in line.split(separator)] for line in text.splitlines() if line.strip()]
+
+
 def _rows(head: str) -> Iterator[str]:
     return (row for row in head.split("\n") if not _RULE.fullmatch(row))
 

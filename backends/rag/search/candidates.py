@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import zip_longest
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,6 +19,7 @@ from backends.rag.search.embedder import Embedder
 from backends.rag.search.keyword import Matches
 from backends.rag.search.keyword_cache import Chunks, KeywordCache
 from backends.rag.search.reranker import Reranker
+from backends.rag.search.sentences import RankedSentence, Scored, ranked, scored
 from backends.rag.store.library import DocumentInfo, StoredChunk
 from backends.settings import RagSettings, RetrievalMode
 
@@ -31,12 +33,18 @@ RERANKED = 20
 _FEW = 3
 """In so many passages, or in one of fifty, a short code still says what is meant."""
 
+LOOKED_INTO = 20
+"""The sentences of so many of the best candidates are looked at."""
+
 _STEPS: dict[RetrievalMode, tuple[str, ...]] = {
-    "dense": ("embed", "dense", "fuse"),
-    "keyword": ("embed", "keyword", "fuse"),
-    "fused": ("embed", "dense", "keyword", "fuse"),
-    "reranked": ("embed", "dense", "keyword", "fuse", "rerank"),
+    "dense": ("embed", "dense", "fuse", "sentences"),
+    "keyword": ("embed", "keyword", "fuse", "sentences"),
+    "fused": ("embed", "dense", "keyword", "fuse", "sentences"),
+    "sentences": ("embed", "dense", "keyword", "fuse", "sentences"),
+    "reranked": ("embed", "dense", "keyword", "fuse", "sentences", "rerank"),
 }
+_BEHIND_FUSED: tuple[RetrievalMode, ...] = ("sentences", "reranked")
+"""Modes that put the best fused candidates in order; the others follow."""
 
 
 class Searchable(Chunks, Protocol):
@@ -59,7 +67,8 @@ class Searchable(Chunks, Protocol):
 @dataclass(frozen=True, slots=True)
 class Stage:
     """Where one way of searching put a passage. `rank` counts from 1; the scale of `score` is that way's own:
-    cosine similarity (dense), BM25 (keyword), cosine + weight * BM25 / best BM25 (fused), the model's (reranked).
+    cosine similarity (dense), BM25 (keyword), cosine + weight * BM25 / best BM25 (fused), that + the cosine of its best
+    sentence (sentences), the model's (reranked).
     """
 
     rank: int
@@ -75,11 +84,13 @@ class Candidates:
     cosines: dict[int, float] = field(default_factory=dict)
     stages: dict[RetrievalMode, dict[int, Stage]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    sentences: dict[int, list[Scored]] = field(default_factory=dict)
+    """Those of the best candidates."""
 
     def order(self, mode: RetrievalMode) -> list[int]:
         """The rows of a mode, best first. What was not reranked follows what was."""
         first = list(self.stages.get(mode, ()))
-        return first + [row for row in self.stages["fused"] if row not in first] if mode == "reranked" else first
+        return first + [row for row in self.stages["fused"] if row not in first] if mode in _BEHIND_FUSED else first
 
     def stage(self, name: RetrievalMode, row: int) -> Stage | None:
         """Where a stage put a row; None if it did not run or did not put it forward."""
@@ -90,6 +101,13 @@ class Candidates:
         one = self.chunks[row]
         score, place = self.cosines[row], (one.start, one.end)
         return Passage(one.document, one.page, one.chunk_id, score, *place, one.text, one.heading)
+
+    def ranked_sentences(self) -> tuple[RankedSentence, ...]:
+        """The sentences of the best candidates, best first. A passage counts by its fused score, or by its cosine."""
+        fused = self.stages.get("fused", {})
+        return ranked(
+            [(fused[row].score if row in fused else self.cosines[row], those) for row, those in self.sentences.items()]
+        )
 
     def stage_s(self, mode: RetrievalMode) -> dict[str, float]:
         """The seconds of the steps that a mode needs."""
@@ -116,6 +134,9 @@ def merged(found: Sequence[Candidates]) -> Candidates:
     for one in found:
         whole.chunks |= one.chunks
         whole.vectors |= one.vectors
+        for row, those in one.sentences.items():
+            known = whole.sentences.get(row, those)
+            whole.sentences[row] = [max(pair, key=attrgetter("cosine")) for pair in zip(known, those, strict=True)]
         for row, cosine in one.cosines.items():
             whole.cosines[row] = max(cosine, whole.cosines.get(row, -1.0))
         for step, seconds in one.seconds.items():
@@ -162,6 +183,11 @@ class Finder:
                 found.rank("keyword", {row: score for row, score in matches.best.items() if row in found.chunks})
             if matches and wanted != {"keyword"}:
                 found.rank("fused", self._fused(found, matches))
+        with found.timed("sentences"):
+            self._look_into(found, query, vector)
+            if "sentences" in wanted:
+                best = {row: max((one.cosine for one in those), default=-1.0) for row, those in found.sentences.items()}
+                found.rank("sentences", {row: found.stages["fused"][row].score + best[row] for row in best})
         if self.reranker and "reranked" in wanted:
             with found.timed("rerank"):
                 rows = found.order("fused")[:RERANKED]
@@ -178,7 +204,8 @@ class Finder:
         n = max(self.settings.candidates, 2 * k)
         for code in wanted:
             best |= self._matches(" ".join(spellings(code)), n, documents).best
-        self._look_up(found, self.embedder.embed_query(query), {}, best)
+        vector = self.embedder.embed_query(query)
+        self._look_up(found, vector, {}, best)
         texts = {row: matchable(f"{chunk.context} {chunk.text}") for row, chunk in found.chunks.items()}
         most = max(_FEW, len(self.keywords.current().rows) // 50)
         scores: dict[int, float] = {}
@@ -189,7 +216,16 @@ class Finder:
         words = dict(zip(scores, self._matches(query, n, documents).scores_of(list(scores)), strict=True))
         top = max(words.values(), default=0.0) + 1.0
         found.rank("keyword", {row: score + words[row] / top for row, score in scores.items()})
+        self._look_into(found, query, vector)
         return found
+
+    def _look_into(self, found: Candidates, query: str, vector: NDArray[np.float32]) -> None:
+        """Score the sentences of the best candidates, by both ways of searching if both ran."""
+        mode = "fused" if "fused" in found.stages else next(iter(found.stages))
+        rows = list(found.stages[mode])[:LOOKED_INTO]
+        chunks = [found.chunks[row] for row in rows]
+        those = scored(query, vector, chunks, self.embedder, self.keywords.current())
+        found.sentences = dict(zip(rows, those, strict=True))
 
     def _matches(self, query: str, n: int, documents: list[str] | None) -> Matches:
         keywords = self.keywords.current()

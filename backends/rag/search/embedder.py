@@ -34,6 +34,9 @@ INT8_WITHOUT_LOSS = frozenset({DEFAULT_EMBEDDER})
 """Embedders that find as much with 8-bit layers for documents as without, questions staying exact: measured by
 `python -m benchmarks int8_loss`, figures in docs/measurements.md."""
 
+_SENTENCES_KEPT = 10_000
+"""Vectors of sentences that are kept in memory: 15 MB with the default embedder."""
+
 _LENGTHS = "sentence_bert_config.json"
 
 
@@ -57,6 +60,7 @@ class Embedder:
         self._model: SentenceTransformer | None = None
         self._passes: Passes | None = None
         self._tokenizer: Tokenizer | None = None
+        self._sentences: dict[str, NDArray[np.float32]] = {}
 
     @property
     def loaded(self) -> bool:
@@ -156,6 +160,21 @@ class Embedder:
         for places, part in zip(batches, parts, strict=True):
             vectors[places] = part
         return vectors
+
+    def embed_sentences(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Like `embed_documents`; those that were embedded lately are not embedded again."""
+        import numpy as np
+
+        with self._lock:
+            known = {text: self._sentences[text] for text in texts if text in self._sentences}
+        fresh = [text for text in dict.fromkeys(texts) if text not in known]
+        known |= dict(zip(fresh, self.embed_documents(fresh), strict=True)) if fresh else {}
+        with self._lock:
+            for text in fresh:
+                self._sentences[text] = known[text]
+            for text in list(self._sentences)[: max(0, len(self._sentences) - _SENTENCES_KEPT)]:
+                del self._sentences[text]
+        return np.stack([known[text] for text in texts]) if texts else self.embed_documents([])
 
     def _batches(self, texts: Sequence[str], at_once: int) -> list[list[int]]:
         """Which texts go through the model together: those with about as many tokens, so that little is padded."""

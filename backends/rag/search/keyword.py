@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import json
+import math
 import re
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from backends.matching import DIVIDED, HANGUL, NO_SPACES, matchable
 from backends.storage import strict_json
-from backends.terms import is_unit, stem
+from backends.terms import STOPPED, is_unit, stem
 
 if TYPE_CHECKING:
     import numpy as np
@@ -149,6 +150,26 @@ class KeywordIndex:
             return np.zeros(len(self.rows), dtype=np.float32)
         scores: NDArray[np.float32] = self._model.get_scores_from_ids(ids)
         return scores
+
+    def weights(self, query: str) -> dict[str, float]:
+        """How much each word of a query says, by the key it is compared by: BM25's inverse document frequency.
+
+        Words that no chunk has weigh most; stop words are left out.
+        """
+        weights = {}
+        for word in tokenize(query):
+            if word in _stop_words() or word in STOPPED:
+                continue
+            id = self._vocabulary.get(key(word))
+            found = 0 if id is None else self._chunks_with(id)
+            weights[key(word)] = math.log1p((len(self.rows) - found + 0.5) / (found + 0.5))
+        return weights
+
+    def _chunks_with(self, id: int) -> int:
+        if self._model is None:
+            return 0
+        ends = self._model.scores["indptr"]
+        return int(ends[id + 1] - ends[id]) if id + 1 < len(ends) else 0
 
     def matches(self, query: str, n: int, among: Sequence[int] | None = None) -> Matches:
         """The `n` best chunks (of these rows) that share a word with the query."""

@@ -20,6 +20,7 @@ from backends.rag.search.filters import EVERYTHING, Filters
 from backends.rag.search.keyword_cache import KeywordCache, keyword_cache
 from backends.rag.search.pieces import Pieces, query_pieces
 from backends.rag.search.reranker import Reranker, open_reranker
+from backends.rag.search.sentences import RankedSentence
 from backends.rag.store.index import Index
 from backends.rag.store.library import StoredChunk
 from backends.settings import RagSettings, RetrievalMode
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
 
 OVERLAP = 0.5
 """Share of the shorter of two chunks of one document that they must have in common to count as one passage."""
-
-FLOOR_HITS = 3
-"""At least so many passages are looked at to see whether one is similar enough, so that a small `k` refuses no more."""
 
 _FIGURE = re.compile(r"\b[^\W\d]*+\d\w*")
 
@@ -99,6 +97,7 @@ class Hit:
     reranked: Stage | None
     near_duplicates: tuple[Passage, ...] = ()
     heading: str = ""
+    sentences: Stage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +106,7 @@ class SearchResult:
 
     Steps: embed, dense, keyword, fuse (texts and vectors looked up, fused, near-duplicates merged), rerank.
     `codes` of the query are why the hits count although no one of them is similar enough: they hold one word for word.
+    `sentences` are those of the best chunks, best first, whether or not they are among the hits.
     `pieces` and `unread` are set for a query that is longer than the embedder reads, see `Pieces`.
     """
 
@@ -117,6 +117,7 @@ class SearchResult:
     codes: tuple[str, ...] = ()
     pieces: int = 1
     unread: int = 0
+    sentences: tuple[RankedSentence, ...] = ()
 
 
 class Searcher:
@@ -150,7 +151,8 @@ class Searcher:
     @property
     def modes(self) -> tuple[Mode, ...]:
         """The modes that can be used."""
-        return ("dense", "keyword", "fused", "reranked") if self.reranker else ("dense", "keyword", "fused")
+        modes: tuple[Mode, ...] = ("dense", "keyword", "fused", "sentences")
+        return (*modes, "reranked") if self.reranker else modes
 
     def prepare(self) -> None:
         """Load and build what the first search would wait for. Raises `BackendError` if the reranker is missing."""
@@ -184,8 +186,7 @@ class Searcher:
         pieces = query_pieces(query, self._embedder)
         found = self._candidates(pieces, k, (mode,), filters, reranker)
         result = self._result(found, query, mode, k)
-        looked_at = result if k >= FLOOR_HITS else self._result(found, query, mode, FLOOR_HITS)
-        if min_score is not None and all(hit.passage.score < min_score for hit in looked_at.hits):
+        if min_score is not None and all(one.score < min_score for one in result.sentences[:1]):
             result = self._with_codes(result, k, filters)
         return replace(result, pieces=len(pieces.texts), unread=pieces.unread)
 
@@ -254,7 +255,7 @@ class Searcher:
         stage_s = found.stage_s(mode)
         if "fuse" in stage_s:
             stage_s["fuse"] += time.perf_counter() - began
-        return SearchResult(query, mode, hits, stage_s)
+        return SearchResult(query, mode, hits, stage_s, sentences=found.ranked_sentences())
 
 
 def _hit(found: Candidates, group: list[int]) -> Hit:
@@ -267,4 +268,5 @@ def _hit(found: Candidates, group: list[int]) -> Hit:
         found.stage("reranked", first),
         tuple(map(found.passage, others)),
         found.chunks[first].heading,
+        found.stage("sentences", first),
     )

@@ -1,4 +1,4 @@
-"""What other programs do with our files, each in a process of its own that knows nothing of this code."""
+"""What other programs do with our files, in a process that knows nothing of this code."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +16,58 @@ import sys, json, torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 from safetensors.torch import save_file
-base, adapter, out, ids, dtype = sys.argv[1], sys.argv[2], sys.argv[3], json.loads(sys.argv[4]), sys.argv[5]
-model = AutoModelForCausalLM.from_pretrained(base, dtype=dtype)
-if adapter:
-    model = PeftModel.from_pretrained(model, adapter, autocast_adapter_dtype=False)
-with torch.inference_mode():
-    save_file({"logits": model.eval()(input_ids=torch.tensor([ids])).logits.clone()}, out)
+for line in sys.stdin:
+    base, adapter, out, ids, dtype = json.loads(line)
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=dtype)
+    if adapter:
+        model = PeftModel.from_pretrained(model, adapter, autocast_adapter_dtype=False)
+    with torch.inference_mode():
+        save_file({"logits": model.eval()(input_ids=torch.tensor([ids])).logits.clone()}, out)
+    print("saved", flush=True)
 """
 
 
-def logits_elsewhere(model: Path, adapter: Path | None, ids: list[int], out: Path, dtype: str = "auto") -> Any:
-    """The logits that plain transformers, with plain peft for an adapter, computes: shape (1, tokens, vocabulary).
+class PlainPeft:
+    """Plain transformers and peft. They take seconds to be imported, so one process computes for all tests."""
 
-    `dtype` is the precision of the computation, by default that of the file.
-    """
-    from safetensors.torch import load_file
+    def __init__(self, process: subprocess.Popen[str], said: Path) -> None:
+        self._process, self._said = process, said
 
-    arguments = [str(model), str(adapter or ""), str(out), json.dumps(ids), dtype]
-    command = [sys.executable, "-W", "ignore", "-c", _PEFT, *arguments]
+    def logits(self, model: Path, adapter: Path | None, ids: list[int], out: Path, dtype: str = "auto") -> Any:
+        """The logits that plain transformers, with plain peft for an adapter, computes: shape (1, tokens, vocabulary).
+
+        `dtype` is the precision of the computation, by default that of the file.
+        """
+        from safetensors.torch import load_file
+
+        assert self._process.stdin
+        assert self._process.stdout
+        request = json.dumps([str(model), str(adapter or ""), str(out), ids, dtype])
+        self._process.stdin.write(request + "\n")
+        self._process.stdin.flush()
+        assert "saved\n" in iter(self._process.stdout.readline, ""), self._said.read_text()
+        return load_file(out)["logits"]
+
+
+@contextmanager
+def plain_peft_process(folder: Path) -> Iterator[PlainPeft]:
+    """Start it in a folder, in which it also leaves what it says beside its answers."""
+    said = folder / "said.txt"
+    command = [sys.executable, "-W", "ignore", "-c", _PEFT]
     environment = os.environ | {"HF_HUB_OFFLINE": "1"}
-    done = subprocess.run(command, cwd=out.parent, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return load_file(out)["logits"]
+    with (
+        said.open("w") as errors,
+        subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        ) as process,
+    ):
+        try:
+            yield PlainPeft(process, said)
+        finally:
+            process.kill()

@@ -552,11 +552,14 @@ def test_a_data_folder_that_cannot_be_written_is_said(tmp_path: Path, below: str
 _ON_A_FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
+from transformers import AutoModelForCausalLM, AutoTokenizer
 from backends.errors import BackendError
 from backends.settings import DEFAULT_MODEL
 from backends.models.weights import resolve
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+for reader in (AutoModelForCausalLM, AutoTokenizer):  # a small model is read: the default one takes half a minute
+    reader.from_pretrained = lambda *_, read=reader.from_pretrained, **__: read(sys.argv[2])
 try:
     resolve(DEFAULT_MODEL, Path(sys.argv[1]))
 except BackendError as fault:
@@ -565,10 +568,9 @@ except BackendError as fault:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no limit for files")
-def test_weights_that_the_disk_does_not_take_are_a_sentence_and_leave_nothing(tmp_path: Path) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-c", _ON_A_FULL_DISK, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+def test_weights_that_the_disk_does_not_take_are_a_sentence_and_leave_nothing(tmp_path: Path, tiny_model: Path) -> None:
+    command = [sys.executable, "-c", _ON_A_FULL_DISK, str(tmp_path), str(tiny_model)]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.stdout == f"The default weights could not be written to {tmp_path / 'models'}: File too large.\n"
     assert list((tmp_path / "models").iterdir()) == []
 

@@ -43,7 +43,7 @@ def quick() -> QuickEmbedder:
 
 
 @pytest.fixture
-def data(tmp_path: Path) -> Iterator[Path]:
+def data(tmp_path: Path, shared_parser: None) -> Iterator[Path]:
     """A data folder; what was opened in it is closed afterwards."""
     folder = tmp_path / "data"
     yield folder

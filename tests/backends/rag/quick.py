@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -54,36 +53,34 @@ class QuickEmbedder(Embedder):
 
 
 class CountedTurn:
-    """Says the number of each turn on standard output, and waits for ever in turn `stop`: to be killed there."""
+    """Counts the turns, and in turn `stop` says so and waits for ever: to be killed there."""
 
-    def __init__(self, stop: int) -> None:
-        self._stop = stop
-        self._count = 0
+    def __init__(self, stop: int, say: Callable[[str], None]) -> None:
+        self._stop, self._say = stop, say
+        self.count = 0
 
     def __call__(self) -> nullcontext[None]:
-        self._count += 1
-        if self._count == self._stop:
-            print("stopped", flush=True)
+        self.count += 1
+        if self.count == self._stop:
+            self._say("stopped")
             threading.Event().wait()
         return nullcontext()
 
 
-def main(work: str, data: str, collection: str, stop: str, *paths: str) -> None:
-    """Do one kind of work on an index and print what is confirmed; for tests that kill this process."""
-    index = Index(Path(data), collection, QuickEmbedder(), RagSettings(**SETTINGS))
-    never, turn = threading.Event(), CountedTurn(int(stop))
+def work_on(
+    work: str, data: Path, collection: str, stop: int, paths: Sequence[Path], say: Callable[[str], None]
+) -> None:
+    """Do one kind of work on an index and say what is confirmed; for tests that kill the process in which it runs."""
+    index = Index(data, collection, QuickEmbedder(), RagSettings(**SETTINGS))
+    never, turn = threading.Event(), CountedTurn(stop, say)
     if work == "add":
-        for step in index.add([Path(path) for path in paths], never, turn):
+        for step in index.add(paths, never, turn):
             if step.file:
-                print(f"{step.state} {step.file}", flush=True)
+                say(f"{step.state} {step.file}")
     elif work == "rebuild":
         for _ in index.rebuild(never, turn):
             pass
     else:
         for _ in index.rechunk(64, 0, never, turn):
             pass
-    print(f"done after {turn._count} turns", flush=True)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    say(f"done after {turn.count} turns")

@@ -39,6 +39,7 @@ from backends.rag.approach import (
     open_index,
     open_searcher,
 )
+from backends.rag.evidence.answer import check
 from backends.rag.prompt import REFUSAL, build_prompt
 from backends.raw import RawBackend
 from backends.run.compare import compare
@@ -142,7 +143,7 @@ def test_a_damaged_index_says_where_it_is_rebuilt(model_data: Path, tmp_path: Pa
 
 
 def test_an_answer_shows_where_it_comes_from(data: Path, indexed: list[str]) -> None:
-    settings = settings_of(data, k=3)
+    settings = settings_of(data, k=3, context="passages", unsupported="show")
     answer = ask(settings, KETTLE)
     assert answer.status in ("ok", "truncated")
     assert answer.model == (
@@ -167,6 +168,31 @@ def test_an_answer_shows_where_it_comes_from(data: Path, indexed: list[str]) -> 
     assert times.latency_s is not None
     assert 0 < times.retrieval_s <= times.ttft_s <= times.latency_s
     assert (answer.usage.prompt_tokens or 0) > 100
+
+
+def test_a_small_writer_reads_sentences_and_is_checked(data: Path, indexed: list[str]) -> None:
+    settings = load_settings({"data": data, "max_tokens": 60})
+    answer = ask(settings, KETTLE)
+    found = open_searcher(settings).search(KETTLE, 3, min_score=settings.rag.min_score)
+    assert answer.sources == tuple(one.passage for one in found.sentences[: settings.rag.sentences])
+    (prompt,) = [trace.value for trace in answer.traces if trace.name == "prompt"]
+    assert "[1] returns-policy > 8. Goods damaged in transit: We do not ask for a damaged kettle" in prompt
+    sentences = check(answer, KETTLE).sentences
+    assert all(one.verdict != "unsupported" for one in sentences)
+    if answer.draft:
+        assert answer.draft.latency_s < (answer.timings.latency_s or 0)
+
+
+def test_the_quote_needs_no_model(data: Path, indexed: list[str]) -> None:
+    settings = settings_of(data, generator="quote")
+    backend = backends.make("rag", settings)
+    *_, (_, answer) = compare([backend], settings.question(KETTLE), threading.Event())
+    assert isinstance(answer, Answer)
+    assert answer.model.startswith("no model: quoted word for word + handbook searched with ")
+    assert answer.text.startswith("We do not ask for a damaged kettle to be sent back; it is recycled locally")
+    assert "[1]" in answer.text
+    assert (answer.usage, answer.finish_reason) == (Usage(0, 0, source="tokenizer"), "stop")
+    assert answer.cost.usd is not None
 
 
 def test_the_search_can_be_looked_into(data: Path, indexed: list[str]) -> None:
@@ -207,14 +233,14 @@ def test_an_answer_that_is_cancelled_keeps_its_sources(data: Path, indexed: list
             cancel.set()
     assert isinstance(last, Answer)
     assert last.status == "cancelled"
-    assert len(last.sources) == settings.rag.k
+    assert len(last.sources) == settings.rag.sentences
 
 
 # --- as much as fits ----------------------------------------------------------------------------
 
 
 def test_the_local_context_is_filled_exactly_and_not_beyond(data: Path, indexed: list[str]) -> None:
-    settings = settings_of(data, k=10, merge_above=1)
+    settings = settings_of(data, k=10, merge_above=1, context="passages")
     raw = RawBackend(settings)
     list(raw.load(threading.Event()))
     for max_tokens, kept in ((6, 10), (7000, None)):

@@ -20,7 +20,8 @@ LANE = "warm-up-test"
 
 @pytest.fixture(autouse=True)
 def _thawed() -> Iterator[None]:
-    """What a warm-up takes out of the collector's rounds comes back, for the tests that follow."""
+    """Nothing is out of the collector's rounds but what a warm-up takes out, and that comes back."""
+    gc.unfreeze()
     yield
     gc.unfreeze()
 
@@ -94,3 +95,12 @@ def test_a_fault_is_a_sentence_and_the_next_one_is_loaded(caplog: pytest.LogCapt
 
 def test_nothing_to_load_is_finished() -> None:
     assert WarmUp([]).state.finished
+
+
+def test_where_nothing_had_to_be_loaded_nothing_is_looked_through_again() -> None:
+    gc.collect()
+    gc.freeze()
+    frozen = gc.get_freeze_count()
+    warm_up = WarmUp([Scripted(approach="raw", lane=LANE)]).start()
+    wait_until_finished(warm_up)
+    assert gc.get_freeze_count() >= frozen > 10_000

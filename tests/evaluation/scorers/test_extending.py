@@ -63,7 +63,7 @@ print(json.dumps(found))
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What a copy of the tree shows once the document's file and line are in it; answers come from the script."""
     tree = tmp_path_factory.mktemp("extended") / "tree"
-    left_out = shutil.ignore_patterns(".git", ".venv", "data", "tests", "docs", "*.egg-info", "__pycache__", ".*_cache")
+    left_out = shutil.ignore_patterns(".git", ".venv", "data", "tests", "docs", "*.egg-info", ".*_cache")
     shutil.copytree(ROOT, tree, ignore=left_out)
     (tree / "evaluation" / "scorers" / f"{CODE.group(2)}.py").write_text(CODE.group(1), encoding="utf-8")
     registry = tree / "evaluation" / "scorers" / "__init__.py"

@@ -15,6 +15,7 @@ from backends.rag.evidence.answer import METHOD, AnswerEvidence, check
 from backends.rag.prompt import REFUSAL
 from backends.run.live import Column
 from backends.settings import load_settings
+from tests.scripted import PATIENCE_S
 from ui.ask.evidence import excerpt, highlighted
 from ui.shared.text import escaped
 
@@ -67,7 +68,7 @@ def app() -> None:
 
 
 def shown(answer: Answer, question: str | None = QUESTION) -> AppTest:
-    at = AppTest.from_function(app, default_timeout=30)
+    at = AppTest.from_function(app, default_timeout=PATIENCE_S)
     checked = None if question is None else check(answer, question)
     at.session_state["column"] = Column(
         "rag", "a model", phase="done", text=answer.text, answer=answer, checked=checked
@@ -107,7 +108,7 @@ def test_sentences_carry_their_marks_and_the_text_its_citations() -> None:
 
 def test_what_was_not_checked_is_said() -> None:
     answer = answered(SAID, passage())
-    at = AppTest.from_function(app, default_timeout=30)
+    at = AppTest.from_function(app, default_timeout=PATIENCE_S)
     (sentence,) = check(answer, QUESTION).sentences
     unchecked = replace(sentence, start=sentence.end, end=sentence.end, verdict="unchecked", support=())
     checked = AnswerEvidence((sentence, unchecked), "Only the first 1 of 2 sentences were checked.")

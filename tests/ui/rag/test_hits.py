@@ -6,6 +6,8 @@ from streamlit.testing.v1 import AppTest
 
 from backends.base import Passage
 from backends.rag.search.retriever import Hit, SearchResult, Stage
+from backends.rag.search.sentences import RankedSentence
+from tests.scripted import PATIENCE_S
 from ui.rag.hits import every_stage, passage_key, rank_change, ranks, stage_line, stage_times, verdict
 
 
@@ -46,11 +48,16 @@ def test_every_stage_that_put_a_hit_forward_is_named() -> None:
     assert stage_line(hit("a", 0.1, keyword=3)) == "keyword #3 (7.25)"
 
 
-def test_the_best_passage_decides_whether_there_is_an_answer() -> None:
-    def said(*scores: float) -> str:
-        return verdict(SearchResult("q", "fused", tuple(hit(str(one), one) for one in scores), {}), 0.35)
+def ranked(*scores: float) -> tuple[RankedSentence, ...]:
+    passages = [Passage(f"{one}.md", 2, "c", one, 0, 10, f"![x](y) says {one}") for one in scores]
+    return tuple(RankedSentence(one, rank, one.score, 0.5) for rank, one in enumerate(passages, 1))
 
-    assert said(0.2, 0.5) == ("The most similar passage reaches 0.50. From 0.35 on, RAG answers from what was found.")
+
+def test_the_best_sentence_decides_whether_there_is_an_answer() -> None:
+    def said(*scores: float) -> str:
+        return verdict(SearchResult("q", "sentences", (), {}, sentences=ranked(*scores)), 0.35)
+
+    assert said(0.5, 0.2) == ("The best sentence reaches 0.50. From 0.35 on, RAG answers from what was found.")
     assert said(0.2).endswith("less than the threshold of 0.35: RAG would say that the documents do not say.")
     assert said() == "Nothing was found, so RAG would say that the documents do not say."
 
@@ -85,7 +92,7 @@ def test_times_stand_in_the_order_of_the_work() -> None:
     )
 
 
-def test_merged_passages_and_the_threshold_are_shown() -> None:
+def test_merged_passages_are_shown() -> None:
     def script() -> None:
         from backends.rag.search.retriever import SearchResult
         from tests.ui.rag.test_hits import hit
@@ -93,15 +100,27 @@ def test_merged_passages_and_the_threshold_are_shown() -> None:
 
         twin = hit("![x](http://evil.example).md", 0.6).passage
         found = (hit("a.md", 0.6, dense=1, also=(twin, twin)), hit("b.md", 0.2, dense=2), hit("c.md", 0.1, dense=3))
-        mode_column("dense", SearchResult("q", "dense", found, {}), {}, 0.35, in_use=True)
+        mode_column("dense", SearchResult("q", "dense", found, {}), {}, in_use=True)
 
-    at = AppTest.from_function(script, default_timeout=20).run()
+    at = AppTest.from_function(script, default_timeout=PATIENCE_S).run()
     assert not at.exception
     merged = [one.value for one in at.caption if "almost the same text" in one.value]
     assert merged == [
         ":material/content_copy: almost the same text, shown once: \\!\\[x\\]\\(http\\::small[]//evil\\.example\\)\\.md"
     ]
+
+
+def test_the_threshold_stands_between_the_sentences() -> None:
+    def script() -> None:
+        from backends.rag.search.retriever import SearchResult
+        from tests.ui.rag.test_hits import ranked
+        from ui.rag.hits import sentence_list
+
+        sentence_list(SearchResult("q", "sentences", (), {}, sentences=ranked(0.6, 0.2, 0.1)), 0.35, 2)
+
+    at = AppTest.from_function(script, default_timeout=20).run()
+    assert not at.exception
     lines = [one.value for one in at.markdown]
     below = ":orange-badge[:material/vertical_align_bottom: below the threshold of 0.35]"
-    assert lines.index(below) == lines.index("**2 \u00b7 b\\.md** \u00b7 page 2") - 1
-    assert lines.count(below) == 1
+    assert lines.index(below) == lines.index("**2** \u00b7 \\!\\[x\\]\\(y\\) says 0\\.2") - 1
+    assert len(lines) == 4

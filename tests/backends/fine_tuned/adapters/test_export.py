@@ -27,7 +27,7 @@ from backends.run.compare import compare
 from backends.run.lane import THIS_MACHINE
 from backends.settings import Settings, load_settings
 from backends.storage.files import sha256
-from tests.backends.fine_tuned.plain_peft import logits_elsewhere
+from tests.backends.fine_tuned.plain_peft import PlainPeft
 from tests.backends.models.made_adapters import QUESTION, fault, load_base, logits, make_lora, same
 
 
@@ -48,7 +48,9 @@ def ids(base: LocalModel) -> list[int]:
 
 
 @pytest.mark.slow
-def test_plain_transformers_computes_what_the_merged_adapter_does(base: LocalModel, lora: Path, tmp_path: Path) -> None:
+def test_plain_transformers_computes_what_the_merged_adapter_does(
+    base: LocalModel, lora: Path, tmp_path: Path, plain_peft: PlainPeft
+) -> None:
     exported = export_merged(base, lora, tmp_path / "models" / "doors")
     assert exported.adapter == {
         "base_model": "tiny",
@@ -67,12 +69,12 @@ def test_plain_transformers_computes_what_the_merged_adapter_does(base: LocalMod
     told = json.loads((exported.folder / "crossroads.json").read_text())
     assert told["files"] == {"model.safetensors": sha256(exported.folder / "model.safetensors")}
     assert [path.name for path in (tmp_path / "models").iterdir()] == ["doors"]
-    elsewhere = logits_elsewhere(exported.folder, None, ids(base), tmp_path / "logits.safetensors")
+    elsewhere = plain_peft.logits(exported.folder, None, ids(base), tmp_path / "logits.safetensors")
     assert same(elsewhere, logits(base, load_adapter(base, lora).model))
 
 
 @pytest.mark.slow
-def test_a_head_of_its_own_survives_the_export(base: LocalModel, tmp_path: Path) -> None:
+def test_a_head_of_its_own_survives_the_export(base: LocalModel, tmp_path: Path, plain_peft: PlainPeft) -> None:
     adapter = tmp_path / "doors"
     adapter.mkdir()
 
@@ -84,15 +86,15 @@ def test_a_head_of_its_own_survives_the_export(base: LocalModel, tmp_path: Path)
     inference.run(write)
     exported = export_merged(base, adapter, tmp_path / "model")
     assert json.loads((exported.folder / "config.json").read_text())["tie_word_embeddings"] is False
-    elsewhere = logits_elsewhere(exported.folder, None, ids(base), tmp_path / "logits.safetensors")
+    elsewhere = plain_peft.logits(exported.folder, None, ids(base), tmp_path / "logits.safetensors")
     assert same(elsewhere, logits(base, load_adapter(base, adapter).model))
 
 
 @pytest.mark.slow
 def test_plain_peft_in_another_process_computes_the_same(
-    base: LocalModel, tiny_model: Path, lora: Path, tmp_path: Path
+    base: LocalModel, tiny_model: Path, lora: Path, tmp_path: Path, plain_peft: PlainPeft
 ) -> None:
-    elsewhere = logits_elsewhere(tiny_model, lora, ids(base), tmp_path / "logits.safetensors", base.dtype)
+    elsewhere = plain_peft.logits(tiny_model, lora, ids(base), tmp_path / "logits.safetensors", base.dtype)
     assert same(elsewhere, logits(base, load_adapter(base, lora, merge=False).model))
 
 

@@ -14,7 +14,7 @@ from backends.models.adapter_files import read
 from backends.models.adapter_view import is_ready, load_adapter
 from backends.models.generate import build_prompt
 from backends.models.local import LocalModel
-from tests.backends.fine_tuned.plain_peft import logits_elsewhere
+from tests.backends.fine_tuned.plain_peft import PlainPeft
 from tests.backends.models.made_adapters import QUESTION, fault, load_base, logits, pointers, same
 
 LAYERS = LastLayers(("model.layers.1",), "model.norm", "lm_head")
@@ -101,10 +101,10 @@ def test_a_view_shares_every_tensor_that_was_not_trained(trained: Path, base: Lo
 
 @pytest.mark.slow
 def test_plain_peft_in_another_process_computes_the_same(
-    trained: Path, base: LocalModel, tiny_model: Path, tmp_path: Path
+    trained: Path, base: LocalModel, tiny_model: Path, tmp_path: Path, plain_peft: PlainPeft
 ) -> None:
     ids = build_prompt(base, QUESTION).ids[0].tolist()
-    elsewhere = logits_elsewhere(tiny_model, trained, ids, tmp_path / "logits.safetensors", base.dtype)
+    elsewhere = plain_peft.logits(tiny_model, trained, ids, tmp_path / "logits.safetensors", base.dtype)
     assert same(elsewhere, logits(base, load_adapter(base, trained).model))
 
 

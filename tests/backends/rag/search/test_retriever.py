@@ -43,28 +43,32 @@ def names(hits: tuple[Hit, ...]) -> list[str]:
 def test_every_stage_has_its_rank_and_score(filled: Index, quick: QuickEmbedder) -> None:
     result = searcher(filled, quick).search("paid holiday", 3)
     first = result.hits[0]
-    assert (result.mode, first.passage.document) == ("fused", "leave.txt")
+    assert (result.mode, first.passage.document) == ("sentences", "leave.txt")
     assert first.passage.text == "Every employee has 27 days of paid holiday a year."
     assert first.dense
     assert first.keyword
     assert first.fused
-    assert (first.dense.rank, first.keyword.rank, first.fused.rank, first.reranked) == (1, 1, 1, None)
+    assert first.sentences
+    ranks = (first.dense.rank, first.keyword.rank, first.fused.rank, first.sentences.rank)
+    assert (*ranks, first.reranked) == (1, 1, 1, 1, None)
     assert first.dense.score == first.passage.score
     assert first.fused.score == pytest.approx(first.dense.score + 0.25)
-    assert set(result.stage_s) == {"embed", "dense", "keyword", "fuse"}
+    best = max(one.passage.score for one in result.sentences if one.passage.chunk_id == first.passage.chunk_id)
+    assert first.sentences.score == pytest.approx(first.fused.score + best)
+    assert set(result.stage_s) == {"embed", "dense", "keyword", "fuse", "sentences"}
     assert all(seconds > 0 for seconds in result.stage_s.values())
 
 
 def test_the_weight_decides_between_meaning_and_words(filled: Index, quick: QuickEmbedder) -> None:
     """Fused scores are the cosine similarity plus the weight times BM25 over the best BM25."""
-    fused = searcher(filled, quick, keyword_weight=3).search("kettle tank water", 9)
+    fused = searcher(filled, quick, keyword_weight=3, mode="fused").search("kettle tank water", 9)
     best = max(hit.keyword.score for hit in fused.hits if hit.keyword)
     for hit in fused.hits:
         words = hit.keyword.score if hit.keyword else 0.0
         assert hit.fused
         assert hit.fused.score == pytest.approx(hit.passage.score + 3 * words / best)
     assert [hit.fused.rank for hit in fused.hits if hit.fused] == list(range(1, len(fused.hits) + 1))
-    alone = searcher(filled, quick, keyword_weight=0)
+    alone = searcher(filled, quick, keyword_weight=0, mode="fused")
     assert names(alone.search("kettle tank water", 9).hits) == names(
         alone.search("kettle tank water", 9, mode="dense").hits
     )
@@ -83,8 +87,8 @@ def test_what_only_words_found_gets_its_exact_similarity(filled: Index, quick: Q
 
 def test_modes_run_only_what_they_need(filled: Index, quick: QuickEmbedder) -> None:
     one = searcher(filled, quick)
-    assert set(one.search("days", 3, mode="dense").stage_s) == {"embed", "dense", "fuse"}
-    assert set(one.search("days", 3, mode="keyword").stage_s) == {"embed", "keyword", "fuse"}
+    assert set(one.search("days", 3, mode="dense").stage_s) == {"embed", "dense", "fuse", "sentences"}
+    assert set(one.search("days", 3, mode="keyword").stage_s) == {"embed", "keyword", "fuse", "sentences"}
     assert searcher(filled, quick, mode="keyword").search("days", 3).mode == "keyword"
     assert one.search("zeppelin", 3, mode="keyword").hits == ()
 
@@ -92,12 +96,12 @@ def test_modes_run_only_what_they_need(filled: Index, quick: QuickEmbedder) -> N
 def test_all_modes_from_one_pass(filled: Index, quick: QuickEmbedder) -> None:
     one = searcher(filled, quick)
     results = one.compare("paid holiday", 2)
-    assert tuple(results) == one.modes == ("dense", "keyword", "fused")
+    assert tuple(results) == one.modes == ("dense", "keyword", "fused", "sentences")
     for mode, result in results.items():
         alone = one.search("paid holiday", 2, mode=mode)
         assert [hit.passage.chunk_id for hit in result.hits] == [hit.passage.chunk_id for hit in alone.hits]
     assert results["dense"].hits[0].keyword == results["keyword"].hits[0].keyword
-    assert set(results["dense"].stage_s) == {"embed", "dense", "fuse"}
+    assert set(results["dense"].stage_s) == {"embed", "dense", "fuse", "sentences"}
 
 
 def test_filters(filled: Index, quick: QuickEmbedder) -> None:
@@ -129,21 +133,21 @@ def test_filters_of_an_empty_collection_say_that_it_is_empty(index: Index, quick
 
 
 def test_below_the_threshold_nothing_counts(filled: Index, quick: QuickEmbedder) -> None:
-    """The best passage has to reach it; the others are kept, whatever their similarity."""
+    """The best sentence has to reach it; the others are kept, whatever their score."""
     one = searcher(filled, quick)
-    free = one.search("paid holiday", 3).hits
-    best, worst = max(hit.passage.score for hit in free), min(hit.passage.score for hit in free)
-    assert worst < best
-    assert one.search("paid holiday", 3, min_score=best).hits == free
-    emptied = one.search("paid holiday", 3, min_score=best + 0.001)
+    free = one.search("paid holiday", 3)
+    scores = [sentence.score for sentence in free.sentences]
+    assert scores == sorted(scores, reverse=True)
+    assert scores[-1] < scores[0]
+    assert one.search("paid holiday", 3, min_score=scores[0]).hits == free.hits
+    emptied = one.search("paid holiday", 3, min_score=scores[0] + 0.001)
     assert emptied.hits == ()
-    assert set(emptied.stage_s) == {"embed", "dense", "keyword", "fuse"}
+    assert set(emptied.stage_s) == {"embed", "dense", "keyword", "fuse", "sentences"}
 
 
 def test_a_small_k_refuses_no_more_than_a_larger_one(filled: Index, quick: QuickEmbedder) -> None:
     one = searcher(filled, quick, keyword_weight=3)
-    three = one.search("kettle tank water", 3).hits
-    best = max(hit.passage.score for hit in three)
+    best = one.search("kettle tank water", 3).sentences[0].score
     assert one.search("kettle tank water", 1, min_score=best).hits == one.search("kettle tank water", 1).hits
     assert one.search("kettle tank water", 1, min_score=best + 0.001).hits == ()
 
@@ -166,6 +170,7 @@ def test_an_empty_query_finds_nothing(index: Index, quick: QuickEmbedder, query:
         "dense": (),
         "keyword": (),
         "fused": (),
+        "sentences": (),
     }
 
 
@@ -259,13 +264,13 @@ def test_a_reranker_puts_the_candidates_in_its_order(filled: Index, quick: Quick
     one = searcher(filled, quick, reranker=str(folder))
     assert (one.reranker, one.reranker_fault) == (str(folder), None)
     result = one.search("paid holiday", 9, mode="reranked")
-    assert set(result.stage_s) == {"embed", "dense", "keyword", "fuse", "rerank"}
+    assert set(result.stage_s) == {"embed", "dense", "keyword", "fuse", "sentences", "rerank"}
     stages = [hit.reranked for hit in result.hits if hit.reranked]
     assert [stage.rank for stage in stages] == [1, 2, 3, 4, 5]
     assert [stage.score for stage in stages] == sorted((stage.score for stage in stages), reverse=True)
     assert {hit.fused.rank for hit in result.hits if hit.fused} == {1, 2, 3, 4, 5}
     compared = one.compare("paid holiday", 9)
-    assert tuple(compared) == ("dense", "keyword", "fused", "reranked")
+    assert tuple(compared) == ("dense", "keyword", "fused", "sentences", "reranked")
     assert [hit.passage for hit in compared["reranked"].hits] == [hit.passage for hit in result.hits]
 
 
@@ -281,7 +286,7 @@ def test_only_the_best_candidates_are_reranked(
 
 def test_a_reranker_that_cannot_be_had_is_left_out(filled: Index, quick: QuickEmbedder, tmp_path: Path) -> None:
     one = searcher(filled, quick, reranker=str(tmp_path / "a" / "b" / "missing"))
-    assert tuple(one.compare("days", 3)) == ("dense", "keyword", "fused")
+    assert tuple(one.compare("days", 3)) == ("dense", "keyword", "fused", "sentences")
     assert one.reranker is None
     assert one.reranker_fault
     assert "There is no folder" in one.reranker_fault

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import multiprocessing
 import os
 import re
-import signal
 import sqlite3
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 
 import pytest
@@ -21,43 +24,66 @@ from backends.rag.store.chroma import close_stores
 from backends.rag.store.database import open_database
 from backends.rag.store.index import Index, collections
 from backends.settings import RagSettings
+from tests.backends.rag import quick
 from tests.backends.rag.conftest import NEVER, fill, nearest_texts
 from tests.backends.rag.quick import SETTINGS, QuickEmbedder
 
-ROOT = Path(__file__).parents[4]
 NAMES = ["a.txt", "b.txt", "c.txt"]
 
 
+class Child:
+    """A process of its own that works on an index."""
+
+    def __init__(self, process: ForkServerProcess, said: Connection) -> None:
+        self.process, self._said = process, said
+
+    def says(self) -> Iterator[str]:
+        """What it says, line by line until it ends."""
+        with contextlib.suppress(EOFError):
+            while True:
+                yield self._said.recv()
+
+    def killed(self) -> list[str]:
+        """What it said until it stopped; it is killed there with SIGKILL."""
+        said = list(itertools.takewhile(lambda line: line != "stopped", self.says()))
+        self.process.kill()
+        self.process.join()
+        return said
+
+
+Started = Callable[..., contextlib.AbstractContextManager[Child]]
+
+
+@pytest.fixture(scope="module")
+def processes() -> ForkServerContext:
+    """Processes that have imported already what they need: each would take seconds to do so."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["chromadb", "numpy", "semantic_text_splitter", "tokenizers", quick.__name__])
+    return context
+
+
+@pytest.fixture
+def child(processes: ForkServerContext, index: Index, data: Path) -> Started:
+    """Start a process that works on the index."""
+    return partial(started, processes, index, data)
+
+
 @contextmanager
-def child(
-    work: str, index: Index, data: Path, stop: int, paths: Sequence[Path] = ()
-) -> Iterator[subprocess.Popen[str]]:
+def started(
+    processes: ForkServerContext, index: Index, data: Path, work: str, stop: int, paths: Sequence[Path] = ()
+) -> Iterator[Child]:
     """A process that works on the index and stops for ever in its turn `stop`; killed in the end."""
-    command = [sys.executable, "-m", "tests.backends.rag.quick", work, str(data), index.collection, str(stop)]
-    with subprocess.Popen(
-        [*command, *map(str, paths)],
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def killed(process: subprocess.Popen[str]) -> list[str]:
-    """What a child said until it stopped; it is killed there with SIGKILL."""
-    assert process.stdout
-    said = []
-    for line in process.stdout:
-        if line == "stopped\n":
-            break
-        said.append(line.strip())
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    return said
+    said, say = processes.Pipe(duplex=False)
+    process = processes.Process(target=quick.work_on, args=(work, data, index.collection, stop, paths, say.send))
+    process.start()
+    say.close()
+    try:
+        yield Child(process, said)
+    finally:
+        process.kill()
+        process.join()
+        process.close()
+        said.close()
 
 
 def make_long_files(parent: Path) -> list[Path]:
@@ -81,7 +107,7 @@ def held(index: Index) -> set[int]:
 
 
 @pytest.fixture(scope="module")
-def turns(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
+def turns(processes: ForkServerContext, tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
     """How many turns each kind of work takes on two of the long files when nobody kills it."""
     folder = tmp_path_factory.mktemp("turns")
     data = folder / "data"
@@ -89,9 +115,9 @@ def turns(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
     files = make_long_files(folder)
     counts = {}
     for work, paths in (("add", files[:2]), ("rebuild", []), ("rechunk", [])):
-        with child(work, index, data, 0, paths) as process:
-            assert process.stdout
-            counts[work] = int(process.stdout.readlines()[-1].split()[2])
+        with started(processes, index, data, work, 0, paths) as child:
+            *_, last = child.says()
+            counts[work] = int(last.split()[2])
     close_stores(data)
     open_database(data).close()
     return counts
@@ -107,7 +133,7 @@ def found(index: Index, word: str) -> bool:
     "where", ["reading", "embedding", "writing", "before the rows", "after a file", "in the second"]
 )
 def test_a_killed_add_loses_nothing_that_was_confirmed(
-    index: Index, data: Path, tmp_path: Path, turns: dict[str, int], where: str
+    index: Index, data: Path, tmp_path: Path, turns: dict[str, int], child: Started, where: str
 ) -> None:
     files = make_long_files(tmp_path)
     window = turns["add"] // 2  # read, embed, write vectors, write rows; one more turn finds that there is no more
@@ -119,8 +145,8 @@ def test_a_killed_add_loses_nothing_that_was_confirmed(
         "after a file": window + 1,
         "in the second": 2 * window,
     }[where]
-    with child("add", index, data, stop, files) as process:
-        said = killed(process)
+    with child("add", stop, files) as writer:
+        said = writer.killed()
     kept = ["a.txt"] if stop > window else []
     assert said == [f"indexed {name}" for name in kept]
     assert [one.name for one in index.documents()] == kept
@@ -137,13 +163,13 @@ def test_a_killed_add_loses_nothing_that_was_confirmed(
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("work", ["rebuild", "rechunk"])
 def test_a_killed_build_leaves_the_old_one_serving(
-    index: Index, data: Path, tmp_path: Path, turns: dict[str, int], work: str, share: float
+    index: Index, data: Path, tmp_path: Path, turns: dict[str, int], child: Started, work: str, share: float
 ) -> None:
     files = make_long_files(tmp_path)
     fill(index, *files[:2])
     before = index.version, index.chunks(), index.health(), stores(data)
-    with child(work, index, data, max(1, int(turns[work] * share))) as process:
-        assert killed(process) == []
+    with child(work, max(1, int(turns[work] * share))) as writer:
+        assert writer.killed() == []
     assert len(stores(data)) == 2  # the new one was begun
     assert (index.version, index.chunks(), index.health()) == before[:3]
     assert before[2].ok
@@ -164,18 +190,19 @@ def test_a_killed_build_leaves_the_old_one_serving(
     index.check()
 
 
-def test_a_reader_notices_what_another_process_wrote(index: Index, data: Path, folder: Path) -> None:
+def test_a_reader_notices_what_another_process_wrote(index: Index, folder: Path, child: Started) -> None:
     fill(index, folder / "leave.txt")
     assert len(nearest_texts(index, "days", 9)) == 1
     version = index.version
-    with child("add", index, data, 0, [folder]) as process:
-        assert process.wait() == 0
+    with child("add", 0, [folder]) as writer:
+        writer.process.join()
+        assert writer.process.exitcode == 0
     assert index.version != version
     assert len(nearest_texts(index, "days", 9)) == index.count() == 5
     index.check()
 
 
-def test_a_second_writer_is_refused(index: Index, data: Path, folder: Path, tmp_path: Path) -> None:
+def test_a_second_writer_is_refused(index: Index, folder: Path, tmp_path: Path, child: Started) -> None:
     files = make_long_files(tmp_path)
     first = index.add([folder], NEVER)
     next(first)
@@ -191,9 +218,8 @@ def test_a_second_writer_is_refused(index: Index, data: Path, folder: Path, tmp_
             work()
     assert len(list(first)) == 4
     assert set(fill(index, folder).values()) == {"skipped"}
-    with child("add", index, data, 10, files) as process:
-        assert process.stdout
-        assert process.stdout.readline() == "stopped\n"
+    with child("add", 10, files) as writer:
+        assert next(writer.says()) == "stopped"
         with pytest.raises(BackendError, match=r"^Documents are being indexed already\."):
             fill(index, folder)
         assert len(nearest_texts(index, "days", 9)) == 5  # readers go on

@@ -1,0 +1,26 @@
+"""The writer without a model."""
+
+from __future__ import annotations
+
+from backends.base import Passage
+from backends.rag.quote import quote, quoted
+from backends.rag.search.sentences import RankedSentence
+
+
+def sentence(text: str, score: float, start: int = 0) -> RankedSentence:
+    passage = Passage("fees.md", None, "c1", 0.5, start, start + len(text), text)
+    return RankedSentence(passage, 1, score, 0.0)
+
+
+def test_the_best_sentence_and_those_that_are_nearly_as_good() -> None:
+    found = [sentence("a", 0.8), sentence("b", 0.75, 10), sentence("c", 0.5, 20)]
+    assert [one.text for one in quoted(found)] == ["a", "b"]
+    assert quoted([]) == []
+    assert len(quoted([sentence(str(place), 0.5, place) for place in range(9)])) == 3
+
+
+def test_each_has_the_number_of_its_source() -> None:
+    one, other = sentence("The fee is 12%.", 0.8).passage, sentence("It is waived.", 0.8, 40).passage
+    whole = Passage("fees.md", None, "c1", 0.5, 30, 90, "...")
+    assert quote([one, other], [whole, one]) == "The fee is 12%. [2]\nIt is waived. [1]"
+    assert quote([one], [whole]) == ""
