@@ -19,6 +19,9 @@ _SHORTEST_ACROSS, _SHORTEST_UP = 10.0, 5.0
 _MOST_SEGMENTS = 4_000
 """Parts of paths that are looked at on a page; of a map with more of them the rest is no table."""
 
+_SMALL = 12.0
+"""In points: a path of many parts that is no higher or no wider is a sign, such as a letter that was drawn."""
+
 _FEW_SEGMENTS = 9
 """A path with so many parts is a box, which may have round corners; one with more is drawn line by line."""
 
@@ -81,7 +84,7 @@ def lines_of(page: PdfPage) -> Lines:
         if top - bottom > _THIN and right - left > _THIN:
             count = pdfium.FPDFPath_CountSegments(drawn)
             if count > _FEW_SEGMENTS:
-                if segments < _MOST_SEGMENTS:
+                if segments < _MOST_SEGMENTS and right - left > _SMALL < top - bottom:
                     for shape in _parts(drawn, min(count, _MOST_SEGMENTS - segments), pdfium):
                         lines.add(*shape)
                 segments += count
