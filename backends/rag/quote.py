@@ -20,6 +20,7 @@ from backends.base import (
     Timings,
     Usage,
 )
+from backends.rag.checked import repetition
 from backends.rag.search.sentences import RankedSentence, in_words
 from backends.settings import QUOTE, Settings
 from backends.spend.pricing import machine_cost
@@ -32,11 +33,16 @@ NEARLY = 0.9
 
 
 def quoted(sentences: Sequence[RankedSentence]) -> list[Passage]:
-    """The sentences that are quoted, best first: the best one, and those that are nearly as good."""
-    if not sentences:
-        return []
-    least = NEARLY * sentences[0].score
-    return [one.passage for one in sentences[:MOST] if one.score >= least]
+    """The sentences that are quoted, best first: the best one, and those that are nearly as good.
+
+    One that mostly repeats those before it is left out, as the rows of a wide table do.
+    """
+    chosen: list[Passage] = []
+    for one in sentences[:MOST]:
+        text = "\n".join(map(in_words, (*chosen, one.passage)))
+        if not chosen or (one.score >= NEARLY * sentences[0].score and not repetition(text, "")):
+            chosen.append(one.passage)
+    return chosen
 
 
 def quote(passages: Sequence[Passage], sources: Sequence[Passage]) -> str:

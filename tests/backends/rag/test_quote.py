@@ -19,6 +19,16 @@ def test_the_best_sentence_and_those_that_are_nearly_as_good() -> None:
     assert len(quoted([sentence(str(place), 0.5, place) for place in range(9)])) == 3
 
 
+def test_a_sentence_that_repeats_another_is_left_out() -> None:
+    row = "Room: {}; Floor: ground; Screen: yes; Coffee: yes; Water: yes; Plants: none"
+    found = [
+        sentence(row.format("Cinder"), 0.8),
+        sentence(row.format("Flint"), 0.8, 90),
+        sentence("Book it.", 0.8, 180),
+    ]
+    assert [one.text[:12] for one in quoted(found)] == ["Room: Cinder", "Book it."]
+
+
 def test_each_has_the_number_of_its_source() -> None:
     one, other = sentence("The fee is 12%.", 0.8).passage, sentence("It is waived.", 0.8, 40).passage
     whole = Passage("fees.md", None, "c1", 0.5, 30, 90, "...")
