@@ -197,7 +197,7 @@ class RagBackend(Backend):
         watched = self._generator.lane is not None
         yield from checked(
             lambda stop: self._generator.stream(asked, stop),
-            Check(question.text, fitted.passages, quotation, self._unsupported, watched),
+            Check(question.text, fitted.passages, quotation, self._unsupported, watched, not self._small),
             cancel,
         )
 

@@ -26,6 +26,7 @@ _ECHO_WORDS = 4
 
 Unsupported = Literal["show", "quote", "refuse"]
 _WORD = re.compile(r"\w+")
+_BY_CHANCE = "The writer said that the documents do not say, which a model of its size does whether or not they say."
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class Check:
     """What an answer is compared with, and what becomes of one that is not supported.
 
     `quote` is the text that stands in its place; "" if there is none. With `watched`, a writer that repeats itself is
-    stopped; one on a server is not, since a request that is broken off has no count of its tokens.
+    stopped; one on a server is not, since a request that is broken off has no count of its tokens. `refusals_count` is
+    False for a writer that says by chance that the documents do not say (docs/measurements.md): then the quote stands.
     """
 
     question: str
@@ -41,6 +43,7 @@ class Check:
     quote: str
     unsupported: Unsupported
     watched: bool
+    refusals_count: bool = True
 
 
 Write = Callable[[threading.Event], Iterator[BackendEvent]]
@@ -114,7 +117,9 @@ def _begins_with(words: Sequence[str], asked: Sequence[str]) -> bool:
 def missing_support(text: str, check: Check) -> str:
     """In a sentence, what of an answer the passages do not support; "" if they support it, or it is a refusal."""
     found = sentence_evidence(text, check.passages, check.question)
-    if is_refusal(found) or any(one.verdict == "unchecked" for one in found):
+    if is_refusal(found):
+        return "" if check.refusals_count or check.unsupported != "quote" else _BY_CHANCE
+    if any(one.verdict == "unchecked" for one in found):
         return ""
     claims = [one for one in found if one.checked]
     missing = sum(one.verdict == "unsupported" for one in claims)

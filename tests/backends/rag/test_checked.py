@@ -83,6 +83,15 @@ def test_a_refusal_of_the_writer_stands() -> None:
     assert final_text(run(REFUSAL)) == REFUSAL
 
 
+def test_a_refusal_by_chance_does_not() -> None:
+    def said(unsupported: Unsupported) -> str:
+        check = Check(QUESTION, PASSAGES, QUOTE, unsupported, True, refusals_count=False)
+        return final_text(list(checked(Writer(REFUSAL), check, threading.Event())))
+
+    assert said("quote") == QUOTE
+    assert said("refuse") == said("show") == REFUSAL
+
+
 def test_a_writer_that_repeats_itself_is_stopped() -> None:
     round_and_round = "the fee that is due for the opened machine is " * 20
     writer = Writer(round_and_round)
