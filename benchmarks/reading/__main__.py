@@ -35,7 +35,10 @@ Data = Annotated[Path | None, typer.Option(help="Data folder with the weights.")
 
 @app.command()
 def manuals(file: Path) -> None:
-    """Fetch the packages into a folder beside FILE, and write the sentences of their manuals."""
+    """Fetch the packages into a folder beside FILE, and write the sentences of their manuals; not if FILE is there."""
+    if file.exists():
+        typer.echo(f"{file} is there already.")
+        return
     folder = file.with_name("packages")
     manual_text.fetch(folder)
     typer.echo(f"{manual_text.write_sentences(folder, file):,} sentences")

@@ -8,14 +8,17 @@ needs no end that was planned.
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from backends.fine_tuned.adapters.card import write_card
 from backends.fine_tuned.pairs.files import Pair
 from backends.fine_tuned.train import checkpoint
 from backends.fine_tuned.train.checkpoint import TrainingState
@@ -24,8 +27,9 @@ from backends.fine_tuned.train.learner import Learner
 from backends.fine_tuned.train.method import TrainingSettings
 from backends.fine_tuned.train.step import computed_tokens, summed_loss
 from backends.models import inference
+from backends.models.adapter_files import WEIGHTS
 from backends.models.local import LocalModel
-from backends.storage.files import replacing
+from backends.storage.files import replacing, sha256
 from benchmarks.reading.exercises import Group
 from benchmarks.reading.prompt import reader_prompt
 from benchmarks.reading.stream import exercises_of
@@ -167,9 +171,30 @@ class ReaderTraining:
             save_file({name: one.contiguous() for name, one in self.mean.items()}, part)
 
     def write_adapter(self, folder: Path) -> None:
-        """The mean as an adapter in peft's format."""
+        """The mean as an adapter in peft's format, with its card, as every adapter of the catalogue has one."""
         folder.mkdir(parents=True, exist_ok=True)
         inference.run(self.learner.trainable.write, folder, self.mean)
+        write_card(folder, self._card() | {"sha256": sha256(folder / WEIGHTS)})
+
+    def _card(self) -> dict[str, Any]:
+        reading = self.settings
+        batch = reading.groups * reading.questions
+        trained = {"rank": reading.rank, "alpha": reading.alpha, "batch": batch, "learning_rate": reading.learning_rate}
+        return {
+            "base_model": self._base.weights.model_id,
+            "base_revision": self._base.weights.revision,
+            "method": "lora",
+            "settings": trained | {"seed": reading.seed, "system_prompt": self._system},
+            "data": {"pairs": self.step * batch, "source": "reading exercises (python -m benchmarks.reading)"},
+            "created": datetime.now(UTC).isoformat("T", "seconds"),
+            "steps": self.step,
+            "seconds": round(self.seconds, 1),
+            "tokens_per_s": round(self.tokens / max(self.seconds, 1e-9), 1),
+            "precision": self.learner.trainable.precision,
+            "device": self._base.device,
+            "versions": {name: importlib.metadata.version(name) for name in ("torch", "transformers", "peft")},
+            "command": "make reader",
+        }
 
     def use_mean(self) -> None:
         """Put the mean into the model, to ask it. The training cannot go on after that."""
