@@ -155,7 +155,11 @@ def show_evidence(answer: Answer, checked: AnswerEvidence, current: Settings) ->
     if not claims:
         return
     supported = sum(one.verdict == "supported" for one in claims)
-    label = f"Evidence: {supported} of {len(claims)} sentence{'s' if len(claims) != 1 else ''} supported"
+    plural = "s" if len(claims) != 1 else ""
+    label = f"Evidence: {supported} of {len(claims)} sentence{plural} supported"
+    if answer.draft or answer.usage.completion_tokens == 0:  # of a quote, that says nothing about the question
+        st.caption(":material/format_quote: Quoted word for word. Whether it answers the question is yours to judge.")
+        label = f"Where the quote stands: {len(claims)} sentence{plural}"
     with st.expander(label, icon=":material/fact_check:"):
         st.fragment(_sentences)(answer, tuple(found), current)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from backends.base import Answer, Passage, Usage
+from backends.base import Answer, Draft, Passage, Usage
 from backends.rag.approach import open_index
 from backends.rag.evidence.answer import METHOD, AnswerEvidence, check
 from backends.rag.prompt import REFUSAL
@@ -104,6 +104,19 @@ def test_sentences_carry_their_marks_and_the_text_its_citations() -> None:
     captions = [caption.value for caption in at.expander[0].caption]
     assert captions == [escaped(SAID), escaped("Most makers give two years."), escaped("Want more?"), METHOD]
     assert [button.label for button in at.button] == [":blue[\\[1\\]]"]
+
+
+def test_a_quote_stands_beside_what_was_written_first_and_is_no_evidence() -> None:
+    draft = Draft("It can be returned within 99 days.", f"It was not found. {HOSTILE}", 1.25)
+    at = shown(replace(answered(f"{SAID} [1]", passage()), draft=draft))
+    assert at.text[0].value == f"{SAID} [1]"
+    labels = [expander.label for expander in at.expander]
+    assert labels == ["Where the quote stands: 1 sentence", "What the model wrote first", "Sources (1)"]
+    assert any("Whether it answers the question is yours to judge" in caption.value for caption in at.caption)
+    first = at.expander[1]
+    assert first.markdown[0].value == escaped(draft.why)
+    assert first.text[0].value == draft.text
+    assert any("in place of the writer's text" in one.value for one in at.markdown)
 
 
 def test_what_was_not_checked_is_said() -> None:
