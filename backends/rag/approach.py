@@ -160,6 +160,8 @@ class RagBackend(Backend):
 
     def prompt_tokens(self, question: Question) -> PromptTokens | None:
         """With passages of typical length, since none is searched yet. Raises `BackendError` if none is indexed."""
+        if isinstance(self._generator, QuoteWriter):
+            return self._generator.prompt_tokens(question)
         rag = self.settings.rag
         asked = replace(
             question, text=build_prompt(question.text, example_passages(self.settings.data, rag.collection, rag.k))
@@ -189,7 +191,7 @@ class RagBackend(Backend):
             yield TextDelta(REFUSAL)
             yield Finished(Usage(0, 0, source="tokenizer"), "stop")
             return
-        quotation = quote(quoted(found.sentences), fitted.passages)
+        quotation = quote(quoted(found.sentences, fitted.passages), fitted.passages)
         if isinstance(self._generator, QuoteWriter):
             yield from self._generator.stream(replace(question, text=quotation), cancel)
             return
@@ -209,7 +211,7 @@ class RagBackend(Backend):
     @property
     def _reads_sentences(self) -> bool:
         wanted = self.settings.rag.context
-        return wanted == "sentences" or (wanted == "auto" and (self._small or isinstance(self._generator, QuoteWriter)))
+        return isinstance(self._generator, QuoteWriter) or wanted == "sentences" or (wanted == "auto" and self._small)
 
     @property
     def _unsupported(self) -> Unsupported:

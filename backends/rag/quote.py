@@ -32,15 +32,16 @@ NEARLY = 0.9
 """A sentence is quoted beside the best one if its score is at least this share of the best one's."""
 
 
-def quoted(sentences: Sequence[RankedSentence]) -> list[Passage]:
-    """The sentences that are quoted, best first: the best one, and those that are nearly as good.
+def quoted(sentences: Sequence[RankedSentence], sources: Sequence[Passage]) -> list[Passage]:
+    """The sentences that are quoted, best first: the best one of these sources, and those that are nearly as good.
 
     One that mostly repeats those before it is left out, as the rows of a wide table do.
     """
+    inside = [one for one in sentences if _source_of(one.passage, sources)][:MOST]
     chosen: list[Passage] = []
-    for one in sentences[:MOST]:
+    for one in inside:
         text = "\n".join(map(in_words, (*chosen, one.passage)))
-        if not chosen or (one.score >= NEARLY * sentences[0].score and not repetition(text, "")):
+        if not chosen or (one.score >= NEARLY * inside[0].score and not repetition(text, "")):
             chosen.append(one.passage)
     return chosen
 

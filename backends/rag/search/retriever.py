@@ -222,8 +222,8 @@ class Searcher:
             return none
         finder = Finder(self._index, self._embedder, self._keywords, self._settings)
         found = finder.holding(wanted, query_pieces(result.query, self._embedder).texts[0], k, self._names(filters))
-        held = self._result(found, result.query, "keyword", k).hits
-        return replace(result, hits=held, codes=wanted) if held else none
+        held = self._result(found, result.query, "keyword", k)
+        return replace(result, hits=held.hits, sentences=held.sentences, codes=wanted) if held.hits else none
 
     def _candidates(
         self, query: Pieces, k: int, modes: Sequence[Mode], filters: Filters, reranker: Reranker | None

@@ -184,7 +184,7 @@ def test_a_small_writer_reads_sentences_and_is_checked(data: Path, indexed: list
 
 
 def test_the_quote_needs_no_model(data: Path, indexed: list[str]) -> None:
-    settings = settings_of(data, generator="quote")
+    settings = settings_of(data, generator="quote", context="passages")  # which is for writers that read
     backend = backends.make("rag", settings)
     *_, (_, answer) = compare([backend], settings.question(KETTLE), threading.Event())
     assert isinstance(answer, Answer)

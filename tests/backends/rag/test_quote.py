@@ -14,9 +14,16 @@ def sentence(text: str, score: float, start: int = 0) -> RankedSentence:
 
 def test_the_best_sentence_and_those_that_are_nearly_as_good() -> None:
     found = [sentence("a", 0.8), sentence("b", 0.75, 10), sentence("c", 0.5, 20)]
-    assert [one.text for one in quoted(found)] == ["a", "b"]
-    assert quoted([]) == []
-    assert len(quoted([sentence(str(place), 0.5, place) for place in range(9)])) == 3
+    whole = [Passage("fees.md", None, "c1", 0.5, 0, 999, "...")]
+    assert [one.text for one in quoted(found, whole)] == ["a", "b"]
+    assert quoted([], whole) == []
+    assert len(quoted([sentence(str(place), 0.5, place) for place in range(9)], whole)) == 3
+
+
+def test_only_what_the_sources_hold_is_quoted() -> None:
+    found = [sentence("best", 0.9), sentence("shown", 0.5, 40)]
+    assert [one.text for one in quoted(found, [Passage("fees.md", None, "c2", 0.5, 30, 90, "...")])] == ["shown"]
+    assert quoted(found, []) == []
 
 
 def test_a_sentence_that_repeats_another_is_left_out() -> None:
@@ -26,7 +33,10 @@ def test_a_sentence_that_repeats_another_is_left_out() -> None:
         sentence(row.format("Flint"), 0.8, 90),
         sentence("Book it.", 0.8, 180),
     ]
-    assert [one.text[:12] for one in quoted(found)] == ["Room: Cinder", "Book it."]
+    assert [one.text[:12] for one in quoted(found, [Passage("fees.md", None, "c1", 0.5, 0, 999, "...")])] == [
+        "Room: Cinder",
+        "Book it.",
+    ]
 
 
 def test_each_has_the_number_of_its_source() -> None:
