@@ -16,7 +16,7 @@ from ui.shared import numbers
 from ui.shared.tables import plain_frame
 from ui.shared.text import escaped, plain
 
-COLUMN_WIDTH = 280  # pixels at least: four columns fit beside each other at 1440, two at 800
+COLUMN_WIDTH = 220  # pixels at least: five columns fit beside each other at 1440, three at 800
 _TEXT_HEIGHT = 106  # pixels; the rest of a passage scrolls
 
 STEPS = {
