@@ -8,7 +8,7 @@ LOCKED := $(PIP) --require-hashes --requirement
 NEEDS_CUDA := $(BIN)/python -c "from importlib.metadata import requires; exit(not any('nvidia' in r for r in requires('torch')))"
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench adapter screenshots lock clean
+.PHONY: help install demo test check bench adapter judge screenshots lock clean
 
 help: ## show what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -18,8 +18,11 @@ install: $(VENV)/.installed ## make the virtual environment, with dependencies a
 demo: $(VENV)/.installed ## open the app in the browser
 	$(BIN)/crossroads demo
 
+# Compiled code is kept even where the environment says otherwise: tests start hundreds of processes, and pytest rewrites
+# the assertions of every test file.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/.installed-test ## run every test
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.installed-test ## lint, formatting, types
 	$(BIN)/ruff check .
@@ -33,9 +36,14 @@ adapter: $(VENV)/.installed ## train the sample adapter again and score it
 	$(BIN)/crossroads train sample_docs/train.jsonl --name brambleworth --held-out 0 \
 		--folder sample_docs/adapters --score sample_docs/questions.csv
 
-screenshots: $(VENV)/.installed-test ## take the README's screenshot again
+judge: $(VENV)/.installed-test ## train the judge of sentences again, about an hour and a half of one core
+	$(BIN)/python -m benchmarks.reading manuals data/judge/manuals.jsonl
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.train_judge data/judge --manuals data/judge/manuals.jsonl
+	cp data/judge/judge.safetensors sample_docs/judge/
+
+screenshots: $(VENV)/.installed-test ## take the screenshots of README and docs again, but for that of a training
 	$(BIN)/python -m pytest tests/e2e -m slow
-	cp test-results/screenshots/compare.png docs/screenshots/
+	cd test-results/screenshots && cp compare.png citation.png costs.png ../../docs/screenshots/
 
 lock: $(BIN)/python ## pin every dependency again, with hashes; UPGRADE=--upgrade takes the newest
 	$(PIP) uv==0.13.9

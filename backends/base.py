@@ -8,17 +8,35 @@ from __future__ import annotations
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from backends.errors import CapReached
 
-Status = Literal["ok", "error", "truncated", "cancelled", "empty", "refused"]
-"""How a column ended. `truncated`: the text stops before the model was done (token limit,
+Status = Literal["ok", "error", "truncated", "cancelled", "empty", "refused", "below_threshold", "not_asked"]
+"""How a column ended. `not_asked`: nobody could be asked yet, such as a paid model without a key, and nothing went
+wrong; the reason says what is missing. `truncated`: the text stops before the model was done (token limit,
 deadline, or a stream that broke off without a finish reason). `refused`: the model, or its provider's filter, declined
-to answer; the text is what it said instead."""
+to answer; the text is what it said instead. `below_threshold`: nothing that the documents hold answers well enough, so
+nobody wrote an answer; the text says that the documents do not say."""
+
+FAILED: tuple[Status, ...] = ("error", "not_asked")
+"""The ends of a question that got no answer, of which nothing was measured."""
+
+STATUS_WORDS: Mapping[Status, str] = {
+    "ok": "done",
+    "truncated": "cut off",
+    "refused": "refused",
+    "below_threshold": "below threshold",
+    "empty": "empty answer",
+    "cancelled": "stopped",
+    "error": "failed",
+    "not_asked": "not asked",
+}
+"""What people read for a status, on every page and in the terminal; records for programs keep the status."""
 
 UsageSource = Literal["server", "tokenizer", "estimate"]
 
@@ -71,7 +89,8 @@ class Passage:
 
     `start` and `end` are character offsets in the extracted text of the document; `page` counts
     from 1 and is None where the format has no pages; `score` is the cosine similarity (-1 to 1). `heading` is the
-    path of headings above it, for CSV the header row; "" where there is none.
+    path of headings above it, for CSV the header row; "" where there is none. `superseded` says in a few words why its
+    document is not in force any more; "" if nothing tells.
     """
 
     document: str
@@ -82,6 +101,7 @@ class Passage:
     end: int
     text: str
     heading: str = ""
+    superseded: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,10 +218,61 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
+class Recorded:
+    """The answer was given earlier: when, which file tells of it, and its times and cost of then.
+
+    `at` is None where the file does not say; so is every time that it does not hold.
+    """
+
+    at: datetime | None
+    source: str
+    timings: Timings = field(default_factory=Timings)
+    cost: Cost = field(default_factory=lambda: Cost(None, "its cost was not recorded"))
+
+
+@dataclass(frozen=True, slots=True)
 class Retrieved:
-    """The passages that were found, best first."""
+    """The passages that were found, best first; `beside` are sentences with figures that the writer does not read, and
+    that may disagree."""
 
     passages: tuple[Passage, ...]
+    beside: tuple[Passage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BelowThreshold:
+    """Nothing that was found reaches `threshold`; `best` is the score of the best sentence, None if there is none.
+
+    `nearest` are the best sentences, each with its score, best first. `refused`: the question is not answered from
+    them; else it was wanted that they are answered from all the same. `wordless`: whatever was found, the question
+    holds no word to look for.
+    """
+
+    best: float | None
+    threshold: float
+    nearest: tuple[tuple[Passage, float], ...] = ()
+    refused: bool = True
+    wordless: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """Both figures in a sentence, with as many digits as tell them apart."""
+        if self.wordless:
+            return "The question holds no word to look for."
+        if self.best is None:
+            return "Nothing was found that could answer."
+        shown = (f"{self.best:.{digits}f}" for digits in (2, 3, 4))
+        best = next((one for one in shown if float(one) < self.threshold), "just less")
+        return f"Nothing answers well enough ({best}, the threshold is {self.threshold:g})."
+
+    @property
+    def next_step(self) -> str:
+        """What whoever was refused can do about it."""
+        if self.wordless:
+            return 'Ask with words of what you want to know, or choose "Answer anyway" (rag.answer_anyway).'
+        if self.best is None:
+            return "Ask in other words, or add documents."
+        return 'Choose "Answer anyway" (rag.answer_anyway), or lower "Threshold" (rag.min_score).'
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +334,9 @@ BackendEvent = (
     | AttemptStarted
     | AttemptEnded
     | Trace
+    | Recorded
     | Retrieved
+    | BelowThreshold
     | TextDelta
     | Reasoning
     | Reclassified
@@ -277,7 +350,7 @@ BackendEvent = (
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """Waiting for the machine; `behind` names the work that goes first."""
+    """Waiting for the machine; `behind` names the work that goes first now. Comes again whenever that changed."""
 
     behind: tuple[str, ...]
 
@@ -301,7 +374,10 @@ class Draft:
 class Answer:
     """One finished column: exactly one per approach and question, failed or not.
 
-    `usage` and `cost` are those of everything that was written, a `draft` included.
+    `sources` is what it was written from; `beside`, what else was found (`Retrieved`).
+    `usage` and `cost` are those of everything that was written, a `draft` included. With `recorded`, it was given
+    earlier: its times and its cost are those of then, and compare with nothing that was measured now. With
+    `below_threshold`, nothing was similar enough: it was refused for that (its status says so), or given all the same.
     """
 
     approach: str
@@ -314,12 +390,15 @@ class Answer:
     usage: Usage = field(default_factory=Usage)
     cost: Cost = field(default_factory=lambda: Cost(None, "nothing was measured"))
     sources: tuple[Passage, ...] = ()
+    beside: tuple[Passage, ...] = ()
     notes: tuple[str, ...] = ()
     traces: tuple[Trace, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     stand_in: bool = False
     stopped_by: CapReached | None = field(default=None, compare=False)
     draft: Draft | None = None
+    recorded: Recorded | None = None
+    below_threshold: BelowThreshold | None = None
 
 
 Event = BackendEvent | Queued | Started | Answer
@@ -349,6 +428,22 @@ class Backend(ABC):
     may_be_charged: bool = False
     """True if somebody else may charge for an answer: what was spent today is shown wherever it is asked."""
 
+    at_once: int = 1
+    """How many questions it may be asked at once, where it computes elsewhere; each through a backend of its own."""
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """Which weights, adapter, documents or server answer, by name, as far as that is known once it is loaded.
+
+        Measurements that are interrupted go on only with the same.
+        """
+        return {}
+
+    @property
+    def reader(self) -> str:
+        """The name of the adapter that was taught to read passages, if one answers; else ""."""
+        return ""
+
     @property
     def parameters(self) -> int | None:
         """How many parameters the model has that answers, once it is loaded; None if that is not known."""
@@ -368,6 +463,25 @@ class Backend(ABC):
 
         Must be cheap and load no weights. Raises `BackendError` for what makes the prompt's length unknown.
         """
+        return None
+
+    def chat_request(self, question: Question) -> Mapping[str, Any] | None:
+        """The JSON body of the chat completion that asks `question`, not streamed; None if it is not asked so.
+
+        It is what a batch of requests holds, so nothing is sent and no key is needed. Raises `BackendError` if it is
+        not known whom to ask.
+        """
+        return None
+
+    def reserved_usd(self, question: Question) -> Decimal | None:
+        """What a cap has to cover before `question` is asked, in USD: its worst case. None if that is not known.
+
+        Raises `BackendError` for what makes the prompt's length unknown.
+        """
+        return None
+
+    def check_answerable(self) -> None:
+        """Raise `BackendError` for what keeps it from answering, as far as that is known with nothing loaded."""
         return None
 
     def load(self, cancel: threading.Event) -> Iterator[Loading]:

@@ -24,6 +24,10 @@ class NotSent(BackendError):
     """A fault before anything was sent, so that nothing can have been charged."""
 
 
+class NotAsked(NotSent):
+    """Nobody could be asked yet, and nothing went wrong: a key or a recorded answer is missing."""
+
+
 class CapReached(NotSent):
     """A cap on spending stopped a question that costs `worst_usd` at most: `setting` would have to be `needed_usd`."""
 

@@ -54,9 +54,9 @@ _LARGER = re.compile(
 """What makes a larger number of the digits in front of it."""
 
 _FULL_HOUR = re.compile(r":00(?![\d:])")
-_GLUED = re.compile(rf"(?:(?![{NO_SPACES}{HANGUL}])[^\W\d_])+")
+_GLUED = re.compile(rf"(?:(?![{NO_SPACES}{HANGUL}])[^\W\d_])++")
 _FURTHER = re.compile(r"[-/.](?:(?<=-)[^\W_]+|\d+)")
-_GROUPS = re.compile(r"\d+(?:[-/.:]\d+){2,}")
+_GROUPS = re.compile(r"\d++(?:[-/.:]\d++){2,}+")
 _RUN_BEFORE, _RUN_BEHIND = re.compile(r"[\d.:/-]{0,24}$"), re.compile(r"[\d.:/-]{0,24}")
 _BEFORE, _BEHIND = 24, 24
 """Characters around a hit that are looked at."""

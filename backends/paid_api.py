@@ -6,13 +6,18 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 from backends.base import Backend, BackendEvent, Cost, Loading, PromptTokens, Question, Timings, Usage
-from backends.errors import BackendError
+from backends.errors import BackendError, NotAsked
+from backends.models.weights import pending
+from backends.recorded import RecordedBackend
 from backends.registry import ApproachSpec
 from backends.remote import connections
+from backends.remote import stand_in as stand_in_server
 from backends.remote.connection_settings import DEFAULT, approach_of, same_address
 from backends.remote.engine import Connection, OpenAICompatibleEngine
+from backends.remote.request import messages_of
 from backends.remote.stand_in import StandIn
 from backends.run.lane import THIS_MACHINE
 from backends.settings import DEFAULT_MODEL, OPENAI_URL, Settings
@@ -34,12 +39,20 @@ STAND_IN_LABEL = f"stand-in: {DEFAULT_MODEL} (Q4_1 weights, transformers serve o
 class PaidApiBackend(Backend):
     """Asks the model of one connection, by its name (`backends.remote.connections`); works for self-hosted servers too.
 
-    The stand-in may answer in place of the default connection, where that has no key.
+    The stand-in may answer in place of the default connection, where that has no key: `stand_in` runs already,
+    `starts` starts one in the turn of the first question.
     """
 
     may_be_charged = True
 
-    def __init__(self, settings: Settings, stand_in: StandIn | None = None, name: str = DEFAULT) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        stand_in: StandIn | None = None,
+        name: str = DEFAULT,
+        *,
+        starts: stand_in_server.Control | None = None,
+    ) -> None:
         self.settings = settings
         self.name = name
         self.approach = approach_of(name)
@@ -49,18 +62,20 @@ class PaidApiBackend(Backend):
         self._lacks_key = not name and not configured.key and same_address(self.base_url, OPENAI_URL)
         wanted = self._lacks_key or (stand_in is not None and same_address(self.base_url, stand_in.url))
         answering = stand_in if wanted and not name else None
-        self.stand_in = answering is not None
+        self._starts = starts if self._lacks_key and answering is None else None
+        self.stand_in = answering is not None or self._starts is not None
         self.lane = THIS_MACHINE if self.stand_in or connections.computes_here(settings, name) else None
-        if answering:
-            configured = replace(
-                configured, base_url=answering.url, model=answering.model, api_key=None, headers=(), withheld=""
-            )
-        self._engine = OpenAICompatibleEngine(configured)
+        self.at_once = self.chosen.max_at_once
+        self._engine = OpenAICompatibleEngine(_served_by(answering, configured) if answering else configured)
 
     @property
     def model(self) -> str:
         """The paid model's name, or what stands in for it."""
         return STAND_IN_LABEL if self.stand_in else self.chosen.model
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        return {"server": self.connection.where, "model": self.connection.model} if not self.stand_in else {}
 
     @property
     def needs_key(self) -> bool:
@@ -73,16 +88,34 @@ class PaidApiBackend(Backend):
         return self._engine.connection
 
     def load(self, cancel: threading.Event) -> Iterator[Loading]:
-        """Import the SDK. Raises `BackendError` if there is neither a key nor a stand-in, or the address is refused."""
-        self._check_answerable()
+        """Import the SDK, and start the stand-in where one is to answer.
+
+        Raises `NotAsked` if there is neither a key nor a stand-in, and `BackendError` if the address is refused.
+        """
+        self.check_answerable()
+        if self._starts:
+            yield from self._start(self._starts, cancel)
         if not self._engine.loaded:
             yield Loading("loading the openai client", 1.0)
             self._engine.load()
 
+    def _start(self, control: stand_in_server.Control, cancel: threading.Event) -> Iterator[Loading]:
+        data = self.settings.data
+        if stand_in_server.running(data) is None:
+            if waiting := pending(DEFAULT_MODEL, data):
+                yield waiting
+            yield Loading(stand_in_server.TURN, stand_in_server.USUAL_START_S)
+        try:
+            answering = control.start(cancel)
+        except BackendError as fault:
+            raise NotAsked(fault.cause, fault.next_step) from None
+        self._starts = None
+        self._engine = OpenAICompatibleEngine(_served_by(answering, self.connection))
+
     def stream(self, question: Question, cancel: threading.Event) -> Iterator[BackendEvent]:
         """Answer `question`; see `OpenAICompatibleEngine.stream`. Raises `BackendError` where the budget forbids it."""
-        self._check_answerable()
-        messages = _messages(question)
+        self.check_answerable()
+        messages = messages_of(question)
         if self._costs_machine_time():
             yield from self._engine.stream(messages, question, cancel)
             return
@@ -91,11 +124,26 @@ class PaidApiBackend(Backend):
             self._engine.stream(messages, question, cancel),
             self.settings,
             meter,
-            1 + self.connection.max_retries,
+            self._most_attempts,
             run=question.run,
             approach=self.approach,
             model=self.chosen.model,
         )
+
+    def chat_request(self, question: Question) -> Mapping[str, Any] | None:
+        """See `Backend.chat_request`; None where a stand-in answers. Raises `BackendError` without a model."""
+        self._check_model()
+        return None if self.stand_in else self._engine.request(messages_of(question), question)
+
+    def reserved_usd(self, question: Question) -> Decimal | None:
+        if self._costs_machine_time():
+            return Decimal(0)
+        attempt = self.max_attempt_usd(messages_of(question), question)
+        return None if attempt is None else attempt * self._most_attempts
+
+    @property
+    def _most_attempts(self) -> int:
+        return 1 + self.connection.max_retries
 
     def max_attempt_usd(self, messages: Sequence[Mapping[str, str]], question: Question) -> Decimal | None:
         """What one attempt can cost in USD, in the dearest tier that the server may choose; None without a price."""
@@ -142,7 +190,7 @@ class PaidApiBackend(Backend):
         if window is None or self.stand_in:
             return None
         room = window - question.max_tokens
-        if most_prompt_tokens(_messages(question)) <= room:
+        if most_prompt_tokens(messages_of(question)) <= room:
             return True
         known = self.prompt_tokens(question)
         return known is not None and known.exact and known.tokens <= room
@@ -150,10 +198,10 @@ class PaidApiBackend(Backend):
     def check_address(self) -> None:
         """Raise `BackendError` if there is nobody to ask: no address, or neither a key nor a stand-in for OpenAI's."""
         if self.needs_key:
-            raise BackendError(
+            raise NotAsked(
                 f"There is no API key for {OPENAI_URL}.",
                 self.connection.withheld
-                or "Set OPENAI_API_KEY in the environment or in .env, or start the stand-in: `crossroads stand-in`.",
+                or "Enter one, set OPENAI_API_KEY, or let a stand-in answer in its place (paid_api.stand_in).",
             )
         if not self.base_url:
             raise BackendError(
@@ -161,8 +209,11 @@ class PaidApiBackend(Backend):
                 f"Set {connections.section_of(self.name)}.base_url to the server's.",
             )
 
-    def _check_answerable(self) -> None:
+    def check_answerable(self) -> None:
         self.check_address()
+        self._check_model()
+
+    def _check_model(self) -> None:
         if not self.chosen.model:
             raise BackendError(
                 f"It is not set which model the connection {self.name or 'paid_api'} is to ask.",
@@ -170,17 +221,21 @@ class PaidApiBackend(Backend):
             )
 
 
-def _messages(question: Question) -> list[dict[str, str]]:
-    messages = [{"role": "user", "content": question.text}]
-    if question.system_prompt:
-        messages.insert(0, {"role": "system", "content": question.system_prompt})
-    return messages
+def _served_by(answering: StandIn, configured: Connection) -> Connection:
+    return replace(configured, base_url=answering.url, model=answering.model, api_key=None, headers=(), withheld="")
 
 
-def _make(settings: Settings, name: str = DEFAULT) -> PaidApiBackend:
-    from backends.remote import stand_in
+def make(settings: Settings) -> PaidApiBackend:
+    """The default connection's backend, where a stand-in answers if it lacks a key and a stand-in is wanted."""
+    control = stand_in_server.control(settings.data)
+    starts = control if control.wanted(settings.paid_api.stand_in) else None
+    return PaidApiBackend(settings, stand_in_server.running(settings.data), starts=starts)
 
-    return PaidApiBackend(settings, None if name else stand_in.running(settings.data), name)
+
+def _make(settings: Settings, name: str = DEFAULT) -> Backend:
+    if connections.settings_of(settings, name).recorded:
+        return RecordedBackend(settings, name)
+    return PaidApiBackend(settings, name=name) if name else make(settings)
 
 
 def _named(settings: Settings) -> tuple[str, ...]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from backends.base import Backend, BackendEvent, Cost, Loading, Question, Timings, Trace, Usage
 from backends.models import generate as engine
-from backends.models.local import LocalModel, base_label, base_of, load_base
+from backends.models.local import LocalModel, base_label, base_of, load_base, weights_identity
 from backends.registry import ApproachSpec
 from backends.run.lane import THIS_MACHINE
 from backends.settings import Settings
@@ -35,6 +35,10 @@ class RawBackend(Backend):
     @property
     def model(self) -> str:
         return base_label(self.settings)
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        return weights_identity(self.settings)
 
     def load(self, cancel: threading.Event) -> Iterator[Loading]:
         yield from load_base(self.settings)

@@ -218,8 +218,10 @@ def _variants(spec: ApproachSpec, settings: Settings) -> tuple[str, ...]:
 
 
 def writers(settings: Settings) -> tuple[str, ...]:
-    """The ids that can write a retrieval answer."""
-    return tuple(one for one in approaches(settings) if spec_of(one).writes)
+    """The ids that can write a retrieval answer. Who shows recorded answers writes no new one."""
+    from backends.remote.connections import is_recorded
+
+    return tuple(one for one in approaches(settings) if spec_of(one).writes and not is_recorded(settings, one))
 
 
 def make(approach: str, settings: Settings) -> Backend:

@@ -101,6 +101,9 @@ class PaidApiSettings(ConnectionSettings):
     """The paid model: the connection without a name."""
 
     model: str = "gpt-4.1-mini"
+    stand_in: bool = Field(
+        default=False, description="without a key, let a model of this machine stand in; `crossroads demo` does"
+    )
 
 
 class BudgetSettings(Section):
@@ -109,6 +112,68 @@ class BudgetSettings(Section):
     per_run_usd: Decimal | None = Field(default=None, ge=0, description="one comparison, or one evaluation run")
     per_day_usd: Decimal | None = Field(default=None, ge=0, description="all sessions together, from midnight UTC")
     allow_unknown: bool = Field(default=False, description="with a cap, also ask models whose price is not known")
+
+
+class StoreSettings(Section):
+    """Where evaluation runs are kept: SQLite in the data folder, or PostgreSQL by `url`, which may hold a password."""
+
+    url: SecretStr | None = Field(default=None, description="postgresql://USER:PASSWORD@HOST/DATABASE")
+    keep_texts: bool = Field(
+        default=True, description="keep the texts of questions, answers and passages, not only what was measured"
+    )
+
+
+class ThroughputSettings(Section):
+    """How much is done at once in evaluation runs for throughput, whose local answers have no times of their own."""
+
+    batch: int = Field(
+        default=16, ge=1, le=256, description="questions that a local model answers at once, as far as memory allows"
+    )
+    workers: int = Field(default=2, ge=1, le=64, description="workers of a run that is executed on Ray")
+
+
+RUBRIC = (
+    "You judge whether an answer to a question is right, by a reference answer. "
+    "An answer is right if it states what the reference states, in whatever words; what the reference says in passing "
+    "may be missing. Extra detail does not make a right answer wrong, unless it is false or contradicts the reference. "
+    "An answer is wrong if it states something else, states the opposite beside it, or leaves open which of several "
+    "answers holds. An answer that says it does not know is right only where the reference says that nobody can know."
+)
+"""What the judge goes by unless `judge.rubric` says otherwise."""
+
+PAIRWISE_RUBRIC = (
+    "You compare two answers to the same question, and say which of them serves the person who asked better. "
+    "An answer that is right comes before one that is wrong; the reference answer, where there is one, says what is "
+    "right. Between two right answers prefer the one that is clearer and to the point. Extra detail is no merit by "
+    "itself, and no fault unless it is false, or hides the answer. Neither length nor the order in which the answers "
+    "are shown counts. If neither is better, say so."
+)
+"""What the judge goes by where it compares two answers, unless `judge.pairwise_rubric` says otherwise."""
+
+
+class JudgeSettings(Section):
+    """A model that judges the answers of evaluation runs: who, and by which rubric. What it costs counts as well."""
+
+    connection: str = Field(
+        default="", description="who judges: paid_api, paid_api:NAME or another approach with a model; nobody if empty"
+    )
+    rubric: str = Field(default=RUBRIC, min_length=1, description="what the judge goes by")
+    pairwise: bool = Field(
+        default=False, description="it also compares the answers of each two approaches, in both orders"
+    )
+    pairwise_rubric: str = Field(
+        default=PAIRWISE_RUBRIC, min_length=1, description="what it goes by where it compares two answers"
+    )
+    max_tokens: int = Field(default=512, ge=1, le=32_000, description="tokens that a verdict may have")
+
+    @field_validator("connection")
+    @classmethod
+    def _a_model(cls, value: str) -> str:
+        from backends.registry import is_known, spec_of
+
+        if value.strip() and (not is_known(value) or not spec_of(value).writes):
+            raise ValueError("it is paid_api, paid_api:NAME or another approach with a model, or empty")
+        return value.strip()
 
 
 QUOTE = "quote"
@@ -136,8 +201,18 @@ class RagSettings(Section):
         default=0.95, ge=0, le=1, description="cosine similarity from which passages with equal figures are merged"
     )
     reranker: str | None = Field(default=None, description="cross-encoder: a Hub id or a local folder; none if empty")
+    judge: bool = Field(
+        default=True, description="let a small network judge which sentences answer; it was trained on English"
+    )
     min_score: float = Field(
-        default=0.25, ge=-1, le=1, description="score that the best sentence must reach, or nothing counts"
+        default=0.03,
+        ge=-1,
+        le=1,
+        description="what the best sentence must reach, or nothing counts: the chance that it answers, as judged; "
+        "without judge, its score",
+    )
+    answer_anyway: bool = Field(
+        default=False, description="answer also where nothing reaches min_score; the answer is labelled so"
     )
     documents: Several = Field(default=(), description="only these documents are searched, by name; all if empty")
     formats: Several = Field(default=(), description="only documents of these formats are searched: pdf, csv, ...")
@@ -146,6 +221,9 @@ class RagSettings(Section):
     generator: str = Field(
         default="raw",
         description="who writes: raw, fine_tuned, paid_api or paid_api:NAME; or quote, which has no model",
+    )
+    adapter: str | None = Field(
+        default=None, description="the adapter with which fine_tuned writes here; the fine-tuned column's own if empty"
     )
     context: Literal["auto", "passages", "sentences"] = Field(
         default="auto", description="what the writer reads; auto: sentences below a billion parameters"
@@ -216,6 +294,9 @@ class Settings(BaseSettings):
     connections: dict[str, ConnectionSettings] = Field(default={}, description="more servers, by name")
     rag: RagSettings = RagSettings()
     budget: BudgetSettings = BudgetSettings()
+    store: StoreSettings = StoreSettings()
+    judge: JudgeSettings = JudgeSettings()
+    throughput: ThroughputSettings = ThroughputSettings()
     openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
     openai_base_url: str | None = Field(default=None, validation_alias="OPENAI_BASE_URL")
     _withheld: dict[str, str] = PrivateAttr(default_factory=dict)
@@ -299,7 +380,20 @@ def started_with() -> dict[str, object]:
 
 def setting_names() -> tuple[str, ...]:
     """Every dotted name that `--set` takes; NAME stands for the name of a connection."""
-    return tuple(_names(_with_added_sections()))
+    return tuple(name for name, _ in _fields(_with_added_sections()))
+
+
+def is_secret(name: str) -> bool:
+    """Whether the setting of that dotted name holds a secret; what is not known may well be one."""
+    kinds = dict(_fields(_with_added_sections()))
+    kind = kinds.get(_general(name), SecretStr)
+    return kind is SecretStr or any(SecretStr in (one, *get_args(one)) for one in get_args(kind))
+
+
+def _general(name: str) -> str:
+    """`connections.NAME.model` for `connections.own.model`; any other name as it is."""
+    section, _, rest = name.partition(".")
+    return f"connections.NAME.{rest.partition('.')[2]}" if section == "connections" and "." in rest else name
 
 
 def _with_added_sections() -> type[Settings]:
@@ -312,27 +406,26 @@ def _with_added_sections() -> type[Settings]:
     return create_model("Settings", __base__=Settings, **cast(Any, added))
 
 
-def _names(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+def _fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The dotted name and the type of every setting."""
     for name, info in model.model_fields.items():
         kinds = [info.annotation, *get_args(info.annotation)]
         nested = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
         if name.startswith("openai_"):
             continue
         if name == "connections":
-            yield from _names(ConnectionSettings, "connections.NAME.")
+            yield from _fields(ConnectionSettings, "connections.NAME.")
         elif nested:
-            yield from _names(nested, f"{prefix}{name}.")
+            yield from _fields(nested, f"{prefix}{name}.")
         else:
-            yield prefix + name
+            yield prefix + name, info.annotation
 
 
 def _check_name(name: str) -> None:
     names = setting_names()
-    section, _, rest = name.partition(".")
-    general = name
-    if section == "connections" and "." in rest:
-        check_name(rest.partition(".")[0])
-        general = f"connections.NAME.{rest.partition('.')[2]}"
+    general = _general(name)
+    if general != name:
+        check_name(name.split(".")[1])
     if general not in names:
         close = difflib.get_close_matches(name, names, n=1)
         hint = f"Did you mean {close[0]}?" if close else "The names are: " + ", ".join(names) + "."

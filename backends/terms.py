@@ -123,6 +123,17 @@ def is_unit(word: str) -> bool:
     return word in _UNITS
 
 
+def unit_spellings(unit: str) -> tuple[str, ...]:
+    """A unit that is known, in every spelling: "kg", "kilo", "kilos", ... Empty for any other word."""
+    first = _UNITS.get(unit)
+    return tuple(one for one, other in _UNITS.items() if other == first) if first else ()
+
+
+def in_a_word(number: str) -> str:
+    """A whole number below twenty as an English word: "three"; "" for any other."""
+    return next((word for word, value in _BELOW_20.items() if str(value) == number), "")
+
+
 def stem(word: str) -> str:
     """A word without its English ending, in lower case: "returned", "returns" and "return" become one.
 

@@ -87,6 +87,11 @@ def count_hiding(text: str) -> int:
     return len(_FORMATS.findall(text))
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number with its word: "1 chunk", "3 chunks"; `many` where an s at the end does not make it."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
 def encodable(text: str) -> str:
     """`text` with U+FFFD for lone surrogates, which no UTF-8 can carry."""
     return text if text.isascii() else _SURROGATE.sub("\ufffd", text)

@@ -15,9 +15,9 @@ LIMIT_S = 240.0
 """How long any one step may take before it counts as failed."""
 
 _POLL_S = 0.02
-_CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
+_CHROMIUMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 # An empty placeholder is drawn as a blank, so text counts only when it is not blank.
-_FIRST_TEXT = "() => [...document.querySelectorAll('[data-testid=stText]')].some(e => e.innerText.trim())"
+_FIRST_TEXT = "() => [...document.querySelectorAll('[class*=st-key-answer-]')].some(e => e.innerText.trim())"
 
 
 @contextmanager

@@ -100,7 +100,7 @@ def reconcile(
     known = {number: answer.cost.usd for number, answer in numbered.items() if answer.cost.usd is not None}
     reported = {number: Decimal(charged["reported_pico_usd"]) / _PICO for number, charged in account.items()}
     billed = {number: Decimal(charged["pico_usd"]) / _PICO for number, charged in account.items()}
-    recorded, spent = entries(settings.data), spent_today(settings.data)
+    recorded, spent = entries(settings), spent_today(settings)
     return Reconciliation(
         asked=len(answers),
         statuses=Counter(answer.status for answer in numbered.values()),

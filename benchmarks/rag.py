@@ -15,7 +15,7 @@ from typing import Any
 
 from backends.errors import BackendError
 from backends.rag.approach import embedder
-from backends.rag.search.retriever import Searcher
+from backends.rag.search.retriever import judged_searcher
 from backends.rag.store.index import Index
 from backends.settings import Settings
 from backends.storage import strict_json
@@ -45,7 +45,7 @@ def run(bench: Bench) -> Outcome:
         index = _index(corpus, settings)
         bench.report(f"{corpus.label}: {len(samples)} questions, {index.count()} chunks")
         vectors = RememberingEmbedder(embedder(settings), settings.data)
-        found, left_out = rag_found.find(Searcher(index, as_embedder(vectors), settings.rag), index, samples)
+        found, left_out = rag_found.find(judged_searcher(index, as_embedder(vectors), settings.rag), index, samples)
         vectors.save()
         figures += rag_found.figures(NAME, corpus.label, found)
         figures += rag_found.compared(NAME, corpus.label, found, earlier.get(corpus.label, ()))

@@ -11,14 +11,16 @@ WORDS = 8
 """So many words in the same order are no accident."""
 
 _WORD = re.compile(r"\w+")
+_LABEL = re.compile(r"(?<=\]) \(superseded\)")  # what a quote says of a source, behind its number
 
 
 def repeats(answer: str, question: str) -> str:
     """What an answer repeats, "" if nothing: "words" (the same eight in a row), "sentence" (one twice) or "question".
 
     The answer repeats the question if one of its sentences has the same words as the question or a sentence of it.
-    Case, punctuation, citations and Markdown do not count.
+    Case, punctuation, citations with what they say of their source, and Markdown do not count.
     """
+    answer = _LABEL.sub("", answer)
     said = [_words(answer[start:end]) for start, end in sentences(answer)]
     said = [one for one in said if one]
     asked = {_words(question), *(_words(question[start:end]) for start, end in sentences(question))}

@@ -222,7 +222,7 @@ def _entry(name: str, texts: Sequence[str], vectors: NDArray[np.float32]) -> Ent
         chunk_id = hashlib.sha256(f"{name} {start}".encode()).hexdigest()[:12]
         chunks.append(Chunk(chunk_id, name, None, start, start + len(text), text, sha256, ""))
         start += len(text) + 1
-    return Entry(Document(name, sha256, "txt", (Page(None, 0, "\n".join(texts)),)), name, "", chunks, vectors)
+    return Entry(Document(name, sha256, "txt", (Page(None, 0, "\n".join(texts)),)), name, "", chunks, vectors, 0)
 
 
 def _queries(

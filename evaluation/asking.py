@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from backends.base import Answer, Backend, Question, Status
+from backends.base import FAILED, Answer, Backend, Question, Status
 from backends.errors import disk_faults
 from backends.run.lane import Cancelled, lane, turns
 from backends.run.timing import run_timed
@@ -61,7 +61,7 @@ class AnswerLog:
                 answer = _ANSWER.validate_json(line)
             except ValueError:
                 continue
-            if answer.status != "error":
+            if answer.status not in FAILED:
                 self._answers[answer.arm, answer.position] = answer
 
     def get(self, arm: str, position: int) -> ArmAnswer | None:

@@ -1,5 +1,8 @@
 """Which technique bought what: base, base with RAG, adapter, and adapter with RAG answer the same questions.
 
+An adapter that was taught to read knows nothing without passages. It is compared where it reads: base with RAG, the
+reader with RAG, and the quote that either has to beat.
+
 The arms take turns question by question, so that a machine that is slow for a while is slow for all of them, and each
 answer is one turn of the machine, so that other people's questions are answered in between. Finished answers are kept
 under `data/attributions/ID/`; the ID stands for everything that decides the answers, so that an attribution that was
@@ -16,18 +19,18 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import backends
-from backends.base import Backend
-from backends.fine_tuned.adapters.card import training_seconds
+from backends.base import FAILED, Backend
+from backends.fine_tuned.adapters.card import is_reader, training_seconds
 from backends.fine_tuned.adapters.catalogue import adapter_folder
 from backends.models.adapter_files import AdapterFiles, read
 from backends.rag.approach import embedder, open_index
 from backends.run import jobs
 from backends.run.jobs import Job, Progress
 from backends.run.lane import Cancelled, turns
-from backends.settings import Settings
+from backends.settings import QUOTE, Settings
 from evaluation.asking import MAX_TOKENS, AnswerLog, ArmAnswer, ask, get_ready, greedy, identity
 from evaluation.judging import (
     DRAWS,
@@ -55,6 +58,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 BASE, RAG, ADAPTER, BOTH = ARMS = ("base", "base_rag", "adapter", "adapter_rag")
+QUOTED = "quoted"
+READER_ARMS = (RAG, BOTH, QUOTED)
+"""What is asked of an adapter that was taught to read."""
 
 TECHNIQUES: dict[str, dict[str, int]] = {
     "rag": {RAG: 1, BASE: -1},
@@ -63,11 +69,12 @@ TECHNIQUES: dict[str, dict[str, int]] = {
     "rag_besides": {BOTH: 1, ADAPTER: -1},
     "adapter_besides": {BOTH: 1, RAG: -1},
     "interaction": {BOTH: 1, RAG: -1, ADAPTER: -1, BASE: 1},
+    "over_quote": {BOTH: 1, QUOTED: -1},
 }
-"""What is computed from the arms, as weights of a sum. `rag_besides`: RAG where the adapter is there already, and the
-other way round. `interaction`: what both bring beyond the sum of what each brings
+"""What is computed from the arms, as weights of a sum, where these arms were asked. `rag_besides`: RAG where the
+adapter is there already, and the other way round. `interaction`: what both bring beyond the sum of what each brings
 alone; below 0 they partly buy the same thing (a 2 × 2 factorial comparison: G. Box, J. Hunter, W. Hunter, "Statistics
-for Experimenters" (2005), chapter 5)."""
+for Experimenters" (2005), chapter 5). `over_quote`: a reader in place of the quote."""
 
 _FILE = "attribution.json"
 
@@ -173,7 +180,7 @@ TAUGHT, NOT_TAUGHT = "facts in the training answers", "facts not in the training
 def arm(rows: Sequence[Judged], name: str) -> Arm:
     """One arm's totals. A failed answer has no latency; a total of which a part is unknown is unknown."""
     answers = [row.answers[name] for row in rows]
-    seconds = [one.latency_s for one in answers if one.status != "error" and one.latency_s is not None]
+    seconds = [one.latency_s for one in answers if one.status not in FAILED and one.latency_s is not None]
     return Arm(
         name,
         answers[0].model,
@@ -184,7 +191,7 @@ def arm(rows: Sequence[Judged], name: str) -> Arm:
         _sum([one.prompt_tokens for one in answers]),
         _sum([one.completion_tokens for one in answers]),
         _usd(answers),
-        sum(one.status == "error" for one in answers),
+        sum(one.status in FAILED for one in answers),
     )
 
 
@@ -214,8 +221,14 @@ def slices(rows: Sequence[Judged], seen: Seen | None) -> tuple[Slice, ...]:
 
 
 def _slice(name: str, rows: Sequence[Judged]) -> Slice:
-    gains = {technique: gain(rows, weights) for technique, weights in TECHNIQUES.items()}
-    return Slice(name, len(rows), {one: share(rows, one) for one in ARMS}, gains)
+    arms = rows[0].answers
+    gains = {technique: gain(rows, TECHNIQUES[technique]) for technique in _computed(arms)}
+    return Slice(name, len(rows), {one: share(rows, one) for one in arms}, gains)
+
+
+def _computed(arms: Mapping[str, object]) -> tuple[str, ...]:
+    """The techniques all of whose arms are there."""
+    return tuple(name for name, weights in TECHNIQUES.items() if weights.keys() <= arms.keys())
 
 
 def _seconds(rows: Sequence[Judged], weights: Mapping[str, int]) -> Estimate | None:
@@ -223,7 +236,7 @@ def _seconds(rows: Sequence[Judged], weights: Mapping[str, int]) -> Estimate | N
     values = []
     for row in rows:
         parts = [(row.answers[one], weight) for one, weight in weights.items()]
-        known = [a.latency_s * weight for a, weight in parts if a.status != "error" and a.latency_s is not None]
+        known = [a.latency_s * weight for a, weight in parts if a.status not in FAILED and a.latency_s is not None]
         if len(known) == len(parts):
             values.append(sum(known))
     return bootstrap(values, DRAWS) if values else None
@@ -283,6 +296,15 @@ def start_attribution(settings: Settings, adapter: str, samples: Sequence[Sample
     )
 
 
+def reader_arms(settings: Settings) -> dict[str, Backend]:
+    """The `READER_ARMS` over the base, adapter and collection that are in force."""
+    return {
+        RAG: backends.make("rag", _generated_by(settings, "raw")),
+        BOTH: backends.make("rag", _generated_by(settings, "fine_tuned")),
+        QUOTED: backends.make("rag", _generated_by(settings, QUOTE)),
+    }
+
+
 def attribution_arms(settings: Settings) -> dict[str, Backend]:
     """The four arms over the base, adapter and collection that are in force."""
     return {
@@ -293,7 +315,7 @@ def attribution_arms(settings: Settings) -> dict[str, Backend]:
     }
 
 
-def _generated_by(settings: Settings, generator: Literal["raw", "fine_tuned"]) -> Settings:
+def _generated_by(settings: Settings, generator: str) -> Settings:
     return settings.model_copy(update={"rag": settings.rag.model_copy(update={"generator": generator})})
 
 
@@ -308,15 +330,15 @@ def attribute(
 ) -> Iterator[Progress[Attribution]]:
     """Ask every arm every question with `k` passages where there is RAG, then judge and compute.
 
-    `arms` (by `ARMS`) answer; `attribution_arms` if left out. A cancelled attribution has no result, but keeps its
-    answers. Raises `BackendError` for an adapter or a collection that cannot be asked, and for questions that cannot
-    be judged.
+    `arms` answer, by their names; `attribution_arms` or `reader_arms` if left out. A cancelled attribution has no
+    result, but keeps its answers. Raises `BackendError` for an adapter or a collection that cannot be asked, and
+    for questions that cannot be judged.
     """
-    settings = _for_all(settings, adapter, k)
     files = read(adapter_folder(adapter, settings.data))
+    settings = for_attribution(settings, adapter, k, is_reader(files.card))
     asked = gradable(samples)
-    arms = arms or attribution_arms(settings)
-    total, work = len(asked) * len(ARMS), f"attribution of {files.name}"
+    arms = arms or (reader_arms if is_reader(files.card) else attribution_arms)(settings)
+    total, work = len(asked) * len(arms), f"attribution of {files.name}"
     try:
         for what in get_ready(arms, work, cancel):
             yield Progress(0, total, what)
@@ -325,10 +347,10 @@ def attribute(
         log = AnswerLog(folder / "answers.jsonl")
         for position, sample in enumerate(asked):
             answers.append({})
-            for number, arm in enumerate(ARMS, 1):
-                answers[-1][arm] = ask(arms[arm], arm, position, sample, settings, log, work, cancel)
-                detail = f"question {position + 1} of {len(asked)}, four ways"
-                yield Progress(position * len(ARMS) + number, total, detail)
+            for number, (arm, backend) in enumerate(arms.items(), 1):
+                answers[-1][arm] = ask(backend, arm, position, sample, settings, log, work, cancel)
+                detail = f"question {position + 1} of {len(asked)}, {'four' if len(arms) == 4 else 'three'} ways"
+                yield Progress(position * len(arms) + number, total, detail)
         yield Progress(total, total, "comparing the answers with the references")
         result = _judge_arms(settings, files, asked, answers, question_set, len(samples), turns(work, cancel))
     except Cancelled:
@@ -337,10 +359,11 @@ def attribute(
     yield Progress(total, total, "done", result)
 
 
-def _for_all(settings: Settings, adapter: str, k: int) -> Settings:
-    """Greedy, with this adapter answering here and this many passages."""
+def for_attribution(settings: Settings, adapter: str, k: int, reader: bool) -> Settings:
+    """Greedy, with this adapter answering here and this many passages; a reader gets sentences, as it was taught."""
     chosen = settings.fine_tuned.model_copy(update={"adapter": adapter, "base_url": None})
-    rag = settings.rag.model_copy(update={"k": k})
+    read_as = {"context": "sentences"} if reader else {}
+    rag = settings.rag.model_copy(update={"k": k, "adapter": None, **read_as})
     return greedy(settings).model_copy(update={"fine_tuned": chosen, "rag": rag})
 
 
@@ -366,7 +389,7 @@ def _judge_arms(
     rows = judge(asked, answers, embedder(settings), turn)
     pairs = training_pairs(settings.data, files.card)
     known = None if pairs is None else find_seen(pairs, asked)
-    arms = {name: arm(rows, name) for name in ARMS}
+    arms = {name: arm(rows, name) for name in answers[0]}
     return Attribution(
         adapter=files.name,
         sha256=files.sha256,
@@ -379,7 +402,7 @@ def _judge_arms(
         rows=rows,
         left_out=samples - len(asked),
         arms=arms,
-        techniques={name: technique(rows, name, arms) for name in TECHNIQUES},
+        techniques={name: technique(rows, name, arms) for name in _computed(arms)},
         slices=slices(rows, known),
         seen=known,
         machine_usd_per_hour=settings.machine_usd_per_hour,

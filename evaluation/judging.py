@@ -10,6 +10,7 @@ from typing import Annotated, Any, Protocol
 
 from pydantic import BeforeValidator
 
+from backends.base import FAILED
 from backends.errors import BackendError
 from evaluation.asking import ArmAnswer
 from evaluation.metrics import NOT_ANSWERED
@@ -20,6 +21,7 @@ from evaluation.statistics import Estimate, bootstrap, paired, share_text, wilso
 RIGHT, SEMANTIC = "right", "semantic"
 """The scorers that proofs and attributions draw their conclusions from; the others are listed beside them."""
 
+NO_EMBEDDER = "No embedder was asked here, so meanings are not compared."
 _NO_REFERENCE = "The question has no reference answer."
 
 _log = logging.getLogger(__name__)
@@ -69,7 +71,21 @@ class Gain:
     @property
     def clear(self) -> bool:
         """Whether chance is an unlikely reason: the interval is all on one side of 0, and enough questions differ."""
-        return self.changed >= FEWEST_CHANGED and (self.estimate.low > 0 or self.estimate.high < 0)
+        return self.changed >= FEWEST_CHANGED and not self.may_be_chance
+
+    @property
+    def may_be_chance(self) -> bool:
+        """Whether the interval holds 0."""
+        return self.estimate.low <= 0 <= self.estimate.high
+
+    @property
+    def doubt(self) -> str:
+        """Why the difference is not clear, in words; "" if it is."""
+        if self.clear:
+            return ""
+        if self.may_be_chance:
+            return "may be chance"
+        return f"only {self.changed} question{'s' if self.changed != 1 else ''} changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +143,7 @@ def gradable(samples: Sequence[Sample]) -> tuple[Sample, ...]:
 
     Raises `BackendError` if there is none.
     """
-    found = []
-    for sample in samples:
-        if sample.key_facts or NOT_ANSWERED in sample.tags:
-            found.append(sample)
-        elif whole := sample.reference_answer.strip().rstrip(".!?").strip():
-            found.append(replace(sample, key_facts=((whole,),)))
+    found = [one for one in map(with_facts, samples) if one is not None]
     if not found:
         raise BackendError(
             "No question says what a right answer is.",
@@ -141,38 +152,58 @@ def gradable(samples: Sequence[Sample]) -> tuple[Sample, ...]:
     return tuple(found)
 
 
+def with_facts(sample: Sample) -> Sample | None:
+    """The sample with what a right answer must hold: without key facts, the reference answer. None without either."""
+    if sample.key_facts or NOT_ANSWERED in sample.tags:
+        return sample
+    whole = sample.reference_answer.strip().rstrip(".!?").strip()
+    return replace(sample, key_facts=((whole,),)) if whole else None
+
+
 def judge(
     samples: Sequence[Sample],
     answers: Sequence[Mapping[str, ArmAnswer]],
     embedder: TextEmbedder | None,
     turn: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> tuple[Judged, ...]:
-    """Each sample with its arms' answers, scored by every scorer.
+    """Each sample with its arms' answers, scored by every scorer that is not for evaluation runs alone.
 
     All texts that scorers compare are embedded in one batch, in one `turn`. Without an embedder, scorers that compare
     are not applicable.
     """
-    listed = scorers()
-    vectors = None if embedder is None else _vectors(listed, samples, answers, embedder, turn)
-    return tuple(
-        Judged(sample, by_arm, {one.name: _scores(one, sample, by_arm, vectors) for one in listed})
+    listed = [one for one in scorers() if not one.runs_only]
+    asked = [
+        (sample, AnswerToScore(one.text, one.status))
         for sample, by_arm in zip(samples, answers, strict=True)
-    )
+        for one in by_arm.values()
+    ]
+    found = iter(score_answers(listed, asked, embedder, turn))
+    rows = []
+    for sample, by_arm in zip(samples, answers, strict=True):
+        scored = {arm: next(found) for arm in by_arm}
+        by_scorer = {one.name: {arm: scores[one.name] for arm, scores in scored.items()} for one in listed}
+        rows.append(Judged(sample, by_arm, by_scorer))
+    return tuple(rows)
 
 
-def _scores(
-    scorer: Scorer, sample: Sample, by_arm: Mapping[str, ArmAnswer], vectors: Mapping[str, Any] | None
-) -> dict[str, Score]:
-    return {arm: _score(scorer, answer, sample, vectors) for arm, answer in by_arm.items()}
+def score_answers(
+    listed: Sequence[Scorer],
+    answers: Sequence[tuple[Sample, AnswerToScore]],
+    embedder: TextEmbedder | None,
+    turn: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> list[dict[str, Score]]:
+    """What each of these scorers says of each answer, by the scorer's name; see `judge`."""
+    vectors = None if embedder is None else _vectors(listed, answers, embedder, turn)
+    return [{one.name: _score(one, answer, sample, vectors) for one in listed} for sample, answer in answers]
 
 
-def _score(scorer: Scorer, answer: ArmAnswer, sample: Sample, vectors: Mapping[str, Any] | None) -> Score:
+def _score(scorer: Scorer, answer: AnswerToScore, sample: Sample, vectors: Mapping[str, Any] | None) -> Score:
     if reason := _not_applicable(scorer, answer, sample):
         return Score.not_applicable(reason)
     if scorer.compared_with and vectors is None:
-        return Score.not_applicable("No embedder was asked here, so meanings are not compared.")
+        return Score.not_applicable(NO_EMBEDDER)
     try:
-        score = scorer.score(AnswerToScore(answer.text, answer.status, vectors or {}), sample)
+        score = scorer.score(replace(answer, vectors=vectors or {}), sample)
         if not isinstance(score, Score):
             raise TypeError(f"it returned {score!r} and no Score")
     except Exception as fault:  # a scorer of somebody else's: its fault is reported for this answer only
@@ -181,9 +212,9 @@ def _score(scorer: Scorer, answer: ArmAnswer, sample: Sample, vectors: Mapping[s
     return score
 
 
-def _not_applicable(scorer: Scorer, answer: ArmAnswer, sample: Sample) -> str:
+def _not_applicable(scorer: Scorer, answer: AnswerToScore, sample: Sample) -> str:
     """Why the scorer is not asked about this answer, or nothing."""
-    if answer.status == "error" and not scorer.scores_errors:
+    if answer.status in FAILED and not scorer.scores_errors:
         return "The answer ended in an error."
     if "reference_answer" in scorer.needs and not sample.reference_answer.strip():
         return _NO_REFERENCE
@@ -194,18 +225,16 @@ def _not_applicable(scorer: Scorer, answer: ArmAnswer, sample: Sample) -> str:
 
 def _vectors(
     listed: Sequence[Scorer],
-    samples: Sequence[Sample],
-    answers: Sequence[Mapping[str, ArmAnswer]],
+    answers: Sequence[tuple[Sample, AnswerToScore]],
     embedder: TextEmbedder,
     turn: Callable[[], AbstractContextManager[None]],
 ) -> dict[str, Any]:
     """The vectors of all texts that a scorer will compare, by text."""
     texts: set[str] = set()
-    for sample, by_arm in zip(samples, answers, strict=True):
-        for scorer in listed:
-            asked = [one.text for one in by_arm.values() if not _not_applicable(scorer, one, sample)]
-            if asked and (others := _compared(scorer, sample)):
-                texts.update(asked, others)
+    for scorer in (one for one in listed if one.compared_with):
+        for sample, answer in answers:
+            if not _not_applicable(scorer, answer, sample) and (others := _compared(scorer, sample)):
+                texts.update((answer.text, *others))
     if not (wanted := sorted(text for text in texts if text.strip())):
         return {}
     with turn():

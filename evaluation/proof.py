@@ -19,7 +19,7 @@ from pathlib import Path
 import backends
 from backends.base import Backend
 from backends.errors import BackendError
-from backends.fine_tuned.adapters.card import amend_card
+from backends.fine_tuned.adapters.card import amend_card, is_reader
 from backends.fine_tuned.adapters.catalogue import adapter_folder
 from backends.models.adapter_files import AdapterFiles, read
 from backends.run import jobs
@@ -188,7 +188,13 @@ def prove(
     questions that cannot be judged.
     """
     folder = adapter_folder(adapter, settings.data)
-    making = _ProofRun(greedy(settings), read(folder), gradable(samples), cancel)
+    files = read(folder)
+    if is_reader(files.card):
+        raise BackendError(
+            f"{files.name} was taught to read passages and no facts, so without passages it has nothing to prove.",
+            "Compare it with its base where both read: in Attribution, or with `crossroads attribute`.",
+        )
+    making = _ProofRun(greedy(settings), files, gradable(samples), cancel)
     arms = arms or proof_arms(making.settings, adapter)
     try:
         for what in get_ready(arms, making.work, cancel):

@@ -16,13 +16,15 @@ from backends.rag.search.retriever import Filters, Hit, Mode, SearchResult
 from backends.rag.store.index import DocumentInfo
 from backends.run.jobs import Progress
 from backends.run.lane import Cancelled
-from evaluation.metrics import contains_fact
+from evaluation.metrics import NOT_ANSWERED, contains_fact
 from evaluation.samples import Sample
 from evaluation.statistics import Estimate, bootstrap
+from evaluation.thresholds import BestScore
 
 DEPTH = 10
 """Hits that are judged."""
 
+WITHOUT_ANSWER = "the documents do not answer it: it shows what the threshold refuses rightly"
 HITS_AT = (1, 3, 5, 10)
 METRICS = (*(f"hit@{k}" for k in HITS_AT), "MRR", "nDCG@10")
 """`hit@k`: share of questions for which everything wanted is among the first k hits. `MRR`: mean of 1 / rank of the
@@ -102,13 +104,17 @@ class ModeReport:
 
 @dataclass(frozen=True, slots=True)
 class RetrievalReport:
-    """What was measured. `left_out` says by sample id why a question was not judged."""
+    """What was measured. `left_out` says by sample id why a question was not judged.
+
+    `scores` are what a threshold is compared with, of the questions that were judged and of those without an answer.
+    """
 
     label: str
     modes: Mapping[Mode, ModeReport]
     left_out: Mapping[str, str]
     chunk_tokens: int | None = None
     overlap_tokens: int | None = None
+    scores: tuple[BestScore, ...] = ()
 
 
 class ComparingSearcher(Protocol):
@@ -117,6 +123,8 @@ class ComparingSearcher(Protocol):
     def prepare(self) -> None: ...
 
     def compare(self, query: str, k: int, filters: Filters = ...) -> dict[Mode, SearchResult]: ...
+
+    def holds_code(self, query: str) -> bool: ...
 
 
 class DocumentTexts(Protocol):
@@ -137,6 +145,7 @@ def evaluate(
 ) -> Iterator[Progress[RetrievalReport]]:
     """Search for every question once and judge all modes; the last step has the report, none if it is cancelled.
 
+    Questions tagged as having no answer are searched for too: they tell what a threshold refuses rightly.
     Each search runs inside `with turn():`. Raises `BackendError` if no question can be judged.
     """
     turn = turn or nullcontext
@@ -144,21 +153,33 @@ def evaluate(
     if not asked:
         reasons = "; ".join(sorted(set(left_out.values()))[:3])
         raise BackendError(f"No question can be judged: {reasons}.", "Give questions with sources of this collection.")
-    collected = _Collected(by_fact)
+    without = [one for one in samples if NOT_ANSWERED in one.tags and one.id in left_out]
+    left_out |= dict.fromkeys((one.id for one in without), WITHOUT_ANSWER)
+    every = (*asked, *without)
+    collected, scores = _Collected(by_fact), list[BestScore]()
     try:
         with turn():
             searcher.prepare()
             searcher.compare(asked[0].question, DEPTH)  # the first search reads what later ones find in memory
-        for number, sample in enumerate(asked, 1):
+        for number, sample in enumerate(every, 1):
             if cancel.is_set():
                 return
             with turn():
                 results = searcher.compare(sample.question, DEPTH)
-            collected.add(sample, results)
-            yield Progress(number, len(asked), f"question {number} of {len(asked)}")
+                by_code = searcher.holds_code(sample.question)
+            if number <= len(asked):
+                collected.add(sample, results)
+            scores.append(BestScore(sample.question, _best(results), NOT_ANSWERED not in sample.tags, by_code))
+            yield Progress(number, len(every), f"question {number} of {len(every)}")
     except Cancelled:
         return
-    yield Progress(len(asked), len(asked), "done", RetrievalReport(label, collected.modes(), left_out))
+    report = RetrievalReport(label, collected.modes(), left_out, scores=tuple(scores))
+    yield Progress(len(every), len(every), "done", report)
+
+
+def _best(results: Mapping[Mode, SearchResult]) -> float | None:
+    """The score of the best sentence, which all modes have in common."""
+    return next((result.best_score for result in results.values() if result.sentences), None)
 
 
 def _name_there(source: str, there: Collection[str]) -> str:

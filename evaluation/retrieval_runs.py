@@ -13,7 +13,7 @@ from backends.errors import BackendError
 from backends.rag.documents.chunks import CONTEXT_TOKENS, SPECIAL_TOKENS, chunk, embedded_texts
 from backends.rag.documents.files import Document
 from backends.rag.search.embedder import Embedder, Turn, embed
-from backends.rag.search.retriever import Mode, Searcher
+from backends.rag.search.retriever import Mode, judged_searcher
 from backends.rag.store.index import DocumentInfo, Index
 from backends.rag.store.library import StoredChunk
 from backends.run import jobs
@@ -23,6 +23,7 @@ from backends.settings import RagSettings
 from evaluation.retrieval import ModeReport, RetrievalReport, Scores, difference, evaluate
 from evaluation.samples import Sample
 from evaluation.statistics import Estimate
+from evaluation.thresholds import BestScore
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,6 +47,10 @@ class InMemoryChunks:
         """The documents that were cut."""
         return self._documents
 
+    def beginnings(self, characters: int) -> dict[str, str]:
+        """How each document begins, by name."""
+        return {one.document: one.text[:characters] for one in reversed(self._chunks)}
+
     def numbers(self, documents: Sequence[str] | None = None) -> list[int]:
         """The rows of all documents or of these, ascending."""
         return [one.row for one in self._chunks if documents is None or one.document in documents]
@@ -57,6 +62,10 @@ class InMemoryChunks:
     def vectors(self, rows: Sequence[int]) -> NDArray[np.float32]:
         """The vectors of these rows, shape (n, dimension)."""
         return self._vectors[list(rows)]
+
+    def sentence_vectors(self, rows: Sequence[int]) -> dict[int, NDArray[np.float32]]:
+        """None: they are made when they are needed."""
+        return {}
 
     def nearest(
         self, vector: NDArray[np.float32], n: int, documents: Sequence[str] | None = None
@@ -93,7 +102,7 @@ def evaluate_chunk_settings(
             collection = yield from _chunk_in_memory(index, embedder, tokens, overlap, cancel, turn)
         except Cancelled:
             return
-        searcher = Searcher(collection, embedder, settings)
+        searcher = judged_searcher(collection, embedder, settings)
         for step in evaluate(searcher, index, samples, cancel, turn, label):
             report = step.result and replace(step.result, chunk_tokens=tokens, overlap_tokens=overlap)
             yield replace(step, detail=f"chunks of {tokens} tokens: {step.detail}", result=report)
@@ -173,13 +182,22 @@ class Lead:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """All rows, best first; the lead over the next best row, and over the setting in force."""
+    """All rows, best first; the lead over the next best row, and over the setting in force.
+
+    `scores`: of each question, what a threshold is compared with, in the collection as it is stored.
+    """
 
     rows: tuple[Row, ...]
     questions: int
     left_out: dict[str, str]
     lead: Lead
     over_in_force: Lead | None
+    scores: tuple[BestScore, ...] = ()
+
+    @property
+    def gain(self) -> Lead | None:
+        """The lead over the setting in force, if it is clear; else nothing is gained by changing it."""
+        return self.over_in_force if self.over_in_force and self.over_in_force.clear else None
 
 
 def measuring_key(data: Path, collection: str) -> str:
@@ -205,7 +223,7 @@ def start_measurement(
         searching = len(samples) * _QUESTION_S
         cutting = max(index.count(), 1) * _EMBED_S
         costs = [searching, *(cost for _ in others for cost in (cutting, searching))]
-        searcher = Searcher(index, embedder, settings)
+        searcher = judged_searcher(index, embedder, settings)
         reports: list[RetrievalReport] = []
         for step in in_thousandths(
             _chained(
@@ -258,7 +276,7 @@ def measurement(reports: Sequence[RetrievalReport], stored: tuple[int, int], mod
     lead = Lead(best, value, rows[1], _ahead(best, rows[1])) if len(rows) > 1 else Lead(best, value)
     in_force = next((row for row in rows if row.setting == SearchSetting(mode, *stored)), None)
     over = Lead(best, value, in_force, _ahead(best, in_force)) if in_force not in (None, best) else None
-    return Measurement(tuple(rows), questions, dict(reports[0].left_out), lead, over)
+    return Measurement(tuple(rows), questions, dict(reports[0].left_out), lead, over, reports[0].scores)
 
 
 def _overlap(report: RetrievalReport, stored: tuple[int, int]) -> int:

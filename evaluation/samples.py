@@ -7,17 +7,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backends.errors import BackendError
-from backends.question_files.columns import QUESTIONS
-from backends.question_files.reader import QuestionFile, Row, read_question_file
-from backends.text import encodable
+from backends.question_files import records
+from backends.question_files.columns import QUESTIONS, assign, listed, plain
+from backends.question_files.reader import QuestionFile, Row, fits, question_file, read_question_file
+from backends.rag.documents.workbooks import SUFFIX, Sheet, is_workbook, read_workbook
+from backends.text import counted, encodable
 
 SAMPLE_QUESTIONS = Path(__file__).resolve().parents[1] / "sample_docs" / "questions.csv"
+SUFFIXES = (*records.SUFFIXES, SUFFIX)
+"""What a file of questions may be called, for dialogues that choose one."""
+
 _MOST_ROW_NOTES = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One question with its reference. `key_facts`: groups that must all occur, each a tuple of alternatives."""
+    """One question with its reference. `key_facts`: groups that must all occur, each a tuple of alternatives.
+
+    Questions of one `cluster` are not independent of each other (`evaluation.runs.model.cluster_of`). `critical`: no
+    answer to it may become wrong.
+    """
 
     id: str
     question: str
@@ -25,64 +34,155 @@ class Sample:
     key_facts: tuple[tuple[str, ...], ...] = ()
     sources: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    cluster: str = ""
+    critical: bool = False
 
 
-def read_question_set(file: Path, tell: Callable[[str], object] | None = None) -> list[Sample]:
+class SheetNotChosen(BackendError):
+    """A workbook in which more than one sheet has questions; `sheets` are their names."""
+
+    def __init__(self, name: str, sheets: Sequence[str]) -> None:
+        super().__init__(
+            f"{name} has questions on {len(sheets):,} sheets: {listed(sheets)}.",
+            "Choose one of them (--sheet NAME in the terminal), or keep only that one in the file.",
+        )
+        self.sheets = tuple(sheets)
+
+
+def read_question_set(
+    file: Path, tell: Callable[[str], object] | None = None, sheet: str | None = None
+) -> list[Sample]:
     """The samples of a file that names at least a question (`backends.question_files.columns` has the names).
 
-    `tell` is called with a sentence on what was guessed, left out or not read. Raises `BackendError` naming what is
-    missing.
+    `tell` is called with a sentence on what was guessed, left out or not read. `sheet` names one of a workbook. Raises
+    `BackendError` naming what is missing.
     """
+    if file.is_dir():
+        raise BackendError(f"{file} is a folder.", "Give a file of questions in it.")
     if not file.is_file():
-        raise BackendError(f"There is no file {file}.", "Give a CSV or JSONL file with a column question.")
-    return parse_question_set(file.name, file.read_bytes(), tell)
+        raise BackendError(f"There is no file {file}.", "Give a CSV, XLSX or JSONL file with a column question.")
+    return parse_question_set(file.name, file.read_bytes(), tell, sheet)
 
 
-def parse_question_set(name: str, content: bytes, tell: Callable[[str], object] | None = None) -> list[Sample]:
-    """The samples of a file that was read already; `name` helps to tell its format. See `read_question_set`."""
-    found = read_question_file(content, name, QUESTIONS)
+def parse_question_set(
+    name: str, content: bytes, tell: Callable[[str], object] | None = None, sheet: str | None = None
+) -> list[Sample]:
+    """The samples of a file that was read already; `name` helps to tell its format. See `read_question_set`.
+
+    Raises `SheetNotChosen` for a workbook of which more than one sheet has questions, as long as `sheet` names none.
+    """
+    if is_workbook(name, content):
+        found, told = _sheet_of_questions(name, read_workbook(name, content), sheet)
+    elif sheet is not None:
+        raise BackendError(f"{name} is no workbook, so it has no sheet {sheet[:40]}.", "Leave the sheet out.")
+    else:
+        found, told = read_question_file(content, name, QUESTIONS), ()
     if found.refusal:
-        why = found.refusal.cause.removeprefix(name).strip()
-        raise BackendError(f"{name} has no questions.", f"It {why} {found.refusal.next_step}")
+        why = found.refusal.cause.removeprefix(found.name).strip()
+        raise BackendError(f"{found.name} has no questions.", f"It {why} {found.refusal.next_step}")
     rows = [row for row in found.rows if not row.blank]
-    for row in rows:
-        if row.broken:
-            raise BackendError(f"{found.where(row.number)} is {row.broken}.", "Mend or remove it.")
-    samples = list(_samples(rows))
+    if broken := [row for row in rows if row.broken]:
+        raise _unreadable(found, broken)
+    ids = _ids(rows)
+    samples = list(_samples(rows, ids))
     if not samples:
-        raise BackendError(f"{name} has no questions.", "It needs a column question with at least one row.")
+        raise BackendError(f"{found.name} has no questions.", "It needs a column question with at least one row.")
     if tell:
-        for sentence in _reading_notes(found, rows):
+        for sentence in (*told, *_reading_notes(found, rows, ids)):
             tell(f"{name}: {sentence}")
     return samples
 
 
-def _reading_notes(found: QuestionFile, rows: Sequence[Row]) -> Iterator[str]:
+def _unreadable(found: QuestionFile, broken: Sequence[Row]) -> BackendError:
+    """Each row that cannot be read, with its number; of many, the first."""
+    first, *others = broken
+    words = [f"{found.where(first.number)} is {first.broken}."]
+    words += [f"{found.unit} {row.number} is {row.broken}." for row in others[: _MOST_ROW_NOTES - 1]]
+    if (more := len(broken) - _MOST_ROW_NOTES) > 0:
+        words.append(f"So {'is' if more == 1 else 'are'} {counted(more, f'more {found.unit.lower()}')}.")
+    return BackendError(" ".join(words), "Mend or remove it." if len(broken) == 1 else "Mend or remove them.")
+
+
+def _sheet_of_questions(name: str, sheets: Sequence[Sheet], wanted: str | None) -> tuple[QuestionFile, tuple[str, ...]]:
+    """The sheet that has questions, or the one that is wanted, and sentences on how it was read."""
+    known = [one.name for one in sheets]
+    if wanted is not None and wanted not in known:
+        raise BackendError(f"{name} has no sheet {wanted[:40]}.", f"It has {listed(known)}.")
+    chosen = [one for one in sheets if wanted in (None, one.name)]
+    read = [(one, _table(name if len(sheets) == 1 else f"{name}, sheet {one.name}", one)) for one in chosen]
+    able = [(one, found) for one, found in read if found.understood]
+    if len(able) > 1:
+        raise SheetNotChosen(name, [one.name for one, _ in able])
+    if not able:
+        if len(read) != 1:
+            raise BackendError(
+                f"{name} has no questions.",
+                f"None of its sheets ({listed(known)}) has a column question." if known else "It has no sheet to read.",
+            )
+        return read[0][1], ()
+    ((sheet, found),) = able
+    told = (f"Its sheet {sheet.name} is read, of {len(sheets):,}.",) if len(sheets) > 1 else ()
+    return found, (*told, *sheet.warnings)
+
+
+def _table(name: str, sheet: Sheet) -> QuestionFile:
+    return question_file(name, records.records_of_sheet(sheet.rows, fits(QUESTIONS)), QUESTIONS)
+
+
+def _reading_notes(found: QuestionFile, rows: Sequence[Row], ids: Sequence[str]) -> Iterator[str]:
     """What was guessed, left out or not read, in sentences."""
     yield from found.decoded.warnings
+    taken = assign(found.columns, QUESTIONS).taken if found.unit == "Row" else {}
+    named = {QUESTIONS.canonical.get(role, role): found.columns[place] for role, place in taken.items()}
+    if other := [f"{name[:40]} as {role}" for role, name in named.items() if plain(name) != plain(role)]:
+        yield f"Columns are read under other names: {', '.join(other)}."
     yield from found.notes
-    of_rows = [f"{found.unit.lower()} {row.number}: {note}" for row in rows for note in _row_notes(row)]
+    of_rows = [
+        f"{found.unit.lower()} {row.number}: {note}"
+        for row, id in zip(rows, ids, strict=True)
+        for note in _row_notes(row, id)
+    ]
     yield from of_rows[:_MOST_ROW_NOTES]
     if (more := len(of_rows) - _MOST_ROW_NOTES) > 0:
         yield f"and {more:,} more notes on rows."
 
 
-def _row_notes(row: Row) -> Iterator[str]:
+def _row_notes(row: Row, id: str) -> Iterator[str]:
     yield from row.notes
+    if row.id and id != encodable(row.id):
+        yield f"Its id {row.id[:40]} is taken already, so it is called {id[:40]} here."
     if not row.question.strip() and (row.answer or row.key_facts or row.sources or row.tags):
         yield "It has no question; it is left out."
 
 
-def _samples(rows: Sequence[Row]) -> Iterator[Sample]:
-    for number, row in enumerate(rows, 1):
+def _ids(rows: Sequence[Row]) -> list[str]:
+    """The id of each row: its own, or else its number; one that is taken already gets a number behind it."""
+    wanted = [encodable(row.id or str(number)) for number, row in enumerate(rows, 1)]
+    taken, last = set(wanted), dict.fromkeys(wanted, 0)
+    ids = []
+    for one in wanted:
+        last[one] += 1
+        id = one
+        while last[one] > 1 and id in taken:
+            id = f"{one}-{last[one]}"
+            last[one] += id in taken
+        taken.add(id)
+        ids.append(id)
+    return ids
+
+
+def _samples(rows: Sequence[Row], ids: Sequence[str]) -> Iterator[Sample]:
+    for row, id in zip(rows, ids, strict=True):
         if question := row.question.strip():
             yield Sample(
-                id=encodable(row.id or str(number)),
+                id=id,
                 question=encodable(question),
                 reference_answer=encodable(row.answer),
                 key_facts=tuple(tuple(map(encodable, group)) for group in row.key_facts),
                 sources=tuple(map(encodable, row.sources)),
                 tags=tuple(map(encodable, row.tags)),
+                cluster=encodable(row.cluster),
+                critical=row.critical,
             )
 
 

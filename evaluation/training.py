@@ -6,7 +6,7 @@ import shlex
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +15,8 @@ from typing import Any
 
 from backends.base import Answer, Backend
 from backends.errors import BackendError
-from backends.fine_tuned.adapters.card import amend_card, read_card
+from backends.fine_tuned.adapters.card import Reading, amend_card, is_reader, read_card
+from backends.fine_tuned.adapters.card import reading as reading_of
 from backends.fine_tuned.adapters.catalogue import adapter_folders
 from backends.fine_tuned.pairs.check import check_pairs
 from backends.fine_tuned.pairs.files import Pair, read_pairs
@@ -25,13 +26,15 @@ from backends.fine_tuned.train.job import refuse_second
 from backends.fine_tuned.train.method import TrainingSettings
 from backends.fine_tuned.train.runs import Run, find_run, history, read_part, runs
 from backends.fine_tuned.train.training import MOST_PAIRS, new_run, resume_run, sample_pairs
-from backends.raw import RawBackend
 from backends.run.jobs import Progress
 from backends.run.timing import run_timed
-from backends.settings import RawSettings, Settings
+from backends.settings import RagSettings, RawSettings, Settings
 from evaluation.asking import ArmAnswer, arm_answer, greedy
+from evaluation.attribution import BOTH, RAG, for_attribution, reader_arms
 from evaluation.durations import duration
 from evaluation.judging import gradable, judge, scores_record, share
+from evaluation.proof import proof_arms
+from evaluation.reading import READING_EPOCHS, make_reading_examples, reading_samples
 from evaluation.samples import Sample, evenly, read_question_set
 
 OPTIONS = {
@@ -54,7 +57,10 @@ OPTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class TrainingRequest:
-    """What `crossroads train` was asked for. `sample`: at most so many of the pairs; `score`: a question set."""
+    """What `crossroads train` was asked for. `sample`: at most so many of the pairs; `score`: a question set.
+
+    `unanswerable`: to teach reading, with this share of examples without an answer; None to teach the pairs' answers.
+    """
 
     pairs: Path
     name: str
@@ -62,6 +68,7 @@ class TrainingRequest:
     sample: int | None = None
     adapters: Path | None = None
     score: Path | None = None
+    unanswerable: float | None = None
 
 
 def command(settings: Settings, request: TrainingRequest) -> str:
@@ -74,9 +81,13 @@ def command(settings: Settings, request: TrainingRequest) -> str:
     for option, field in OPTIONS.items():
         if (value := getattr(request.training, field)) != getattr(usual, field):
             options[option] = ",".join(value) if isinstance(value, tuple) else value
+    if request.unanswerable is not None:
+        options |= {"--collection": settings.rag.collection, "--unanswerable": request.unanswerable}
     options |= {"--sample": request.sample, "--folder": request.adapters, "--score": request.score}
     words = [str(word) for option in options.items() if option[1] is not None for word in option]
-    return shlex.join(["crossroads", "train", str(request.pairs), *words, *_settings(settings, request)])
+    kind = [] if request.unanswerable is None else ["--reading"]
+    kind += ["--last-pass"] if request.training.last_pass else []
+    return shlex.join(["crossroads", "train", str(request.pairs), *kind, *words, *_settings(settings, request)])
 
 
 def _settings(settings: Settings, request: TrainingRequest) -> Iterator[str]:
@@ -88,10 +99,18 @@ def _settings(settings: Settings, request: TrainingRequest) -> Iterator[str]:
         "raw.revision": (raw.revision, usual.revision),
         "raw.device": (raw.device, usual.device),
     }
+    if request.unanswerable is not None:
+        rag, usual_rag = settings.rag, RagSettings()
+        chosen |= {f"rag.{name}": (getattr(rag, name), getattr(usual_rag, name)) for name in _SEARCHED_WITH}
     for name, (value, default) in chosen.items():
         if value != default:
             yield from ("--set", f"{name}={value}")
 
+
+_SEARCHED_WITH = (
+    *("k", "mode", "keyword_weight", "candidates", "merge_above", "reranker", "min_score", "embedder", "sentences"),
+)
+"""Settings of RAG that decide what is found for the examples of reading."""
 
 _FAULTS_SHOWN = 10
 
@@ -153,13 +172,24 @@ def create_run(settings: Settings, request: TrainingRequest, cancel: threading.E
     for sentence in fault_words(request.pairs):
         report(sentence)
     again = command(settings, request)
-    run = new_run(settings, pairs, request.name, request.training, str(request.pairs), request.adapters, again)
-    held_out = f", {run.held_out} held out (--held-out 0 learns them too)" if run.held_out else ", none held out"
-    report(f"training on {run.pairs} pairs{held_out}: {run.steps} steps")
+    pairs, reading = _examples(settings, request, pairs, cancel, report)
+    run = new_run(settings, pairs, request.name, request.training, str(request.pairs), request.adapters, again, reading)
+    what = "pairs" if reading is None else "examples of reading"
+    report(f"training on {run.pairs} {what}, {_held_out_words(run)}: {run.steps} steps")
     for note in history(run):
         if isinstance(note, TrainingNote):
             report(note.sentence)
     return run
+
+
+def _held_out_words(run: Run) -> str:
+    """What is held out, what that tells, and how to have it otherwise."""
+    if not run.held_out:
+        return "none held out"
+    if run.settings.split_by == "group":
+        return f"{run.held_out} held out in whole groups, to see whether it generalises"
+    also = "a last pass learns them too" if run.settings.last_pass else "--last-pass learns them too"
+    return f"{run.held_out} other phrasings of them held out, to see whether the facts are found ({also})"
 
 
 def pairs_of(request: TrainingRequest) -> list[Pair]:
@@ -171,10 +201,29 @@ def pairs_of(request: TrainingRequest) -> list[Pair]:
     return pairs if request.sample is None else sample_pairs(pairs, request.sample, request.training.seed)
 
 
+def _examples(
+    settings: Settings, request: TrainingRequest, pairs: list[Pair], cancel: threading.Event, report: Report
+) -> tuple[list[Pair], Reading | None]:
+    """The pairs as they are trained on: of a reader, the examples made of them. Raises `BackendError` if stopped."""
+    if request.unanswerable is None:
+        return pairs, None
+    found, said_at = None, time.monotonic()
+    for step in make_reading_examples(settings, pairs, request.unanswerable, cancel):
+        if not step.done or time.monotonic() - said_at > _REPORT_S:
+            report(step.detail)
+            said_at = time.monotonic()
+        found = step.result
+    if found is None:
+        raise BackendError("It was stopped before the examples were made.", "Start again.")
+    report(found.words)
+    return list(found.pairs), found.made_from
+
+
 def measure_estimate(settings: Settings, request: TrainingRequest, cancel: threading.Event, report: Report) -> Estimate:
     """What the training would take. Raises `BackendError` if it was stopped before that was known."""
     found = None
-    for step in estimate(settings, pairs_of(request), request.training, cancel):
+    pairs, _ = _examples(settings, request, pairs_of(request), cancel, report)
+    for step in estimate(settings, pairs, request.training, cancel):
         report(step.detail)
         found = step.result
     if found is None:
@@ -235,9 +284,15 @@ def train_and_score(
         kept = "" if trained is None else f" The adapter so far is {trained.folder}."
         raise BackendError(f"{run.reason}{kept}", f"Go on with `crossroads train --resume {run.id}`.")
     assert trained is not None, "a finished training has an adapter"
-    held_out = [Sample(str(n), pair.question, pair.answer) for n, pair in enumerate(read_part(run, "held_out"), 1)]
+    pairs = read_part(run, "held_out")
+    if run.reading is None:
+        held_out = [Sample(str(n), pair.question, pair.answer) for n, pair in enumerate(pairs, 1)]
+    else:
+        held_out = reading_samples(pairs)
     asked = evenly(gradable(held_out), _SCORED) if held_out else []
-    found = {"held_out_score": _score(settings, trained.folder, asked, report, "its held-out part")}
+    name = "its held-out part" if run.reading is None else "its held-out part, both with RAG"
+    name += ", which the last pass taught as well" if "last_pass" in read_card(trained.folder) else ""
+    found = {"held_out_score": _score(settings, trained.folder, asked, report, name)}
     of_card = found["held_out_score"]
     if samples:
         assert score is not None
@@ -284,14 +339,11 @@ def _score(
 
     Nothing is embedded, so scorers that compare meanings are not applicable: `crossroads prove` asks them.
     """
-    from backends.fine_tuned.approach import FineTunedBackend
-
     if not asked:
         return None
-    own = settings.fine_tuned.model_copy(update={"adapter": _named(folder, settings.data), "base_url": None})
-    settings = greedy(settings.model_copy(update={"fine_tuned": own}))
+    settings = greedy(settings)
     answers: list[dict[str, ArmAnswer]] = [{} for _ in asked]
-    for label, backend in (("base", RawBackend(settings)), ("adapter", FineTunedBackend(settings))):
+    for label, backend in _base_and_adapter(settings, folder).items():
         report(f"{label} answers {len(asked)} questions")
         for position, sample in enumerate(asked):
             answer = _answer(backend, settings, sample.question)
@@ -303,6 +355,18 @@ def _score(
         **{arm: share(rows, arm).right for arm in ("base", "adapter")},
         "scores": {arm: scores_record(rows, arm) for arm in ("base", "adapter")},
     }
+
+
+def _base_and_adapter(settings: Settings, folder: Path) -> Mapping[str, Backend]:
+    """Who answers for the base, and who for the adapter: a reader and its base with RAG, others without."""
+    adapter, card = _named(folder, settings.data), read_card(folder)
+    if is_reader(card):
+        if made_from := reading_of(card):
+            rag = settings.rag.model_copy(update={"collection": made_from.collection})
+            settings = settings.model_copy(update={"rag": rag})
+        both = reader_arms(for_attribution(settings, adapter, settings.rag.k, reader=True))
+        return {"base": both[RAG], "adapter": both[BOTH]}
+    return proof_arms(settings, adapter)
 
 
 def _named(folder: Path, data: Path) -> str:
@@ -317,7 +381,11 @@ def _answer(backend: Backend, settings: Settings, question: str) -> Answer:
     return last
 
 
-def training_settings(seed: int, **given: object) -> TrainingSettings:
-    """The defaults with what was given; None means that something was not. No live answers: nobody watches them."""
+def training_settings(seed: int, reading: bool = False, **given: object) -> TrainingSettings:
+    """The defaults with what was given; None means that something was not. No live answers: nobody watches them.
+
+    `reading` needs fewer epochs, and is a skill: whole groups are held out, to see whether it carries over.
+    """
     named: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    return replace(TrainingSettings(seed=seed, answers_every=0), **named)
+    usual = TrainingSettings(seed=seed, answers_every=0)
+    return replace(replace(usual, epochs=READING_EPOCHS, split_by="group") if reading else usual, **named)

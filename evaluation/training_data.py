@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from backends.fine_tuned.adapters.card import is_reader
 from backends.fine_tuned.pairs.files import Pair, digest, read_pairs
 from backends.fine_tuned.pairs.held_out import find_leaks
 from backends.matching import matchable
 from evaluation.metrics import NOT_ANSWERED, contains_prepared_fact
+from evaluation.reading import reading_samples
 from evaluation.samples import Sample
 
 SAMPLE_PAIRS = Path(__file__).resolve().parents[1] / "sample_docs" / "train.jsonl"
@@ -42,10 +44,12 @@ class Seen:
 def training_pairs(data: Path, card: Mapping[str, Any]) -> list[Pair] | None:
     """The pairs that an adapter was trained on, by its card; None where they are not on this machine.
 
-    They are those of the training run that the card names, or the sample pairs if their hash is the card's.
+    They are those of the training run that the card names, the held-out ones too if a last pass went over everything,
+    or the sample pairs if their hash is the card's.
     """
     if file := _of_run(data, card, "train.jsonl"):
-        return read_pairs(file)
+        everything = _of_run(data, card, "held_out.jsonl") if isinstance(card.get("last_pass"), dict) else None
+        return read_pairs(file) + (read_pairs(everything) if everything else [])
     stated = card.get("data")
     if isinstance(stated, dict) and SAMPLE_PAIRS.is_file():
         pairs = read_pairs(SAMPLE_PAIRS)
@@ -57,12 +61,16 @@ def training_pairs(data: Path, card: Mapping[str, Any]) -> list[Pair] | None:
 def held_out_samples(data: Path, card: Mapping[str, Any]) -> list[Sample]:
     """The held-out pairs of an adapter's training run as a question set; empty where there are none.
 
-    An answer is right if it holds the pair's whole answer, but for case, white space and the final full stop.
+    An answer is right if it holds the pair's whole answer, but for case, white space and the final full stop. Of a
+    reader's see `reading_samples`.
     """
     file = _of_run(data, card, "held_out.jsonl")
     if file is None or not file.read_bytes().strip():
         return []
-    return [Sample(str(number), pair.question, pair.answer) for number, pair in enumerate(read_pairs(file), 1)]
+    pairs = read_pairs(file)
+    if is_reader(card):
+        return reading_samples(pairs)
+    return [Sample(str(number), pair.question, pair.answer) for number, pair in enumerate(pairs, 1)]
 
 
 def find_seen(pairs: Sequence[Pair], samples: Sequence[Sample]) -> Seen:

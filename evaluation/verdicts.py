@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from evaluation.attribution import ADAPTER, BASE, BOTH, RAG, Attribution
-from evaluation.judging import Gain, Judged, further_scorers, summary
+from evaluation.attribution import ADAPTER, BASE, BOTH, QUOTED, RAG, Attribution
+from evaluation.judging import FEWEST_CHANGED, Gain, Judged, further_scorers, summary
 from evaluation.proof import AdapterProof
 from evaluation.scorers import Score, title_of
 from evaluation.training_data import Seen
 
-ARM_NAMES = {BASE: "Base", RAG: "Base + RAG", ADAPTER: "Adapter", BOTH: "Adapter + RAG"}
+ARM_NAMES = {BASE: "Base", RAG: "Base + RAG", ADAPTER: "Adapter", BOTH: "Adapter + RAG", QUOTED: "Quote, no model"}
 
 TECHNIQUE_NAMES = {
     "rag": "RAG alone",
@@ -20,6 +20,7 @@ TECHNIQUE_NAMES = {
     "rag_besides": "RAG, with the adapter there",
     "adapter_besides": "Adapter, with RAG there",
     "interaction": "Both beyond the sum",
+    "over_quote": "Adapter, over quoting",
 }
 
 
@@ -41,7 +42,8 @@ def proof_verdict(proof: AdapterProof) -> str:
     words, count = gain_words(proof.difference), proof.base.questions
     asked = f"on {count} question{'s' if count != 1 else ''}"
     if not proof.difference.clear:
-        return f"{asked.capitalize()} the difference may be chance: {words}{_few(proof.difference)}."
+        open_ = "may be chance" if proof.difference.may_be_chance else "is left open"
+        return f"{asked.capitalize()} the difference {open_}: {words}{_few(proof.difference)}."
     if proof.difference.estimate.value > 0:
         return f"{proof.adapter} answers more right than its base: {words}, {asked}."
     return f"{proof.adapter} answers fewer right than its base: {words}, {asked}."
@@ -95,8 +97,15 @@ def attribution_verdicts(found: Attribution) -> list[str]:
     arms, count = found.arms, len(found.rows)
     start = ", ".join(f"{ARM_NAMES[name]} {100 * arm.right.value:.0f} %" for name, arm in arms.items())
     gains = {name: technique.gain for name, technique in found.techniques.items()}
+    first = f"Right answers on {count} questions: {start}."
+    if "over_quote" in gains:
+        return [
+            first,
+            gain_sentence("Reading with the adapter, in place of the base,", gains["adapter_besides"]),
+            gain_sentence("Reading with the adapter, in place of quoting,", gains["over_quote"]),
+        ]
     return [
-        f"Right answers on {count} questions: {start}.",
+        first,
         gain_sentence("RAG alone", gains["rag"]),
         gain_sentence("The adapter alone", gains["adapter"]),
         gain_sentence("RAG, where the adapter is there already,", gains["rag_besides"]),
@@ -107,16 +116,16 @@ def attribution_verdicts(found: Attribution) -> list[str]:
 
 def gain_sentence(what: str, gain: Gain) -> str:
     """`RAG alone bought +38 points (95 % interval +22 to +53).`, or that it may be chance, or that it cost points."""
+    if gain.may_be_chance:
+        return f"{what} made no difference that could not be chance: {gain_words(gain)}."
     if not gain.clear:
-        return f"{what} made no difference that could not be chance: {gain_words(gain)}{_few(gain)}."
+        return f"{what} made a difference that is left open: {gain_words(gain)}{_few(gain)}."
     return f"{what} {'bought' if gain.estimate.value > 0 else 'cost'} {gain_words(gain)}."
 
 
 def _few(gain: Gain) -> str:
     """Why it is open although the interval does not hold 0."""
-    if gain.estimate.low <= 0 <= gain.estimate.high:
-        return ""
-    return f", but only {gain.changed} question{'s' if gain.changed != 1 else ''} changed"
+    return "" if gain.may_be_chance else f", but {gain.doubt} and {FEWEST_CHANGED} are needed"
 
 
 def _interaction(gain: Gain) -> str:

@@ -14,10 +14,29 @@ import typer
 
 from backends.settings import Settings
 from backends.storage.files import prepared
-from terminal.shared import REPORT_S, Json, Set, report, say, settings_of
+from terminal.shared import REPORT_S, Collection, Json, Set, report, say, settings_of
 
 if TYPE_CHECKING:
     from evaluation.training import TrainingRequest
+
+
+_Modules = Annotated[
+    str | None, typer.Option(metavar="NAMES", help="LoRA beside these linear layers, with commas; all if left out.")
+]
+_SplitBy = Annotated[
+    str | None, typer.Option(help="Hold out by phrasing (is it learned?) or by group (does it generalise?).")
+]
+_LastPass = Annotated[
+    bool, typer.Option("--last-pass", help="At the end once more over everything, the held-out part too.")
+]
+_Reading = Annotated[
+    bool, typer.Option("--reading", help="Teach to read: each question with the sentences found for it.")
+]
+_Unanswerable = Annotated[
+    float | None,
+    typer.Option(metavar="SHARE", help="With --reading: share of examples without an answer; 0.25 if left out."),
+]
+"""The longer options of `train`."""
 
 
 def train(
@@ -27,9 +46,7 @@ def train(
     epochs: Annotated[int | None, typer.Option(min=1, max=1000)] = None,
     rank: Annotated[int | None, typer.Option(help="LoRA's rank.")] = None,
     alpha: Annotated[int | None, typer.Option(help="LoRA's alpha.")] = None,
-    modules: Annotated[
-        str | None, typer.Option(metavar="NAMES", help="LoRA beside these linear layers, with commas; all if left out.")
-    ] = None,
+    modules: _Modules = None,
     layers: Annotated[int | None, typer.Option(help="How many final blocks last_layers trains.")] = None,
     batch: Annotated[int | None, typer.Option(help="Pairs in one step.")] = None,
     accumulate: Annotated[int | None, typer.Option(help="Batches whose gradients make one step.")] = None,
@@ -37,19 +54,51 @@ def train(
     warmup: Annotated[float | None, typer.Option(metavar="SHARE", help="Share of steps while the rate rises.")] = None,
     precision: Annotated[str | None, typer.Option(help="auto, float32 or bfloat16, for LoRA's base.")] = None,
     held_out: Annotated[float | None, typer.Option(metavar="SHARE", help="Share that is never trained on.")] = None,
-    split_by: Annotated[str | None, typer.Option(help="Hold out by group or by phrasing.")] = None,
+    split_by: _SplitBy = None,
+    last_pass: _LastPass = False,
     sample: Annotated[int | None, typer.Option(min=2, help="Train on at most so many of the pairs.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a training, or the newest one.")] = False,
     estimate: Annotated[bool, typer.Option("--estimate", help="Only measure what it would take.")] = False,
     folder: Annotated[Path | None, typer.Option(help="Where adapters go, in place of the data folder's.")] = None,
     score: Annotated[Path | None, typer.Option(help="A question set that base and adapter answer afterwards.")] = None,
+    reading: _Reading = False,
+    collection: Collection = None,
+    unanswerable: _Unanswerable = None,
     set_: Set = None,
     json_: Json = False,
 ) -> None:
-    """Train an adapter on question/answer pairs. Ctrl-C stops it and keeps the best so far."""
+    """Train an adapter on question/answer pairs, or to read what is found for them. Ctrl-C keeps the best so far."""
     from backends.fine_tuned.adapters.catalogue import usable_name
-    from backends.fine_tuned.train.method import Method
     from evaluation import training as job
+    from evaluation.reading import UNANSWERABLE
+
+    _check_usage(pairs, method, resume, reading or (collection is None and unanswerable is None))
+    settings = settings_of(set_, rag__collection=collection)
+    prepared(settings.data)
+    with job.interruptible(report) as cancel:
+        if resume or pairs is None:
+            run = job.find_unfinished(str(pairs or ""), settings.data)
+        else:
+            options = job.training_settings(
+                settings.seed,
+                reading,
+                **{"method": method, "epochs": epochs, "rank": rank, "alpha": alpha, "target_modules": _names(modules)},
+                **{"layers": layers, "batch": batch, "accumulate": accumulate, "learning_rate": learning_rate},
+                **{"warmup": warmup, "precision": precision, "held_out_share": held_out, "split_by": split_by},
+                last_pass=last_pass,
+            )
+            share = (UNANSWERABLE if unanswerable is None else unanswerable) if reading else None
+            request = job.TrainingRequest(pairs, name or usable_name(pairs.stem), options, sample, folder, score, share)
+            if estimate:
+                _print_estimate(settings, request, cancel, json_)
+                return
+            run = job.create_run(settings, request, cancel, report)
+        _print_record(job.train_and_score(settings, run, cancel, report, score), score is not None, json_)
+
+
+def _check_usage(pairs: Path | None, method: str, resume: bool, options_fit: bool) -> None:
+    """Raises `BadParameter` for options of `train` that do not go together."""
+    from backends.fine_tuned.train.method import Method
 
     if method not in (methods := get_args(Method)):
         raise typer.BadParameter(
@@ -57,29 +106,13 @@ def train(
         )
     if pairs is None and not resume:
         raise typer.BadParameter("Missing argument: a file of pairs.", param_hint="PAIRS")
-    settings = settings_of(set_)
-    prepared(settings.data)
-    with job.interruptible(report) as cancel:
-        if resume or pairs is None:
-            run = job.find_unfinished(str(pairs or ""), settings.data)
-        else:
-            named = tuple(part.strip() for part in modules.split(",") if part.strip()) if modules else None
-            options = job.training_settings(
-                settings.seed,
-                **{"method": method, "epochs": epochs, "rank": rank, "alpha": alpha, "target_modules": named},
-                **{"layers": layers, "batch": batch, "accumulate": accumulate, "learning_rate": learning_rate},
-                **{"warmup": warmup, "precision": precision, "held_out_share": held_out, "split_by": split_by},
-            )
-            request = job.TrainingRequest(pairs, name or usable_name(pairs.stem), options, sample, folder, score)
-            if estimate:
-                _print_estimate(settings, request, cancel, json_)
-                return
-            run = job.create_run(settings, request, cancel, report)
-        record = job.train_and_score(settings, run, cancel, report, score)
-    if json_:
-        print(json.dumps(record, indent=1))
-    else:
-        _print_record(record, with_score=score is not None)
+    if not options_fit:
+        raise typer.BadParameter("It belongs to --reading.", param_hint="--collection or --unanswerable")
+
+
+def _names(modules: str | None) -> tuple[str, ...] | None:
+    """`q_proj, v_proj` as names; None where none was given."""
+    return tuple(part.strip() for part in modules.split(",") if part.strip()) if modules else None
 
 
 def _print_estimate(settings: Settings, request: TrainingRequest, cancel: threading.Event, json_: bool) -> None:
@@ -94,8 +127,11 @@ def _print_estimate(settings: Settings, request: TrainingRequest, cancel: thread
         say(estimate_words(found))
 
 
-def _print_record(record: dict[str, Any], with_score: bool) -> None:
-    """What a training came to, in words. `with_score`: a question set was asked as well."""
+def _print_record(record: dict[str, Any], with_score: bool, json_: bool) -> None:
+    """What a training came to, in JSON or in words. `with_score`: a question set was asked as well."""
+    if json_:
+        print(json.dumps(record, indent=1))
+        return
     say(f"Trained {record['path']} in {record['seconds']:.0f} s, loss {record['final_loss']}.")
     for key, what in (("held_out_score", "Right answers to held-out questions"), ("score", "Right answers")):
         if (counts := record.get(key)) and (key != "score" or with_score):
@@ -131,24 +167,26 @@ def prove(
 
 
 def attribute(
-    questions: Annotated[Path, typer.Argument(help="A file with question, and reference_answer or key_facts.")],
+    questions: Annotated[
+        Path | None,
+        typer.Argument(help="A file with question, and reference_answer or key_facts; its held-out part if left out."),
+    ] = None,
     adapter: Annotated[str | None, typer.Option(help="Name or folder of the adapter.")] = None,
     k: Annotated[int | None, typer.Option(min=1, max=50, help="Passages for an answer; rag.k if left out.")] = None,
     most: Annotated[int, typer.Option(min=1, help="Ask at most so many, evenly from all.")] = 10_000,
     set_: Set = None,
     json_: Json = False,
 ) -> None:
-    """Ask base, base with RAG, adapter, and adapter with RAG: what did each technique buy?"""
-    from evaluation.attribution import ARMS
+    """Ask base, base with RAG, adapter, and adapter with RAG: what did each buy? A reader is asked with RAG alone."""
     from evaluation.attribution import attribute as attributing
-    from evaluation.samples import read_question_set, sample_evenly
+    from evaluation.proof import questions_for
     from evaluation.verdicts import attribution_verdicts, further_scores, seen_words
     from terminal.records import attribution_json
 
     settings = settings_of(set_)
     chosen = adapter or settings.fine_tuned.adapter
     prepared(settings.data)
-    samples, name = sample_evenly(read_question_set(questions, report), most, questions.name)
+    samples, name = questions_for(settings, chosen, questions, most, report)
     _tell_other_prompt(settings, chosen)
     _tell_scorer_faults()
     steps = attributing(settings, chosen, samples, name, k or settings.rag.k, threading.Event())
@@ -156,7 +194,7 @@ def attribute(
     if json_:
         print(json.dumps(attribution_json(found), indent=1))
         return
-    further = further_scores(found.rows, ARMS)
+    further = further_scores(found.rows, tuple(found.arms))
     say("\n".join([*attribution_verdicts(found), *further, seen_words(found.seen, len(found.rows))]))
 
 

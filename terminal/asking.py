@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 import sys
 import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from backends.base import Answer, Event, Loading, Queued
+from backends.base import STATUS_WORDS, Answer, BelowThreshold, Event, Loading, Queued
+from backends.rag.evidence.answer import check
+from backends.rag.search.sentences import in_words
 from backends.text import encodable
 from terminal.records import answer_record
 from terminal.shared import Json, Set, report, say, settings_of
 
 if TYPE_CHECKING:
     from backends.run.ask import PreparedQuestion
+    from backends.spend.ledger import ExpectedCost
 
 
 _UNFINISHED = "Stopped before its answer had ended."
@@ -47,20 +52,22 @@ def ask(
     for name, expected in asked.expected.items():
         usd = expected.cost.usd
         report(f"{name}: expected cost " + (f"${usd:.3g}, " if usd is not None else "") + expected.error)
+    asked_at = datetime.now(UTC).replace(microsecond=0)
     answers: dict[str, Answer] = {}
     stopped = _fill(answers, asked)
-    if unrecorded := ledger.fault(settings.data):
+    if unrecorded := ledger.fault(settings):
         report(str(unrecorded))
     ordered = [answers[name] for name in chosen]
     if any(answer.attempts or answer.stopped_by for answer in ordered):
-        report(budget.today_in_words(settings.data, settings.budget))
+        report(budget.today_in_words(settings, settings.budget))
     if json_:
-        print(json.dumps({"question": text, "answers": [answer_record(answer, text) for answer in ordered]}, indent=1))
+        answered = [answer_record(one, text, asked.expected.get(one.approach)) for one in ordered]
+        print(json.dumps({"question": text, "asked_at": asked_at.isoformat(), "answers": answered}, indent=1))
     else:
-        _print_answers(ordered)
+        _print_answers(ordered, asked.expected, text)
     if stopped:
         raise stopped
-    if not any(answer.status in ("ok", "truncated") and answer.text for answer in ordered):
+    if not any(answer.status in ("ok", "truncated", "below_threshold") and answer.text for answer in ordered):
         raise typer.Exit(1)
 
 
@@ -92,19 +99,30 @@ def _report(name: str, event: Event) -> None:
             report(f"{name}: {what}" + (f" (about {expected_s:.0f} s)" if expected_s else ""))
         case Answer(status=status, timings=timings):
             spent = f" in {timings.latency_s:.2f} s" if timings.latency_s is not None else ""
-            report(f"{name}: {status}{spent}")
+            report(f"{name}: {STATUS_WORDS[status]}{spent}")
 
 
-def _print_answers(answers: list[Answer]) -> None:
+def _print_answers(answers: list[Answer], expected: Mapping[str, ExpectedCost], question: str) -> None:
     for answer in answers:
         label = f"{answer.approach} · {answer.model}" + (" · STAND-IN" if answer.stand_in else "")
+        if answer.recorded:
+            label += " · RECORDED " + (f"{answer.recorded.at:%Y-%m-%d}" if answer.recorded.at else "at an unknown time")
         say(f"\n== {label}")
+        if answer.status == "not_asked":
+            say(f"[not asked] {answer.error}")
+            if (would := expected.get(answer.approach)) and would.cost.usd is not None:
+                say(f"It would cost about ${would.cost.usd:.3g} ({would.cost.basis})")
+            continue
         if answer.text.strip():
             say(answer.text.strip())
         if answer.draft:
             say(f"[in place of: {' '.join(answer.draft.text.split())}] {answer.draft.why}")
         if answer.error:
-            say(f"[{answer.status}] {answer.error}")
+            say(f"[{STATUS_WORDS[answer.status]}] {answer.error}")
+        if answer.below_threshold:
+            _print_nearest(answer.below_threshold)
+        for conflict in check(answer, question).conflicts:
+            say(f"[sources disagree] {conflict.sentence}")
         for note in answer.notes:
             say(f"Note: {note}")
         timings = answer.timings
@@ -115,3 +133,12 @@ def _print_answers(answers: list[Answer]) -> None:
             f"cost ${answer.cost.usd:.3g}" if answer.cost.usd is not None else "cost unknown",
         ]
         say(" · ".join(number for number in numbers if number) + f" ({answer.cost.basis})")
+
+
+def _print_nearest(below: BelowThreshold) -> None:
+    """What came nearest where nothing was good enough; and that an answer was wanted all the same, if it was."""
+    if not below.refused:
+        say(f"[{STATUS_WORDS['below_threshold']}] {below.sentence} It was answered all the same.")
+    for passage, score in below.nearest:
+        page = f", page {passage.page}" if passage.page is not None else ""
+        say(f"Nearest: {in_words(passage)} ({passage.document}{page}; {score:.2f})")

@@ -26,12 +26,12 @@ def uncounted(
     settings = settings_of(set_)
     charged = [_charge(one) for one in count or ()]
     prepared(settings.data)
-    known = {one.number for one in budget.uncounted(settings.data)}
+    known = {one.number for one in budget.uncounted(settings)}
     for number, usd in charged:
         if number not in known:
             raise typer.BadParameter(f"No uncounted answer has the number {number}.", param_hint="--count")
-        budget.count_charge(settings.data, number, usd)
-    left = budget.uncounted(settings.data)
+        budget.count_charge(settings, number, usd)
+    left = budget.uncounted(settings)
     if json_:
         rows = [
             {

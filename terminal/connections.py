@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -32,14 +32,27 @@ def connections_command(
         print(json.dumps({"connections": found}, indent=1))
     else:
         for record in found:
+            if record["recorded"]:
+                _say_recorded(record)
+                continue
             key = "with a key" if record["has_key"] else f"no key in {record['key_variable']}"
-            say(f"{record['approach']}: {record['model'] or 'no model'} at {record['base_url'] or 'no address'}, {key}")
+            tested = "tested: " if "steps" in record else ""
+            where = record["base_url"] or "no address"
+            say(f"{record['approach']}: {tested}{record['model'] or 'no model'} at {where}, {key}")
             if record["withheld"]:
                 say(f"  {record['withheld']}")
             for step in record.get("steps", ()):
                 say(f"  {'ok' if step['passed'] else 'FAILED'} {step['step']}: {step['says']}")
     if failed:
         raise typer.Exit(1)
+
+
+def _say_recorded(record: dict[str, Any]) -> None:
+    recorded = record["recorded"]
+    count = len(recorded["questions"])
+    say(f"{record['approach']}: {recorded['fault'] or f'{count} recorded answers of ' + str(recorded['model'])}")
+    for note in recorded["notes"]:
+        say(f"  {note}")
 
 
 def _name(asked: str) -> str:

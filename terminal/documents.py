@@ -15,18 +15,19 @@ from rich.markup import escape
 from backends.errors import BackendError
 from backends.settings import RetrievalMode
 from backends.storage.files import prepared
-from backends.text import encodable, visible
+from backends.text import counted, encodable, visible
 from terminal.records import search_record
 from terminal.shared import REPORT_S, Collection, Json, Set, progress, report, say, settings_of
 
 if TYPE_CHECKING:
     from backends.rag.search.retriever import Hit
+    from backends.rag.store.index import Index
     from backends.rag.store.progress import IndexProgress
     from backends.run import jobs
 
 _FILE_STATES = ("indexed", "replaced", "skipped", "duplicate", "rejected")
-_LEFT_OUT = "left_out"
-"""Of the files of a folder; it is counted where there are such files."""
+_RARE = ("updated", "left_out")
+"""What becomes of some files; it is counted where there are such files."""
 
 
 def index(
@@ -35,6 +36,9 @@ def index(
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Forget the collection first.")] = False,
     repair: Annotated[bool, typer.Option("--repair", help="Build the vectors again from the stored chunks.")] = False,
     rechunk: Annotated[bool, typer.Option("--rechunk", help="Cut and embed the stored text again.")] = False,
+    update: Annotated[
+        bool, typer.Option("--update", help="Bring up to date what an earlier version has indexed; nothing is lost.")
+    ] = False,
     encoding: Annotated[
         str | None,
         typer.Option(
@@ -49,7 +53,7 @@ def index(
     from backends.rag.approach import open_index
     from backends.rag.documents.files import in_encoding, unsupported_types
 
-    if not paths and (rebuild or not (repair or rechunk)):
+    if not paths and (rebuild or not (repair or rechunk or update)):
         raise typer.BadParameter("Missing argument: files or folders.", param_hint="PATHS")
     settings = settings_of(set_, rag__collection=collection)
     never = threading.Event()
@@ -65,19 +69,35 @@ def index(
     if paths and (foreign := unsupported_types(paths)):
         report(f"Left out, of a type that is not read: {', '.join(foreign)}.")
     files = _add(store.add(in_encoding(paths, codec) if codec else paths, never)) if paths else []
-    counts = {state: sum(file["state"] == state for file in files) for state in _FILE_STATES}
-    if others := sum(file["state"] == _LEFT_OUT for file in files):
-        counts[_LEFT_OUT] = others
-    result = {"collection": settings.rag.collection, "chunks": store.count(), **counts, "files": files}
-    if json_:
-        print(json.dumps(result, indent=1))
-    else:
-        changes = (
-            ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in counts.items()) + "; " if paths else ""
-        )
-        say(f"{changes}{result['chunks']} chunks in all.")
-    if files and counts["rejected"] == len(files):
+    if update:
+        files += _add(store.update(never))
+    _print_indexed(store, files, json_, named=bool(paths))
+    if files and all(file["state"] == "rejected" for file in files):
         raise typer.Exit(1)
+
+
+def _print_indexed(store: Index, files: list[dict[str, Any]], json_: bool, named: bool) -> None:
+    """What the collection holds now and what became of the files; what it lacks, and how that is mended.
+
+    `named`: files were given, so that their counts are told.
+    """
+    from backends.rag.store.health import command
+
+    counts = {state: sum(file["state"] == state for file in files) for state in _FILE_STATES}
+    counts |= {state: count for state in _RARE if (count := sum(file["state"] == state for file in files))}
+    lacking = store.lacking()
+    lacks = " ".join(filter(None, (lacking.sentence, lacking.kept)))
+    result: dict[str, Any] = {"collection": store.collection, "chunks": store.count(), **counts}
+    result |= {"lacks": lacks} if lacks else {}
+    if json_:
+        print(json.dumps(result | {"files": files}, indent=1))
+    else:
+        changes = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in counts.items())
+        chunks = f"{counted(result['chunks'], 'chunk')} in all."
+        say(f"{changes}; {chunks}" if named else chunks)
+    if lacks:
+        step = f" Run {command(store.collection, '--update')}." if lacking.can_update else ""
+        report(f"{lacks}{step}")
 
 
 def _add(steps: Iterator[IndexProgress]) -> list[dict[str, Any]]:

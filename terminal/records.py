@@ -7,17 +7,20 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from backends.base import Answer, Attempt, Passage
+from backends.base import Answer, Attempt, BelowThreshold, Passage
+from backends.errors import BackendError
 from backends.paid_api import PaidApiBackend
 from backends.rag.documents.tables import shown_heading
 from backends.rag.evidence.answer import SentenceEvidence, check
+from backends.rag.evidence.conflicts import Conflict, Said
 from backends.rag.store.progress import IndexProgress
-from backends.remote import connections, stand_in
+from backends.recorded import recorded_answers
+from backends.remote import connections
 from backends.remote.connection import without_secrets
 from backends.remote.connection_settings import approach_of
 from backends.remote.connection_test import run_steps
 from backends.settings import Settings
-from backends.spend.ledger import recorder
+from backends.spend.ledger import ExpectedCost, recorder
 from evaluation.attribution import Arm, Attribution
 from evaluation.judging import SEMANTIC, Gain, Judged, Share, scores_record
 from evaluation.proof import ADAPTER, BASE, AdapterProof
@@ -44,20 +47,43 @@ def connection_record(settings: Settings, name: str) -> dict[str, Any]:
         "withheld": settings.withheld(connections.section_of(name)) or None,
         "on_this_machine": connections.computes_here(settings, name),
         "price": None if chosen.price is None else chosen.price.model_dump(mode="json"),
+        "recorded": _recorded_questions(settings, name) if chosen.recorded else None,
+    }
+
+
+def _recorded_questions(settings: Settings, name: str) -> dict[str, Any]:
+    """Which questions have a recorded answer; what is not known of the files, or why they cannot be used."""
+    try:
+        known = recorded_answers(settings, name)
+    except BackendError as fault:
+        return {"fault": str(fault), "model": None, "questions": [], "notes": []}
+    return {
+        "fault": None,
+        "model": known.models[0],
+        "questions": [one.question for one in known.answers],
+        "notes": list(known.notes),
     }
 
 
 def tested_record(settings: Settings, name: str, report: Callable[[str], None]) -> dict[str, Any]:
-    """The connection with the steps of a test; what its chat cost is recorded, as a test."""
+    """The connection with the steps of a test; what its chat cost is recorded, as a test.
+
+    Recorded answers are read, and nobody is asked.
+    """
     record = connection_record(settings, name)
-    backend = PaidApiBackend(settings, None if name else stand_in.running(settings.data), name)
+    if (recorded := record["recorded"]) is not None:
+        says = recorded["fault"] or f"{len(recorded['questions'])} recorded answers of {recorded['model']} can be read."
+        readable = recorded["fault"] is None
+        files: dict[str, Any] = {"step": "files", "passed": readable, "says": says, "models": []}
+        return record | {"works": readable, "steps": [files]}
+    backend = PaidApiBackend(settings, name=name)  # what is configured, and no stand-in for it
     steps = []
     for step in run_steps(backend, threading.Event()):
         report(f"{record['approach']}: {step.name} {'ok' if step.passed else 'failed'}")
         steps.append({"step": step.name, "passed": step.passed, "says": step.says, "models": list(step.models)})
         if step.answer:
             recorder(settings, purpose="test")(step.answer)
-    return record | {"stand_in": backend.stand_in, "works": all(step["passed"] for step in steps), "steps": steps}
+    return record | {"works": all(step["passed"] for step in steps), "steps": steps}
 
 
 def file_record(step: IndexProgress) -> dict[str, Any]:
@@ -194,9 +220,10 @@ def _text(value: object | None) -> str | None:
     return None if value is None else f"{value:f}"
 
 
-def answer_record(answer: Answer, question: str) -> dict[str, Any]:
-    """An answer in the terminal contract's fields; durations in seconds, `cost_usd` a string or None.
+def answer_record(answer: Answer, question: str, expected: ExpectedCost | None = None) -> dict[str, Any]:
+    """An answer in the terminal contract's fields; durations in seconds, amounts of USD a string or None.
 
+    `expected` is what it was expected to cost before it was asked; `recorded` is None unless it was given earlier.
     Where passages were retrieved, each sentence is compared with them now, after all measuring; `evidence_note` says
     what could not be compared, None if all was.
     """
@@ -229,11 +256,40 @@ def answer_record(answer: Answer, question: str) -> dict[str, Any]:
         "service_tier": usage.service_tier,
         "cost_usd": None if answer.cost.usd is None else f"{answer.cost.usd:f}",
         "cost_basis": answer.cost.basis,
+        "expected_cost_usd": None if expected is None or expected.cost.usd is None else f"{expected.cost.usd:f}",
+        "expected_cost_basis": None if expected is None else expected.cost.basis,
+        "recorded": recorded_record(answer),
+        "below_threshold": below_threshold_record(answer.below_threshold),
         "sources": [passage_record(passage) for passage in answer.sources],
         "evidence": [evidence_record(sentence) for sentence in checked.sentences],
         "evidence_note": checked.note or None,
+        "conflicts": [conflict_record(conflict) for conflict in checked.conflicts],
         "notes": list(answer.notes),
         "attempts": [attempt_record(attempt) for attempt in answer.attempts],
+    }
+
+
+def recorded_record(answer: Answer) -> dict[str, Any] | None:
+    """When a recorded answer was given (UTC, ISO; None if that is not known), and what tells of it."""
+    one = answer.recorded
+    return None if one is None else {"at": one.at and one.at.isoformat(), "source": one.source}
+
+
+def below_threshold_record(below: BelowThreshold | None) -> dict[str, Any] | None:
+    """How near the search came where nothing was good enough: its sentences with their scores; else None.
+
+    `refused` is False where an answer was wanted all the same; `wordless` is True where the question has no word to
+    look for.
+    """
+    if below is None:
+        return None
+    nearest = [_sentence_record(passage, score) for passage, score in below.nearest]
+    return {
+        "best": below.best,
+        "threshold": below.threshold,
+        "refused": below.refused,
+        "wordless": below.wordless,
+        "nearest": nearest,
     }
 
 
@@ -257,18 +313,41 @@ def evidence_record(sentence: SentenceEvidence) -> dict[str, Any]:
     """A sentence of an answer: offsets in its text, and the numbers (from 1) of the passages that support it.
 
     `supported` is None where there is nothing to check, `checked_own_citation` where the answer cites nothing itself.
+    `disagreement`: a passage gives another figure for the same thing, see `conflict_record`.
     """
     return {
         "start": sentence.start,
         "end": sentence.end,
         "supported": sentence.verdict == "supported" if sentence.checked else None,
+        "disagreement": bool(sentence.conflicts),
         "passages": list(sentence.passages),
         "checked_own_citation": sentence.citations_confirmed,
     }
 
 
+def conflict_record(conflict: Conflict) -> dict[str, Any]:
+    """Two sources that give different figures for the same thing: what the answer goes by, and the other one.
+
+    `warning`: the answer may be wrong for it.
+    """
+    return {
+        "used": _figure_record(conflict.used),
+        "other": _figure_record(conflict.other),
+        "sentence": conflict.sentence,
+        "warning": conflict.is_warning,
+    }
+
+
+def _figure_record(figure: Said) -> dict[str, Any]:
+    """`number` is that of the source, from 1; None for a passage that the writer did not read."""
+    return {"figure": figure.text, "number": figure.number or None, "passage": passage_record(figure.passage)}
+
+
 def passage_record(passage: Passage) -> dict[str, Any]:
-    """A passage in the terminal contract's fields; offsets in characters of the extracted text."""
+    """A passage in the terminal contract's fields; offsets in characters of the extracted text.
+
+    `superseded` says in a few words why its document is not in force any more, None if nothing tells.
+    """
     return {
         "document": passage.document,
         "page": passage.page,
@@ -277,7 +356,12 @@ def passage_record(passage: Passage) -> dict[str, Any]:
         "start": passage.start,
         "end": passage.end,
         "text": passage.text,
+        "superseded": passage.superseded or None,
     }
+
+
+def _sentence_record(passage: Passage, score: float) -> dict[str, Any]:
+    return passage_record(passage) | {"heading": shown_heading(passage.heading), "rank_score": score}
 
 
 def search_record(result: SearchResult) -> dict[str, Any]:
@@ -288,10 +372,7 @@ def search_record(result: SearchResult) -> dict[str, Any]:
         "query": result.query,
         "mode": result.mode,
         "hits": [_hit_record(hit) for hit in result.hits],
-        "sentences": [
-            passage_record(one.passage) | {"heading": shown_heading(one.passage.heading), "rank_score": one.score}
-            for one in result.sentences
-        ],
+        "sentences": [_sentence_record(one.passage, one.score) for one in result.sentences],
         "stage_s": dict(result.stage_s),
     }
 

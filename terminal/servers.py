@@ -50,6 +50,8 @@ def demo(
     settings = settings_of(set_)
     prepared(settings.data)
     overrides = overrides_of(set_) | {"data": str(settings.data.resolve())}
+    if "stand_in" not in settings.paid_api.model_fields_set:
+        overrides["paid_api.stand_in"] = "true"
     environment = os.environ | {STARTED_WITH: json.dumps(overrides)}
     # -P: in the current folder lie the user's data and `.env`, but no code of ours
     command = [sys.executable, "-P", "-m", "streamlit", "run", str(script), "--server.port", str(port)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +25,10 @@ WORKER = os.environ.get("PYTEST_XDIST_WORKER")
 if WORKER:  # before torch is imported: workers that each take every core wait for each other
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):  # as for what a shell starts in the background: children inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LONG = ("tests/e2e/", "tests/test_regular", "tests/backends/rag/store/", "tests/terminal/test_training")
 """Files that take up to minutes."""
@@ -47,6 +53,20 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setitem(Settings.model_config, "env_file", None)
     monkeypatch.setenv("CROSSROADS_DATA", str(tmp_path / "data"))
+
+
+@pytest.fixture(autouse=True)
+def _a_page_is_main_in_its_test_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streamlit makes the page that it runs `__main__`; a process that a later test starts would import that page."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+
+
+@pytest.fixture(autouse=True)
+def _stores_are_closed() -> Iterator[None]:
+    """Those that a test opened; its folder goes with it."""
+    yield
+    if database := sys.modules.get("backends.store.database"):
+        database.forget_stores()
 
 
 @pytest.fixture(scope="session")

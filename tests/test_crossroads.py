@@ -39,7 +39,7 @@ PROMISED = {
     "sources",
 }
 ADDED = {"first_reasoning_s", "service_tier", "stand_in", "retry_s", "notes", "evidence", "evidence_note", "attempts"}
-ADDED |= {"draft"}
+ADDED |= {"draft", "expected_cost_usd", "expected_cost_basis", "recorded", "below_threshold", "conflicts"}
 DURATIONS = ["queued_s", "load_s", "retrieval_s", "ttft_s", "latency_s", "tokens_per_s"]
 EMPTY = "The question is empty. Type a question first."
 
@@ -89,7 +89,8 @@ def column(answers: Sequence[dict[str, Any]], name: str) -> list[Any]:
 def test_ask_prints_one_object_with_the_promised_fields() -> None:
     status, document = asked("hello there")
     assert status == 0
-    assert set(document) == {"question", "answers"}
+    assert set(document) == {"question", "asked_at", "answers"}
+    assert document["asked_at"].endswith("+00:00")
     assert document["question"] == "hello there"
     assert column(document["answers"], "approach") == APPROACHES
     for answer in document["answers"]:
@@ -128,6 +129,7 @@ def test_only_rag_has_sources_and_they_carry_the_promised_fields() -> None:
             "start": 0,
             "end": len(text),
             "text": text,
+            "superseded": None,
         }
     ]
 
@@ -139,7 +141,8 @@ def test_only_rag_has_evidence_for_its_sentences() -> None:
     claim, question = rag["evidence"]
     assert rag["text"][claim["start"] : claim["end"]] == "rag heard: hello big wide world."
     assert rag["text"][question["start"] : question["end"]] == "Really?"
-    assert set(claim) == set(question) == {"start", "end", "supported", "passages", "checked_own_citation"}
+    fields = {"start", "end", "supported", "passages", "disagreement", "checked_own_citation"}
+    assert set(claim) == set(question) == fields
     assert (claim["supported"], claim["passages"], claim["checked_own_citation"]) == (False, [], None)
     assert (question["supported"], question["passages"]) == (None, [])
 
@@ -239,7 +242,7 @@ def test_an_answer_cannot_steer_the_terminal(httpserver: HTTPServer) -> None:
 def test_people_read_why_it_failed() -> None:
     result = run("ask", "fail", "--approach", "rag")
     assert result.exit_code == 1
-    assert "[error] The script says to fail. Ask without the word fail." in result.stdout
+    assert "[failed] The script says to fail. Ask without the word fail." in result.stdout
     assert "cost unknown (scripted: no usage)" in result.stdout
 
 
@@ -263,7 +266,7 @@ def test_progress_goes_to_standard_error_only() -> None:
     result = run("ask", "hello", "--approach", "raw", "--approach", "paid_api", "--json")
     json.loads(result.stdout)
     assert "raw: reading the script\n" in result.stderr
-    assert "paid_api: ok in " in result.stderr
+    assert "paid_api: done in " in result.stderr
     assert "reading the script" not in result.stdout
 
 
@@ -374,7 +377,10 @@ def test_the_program_asks_and_writes_nothing_but_json(tmp_path: Path) -> None:
     finished = program("ask", "hello", "--json")
     assert finished.returncode == 0
     assert column(json.loads(finished.stdout)["answers"], "text") == [f"{name} heard: hello " for name in APPROACHES]
-    assert {file.name for file in tmp_path.rglob("*")} == {"data", "ledger.sqlite", "ledger.lock"}
+    there = {file.name for file in tmp_path.rglob("*")}
+    assert there - {"evaluations.sqlite-wal", "evaluations.sqlite-shm"} == {
+        *("data", "evaluations.sqlite", "evaluations.lock")
+    }
 
 
 def test_a_megabyte_from_standard_input_is_refused_in_every_column() -> None:

@@ -28,7 +28,7 @@ CODE, LINE = file_in_document("backends/shout.py"), line_in_document("backends.s
 SECTION = "ui/rag/longest.py"
 
 _PAGES = """
-import json, sys
+import json, re
 from streamlit.testing.v1 import AppTest
 
 def opened(run, page):
@@ -37,7 +37,8 @@ def opened(run, page):
     at.text_area(key=f"question:{page}").input("say it")
     at.button(key=f"ask:{page}").click().run()
     assert not at.exception, at.exception
-    said = [text.value for text in at.text]
+    columns = [node for node in at.main if str(getattr(node, "key", "")).startswith("answer-")]
+    said = [re.sub(r"\\\\(.)", r"\\1", one.value) for column in columns for one in column.markdown]
     return {
         "texts": said,
         "titles": [title.value for title in at.title],

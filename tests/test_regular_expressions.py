@@ -31,8 +31,10 @@ PACKAGES = ("backends", "evaluation", "terminal", "ui")
 METHODS = ("match", "fullmatch", "search", "findall", "finditer", "split", "sub", "subn")
 MOST = 12.0
 """How much longer 100 kB may take than 10 kB: about 10 times in linear time, 100 in quadratic time."""
+SURE = 10
+"""So many ratios that are all far too large are no accident of a busy machine."""
 ROUNDS = 100
-"""How often both are timed, in turns, until the shortest times are near enough: noise only makes a run longer."""
+"""How often both are timed, one after the other, until one pair is near enough: other work only makes a run longer."""
 
 OWN_TEXT = {
     "backends/remote/faults.py": "a number of seconds that we wrote ourselves",
@@ -311,30 +313,32 @@ def times_longer(one: Expression, attack: tuple[str, str, str]) -> float:
     for short, long, enough in steps:
         if (ratio := growth_of(one, text_of(attack, short), text_of(attack, long), enough)) > enough:
             return ratio ** (1 / math.log10(long / short))
-    shorter = longer = float("inf")
+    ratio = float("inf")
     middle = [text_of(attack, 10_000) for _ in range(10)]  # each of its own: they fill the caches as the long one does
     large = text_of(attack, 100_000)
-    for _ in range(ROUNDS):
-        shorter = min(shorter, seconds(one.run, *middle) / 10)
-        longer = min(longer, seconds(one.run, large))
-        if not MOST * shorter < longer < 4 * MOST * shorter:
+    for turn in range(ROUNDS):
+        shorter = seconds(one.run, *middle) / 10
+        ratio = min(ratio, seconds(one.run, large) / shorter)
+        if ratio <= MOST or (turn >= SURE and ratio >= 4 * MOST):
             break
-    return longer / shorter
+    return ratio
 
 
 def growth_of(one: Expression, short: str, long: str, enough: float) -> float:
-    """How much longer the longer text takes. More than `enough` is timed two times more: the shortest time counts."""
-    shorter = max(seconds(one.run, *[short] * 5) / 5, 1e-6)
-    longer = seconds(one.run, long)
-    if longer > enough * shorter:
-        longer = min(longer, *(seconds(one.run, long) for _ in range(2)))
-    return longer / shorter
+    """How much longer the longer text takes. More than `enough` is timed again: the smallest of some ratios counts."""
+    ratio = float("inf")
+    for _ in range(SURE + 1):
+        shorter = max(seconds(one.run, *[short] * 5) / 5, 1e-6)
+        ratio = min(ratio, seconds(one.run, long) / shorter)
+        if ratio <= enough:
+            break
+    return ratio
 
 
 def slow(one: Expression) -> list[str]:
     found = []
     for attack in worst(one):
-        if times_longer(one, attack) > MOST and (ratio := times_longer(one, attack)) > MOST:
+        if (ratio := times_longer(one, attack)) > MOST:
             found.append(f"{one.where} {one.method} {one.pattern.pattern!r}: {attack!r} takes {ratio:.0f} times longer")
             break
     return found

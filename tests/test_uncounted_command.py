@@ -11,8 +11,8 @@ from typer.testing import CliRunner, Result
 
 from backends.settings import BudgetSettings
 from backends.spend import budget
-from backends.spend.ledger_file import ledger_file, opened
 from terminal.commands import app
+from tests.backends.spend.stored_rows import stored_rows
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def data(tmp_path: Path) -> Path:
     """A data folder with one answer whose process is gone."""
     caps = BudgetSettings(per_day_usd=Decimal("0.02"))
     budget.reserve(tmp_path, caps, "run", "paid_api", "some-model", Decimal("0.01"))
-    with opened(ledger_file(tmp_path), create=True) as connection:
+    with stored_rows(tmp_path) as connection:
         connection.execute("UPDATE charges SET began = began - 100, at = '2026-01-01T23:59:00.000+00:00'")
     return tmp_path
 
@@ -34,7 +34,7 @@ def test_it_is_listed_and_counted_as_what_the_bill_says(data: Path) -> None:
     assert (one["approach"], one["model"], one["worst_usd"]) == ("paid_api", "some-model", "0.01")
     assert run(data).stdout == f"{one['number']}: 2026-01-01 23:59 UTC, paid_api, some-model, at most $0.01\n"
     assert run(data, "--count", f"{one['number']}=0.004").stdout == "Every answer was counted.\n"
-    with opened(ledger_file(data), create=False) as connection:
+    with stored_rows(data) as connection:
         assert connection.execute("SELECT state, pico_usd FROM charges").fetchall() == [("charged", 4 * 10**9)]
 
 

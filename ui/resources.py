@@ -2,32 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 import backends
 from backends.errors import BackendError
-from backends.remote import connections, stand_in
-from backends.remote.stand_in import StandInStart
+from backends.remote import connections
+from backends.remote.connection import without_secrets
 from backends.run.ask import PreparedQuestion, prepare_question
 from backends.run.live import Column, LiveComparison
 from backends.run.warm_up import WarmUp
-from backends.settings import Settings, load_settings, started_with
+from backends.settings import Settings, is_secret, load_settings, started_with
+from backends.storage import strict_json
 from backends.storage.files import clear_leftovers
-from ui.shared.errors import show_fault
+from ui import kept
+from ui.shared.errors import keep_fault, show_fault
+from ui.shared.question_upload import remember_asked
 
 if TYPE_CHECKING:
     from backends.paid_api import PaidApiBackend
 
 _OVERRIDES = "setting_overrides"
-_LIVE = "live_comparisons"
+_WISH = "resume_unasked"
 
 
 def overrides() -> dict[str, Any]:
     """The settings that this browser session changed, by dotted name."""
     return st.session_state.setdefault(_OVERRIDES, {})
+
+
+def overrides_to_keep() -> bytes | None:
+    """The changed settings that a reload gives back, as JSON: no secret, no address with one, and no raised budget."""
+    found = {
+        name: value
+        for name, value in overrides().items()
+        if not is_secret(name)
+        and not name.startswith("budget.")
+        and not (name.endswith("_url") and without_secrets(str(value)) != value)
+    }
+    return json.dumps(found).encode() if found else None
+
+
+def take_overrides(content: bytes) -> None:
+    """Put changed settings back. Raises `ValueError`, or `BackendError` if they cannot be used any more."""
+    found = strict_json.an_object(content)
+    load_settings(started_with(), found)
+    st.session_state[_OVERRIDES] = found
+    for name in [name for name in found if name.endswith(".base_url")]:
+        _release_address(name.rpartition(".")[0])
 
 
 def settings() -> Settings:
@@ -66,6 +91,16 @@ def override(name: str, value: Any) -> None:
             _bind_key(section)
 
 
+def key_in_force(section: str) -> bool:
+    """Whether the section has a key for its address, from wherever."""
+    return _key_and_address(section)[0] is not None
+
+
+def address_of(section: str) -> str | None:
+    """The address to which a key of this section would go; None if the section names none."""
+    return _key_and_address(section)[1]
+
+
 def _bind_key(section: str) -> None:
     """A key that is entered on a page is for the address that the page shows, wherever that was set."""
     key, shown = _key_and_address(section)
@@ -93,14 +128,14 @@ def _key_and_address(section: str) -> tuple[str | None, str | None]:
 
 def paid_api(current: Settings) -> PaidApiBackend:
     """The paid column's backend as the settings have it, to ask it about keys, stand-in and expected cost."""
-    from backends.paid_api import PaidApiBackend
+    from backends import paid_api
 
-    return PaidApiBackend(current, stand_in.running(current.data))
+    return paid_api.make(current)
 
 
 def live(page: str) -> LiveComparison | None:
     """The comparison that was last asked on `page` in this browser session, running or finished."""
-    found: dict[str, LiveComparison] = st.session_state.setdefault(_LIVE, {})
+    found: dict[str, LiveComparison] = st.session_state.setdefault(kept.LIVE, {})
     return found.get(page)
 
 
@@ -109,11 +144,51 @@ def ask(page: str, approaches: Sequence[str], text: str) -> None:
     start(page, prepare_question(settings(), approaches, text))
 
 
-def resume(page: str, approaches: Sequence[str]) -> None:
-    """Ask the question of `page` again, of these approaches only and within the same run; the other answers stay."""
+def resume(page: str, approaches: Sequence[str], changed: Mapping[str, Any] | None = None) -> None:
+    """Ask the question of `page` again, of these approaches only and within the same run; the other answers stay.
+
+    `changed` are settings for this time only, by dotted name. What keeps it from being asked is said on the page.
+    """
     if (previous := live(page)) is not None:
         question = previous.question
-        start(page, prepare_question(settings(), approaches, question.text, question.run), finished=previous.columns)
+        try:
+            current = load_settings(started_with(), overrides() | dict(changed)) if changed else settings()
+            asked = prepare_question(current, approaches, question.text, question.run)
+        except BackendError as fault:  # what was answered stays: a fault in a callback would take the page away
+            keep_fault(fault)
+            return
+        start(page, asked, finished=previous.columns)
+
+
+def resume_unasked(page: str, *, stood_in: bool = False) -> None:
+    """Ask those of the page's question again that nobody could ask; the other answers stay.
+
+    `stood_in`: and those in whose place a stand-in answered. While answers still come, that is remembered until they
+    are there: `fulfil_wish`.
+    """
+    comparison = live(page)
+    if comparison is None:
+        return
+    if not comparison.done:
+        st.session_state[f"{_WISH}:{page}"] = {"stood_in": stood_in}
+        return
+    unasked = (one for one in comparison.answers if one.status == "not_asked" or (stood_in and one.stand_in))
+    if again := [answer.approach for answer in unasked]:
+        resume(page, again)
+
+
+def fulfil_wish(page: str) -> None:
+    """Ask what somebody wished for while answers still came, and draw the page anew. Call it once they are there."""
+    if wish := st.session_state.pop(f"{_WISH}:{page}", None):
+        resume_unasked(page, **wish)
+        st.rerun()
+
+
+def stop(page: str) -> None:
+    """Stop what runs on `page`; nothing is asked after it."""
+    st.session_state.pop(f"{_WISH}:{page}", None)
+    if running := live(page):
+        running.stop()
 
 
 def start(page: str, asked: PreparedQuestion, finished: Sequence[Column] = ()) -> None:
@@ -123,20 +198,26 @@ def start(page: str, asked: PreparedQuestion, finished: Sequence[Column] = ()) -
     """
     if previous := live(page):
         previous.stop()
-    st.session_state[_LIVE][page] = LiveComparison(
-        asked.backends, asked.question, hold=True, on_answer=asked.record, finished=finished
+    st.session_state.pop(f"{_WISH}:{page}", None)
+    keep = kept.keeper(settings().data, page)
+    comparison = LiveComparison(
+        asked.backends, asked.question, hold=True, on_answer=asked.record, keep=keep, finished=finished
     )
+    kept.took_place(page, comparison)
+    st.session_state[kept.LIVE][page] = comparison
+    remember_asked(one.question.text for one in st.session_state[kept.LIVE].values())
+    keep(comparison)
 
 
 @st.cache_resource(show_spinner=False)
 def warm_up() -> WarmUp:
-    """The one warm-up of this process: local approaches with the settings the app was started with."""
+    """The one warm-up of this process: local approaches, and behind them the stand-in where one is to answer.
+
+    With the settings that the app was started with.
+    """
     current = load_settings(started_with())
     clear_leftovers(current.data)
-    return WarmUp([backends.make(spec.id, current) for spec in backends.specs() if spec.warm_up]).start()
-
-
-@st.cache_resource(show_spinner=False)
-def stand_in_start() -> StandInStart:
-    """The one place from which this process starts the stand-in."""
-    return StandInStart()
+    loaded = [backends.make(spec.id, current) for spec in backends.specs() if spec.warm_up]
+    if not current.scripted and (paid := paid_api(current)).stand_in:
+        loaded.append(paid)
+    return WarmUp(loaded).start()

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import re
+import secrets
 import threading
 import webbrowser
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import streamlit as st
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
+from starlette.requests import cookie_parser
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backends.errors import BackendError, disk_fault, unexpected_fault
+from backends.storage.browsers import LONGEST_DAYS
+from ui.room.routes import BASE
+from ui.room.routes import HEADERS as RATING_HEADERS
 from ui.shared.text import escaped
 
 CLOSED = ("/_stcore/metrics", "/_stcore/agent/")
@@ -45,6 +52,18 @@ HEADERS = {
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
+_STYLE = b"<style>" + Path(__file__).resolve().with_name("style.css").read_bytes() + b"</style>"
+
+BROWSER_COOKIE = "crossroads_browser"
+_REMEMBERED_S = LONGEST_DAYS * 86_400
+_ID = re.compile(r"[\w-]{43}", re.ASCII)
+
+
+def browser_in(cookies: Mapping[str, str]) -> str | None:
+    """The id of the browser that sent these cookies; None without a usable one."""
+    found = str(cookies.get(BROWSER_COOKIE, ""))
+    return found if _ID.fullmatch(found) else None
+
 
 class Guard:
     """Refuses foreign hosts and origins, closes what no page needs, and adds `HEADERS` to every response."""
@@ -59,11 +78,12 @@ class Guard:
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(HEADERS)
+                MutableHeaders(scope=message).update(RATING_HEADERS if _is_for_raters(scope) else HEADERS)
             await send(message)
 
         if (refusal := _refusal(scope)) is None:
-            await self._app(scope, receive, guarded)
+            app = _page(self._app) if _asks_for_page(scope) else self._app
+            await app(scope, receive, guarded)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": ""})  # before it is open: status 403
         else:
@@ -72,6 +92,81 @@ class Guard:
 
 
 GUARD = Middleware(Guard)
+
+
+def _asks_for_page(scope: Scope) -> bool:
+    """Whether a browser goes to an address of Streamlit's, and does not load a part of a page."""
+    return (
+        scope["type"] == "http"
+        and scope["method"] == "GET"
+        and "text/html" in Headers(scope=scope).get("accept", "")
+        and not _is_for_raters(scope)
+    )
+
+
+def _is_for_raters(scope: Scope) -> bool:
+    """Whether an address is below that of the pages of raters, which are none of Streamlit's."""
+    path = scope["path"].removeprefix(scope.get("root_path", ""))
+    return bool(path == BASE or path.startswith(f"{BASE}/"))
+
+
+def _page(app: ASGIApp) -> ASGIApp:
+    """`app`, whose page has our style, and tells the browser where the server is and who it is.
+
+    Without where it is, Streamlit's page asks below its own address first, which is a 404 on every page but the first.
+    Who it is says a cookie that no script reads and no other site's page sends.
+    """
+
+    async def told(scope: Scope, receive: Receive, send: Send) -> None:
+        plain = {b"accept-encoding", b"if-none-match", b"if-modified-since"}  # whole, and not as it was kept before
+        headers = [(name, value) for name, value in scope["headers"] if name not in plain]
+        begun: list[Message] = []
+        body = b""
+
+        async def held(message: Message) -> None:
+            nonlocal body
+            if message["type"] == "http.response.start" and _is_html(message):
+                begun.append(message)
+            elif begun and message["type"] == "http.response.body":
+                body += message.get("body", b"")
+                if not message.get("more_body"):
+                    body = body.replace(b"<head>", b"<head>" + _where(scope) + _STYLE, 1)
+                    sent = MutableHeaders(scope=begun[0])
+                    sent["content-length"] = str(len(body))
+                    sent.append("set-cookie", _cookie(scope))
+                    await send(begun[0])
+                    await send({"type": "http.response.body", "body": body})
+            else:
+                await send(message)
+
+        await app({**scope, "headers": headers}, receive, held)
+
+    return told
+
+
+def _is_html(start: Message) -> bool:
+    return start["status"] == 200 and Headers(raw=start["headers"]).get("content-type", "").startswith("text/html")
+
+
+def _where(scope: Scope) -> bytes:
+    """A script that names the server's address: the page's own without the part that this server was asked for.
+
+    What a proxy put in front of that part stays.
+    """
+    base = st.get_option("server.baseUrlPath").strip("/")
+    asked = len(scope.get("raw_path") or scope["path"].encode()) - (len(base) + 1 if base else 0)
+    return (
+        "<script>window.__streamlit = {BACKEND_BASE_URL: location.origin + "
+        f"location.pathname.slice(0, location.pathname.length - {asked})}}</script>"
+    ).encode()
+
+
+def _cookie(scope: Scope) -> str:
+    """The browser's id, the one that it sent or a new one. It holds from its last visit on, for as long as is kept."""
+    browser = browser_in(cookie_parser(Headers(scope=scope).get("cookie", ""))) or secrets.token_urlsafe(32)
+    path = "/" + st.get_option("server.baseUrlPath").strip("/")
+    safe = "; Secure" if scope["scheme"] == "https" else ""
+    return f"{BROWSER_COOKIE}={browser}; Max-Age={_REMEMBERED_S}; Path={path}; HttpOnly; SameSite=Lax{safe}"
 
 
 @asynccontextmanager

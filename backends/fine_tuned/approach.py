@@ -6,18 +6,20 @@ import json
 import threading
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from backends.base import Backend, BackendEvent, Cost, Loading, Note, Question, Timings, Trace, Usage
 from backends.errors import BackendError
-from backends.fine_tuned.adapters.card import read_card, training_seconds
+from backends.fine_tuned.adapters.card import is_reader, read_card, training_seconds
 from backends.fine_tuned.adapters.catalogue import adapter_folder
 from backends.models import generate as engine
 from backends.models.adapter_view import SWITCH_S, AdapterView, is_ready, load_adapter
-from backends.models.local import base_label, base_of, load_base
+from backends.models.local import base_label, base_of, load_base, weights_identity
 from backends.run.lane import THIS_MACHINE
 from backends.settings import Settings
 from backends.spend.pricing import machine_cost
+from backends.text import OPEN
 
 
 class FineTunedBackend(Backend):
@@ -35,10 +37,20 @@ class FineTunedBackend(Backend):
         return base_of(self.settings).parameters
 
     @property
+    def reader(self) -> str:
+        card = self._view.card if self._view else self._card()
+        return Path(self.settings.fine_tuned.adapter).name if is_reader(card) else ""
+
+    @property
     def model(self) -> str:
         name = self.settings.fine_tuned.adapter
         proof = f"{self._view.name} (sha256 {self._view.digest[:12]})" if self._view else name
         return f"{base_label(self.settings)} + adapter {proof}"
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        adapter = {"adapter": self._view.name, "adapter sha256": self._view.digest} if self._view else {}
+        return weights_identity(self.settings) | adapter
 
     def load(self, cancel: threading.Event) -> Iterator[Loading]:
         """The base, then the adapter over it: a switch of adapters does not load the base again."""
@@ -62,6 +74,8 @@ class FineTunedBackend(Backend):
         yield Trace("adapter", json.dumps(about | {k: v for k, v in view.card.items() if k not in about}, indent=1))
         if view.note:
             yield Note(f"The adapter {view.name}: {view.note}")
+        if self.reader and OPEN not in question.text:
+            yield Note(f"The adapter {view.name} was taught to read passages, not facts; here it has none to read.")
         if self.settings.fine_tuned.merge and not view.merged:
             yield Note("There is no room for merged weights, so the adapter works beside its base, which is slower.")
         yield from engine.generate(base, view.model, question, cancel)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from backends.models.adapter_files import AdapterFiles, read
 from backends.remote.address import is_loopback
 from backends.remote.connection import Connection
 from backends.remote.engine import OpenAICompatibleEngine
+from backends.remote.request import messages_of
 from backends.run.lane import THIS_MACHINE
 from backends.settings import Settings
 from backends.spend.budget import Meter, within_budget, worst_case
@@ -69,13 +70,14 @@ class ServedFineTunedBackend(Backend):
             return f"{served} (its adapter is not stated)"
         return f"{served} (said to be adapter {self._claim['name']}, sha256 {self._claim['sha256'][:12]}; {AS_SERVED})"
 
+    @property
+    def identity(self) -> Mapping[str, str]:
+        served = {"server": self._engine.connection.where, "model": self.settings.fine_tuned.served_model or ""}
+        return served | ({"adapter sha256": self._claim["sha256"]} if self._claim else {})
+
     def load(self, cancel: threading.Event) -> Iterator[Loading]:
         """Import the SDK and look up what the server is said to serve. Raises `BackendError` if that is not known."""
-        if not self.settings.fine_tuned.served_model:
-            raise BackendError(
-                "It is not set which model the server is to answer with.",
-                "Set fine_tuned.served_model to its name there; `transformers serve` takes the folder's path.",
-            )
+        self._check_model()
         self._claim = self._claimed()
         if not self._engine.loaded:
             yield Loading("loading the openai client", 1.0)
@@ -84,28 +86,36 @@ class ServedFineTunedBackend(Backend):
     def stream(self, question: Question, cancel: threading.Event) -> Iterator[BackendEvent]:
         """Answer `question`; see `OpenAICompatibleEngine.stream`. Raises `BackendError` where the budget forbids it."""
         yield Trace("adapter", json.dumps({"claim": AS_SERVED} | self._claim, indent=1))
-        messages = [{"role": "user", "content": question.text}]
-        if question.system_prompt:
-            messages.insert(0, {"role": "system", "content": question.system_prompt})
+        messages = messages_of(question)
         events = self._engine.stream(messages, question, cancel)
         price = self.settings.fine_tuned.price
         if self.lane and price is None:  # nobody charges for it
             yield from events
             return
-
-        def at_most() -> Decimal | None:
-            rates = manual_rates(price, self._engine.connection.model) if price else None
-            return worst_case(messages, question.max_tokens, rates) if rates else None
-
         yield from within_budget(
             events,
             self.settings,
-            Meter(lambda usage: self.cost(usage, Timings()), at_most),
+            Meter(lambda usage: self.cost(usage, Timings()), lambda: self._max_attempt_usd(question)),
             1 + self._engine.connection.max_retries,
             run=question.run,
             approach=self.approach,
             model=self._engine.connection.model,
         )
+
+    def chat_request(self, question: Question) -> Mapping[str, Any] | None:
+        """See `Backend.chat_request`. Raises `BackendError` if it is not known which model is asked."""
+        self._check_model()
+        return self._engine.request(messages_of(question), question)
+
+    def reserved_usd(self, question: Question) -> Decimal | None:
+        attempt = self._max_attempt_usd(question)
+        return None if attempt is None else attempt * (1 + self._engine.connection.max_retries)
+
+    def _max_attempt_usd(self, question: Question) -> Decimal | None:
+        """What one attempt can cost; None without a price."""
+        price = self.settings.fine_tuned.price
+        rates = manual_rates(price, self._engine.connection.model) if price else None
+        return worst_case(messages_of(question), question.max_tokens, rates) if rates else None
 
     def cost(self, usage: Usage, timings: Timings) -> Cost:
         """By the token where a price was entered; else machine time for a server on this machine, unknown elsewhere."""
@@ -114,6 +124,13 @@ class ServedFineTunedBackend(Backend):
         if self.lane is None:
             return Cost(None, f"what {self._engine.connection.where} costs is not known here")
         return answer_cost(timings, self.settings, self._claim)
+
+    def _check_model(self) -> None:
+        if not self.settings.fine_tuned.served_model:
+            raise BackendError(
+                "It is not set which model the server is to answer with.",
+                "Set fine_tuned.served_model to its name there; `transformers serve` takes the folder's path.",
+            )
 
     def _claimed(self) -> dict[str, Any]:
         """Name, sha256 and card of the adapter that the server is said to serve; empty if nothing is said.

@@ -12,7 +12,7 @@ from typing import Any
 from backends.base import BackendEvent, Finished, Note, Question, TextDelta, Trace, Usage
 from backends.errors import BackendError
 from backends.inline_reasoning import ALL_MARKS, ReasoningReader, opening_mark_of
-from backends.models import inference
+from backends.models import inference, together
 from backends.models.local import GREEDY, LocalModel, first_line
 from backends.text import turn_marks, with_system_prompt, without_tokens
 
@@ -43,7 +43,7 @@ def build_prompt(base: LocalModel, question: Question) -> Prompt:
         raise BackendError(
             f"The prompt has {prompt.tokens:,} tokens and the answer may take {question.max_tokens:,}, "
             f"but {base.weights.model_id} has a context of {base.context_tokens:,}.",
-            "Shorten the question or lower max_tokens.",
+            'Shorten the question or lower "Answer length" (max_tokens).',
         )
     return prompt
 
@@ -126,7 +126,8 @@ def _without_control_tokens(tokenizer: Any, text: str) -> str:
 def generate(base: LocalModel, model: Any, question: Question, cancel: threading.Event) -> Iterator[BackendEvent]:
     """Stream an answer of `model` (the base itself or an adapter view of it).
 
-    One `TextDelta` per generated token that is no reasoning, the end-of-text token included, then `Finished`.
+    One `TextDelta` per generated token that is no reasoning, the end-of-text token included, then `Finished`. On a
+    thread that is a member of a batch (`models.together`), a greedy answer is generated with those of the others.
     """
     prompt = build_prompt(base, question)
     yield Trace("prompt", prompt.text)
@@ -134,7 +135,13 @@ def generate(base: LocalModel, model: Any, question: Question, cancel: threading
         yield Note(prompt.note)
     tokens: queue.SimpleQueue[tuple[int, float] | None] = queue.SimpleQueue()
     stop = threading.Event()
-    job = inference.submit(_run, base, model, prompt, question, (cancel, stop), tokens)
+    batch = together.current()
+    if batch is not None and not question.temperature:
+        row = together.Row(prompt.ids, question.max_tokens, (cancel, stop), tokens)
+        batch.submit(base, model, row)
+        job = row.done
+    else:
+        job = inference.submit(_run, base, model, prompt, question, (cancel, stop), tokens)
     decode, reader = token_decoder(base.tokenizer), ReasoningReader(opening_mark_of(prompt.text))
     count, last = 0, None
     try:
@@ -145,7 +152,7 @@ def generate(base: LocalModel, model: Any, question: Question, cancel: threading
         job.result()
     finally:
         stop.set()
-    reason = "stop" if last in _end_tokens(model) else "cancelled" if cancel.is_set() else "length"
+    reason = "stop" if last in together.end_tokens(model) else "cancelled" if cancel.is_set() else "length"
     yield from reader.end(reason)
     if reader.reasoning:
         yield Trace("reasoning", reader.reasoning)
@@ -227,8 +234,3 @@ def token_decoder(tokenizer: Any) -> Callable[[int], str]:
         if token.special and token.content in ALL_MARKS
     }
     return lambda token: marks.get(token) or stream.step(tokenizer.backend_tokenizer, token) or ""
-
-
-def _end_tokens(model: Any) -> set[int]:
-    ends = model.generation_config.eos_token_id
-    return set(ends) if isinstance(ends, list) else {ends}

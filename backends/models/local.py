@@ -72,12 +72,23 @@ def choose_device(wanted: str) -> str:
 
 
 def _dtype(device: str) -> Any:
-    """The weights' own precision; on a CPU without bfloat16 instructions, float32."""
+    """The weights' own precision; float32 on a processor that has no instructions for products in bfloat16.
+
+    There bfloat16 saves memory and no time, and several answers at once are slower (docs/measurements.md).
+    """
     import torch
 
-    if device == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    if device == "cpu" and not _multiplies_bfloat16():
         return torch.float32
     return "auto"
+
+
+def _multiplies_bfloat16() -> bool:
+    """Whether this processor has instructions for it; oneDNN says so of AVX512 alone, where it converts instead."""
+    import torch
+
+    can = torch.cpu.get_capabilities()
+    return any(can.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16"))
 
 
 def loaded(model_id: str, revision: str | None, device: str) -> LocalModel | None:
@@ -135,6 +146,13 @@ def base_label(settings: Settings) -> str:
     raw = settings.raw
     base = loaded(raw.model, raw.revision, raw.device)
     return base.weights.label if base else raw.model
+
+
+def weights_identity(settings: Settings) -> dict[str, str]:
+    """Which weights the raw model of the settings has; empty before `load_base`."""
+    raw = settings.raw
+    base = loaded(raw.model, raw.revision, raw.device)
+    return {"weights": base.weights.label, "revision": base.weights.revision} if base else {}
 
 
 def _read(weights: Weights, wanted: str) -> LocalModel:

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-Role = Literal["question", "answer", "context", "id", "group", "generated", "source", "key_facts", "tags"]
+Role = Literal[
+    "question", "answer", "context", "id", "group", "generated", "source", "key_facts", "tags", "cluster", "critical"
+]
 """What a column may be. `context` goes below the question: the input of an Alpaca instruction."""
 
 _ENGLISH: dict[Role, tuple[str, ...]] = {
@@ -51,6 +53,8 @@ _OTHERS: dict[Role, tuple[str, ...]] = {
         *("expected_keywords", "expected_facts", "required_facts", "key_points"),
     ),
     "tags": ("tags", "tag"),
+    "cluster": ("cluster",),
+    "critical": ("critical",),
 }
 _WRITTEN = ("answer", "answers", "completion", "output", "outputs", "response", "assistant", "reply", "gpt")
 """What a model wrote, in a file that has another column for what is right (RAGAS: `response` beside `reference`)."""
@@ -85,7 +89,7 @@ PAIRS = Kind(
 QUESTIONS = Kind(
     "questions",
     ("question",),
-    ("answer", "id", "source", "key_facts", "tags"),
+    ("answer", "id", "source", "key_facts", "tags", "cluster", "critical"),
     (("question", "reference_answer"), ("q", "a")),
     {"question": "question", "answer": "reference_answer", "source": "source", "key_facts": "key_facts"},
 )
@@ -205,7 +209,7 @@ def known_words(kind: Kind, chats: bool) -> str:
     if kind is PAIRS:
         words = f"{asked}; of an answer's: {answer}"
     else:
-        words = f"{asked}. Optional are {', '.join(('an answer', 'id', 'key_facts', 'source', 'tags'))}"
+        words = f"{asked}. Optional are an answer, {', '.join(kind.others[1:])}"
     words += "; and the same words in some other languages." if kind is PAIRS else "."
     if chats:
         words += (

@@ -26,7 +26,7 @@ from backends.question_files.columns import (
     listed,
     rival_words,
 )
-from backends.question_files.records import Record, Unit, read_records
+from backends.question_files.records import Fits, Record, RecordFile, Unit, Unreadable, read_records
 from backends.storage import strict_json
 
 _MOST_NAMES = 50
@@ -43,7 +43,8 @@ class Row:
     it counts items. `blank`: nothing stands there. `broken` ends the sentence "The row is ..." where nothing can be
     read from it. `misread`: some bytes were not in the file's encoding. `system`: it has a system message, which is
     left out, since the system prompt in force goes before every question. `notes` are sentences on what was not read.
-    `key_facts`, `sources` and `tags` are read from question sets, `group`, `generated` and `source` from pairs.
+    `key_facts`, `sources`, `tags`, `cluster` and `critical` are read from question sets, `group`, `generated` and
+    `source` from pairs.
     """
 
     number: int
@@ -61,6 +62,8 @@ class Row:
     key_facts: tuple[tuple[str, ...], ...] = ()
     sources: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    cluster: str = ""
+    critical: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,16 @@ def read_question_file(file: Path | bytes, name: str | None = None, kind: Kind =
         data, name = file, name or "the upload"
     else:
         data, name = _content(file), name or file.name
-    found = read_records(data, name, lambda names: assign(names, kind).nearly(kind))
+    return question_file(name, read_records(data, name, fits(kind)), kind)
+
+
+def fits(kind: Kind) -> Fits:
+    """What tells the header of a file of this kind."""
+    return lambda names: assign(names, kind).nearly(kind)
+
+
+def question_file(name: str, found: RecordFile, kind: Kind = PAIRS) -> QuestionFile:
+    """The rows of records that were read already."""
     reading = _Reading(kind, found.header)
     rows = tuple(map(reading.row, found.records))
     understood = (
@@ -127,6 +139,8 @@ def read_question_file(file: Path | bytes, name: str | None = None, kind: Kind =
 
 
 def _content(file: Path) -> bytes:
+    if file.is_dir():
+        raise BackendError(f"{file} is a folder.", "Give a CSV or JSONL file in it.")
     if not file.is_file():
         raise BackendError(f"There is no file {file}.", "Give a CSV or JSONL file with question and answer.")
     try:
@@ -199,7 +213,7 @@ def _plain_row(record: Record, columns: Columns) -> Row | None:
     if not columns.plain:
         return None
     question, answer = (record.cells[columns.taken[role]] for role in _SAID)
-    if type(question) is not str or not isinstance(answer, str):
+    if type(question) is not str or not isinstance(answer, str) or isinstance(answer, Unreadable):
         return None
     return Row(record.number, question, str(answer), misread=record.misread)
 
@@ -248,6 +262,8 @@ class _RowReading:
         if place is None or (role not in _TEXTS and _holds_objects(value)):
             return None
         self.used.add(place)
+        if isinstance(value, Unreadable):
+            self._broken.append(f"not readable: its cell {value.why}")
         return value
 
     def _text(self, role: Role) -> str:
@@ -327,7 +343,7 @@ class _RowReading:
 
     def _with_others(self, row: Row) -> Row:
         if self._kind is PAIRS:
-            generated = _as_text(self._cell("generated"))[0].strip().casefold() in ("true", "1", "yes")
+            generated = self._is_true("generated")
             group, source = (";".join(self._list(role, "")) for role in ("group", "source"))
             return replace(row, group=group, generated=generated, source=source)
         return replace(
@@ -336,7 +352,12 @@ class _RowReading:
             key_facts=tuple(tuple(_parts(one, "|")) for one in _parts(self._cell("key_facts"), ";")),
             sources=tuple(self._list("source", ";")),
             tags=tuple(self._list("tags", ";")),
+            cluster=_as_text(self._cell("cluster"))[0].strip(),
+            critical=self._is_true("critical"),
         )
+
+    def _is_true(self, role: Role) -> bool:
+        return _as_text(self._cell(role))[0].strip().casefold() in ("true", "1", "yes")
 
     def _list(self, role: Role, separator: str) -> list[str]:
         return [text for part in _parts(self._cell(role), separator) for text in _parts(part, "") if text]

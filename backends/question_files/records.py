@@ -45,6 +45,19 @@ class Record:
     misread: bool = False
 
 
+class Unreadable(str):
+    """A cell without a text to go by; `why` is what makes it so, and ends a sentence."""
+
+    why = ""
+
+    @classmethod
+    def of(cls, text: str, why: str) -> Unreadable:
+        """The cell that shows `text`."""
+        cell = cls(text)
+        cell.why = why
+        return cell
+
+
 @dataclass(frozen=True, slots=True)
 class RecordFile:
     """`header` are the names of all records of a table, None where each record has its own. `notes` are sentences."""
@@ -212,6 +225,25 @@ def _table(decoded: Decoded, fits: Fits) -> RecordFile:
     separator = _separator(decoded.text, fits)
     text = _with_doubled_marks(decoded.text, separator)
     rows = list(_rows(text, separator))
+    names, records, notes = _below_header(rows, fits, decoded.mixed)
+    if records and text.count('"') % 2 and any(cell.count("\n") > 1 for cell in rows[-1][1]):
+        records[-1] = Record(records[-1].number, broken="not closed (a quotation mark opens a cell that never ends)")
+    if text is not decoded.text:
+        notes.append('Its quotation marks inside of cells are written as \\", as MySQL does, and are read so.')
+    layout = f"CSV with {_SEPARATORS[separator]}" if len(names) > 1 else "CSV of one column"
+    return RecordFile(decoded, layout, "Row", names, tuple(records), tuple(notes))
+
+
+def records_of_sheet(rows: Sequence[tuple[int, Sequence[str]]], fits: Fits) -> RecordFile:
+    """What the rows of a sheet hold, each with its number; a cell may be `Unreadable`."""
+    widest = max((len(cells) for _, cells in rows), default=0)
+    whole = [(number, [*cells, *[""] * (widest - len(cells))], "") for number, cells in rows]
+    names, records, notes = _below_header(whole, fits, mixed=False)
+    return RecordFile(Decoded("", ""), "XLSX", "Row", names, tuple(records), tuple(notes))
+
+
+def _below_header(rows: Sequence[_Row], fits: Fits, mixed: bool) -> tuple[tuple[str, ...], list[Record], list[str]]:
+    """The names of the columns, the records below them, and sentences on rows that are not read."""
     start, header, above = _header(rows, fits)
     names = tuple(with_windows_1252(cell).strip() for cell in header)
     comments = sum(1 for row in rows[: max(start - 1, 0)] if row[1] and row[1][0].lstrip().startswith("#"))
@@ -220,15 +252,9 @@ def _table(decoded: Decoded, fits: Fits) -> RecordFile:
         comment = _is_comment(row[1], names, commented)
         comments += comment
         if not comment:
-            records.append(_table_record(names, row, decoded.mixed))
-    if records and text.count('"') % 2 and any(cell.count("\n") > 1 for cell in rows[-1][1]):
-        records[-1] = Record(records[-1].number, broken="not closed (a quotation mark opens a cell that never ends)")
+            records.append(_table_record(names, row, mixed))
     notes = [f"{above:,} rows above the header are not read." if above > 1 else "A row above the header is not read."]
-    notes = [*(notes if above else ()), *_comment_note(comments)]
-    if text is not decoded.text:
-        notes.append('Its quotation marks inside of cells are written as \\", as MySQL does, and are read so.')
-    layout = f"CSV with {_SEPARATORS[separator]}" if len(names) > 1 else "CSV of one column"
-    return RecordFile(decoded, layout, "Row", names, tuple(records), tuple(notes))
+    return names, records, [*(notes if above else ()), *_comment_note(comments)]
 
 
 def _with_doubled_marks(text: str, separator: str) -> str:
@@ -260,14 +286,14 @@ def _separator(text: str, fits: Fits) -> str:
 
 
 def _header(rows: Iterable[_Row], fits: Fits) -> tuple[int, list[str], int]:
-    """Where the records begin, the cells of the header, and how many rows above it are not read.
+    """How many rows stand before the records, the cells of the header, and how many rows above it are not read.
 
     The header is the first row that names what is looked for, or else the first that is neither blank nor Excel's
     `sep=;` nor a comment.
     """
     first: tuple[int, list[str], int] | None = None
     seen = 0
-    for number, cells, _ in rows:
+    for number, (_, cells, _) in enumerate(rows, 1):
         if not any(map(str.strip, cells)) or cells[0].strip().casefold().startswith("sep="):
             continue
         if fits(tuple(map(with_windows_1252, cells))):

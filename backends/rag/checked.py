@@ -17,6 +17,7 @@ from backends.matching import matchable
 from backends.rag.evidence.answer import is_refusal, sentence_evidence
 from backends.rag.evidence.sentences import sentences
 from backends.rag.prompt import REFUSAL
+from backends.text import CLOSE, OPEN
 
 REPEATED_WORDS = 8
 """So many words in a row, twice in one answer, are a repetition."""
@@ -26,6 +27,9 @@ _ECHO_WORDS = 4
 
 Unsupported = Literal["show", "quote", "refuse"]
 _WORD = re.compile(r"\w+")
+_FRAME = re.compile(rf"^(?:{OPEN}|{CLOSE})[ \t]*\n", re.MULTILINE)
+"""A line that stands around passages in the prompt; within a line, as in a shell command, the same signs are text."""
+
 _BY_CHANCE = "The writer said that the documents do not say, which a model of its size does whether or not they say."
 
 
@@ -87,10 +91,13 @@ def checked(write: Write, check: Check, cancel: threading.Event) -> Iterator[Bac
 
 
 def repetition(text: str, question: str) -> str:
-    """In a sentence, what an answer repeats: its own words, or the question; "" if it repeats nothing.
+    """In a sentence, what an answer repeats: its own words, the question, or the lines around the passages of the
+    prompt; "" if it repeats nothing.
 
     Of a text that streams, the last sentence may not be whole; only whole ones are compared with the question.
     """
+    if _FRAME.search(text):
+        return "The writer repeated the prompt, so it was stopped."
     words = _WORD.findall(matchable(text))
     seen = set()
     for place in range(len(words) - REPEATED_WORDS + 1):

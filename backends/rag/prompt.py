@@ -21,6 +21,9 @@ _INSTRUCTION = (
     f"If they do not contain the answer, say exactly: {REFUSAL}"
 )
 
+_SUPERSEDED = "(superseded) "
+"""Stands in front of what is not in force any more."""
+
 _LEAST_CUT = 200
 """A passage is not cut to fewer characters than this: what is left would say too little."""
 
@@ -63,7 +66,7 @@ def build_sentence_prompt(question_text: str, sentences: Sequence[Passage]) -> s
 
 def _sentence(one: Passage) -> str:
     above = " > ".join(filter(None, (one.document.rsplit(".", 1)[0], parts_of(one.heading)[0])))
-    return " ".join(quoted_for_prompt(f"{above}: {in_words(one)}").split())
+    return " ".join(quoted_for_prompt(f"{_SUPERSEDED * bool(one.superseded)}{above}: {in_words(one)}").split())
 
 
 def fit(
@@ -118,6 +121,7 @@ def _shortened(passage: Passage, length: int) -> Passage:
 def _block(number: int, passage: Passage) -> str:
     name = " ".join(quoted_for_prompt(passage.document).split())
     page = f", page {passage.page}" if passage.page is not None else ""
+    page += f" {_SUPERSEDED.strip()}" if passage.superseded else ""
     lines = [_columns(passage), quoted_for_prompt(passage.text).strip(" \r\n")]
     return "\n".join([f"[{number}] {name}{page}", OPEN, *filter(None, lines), CLOSE])
 

@@ -21,37 +21,79 @@ from backends.base import (
     Usage,
 )
 from backends.rag.checked import repetition
-from backends.rag.search.sentences import RankedSentence, in_words
+from backends.rag.documents.tables import parts_of
+from backends.rag.search.keyword import key, spellings
+from backends.rag.search.sentences import Asked, RankedSentence, in_words, place_of
 from backends.settings import QUOTE, Settings
 from backends.spend.pricing import machine_cost
 
 MOST = 3
 """Sentences of a quote."""
 
-NEARLY = 0.9
-"""A sentence is quoted beside the best one if its score is at least this share of the best one's."""
+MOST_OF_EACH = 2
+"""The same for each of several things that are asked."""
+
+NEARLY = 0.6
+"""A judged sentence is quoted beside the best one if its chance is at least this share of the best one's: the quotes of
+the corpus half `choose` are right more often than with 0.7 or more, and hold fewer sentences than with 0.5
+(docs/decisions.md)."""
+
+NEARLY_UNJUDGED = 0.9
+"""The same for the scores of the ranking, which lie nearer to each other."""
 
 
-def quoted(sentences: Sequence[RankedSentence], sources: Sequence[Passage]) -> list[Passage]:
+def quoted(
+    question: str, sentences: Sequence[RankedSentence], sources: Sequence[Passage], nearly: float = NEARLY
+) -> list[Passage]:
     """The sentences that are quoted, best first: the best one of these sources, and those that are nearly as good.
 
-    One that mostly repeats those before it is left out, as the rows of a wide table do.
+    One that mostly repeats those before it is left out, as the rows of a wide table do; and so is a further row of a
+    table where the question names one row and not the other, since it would stand beside the answer like another one.
     """
-    inside = [one for one in sentences if _source_of(one.passage, sources)][:MOST]
+    inside = [one for one in sentences if source_of(one.passage, sources)][:MOST]
     chosen: list[Passage] = []
     for one in inside:
         text = "\n".join(map(in_words, (*chosen, one.passage)))
-        if not chosen or (one.score >= NEARLY * inside[0].score and not repetition(text, "")):
+        if not chosen or (
+            one.score >= nearly * inside[0].score
+            and not repetition(text, "")
+            and not _is_another_row(question, one.passage, chosen)
+        ):
             chosen.append(one.passage)
     return chosen
 
 
+def quoted_of_each(asked: Sequence[Asked], sources: Sequence[Passage], nearly: float = NEARLY) -> list[Passage]:
+    """What is quoted for each thing that is asked, in that order, each sentence once."""
+    if len(asked) == 1:
+        return quoted(asked[0].text, asked[0].sentences, sources, nearly)
+    each = [passage for one in asked for passage in quoted(one.text, one.sentences, sources, nearly)[:MOST_OF_EACH]]
+    return list({place_of(one): one for one in each}.values())
+
+
+def _is_another_row(question: str, one: Passage, chosen: Sequence[Passage]) -> bool:
+    """Whether it is a row of a table of which a chosen one is meant: by a word in which the two rows differ."""
+    asked, mine = _words(question), _words(one.text)
+    for other in (_words(each.text) for each in chosen if parts_of(one.heading)[1] and each.heading == one.heading):
+        if asked & (other - mine) and not asked & (mine - other):
+            return True
+    return False
+
+
+def _words(text: str) -> set[str]:
+    return {key(word) for word in spellings(text)}
+
+
 def quote(passages: Sequence[Passage], sources: Sequence[Passage]) -> str:
     """Sentences as an answer, a line for each, with the number of the source that holds it."""
-    return "\n".join(f"{in_words(one)} [{number}]" for one in passages if (number := _source_of(one, sources)))
+    return "\n".join(
+        f"{in_words(one)} [{number}]{' (superseded)' * bool(one.superseded)}"
+        for one in passages
+        if (number := source_of(one, sources))
+    )
 
 
-def _source_of(one: Passage, sources: Sequence[Passage]) -> int:
+def source_of(one: Passage, sources: Sequence[Passage]) -> int:
     """The number of the source in which a sentence stands, from 1; 0 if it is in none."""
     for number, source in enumerate(sources, 1):
         if source.document == one.document and source.start <= one.start and one.end <= source.end:

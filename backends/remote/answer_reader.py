@@ -188,12 +188,13 @@ class AnswerReader:
         if self.finish_reason == "length" and silent and usage.reasoning_tokens:
             yield Note(
                 f"The token limit was used up by {usage.reasoning_tokens} tokens of reasoning before any text. "
-                "Raise max_tokens or choose a model that does not reason."
+                'Raise "Answer length" (max_tokens) or choose a model that does not reason.'
             )
         elif self.finish_reason == "length" and silent and usage.completion_tokens and not self._reader.reasoning:
             yield Note(
                 f"The token limit was used up by {usage.completion_tokens} tokens, of which none was text. Models do "
-                "that which reason and do not show it. Raise max_tokens or choose a model that does not reason."
+                'that which reason and do not show it. Raise "Answer length" (max_tokens) or choose a model that does '
+                "not reason."
             )
         elif silent and self._reader.closed and self.finish_reason not in (None, "cancelled"):
             yield from self._once("All that the server sent was reasoning, which can be read; no text came.")

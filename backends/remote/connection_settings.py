@@ -25,7 +25,7 @@ DEFAULT = ""
 """The name of the connection that `paid_api` settings describe."""
 
 PAID_API = "paid_api"
-_NAME = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)*")
+_NAME = re.compile(r"[a-z0-9]++(?:[_-][a-z0-9]++)*+")
 _LONGEST_NAME = 32
 
 
@@ -75,6 +75,9 @@ class ConnectionSettings(Section):
     key_variable: str | None = Field(default=None, description="the environment variable that holds the key")
     headers: Annotated[dict[str, SecretStr], BeforeValidator(parsed)] = Field(default={}, description="as JSON")
     price: ManualPrice | None = None
+    recorded: str | None = Field(
+        default=None, description="files of recorded answers, parted by semicolons: shown in place of asking"
+    )
     on_this_machine: bool | None = Field(default=None, description="the server computes on this machine: take turns")
     allow_private: bool = Field(default=False, description="the server may have an address of a private network")
     deadline_s: float = Field(default=120.0, gt=0, description="wall-clock limit for one answer, retries included")

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import urlsplit
 
-from backends.base import Answer, Question
+from backends.base import FAILED, Answer, Question
 from backends.errors import BackendError
 from backends.paid_api import PaidApiBackend
 from backends.remote.client import client_of
@@ -176,7 +176,7 @@ def _models(connection: Connection) -> Step:
 def _chat(backend: PaidApiBackend, cancel: threading.Event) -> Step:
     """One token, through the same path as every answer."""
     answer = next(event for event in run_timed(backend, _QUESTION, cancel) if isinstance(event, Answer))
-    if answer.status == "error" or answer.status == "cancelled":
+    if answer.status in (*FAILED, "cancelled"):
         return Step("chat", False, answer.error or "The chat failed.", answer=answer)
     waited = "" if answer.timings.latency_s is None else f" within {answer.timings.latency_s:.2g} s"
     return Step("chat", True, f"{backend.connection.model} answered{waited}.", answer=answer)

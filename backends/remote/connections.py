@@ -8,7 +8,14 @@ from pydantic import SecretStr
 
 from backends.remote.address import is_loopback
 from backends.remote.connection import Connection
-from backends.remote.connection_settings import ConnectionSettings, named, own_url, same_address, section_of
+from backends.remote.connection_settings import (
+    ConnectionSettings,
+    name_in,
+    named,
+    own_url,
+    same_address,
+    section_of,
+)
 from backends.remote.providers import OPENAI_URL, PROVIDERS, Provider
 from backends.settings import Settings
 from backends.storage.env_file import env_file_values
@@ -17,6 +24,12 @@ from backends.storage.env_file import env_file_values
 def settings_of(settings: Settings, name: str) -> ConnectionSettings:
     """The settings of a connection. Raises `BackendError` if there is none of that name."""
     return named(name, settings.paid_api, settings.connections)
+
+
+def is_recorded(settings: Settings, approach: str) -> bool:
+    """Whether an approach id names a connection that shows recorded answers: nobody can be asked anything new there."""
+    name = name_in(approach)
+    return name is not None and bool(settings_of(settings, name).recorded)
 
 
 def provider_of(chosen: ConnectionSettings, name: str) -> Provider | None:

@@ -112,6 +112,12 @@ class OpenAICompatibleEngine:
             client_of(self.connection)
             self._loaded = True
 
+    def request(self, messages: Sequence[Mapping[str, str]], question: Question) -> Mapping[str, Any]:
+        """The body of one request that asks for the whole answer at once, as a batch of requests holds it."""
+        return request_body(
+            self.connection, messages, question, {**REFUSED.for_connection(self.connection), "stream": None}
+        )
+
     def stream(
         self, messages: Sequence[Mapping[str, str]], question: Question, cancel: threading.Event
     ) -> Iterator[BackendEvent]:
@@ -283,7 +289,7 @@ class OpenAICompatibleEngine:
         return Fault(
             "the deadline passed",
             f"{self.connection.where} {what} within the deadline of {limit}.",
-            f"Raise {self.connection.section}.deadline_s, or ask for a shorter answer with max_tokens.",
+            f'Raise {self.connection.section}.deadline_s, or lower "Answer length" (max_tokens).',
         )
 
     def _shown(self, body: Mapping[str, Any]) -> str:

@@ -66,7 +66,7 @@ def fault_of(error: BaseException, connection: Connection, began: bool, now: flo
                 "too large an answer",
                 f"{connection.where} sent more than {LARGEST_ANSWER_MB} MB, or compressed what it was asked to send "
                 "plain.",
-                "Lower max_tokens; if it stays, the server is not OpenAI-compatible.",
+                'Lower "Answer length" (max_tokens); if it stays, the server is not OpenAI-compatible.',
             )
     if isinstance(error, NotAStream):
         return _not_a_stream(error, connection)
@@ -181,7 +181,7 @@ def _sentences(
     if about in _TOO_LONG:
         return (
             f"Question and answer are too long for {model} at {where} ({code}){said}.",
-            "Shorten the question, lower max_tokens, or retrieve fewer passages.",
+            'Shorten the question, lower "Answer length" (max_tokens), or retrieve fewer passages.',
         )
     if about in _FILTERED:
         return f"The content filter of {where} refused the question ({code}){said}.", "Rephrase the question."

@@ -84,6 +84,14 @@ class RefusedParameters:
 REFUSED = RefusedParameters()
 
 
+def messages_of(question: Question) -> list[dict[str, str]]:
+    """The question as a conversation: its system prompt, if there is one, and itself."""
+    messages = [{"role": "user", "content": question.text}]
+    if question.system_prompt:
+        messages.insert(0, {"role": "system", "content": question.system_prompt})
+    return messages
+
+
 def request_body(
     connection: Connection,
     messages: Sequence[Mapping[str, str]],

@@ -6,6 +6,7 @@ import atexit
 import http.client
 import json
 import logging
+import os
 import socket
 import subprocess
 import sys
@@ -21,7 +22,7 @@ import psutil
 
 from backends.errors import BackendError, disk_faults, unexpected_fault
 from backends.models.weights import resolve
-from backends.run.lane import turns
+from backends.run.lane import THIS_MACHINE, Cancelled, lane
 from backends.settings import DEFAULT_MODEL
 from backends.storage import strict_json
 from backends.storage.files import prepared, write_text
@@ -30,6 +31,9 @@ from backends.storage.process import child_environment, is_alive, started_at
 HOST = "127.0.0.1"
 READY_LIMIT_S = 180.0
 """How long the server may take to load its weights (what it does take: docs/measurements.md)."""
+
+USUAL_START_S = 12.0
+"""How long a start is said to take."""
 
 _POLL_S = 0.2
 _STOP_LIMIT_S = 10.0
@@ -67,12 +71,14 @@ def start(
     port: int = 0,
     progress: Callable[[float], None] | None = None,
     limit_s: float = READY_LIMIT_S,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> StandIn:
     """Start the stand-in and wait until it answers; the one that already runs is returned as it is.
 
     `port` 0 takes a free one. `progress` is called with the seconds waited so far, several times a second. The child
     ends with this process at the latest. Raises `BackendError` if the folder holds no model, if the port is taken, if
-    the data folder cannot be written, or if the server ends or does not answer within `limit_s`.
+    the data folder cannot be written, or if the server ends or does not answer within `limit_s`; `Cancelled`, with
+    nothing left running, if it is `cancelled` meanwhile.
     """
     with _start_lock:
         existing = running(data)
@@ -82,14 +88,14 @@ def start(
             raise BackendError(
                 f"There are no model files in {weights_folder}.", "Name a folder with config.json in it."
             )
-        folder = str(weights_folder.resolve())
+        folder = Path(os.path.realpath(weights_folder))
         port = _free_port(port)
         log = prepared(data) / "stand_in.log"
         with disk_faults("The stand-in's log"):
             child = _launch(folder, data, port, log)
         try:
-            _wait(child, port, log, limit_s, progress or (lambda waited_s: None))
-            stand_in = StandIn(f"http://{HOST}:{port}/v1", folder, child.pid)
+            _wait(child, port, log, limit_s, progress or (lambda waited_s: None), cancelled)
+            stand_in = StandIn(f"http://{HOST}:{port}/v1", folder.name, child.pid)
             with disk_faults("What is known of the stand-in"):
                 _write(stand_in, data)
         except BaseException:
@@ -129,8 +135,9 @@ def wait(stand_in: StandIn) -> None:
         psutil.Process(stand_in.pid).wait()
 
 
-def _launch(folder: str, data: Path, port: int, log: Path) -> subprocess.Popen[bytes]:
-    cache = data.resolve() / "stand_in_hub_cache"  # /v1/models fails without a Hub cache folder
+def _launch(folder: Path, data: Path, port: int, log: Path) -> subprocess.Popen[bytes]:
+    """The server calls its model as it was told where that is: by the folder's name, from the folder above it."""
+    cache = Path(os.path.realpath(data)) / "stand_in_hub_cache"  # /v1/models fails without a Hub cache folder
     cache.mkdir(exist_ok=True)
     # A server has no use for anyone's keys, and looks for nothing outside this machine.
     more = {
@@ -140,18 +147,28 @@ def _launch(folder: str, data: Path, port: int, log: Path) -> subprocess.Popen[b
         "HF_HUB_DISABLE_UPDATE_CHECK": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
     }
-    command = [sys.executable, "-P", "-c", _CHILD, "serve", folder, "--host", HOST, "--port", str(port)]
+    command = [sys.executable, "-P", "-c", _CHILD, "serve", folder.name, "--host", HOST, "--port", str(port)]
     command += ["--device", "cpu"]
     with log.open("wb") as output:
         child = subprocess.Popen(
-            command, env=child_environment(more), stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT
+            command,
+            cwd=folder.parent,
+            env=child_environment(more),
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
     _children[child.pid] = child
     return child
 
 
 def _wait(
-    child: subprocess.Popen[bytes], port: int, log: Path, limit_s: float, progress: Callable[[float], None]
+    child: subprocess.Popen[bytes],
+    port: int,
+    log: Path,
+    limit_s: float,
+    progress: Callable[[float], None],
+    cancelled: Callable[[], bool],
 ) -> None:
     began = time.monotonic()
     while not _answers(port):
@@ -166,6 +183,8 @@ def _wait(
                 f"The stand-in did not answer within {limit_s:.0f} s. {_tail(log)}".strip(),
                 "Close other programs and start it again.",
             )
+        if cancelled():
+            raise Cancelled
         progress(waited_s)
         with suppress(subprocess.TimeoutExpired):
             child.wait(_POLL_S)
@@ -239,38 +258,92 @@ TURN = "starting the stand-in"
 """The start's name in the line, as those who wait behind it see it."""
 
 
-class StandInStart:
-    """At most one start at a time in this process; any page may begin it and look at it."""
+class Control:
+    """Whether a stand-in is wanted where there is no key, and its start in the background: one per data folder.
 
-    def __init__(self) -> None:
-        self.waited_s = 0.0
+    Every session of the app shares it, since there is one stand-in. A question that comes while it is wanted and does
+    not run yet starts it in its own turn (`backends.paid_api`).
+    """
+
+    def __init__(self, data: Path) -> None:
         self.fault: str | None = None
+        """Why the last start failed, in sentences; None if it did not."""
+
+        self._data = data
+        self._wanted: bool | None = None
+        self._cancel = threading.Event()
         self._thread: threading.Thread | None = None
+        self._began_at = 0.0
         self._lock = threading.Lock()
+
+    def wanted(self, by_default: bool) -> bool:
+        """Whether a stand-in is to answer: as somebody said on a page, else as the setting says."""
+        return by_default if self._wanted is None else self._wanted
 
     @property
     def under_way(self) -> bool:
-        """True while the server is coming up."""
+        """True while a start waits for its turn or the server comes up."""
         return self._thread is not None and self._thread.is_alive()
 
-    def begin(self, data: Path) -> None:
-        """Start it unless a start is under way; `fault` says afterwards what went wrong, if anything."""
+    @property
+    def waited_s(self) -> float:
+        """Seconds since the start was asked for."""
+        return time.monotonic() - self._began_at
+
+    def begin(self) -> None:
+        """Want it, and start it unless a start is under way. Its place in the line is taken before this returns."""
         with self._lock:
+            self._wanted, self.fault = True, None
             if self.under_way:
                 return
-            self.waited_s, self.fault = 0.0, None
-            self._thread = threading.Thread(target=self._run, args=(data,), name="stand-in-start", daemon=True)
+            self._cancel, self._began_at = threading.Event(), time.monotonic()
+            place = lane(THIS_MACHINE).join(TURN)
+            self._thread = threading.Thread(target=self._run, args=(place,), name="stand-in-start", daemon=True)
             self._thread.start()
 
-    def _run(self, data: Path) -> None:
+    def start(self, cancel: threading.Event) -> StandIn:
+        """The stand-in, started if it does not run; call it within a turn on this machine.
+
+        Raises `Cancelled` if `cancel` is set or the stand-in is stopped meanwhile, and `BackendError` if it cannot be
+        started: it is then not wanted until somebody asks for it again.
+        """
+
+        def cancelled() -> bool:
+            return cancel.is_set() or not self.wanted(True)
+
+        if cancelled():
+            raise Cancelled
         try:
-            with turns(TURN, threading.Event())():
-                start(resolve(DEFAULT_MODEL, data).folder, data, progress=self._progress)
+            return start(resolve(DEFAULT_MODEL, self._data).folder, self._data, cancelled=cancelled)
         except BackendError as fault:
-            self.fault = f"{fault.cause} {fault.next_step}"
+            self._failed(fault)
+            raise
+
+    def stop(self) -> None:
+        """End it, and do not want it any more."""
+        with self._lock:
+            self._wanted, self.fault = False, None
+            self._cancel.set()
+        if found := running(self._data):
+            stop(found, self._data)
+
+    def _run(self, place: object) -> None:
+        try:
+            with lane(THIS_MACHINE).turn(place, self._cancel):
+                self.start(self._cancel)
+        except (BackendError, Cancelled):
+            pass  # `fault` has it, or somebody stopped it
         except Exception as fault:
             _log.exception("the stand-in could not be started")
-            self.fault = str(unexpected_fault("Starting the stand-in", fault))
+            self._failed(unexpected_fault("Starting the stand-in", fault))
 
-    def _progress(self, waited_s: float) -> None:
-        self.waited_s = waited_s
+    def _failed(self, fault: BackendError) -> None:
+        self._wanted, self.fault = False, str(fault)
+
+
+_controls: dict[Path, Control] = {}
+
+
+def control(data: Path) -> Control:
+    """The one of this data folder in this process."""
+    return _controls.setdefault(Path(os.path.realpath(data)), Control(data))  # a loop of links raises nothing here

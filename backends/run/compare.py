@@ -10,13 +10,18 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
+from typing import TypeVar
 
-from backends.base import Answer, Backend, Event, Question, Queued
+from backends.base import Answer, Backend, Event, Question
 from backends.errors import BackendError
 from backends.run.lane import lane
 from backends.run.timing import run_timed
 from backends.text import clean_question
+
+_LOOK_UP_S = 0.2
+
+T = TypeVar("T")
 
 
 def compare(backends: Sequence[Backend], question: Question, cancel: threading.Event) -> Iterator[tuple[str, Event]]:
@@ -44,12 +49,20 @@ def compare(backends: Sequence[Backend], question: Question, cancel: threading.E
     open_columns = len(backends)
     try:
         while open_columns:
-            approach, event = events.get()
+            approach, event = next_of(events)
             open_columns -= isinstance(event, Answer)
             yield approach, event
     finally:
         if open_columns:
             cancel.set()
+
+
+def next_of(events: queue.SimpleQueue[T]) -> T:
+    """The next one, waited for again and again: Python does not notice a Ctrl-C that comes just before an endless
+    wait."""
+    while True:
+        with suppress(queue.Empty):
+            return events.get(timeout=_LOOK_UP_S)
 
 
 def _alone(backend: Backend, question: Question, cancel: threading.Event) -> Iterator[tuple[str, Event]]:
@@ -69,10 +82,7 @@ def _start(
     """Take a place in the lane here, so that the order of turns is the order of the backends."""
     place = None
     if backend.lane is not None:
-        line = lane(backend.lane)
-        place = line.join(backend.approach)
-        if behind := line.behind(place):
-            events.put((backend.approach, Queued(behind)))
+        place = lane(backend.lane).join(backend.approach)
 
     def work() -> None:
         for event in run_timed(backend, question, cancel, place):

@@ -65,7 +65,7 @@ def ending(reason: str | None, said_something: bool, refusal: bool = False) -> E
     if refusal or name in _REFUSAL:
         return "refused", "The model refused to answer; asking the same again is paid for again. Rephrase the question."
     if name in _LENGTH:
-        return "truncated", "The token limit was reached. Raise max_tokens for a longer answer."
+        return "truncated", 'The token limit was reached. Raise "Answer length" (max_tokens) for a longer answer.'
     if reason is None:
         return "truncated", "The stream ended without saying why; the answer may be incomplete. Ask again."
     if name in _FILTER and said_something:

@@ -122,7 +122,7 @@ def start(key: str, title: str, make: Callable[[threading.Event], Iterator[Progr
     with _jobs_lock:
         running = by_key.get(key)
         if running and running.state.running:
-            raise BackendError(f"{running.state.what} is still running.", "Wait until it has finished, or cancel it.")
+            raise BackendError(f"{running.state.what} is still running.", "Wait until it has finished, or stop it.")
         job = by_key[key] = Job(title, make)
         return job
 

@@ -7,7 +7,7 @@ retrieval included, so that no measured second was shared with another column.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 THIS_MACHINE = "this machine"
@@ -29,7 +29,7 @@ class Lane:
         self._line: list[tuple[object, str]] = []
 
     def join(self, name: str) -> object:
-        """Take a place in the line. Follow with `turn`, whatever happens, or the line never moves on."""
+        """Take a place in the line. Follow with `turn` or `wait`, whatever happens, or the line never moves on."""
         place = object()
         with self._condition:
             self._line.append((place, name))
@@ -48,20 +48,43 @@ class Lane:
             names.append(name)
         return tuple(names)
 
+    def wait(self, place: object, cancel: threading.Event) -> Generator[tuple[str, ...]]:
+        """Wait until `place` is first, for `turn` to hold it; whenever others stand before it, says who does now.
+
+        Whoever gives up, by closing this iterator or with `Cancelled`, which is raised if `cancel` is set meanwhile,
+        leaves the line.
+        """
+        told: tuple[str, ...] = ()
+        first = False
+        try:
+            while behind := self.behind(place):
+                if cancel.is_set():
+                    raise Cancelled
+                if behind != told:
+                    told = behind
+                    yield behind
+                with self._condition:
+                    if self._behind(place) == told:
+                        self._condition.wait(0.05)
+            first = True
+        finally:
+            if not first:
+                self._leave(place)
+
     @contextmanager
     def turn(self, place: object, cancel: threading.Event) -> Iterator[None]:
         """Wait until `place` is first, then hold it. Raises `Cancelled` if `cancel` is set meanwhile."""
+        for _ in self.wait(place, cancel):
+            pass
         try:
-            with self._condition:
-                while self._line[0][0] is not place:
-                    if cancel.is_set():
-                        raise Cancelled
-                    self._condition.wait(0.05)
             yield
         finally:
-            with self._condition:
-                self._line = [entry for entry in self._line if entry[0] is not place]
-                self._condition.notify_all()
+            self._leave(place)
+
+    def _leave(self, place: object) -> None:
+        with self._condition:
+            self._line = [entry for entry in self._line if entry[0] is not place]
+            self._condition.notify_all()
 
 
 def lane(name: str) -> Lane:

@@ -101,7 +101,8 @@ class LiveComparison:
 
     With `hold`, nothing is asked before `start`: a page can draw its columns first, so that the drawing does not
     take the first answer's processor time. `on_answer` gets every answer once, on a worker thread, before `done`.
-    `before` are the columns of a comparison that is resumed: those that are not asked again stay as they are.
+    `keep` gets the comparison whenever an answer is there, and once all are compared with their passages, likewise.
+    `finished` are the columns of a comparison that is resumed: those that are not asked again stay as they are.
     """
 
     def __init__(
@@ -111,10 +112,11 @@ class LiveComparison:
         *,
         hold: bool = False,
         on_answer: Callable[[Answer], None] | None = None,
+        keep: Callable[[LiveComparison], None] | None = None,
         finished: Sequence[Column] = (),
     ) -> None:
         self.question = question
-        self._on_answer = on_answer
+        self._on_answer, self._keep = on_answer, keep
         asked = {b.approach: Column(b.approach, b.model, b.stand_in) for b in backends}
         self._columns = {column.approach: column for column in finished} | asked
         self._cancel = threading.Event()
@@ -137,9 +139,14 @@ class LiveComparison:
             for approach, event in compare(backends, self.question, self._cancel):
                 with self._lock:
                     self._columns[approach] = self._columns[approach].updated(event)
-                if self._on_answer and isinstance(event, Answer):
-                    self._on_answer(event)
+                if isinstance(event, Answer):
+                    if self._on_answer:
+                        self._on_answer(event)
+                    if self._keep:
+                        self._keep(self)
             self._check()
+            if self._keep:
+                self._keep(self)
         finally:
             self._done.set()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 
 from backends.base import (
@@ -17,14 +17,17 @@ from backends.base import (
     AttemptEnded,
     AttemptStarted,
     Backend,
+    BelowThreshold,
     Draft,
     Event,
     Finished,
     Note,
     Passage,
     Question,
+    Queued,
     Reasoning,
     Reclassified,
+    Recorded,
     Retrieved,
     Retry,
     Started,
@@ -36,7 +39,7 @@ from backends.base import (
     Waiting,
     Withdrawn,
 )
-from backends.errors import BackendError, CapReached, NotSent, disk_fault, unexpected_fault
+from backends.errors import BackendError, CapReached, NotAsked, NotSent, disk_fault, unexpected_fault
 from backends.run.charges import answer_cost, attempt_cost
 from backends.run.ending import ending
 from backends.run.lane import Cancelled, lane
@@ -79,12 +82,15 @@ class AnswerTiming:
     notes: list[str] = field(default_factory=list)
     traces: list[Trace] = field(default_factory=list)
     sources: tuple[Passage, ...] = ()
+    beside: tuple[Passage, ...] = ()
     usage: Usage = field(default_factory=Usage)
     finish_reason: str | None = None
     refusal: bool = False
     burst: bool = False
     reasoned_after: bool = False
     withdrawn: tuple[str, str, float] | None = None
+    recorded: Recorded | None = None
+    below: BelowThreshold | None = None
 
     def note(self, event: Event, now: float) -> None:
         """Note what `event`, at monotonic time `now`, says."""
@@ -97,8 +103,8 @@ class AnswerTiming:
                 self.reasoned_after = self.reasoned_after or self.visible_at is not None
                 if self.visible_at is None and self.reasoned_at is None:
                     self.reasoned_at = at
-            case Retrieved(passages):
-                self.sources, self.retrieved_at = passages, now - self.lost_s - self.held_s
+            case Retrieved(passages, beside):
+                self.sources, self.beside, self.retrieved_at = passages, beside, now - self.lost_s - self.held_s
                 self.attempt_at = now  # what fails after this costs a new attempt, not a new search
             case Retry(reason):
                 self.notes.append(reason)
@@ -119,6 +125,10 @@ class AnswerTiming:
                 self.pieces.clear()
             case Note(text):
                 self.notes.append(text)
+            case Recorded():
+                self.recorded = event
+            case BelowThreshold():
+                self.below = event
             case Trace():
                 self.traces.append(event)
             case Finished(usage, reason, at, refusal):
@@ -208,22 +218,25 @@ _log = logging.getLogger(__name__)
 
 
 def run_timed(
-    backend: Backend, question: Question, cancel: threading.Event, place: object = None
+    backend: Backend, question: Question, cancel: threading.Event, place: object = None, has_turn: bool = False
 ) -> Generator[Event, None, None]:
     """The backend's events with `Queued`, `Started` and, last and always, one `Answer`.
 
-    `place` is the place in the lane's line if the caller took one already. Never raises for a fault of the
+    `place` is the place in the lane's line if the caller took one already; with `has_turn`, it has its turn. Never
+    raises for a fault of the
     backend: it becomes the answer's status and sentence.
     """
     run = AnswerTiming(asked_at=backend.clock())
     stopped_by: CapReached | None = None
     try:
-        yield from _work(backend, question, cancel, place, run)
+        yield from _work(backend, question, cancel, place, run, has_turn)
         status, error = _verdict(run, cancel)
     except Cancelled:
         status, error = "cancelled", "Stopped before it began."
+        run.not_sent = not run.attempts
     except BackendError as fault:
-        status, error = _fault_status(run, cancel), f"{fault.cause} {fault.next_step}"
+        status = "not_asked" if isinstance(fault, NotAsked) else _fault_status(run, cancel)
+        error = f"{fault.cause} {fault.next_step}"
         stopped_by = fault if isinstance(fault, CapReached) else None
         run.not_sent = isinstance(fault, NotSent)
     except Exception as fault:
@@ -235,14 +248,21 @@ def run_timed(
 
 
 def _work(
-    backend: Backend, question: Question, cancel: threading.Event, place: object, run: AnswerTiming
+    backend: Backend,
+    question: Question,
+    cancel: threading.Event,
+    place: object,
+    run: AnswerTiming,
+    has_turn: bool,
 ) -> Iterator[Event]:
-    if backend.lane is None:
+    if backend.lane is None or has_turn:
         run.granted_at = run.asked_at
         yield from _load_and_stream(backend, question, cancel, run)
         return
     line = lane(backend.lane)
     place = place or line.join(backend.approach)
+    with closing(line.wait(place, cancel)) as waiting:
+        yield from map(Queued, waiting)
     with ExitStack() as turn:
         turn.enter_context(line.turn(place, cancel))
         run.granted_at = backend.clock()
@@ -282,17 +302,20 @@ def _fault_status(run: AnswerTiming, cancel: threading.Event) -> Status:
 def _verdict(run: AnswerTiming, cancel: threading.Event) -> tuple[Status, str | None]:
     if cancel.is_set() and run.finish_reason in (None, "cancelled"):
         return "cancelled", "Stopped; the text is what had arrived."
+    if run.below and run.below.refused:
+        return "below_threshold", f"{run.below.sentence} {run.below.next_step}"
     return ending(run.finish_reason, bool("".join(run.pieces).strip()), run.refusal)
 
 
 def _answer(
     backend: Backend, run: AnswerTiming, status: Status, error: str | None, stopped_by: CapReached | None
 ) -> Answer:
-    timings = run.timings()
+    timings = run.timings() if run.recorded is None else run.recorded.timings
     if run.burst:
         run.notes.append(_BURST)
     attempts = _attempts(backend, run)
     not_begun = run.not_sent or (run.loaded_at is None and backend.lane is None)  # no key, or an address is refused
+    cost = answer_cost(backend, run.usage, timings, attempts, [one.end for one in run.attempts], not_begun)
     return Answer(
         approach=backend.approach,
         model=backend.model,
@@ -302,14 +325,17 @@ def _answer(
         error=error,
         timings=timings,
         usage=run.usage,
-        cost=answer_cost(backend, run.usage, timings, attempts, [one.end for one in run.attempts], not_begun),
+        cost=cost if run.recorded is None else run.recorded.cost,
         sources=run.sources,
+        beside=run.beside,
         notes=tuple(run.notes),
         traces=tuple(run.traces),
         attempts=attempts,
         stand_in=backend.stand_in,
         stopped_by=stopped_by,
         draft=run.draft(),
+        recorded=run.recorded,
+        below_threshold=run.below,
     )
 
 

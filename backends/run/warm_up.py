@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from backends.base import Backend
 from backends.errors import BackendError, disk_fault
-from backends.run.lane import lane
+from backends.run.lane import Cancelled, lane
 
 TURN = "loading the models"
 """The warm-up's name in the line, as those who wait behind it see it."""
@@ -66,13 +66,17 @@ class WarmUp:
         for done, backend in enumerate(self._backends, 1):
             try:
                 self._load(backend, done - 1, tuple(faults))
+            except Cancelled:
+                pass  # the stand-in was stopped before it ran
             except BackendError as fault:
                 faults.append((backend.approach, f"{fault.cause} {fault.next_step}"))
             except Exception as fault:
                 known = disk_fault(fault)
                 _log.error("loading %s in advance failed", backend.approach, exc_info=known is None)
                 faults.append((backend.approach, str(known or f"It could not be loaded ({type(fault).__name__}).")))
-            self.state = WarmUpState("ready", time.monotonic(), None, done, len(self._backends), tuple(faults))
+            total = len(self._backends)
+            what = "ready" if done == total else "waiting for its turn"
+            self.state = WarmUpState(what, time.monotonic(), None, done, total, tuple(faults))
 
     def _load(self, backend: Backend, done: int, faults: tuple[tuple[str, str], ...]) -> None:
         line = lane(backend.lane or "network")

@@ -1,8 +1,8 @@
 """What may be spent: a cap per run and per day (UTC), over all sessions and processes of this installation.
 
 Before a question goes to a priced server, its worst case is reserved; afterwards the reservation becomes what was
-charged. Both are rows of the table `charges` in the ledger's file, and a cap is checked and reserved in one
-transaction, so that two processes can never share the same last cent.
+charged. Both are rows of the table `charges` in the store, and a cap is checked and reserved in one transaction, so
+that two processes, on whichever machines, can never share the same last cent.
 
 A reservation whose process ended before it was settled (a kill, a power cut) stays: the provider may charge that
 answer in full. It counts at its worst case, apart from the others, until somebody says what was charged.
@@ -13,23 +13,24 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import sqlite3
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from backends.base import AttemptEnded, AttemptStarted, BackendEvent, Cost, Usage, Waiting
-from backends.errors import BackendError, CapReached, NotSent, not_written
+from backends.errors import BackendError, CapReached, NotSent
 from backends.settings import BudgetSettings
-from backends.spend.ledger_file import ledger_file, reading, write
+from backends.spend.ledger import ledger_of
 from backends.spend.pricing import Rates
 from backends.storage.process import is_alive, started_at
+from backends.store.database import Where
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from backends.settings import Settings
 
 State = Literal["charged", "at most", "unknown"]
@@ -38,8 +39,7 @@ State = Literal["charged", "at most", "unknown"]
 _PICO = Decimal(10) ** 12  # amounts are stored as whole 10^-12 USD, rounded up, so that SQLite adds them up exactly
 _GIVEN_UP_AFTER = timedelta(days=1)
 _log = logging.getLogger(__name__)
-_FIELDS = ("at", "run", "approach", "model", "state", "pico_usd", "host", "pid", "began")
-_INSERT = f"INSERT INTO charges ({', '.join(_FIELDS)}) VALUES ({', '.join('?' * len(_FIELDS))})"  # noqa: S608
+_PROCESS = ("host", "pid", "began")
 
 
 class _OpenCharge(NamedTuple):
@@ -55,7 +55,14 @@ class _OpenCharge(NamedTuple):
     began: float
 
 
-_OPEN = f"SELECT {', '.join(_OpenCharge._fields)} FROM charges WHERE state = 'reserved'"  # noqa: S608
+def _open_charges(connection: Connection, *where: Any) -> list[_OpenCharge]:
+    """The reservations that were not settled yet, oldest first."""
+    from sqlalchemy import select
+
+    from backends.store.tables import charges
+
+    query = select(*(charges.c[name] for name in _OpenCharge._fields)).where(charges.c.state == "reserved", *where)
+    return [_OpenCharge._make(row) for row in connection.execute(query.order_by(charges.c.at, charges.c.id))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +104,7 @@ class Reservation:
 
 
 def reserve(
-    data: Path, caps: BudgetSettings, run: str, approach: str, model: str, worst_usd: Decimal | None
+    where: Where, caps: BudgetSettings, run: str, approach: str, model: str, worst_usd: Decimal | None
 ) -> Reservation:
     """Set the worst case of a question aside. Raises `BackendError` if a cap does not allow it or cannot be checked.
 
@@ -113,60 +120,79 @@ def reserve(
     worst = worst_usd or Decimal(0)
     now = datetime.now(UTC)
 
-    def set_aside(connection: sqlite3.Connection) -> int | None:
-        day, whole_run = _spent(connection, now, day=_day(now)), _spent(connection, now, run=run)
-        _check("day", "per_day_usd", caps.per_day_usd, day, worst)
-        _check("run", "per_run_usd", caps.per_run_usd, whole_run, worst)
-        state = "unknown" if worst_usd is None else "reserved"
-        row = (_stamp(now), run, approach, model, state, _pico(worst), *_this_process())
-        return connection.execute(_INSERT, row).lastrowid
+    with ledger_of(where, create=True) as store:
+        assert store is not None
 
-    return Reservation(run, approach, model, write(ledger_file(data), set_aside))
+        def set_aside(connection: Connection) -> int:
+            from backends.store.tables import charges
+
+            store.alone(connection, charges.name)
+            day, whole_run = _spent(connection, now, day=_day(now)), _spent(connection, now, run=run)
+            _check("day", "per_day_usd", caps.per_day_usd, day, worst)
+            _check("run", "per_run_usd", caps.per_run_usd, whole_run, worst)
+            state = "unknown" if worst_usd is None else "reserved"
+            row = {"at": _stamp(now), "run": run, "approach": approach, "model": model, "state": state}
+            process = dict(zip(_PROCESS, _this_process(), strict=True))
+            made = connection.execute(charges.insert(), {**row, "pico_usd": _pico(worst), **process})
+            (number,) = made.inserted_primary_key or (0,)
+            return int(number)
+
+        return Reservation(run, approach, model, store.write(set_aside))
 
 
-def settle(data: Path, reservation: Reservation, usd: Decimal, state: State) -> None:
+def settle(where: Where, reservation: Reservation, usd: Decimal, state: State) -> None:
     """Turn the reservation into what was charged. Never breaks an answer: a fault is said in the log, and the
     reservation stays, to count at its worst case.
     """
 
-    def charge(connection: sqlite3.Connection) -> None:
+    def charge(connection: Connection) -> None:
+        from backends.store.tables import charges
+
+        settled: dict[str, object] = {"state": state, "pico_usd": _pico(usd)}
         if reservation.number is None:
-            identity = (reservation.run, reservation.approach, reservation.model)
-            connection.execute(_INSERT, (_stamp(datetime.now(UTC)), *identity, state, _pico(usd), None, None, None))
+            row = {"run": reservation.run, "approach": reservation.approach, "model": reservation.model}
+            process = dict.fromkeys(_PROCESS)
+            connection.execute(charges.insert(), {"at": _stamp(datetime.now(UTC)), **row, **settled, **process})
         else:
-            settled = (state, _pico(usd), reservation.number)
-            connection.execute("UPDATE charges SET state = ?, pico_usd = ? WHERE id = ?", settled)
+            connection.execute(charges.update().where(charges.c.id == reservation.number), settled)
 
     try:
-        write(ledger_file(data), charge)
+        with ledger_of(where, create=True) as store:
+            assert store is not None
+            store.write(charge)
     except BackendError as fault:
         _log.warning("a charge was not recorded: %s", fault)
     except Exception:
         _log.exception("a charge was not recorded")
 
 
-def spent_today(data: Path) -> Spent:
+def spent_today(where: Where) -> Spent:
     """What this installation has spent since midnight UTC. Raises `BackendError` if the ledger cannot be read."""
-    file = ledger_file(data)
-    try:
-        file.stat()
-    except FileNotFoundError:
-        return Spent(Decimal(0), Decimal(0), 0)
-    except OSError as error:  # not nothing: charges could not be kept there
-        raise not_written("The ledger of answers", error, "read") from error
     now = datetime.now(UTC)
-    with reading(file) as connection:
-        return _spent(connection, now, day=_day(now))
+    with ledger_of(where, create=False) as store:
+        if store is None:
+            return Spent(Decimal(0), Decimal(0), 0)
+        with store.reading() as connection:
+            return _spent(connection, now, day=_day(now))
 
 
-def uncounted(data: Path) -> list[Uncounted]:
+def charged_for(where: Where, run: str) -> Decimal:
+    """USD that count towards a run's cap so far. Raises `BackendError` if the ledger cannot be read."""
+    with ledger_of(where, create=False) as store:
+        if store is None:
+            return Decimal(0)
+        with store.reading() as connection:
+            return _spent(connection, datetime.now(UTC), run=run).counted_usd
+
+
+def uncounted(where: Where) -> list[Uncounted]:
     """The answers of all days whose process ended before they were counted, oldest first. Raises `BackendError`."""
-    file = ledger_file(data)
-    if not file.exists():
-        return []
     now = datetime.now(UTC)
-    with reading(file) as connection:
-        still_open = [_OpenCharge._make(row) for row in connection.execute(f"{_OPEN} ORDER BY at, id")]
+    with ledger_of(where, create=False) as store:
+        if store is None:
+            return []
+        with store.reading() as connection:
+            still_open = _open_charges(connection)
     return [
         Uncounted(one.id, datetime.fromisoformat(one.at), one.approach, one.model, Decimal(one.pico_usd) / _PICO)
         for one in still_open
@@ -174,25 +200,27 @@ def uncounted(data: Path) -> list[Uncounted]:
     ]
 
 
-def count_charge(data: Path, number: int, usd: Decimal) -> None:
+def count_charge(where: Where, number: int, usd: Decimal) -> None:
     """Say what the provider charged for an uncounted answer. Nothing changes if it was counted in the meantime.
 
     Raises `BackendError` if it cannot be written.
     """
 
-    def charge(connection: sqlite3.Connection) -> None:
-        connection.execute(
-            "UPDATE charges SET state = 'charged', pico_usd = ? WHERE id = ? AND state = 'reserved'",
-            (_pico(usd), number),
-        )
+    def charge(connection: Connection) -> None:
+        from backends.store.tables import charges
 
-    write(ledger_file(data), charge)
+        reserved = charges.update().where(charges.c.id == number, charges.c.state == "reserved")
+        connection.execute(reserved, {"state": "charged", "pico_usd": _pico(usd)})
+
+    with ledger_of(where, create=True) as store:
+        assert store is not None
+        store.write(charge)
 
 
-def today_in_words(data: Path, caps: BudgetSettings) -> str:
+def today_in_words(where: Where, caps: BudgetSettings) -> str:
     """What was spent today, of which cap, and what is under way; unknown where the ledger cannot be read."""
     try:
-        spent = spent_today(data)
+        spent = spent_today(where)
     except BackendError as fault:
         return f"Spent today: unknown. {fault.cause}"
     cap = caps.per_day_usd
@@ -222,13 +250,14 @@ def _check(what: str, setting: str, cap: Decimal | None, spent: Spent, worst: De
     if cap is None or needed <= cap:
         return
     parts = [f"{rounded_up(spent.usd)} spent"]
-    step = f"Raise budget.{setting}, or lower max_tokens."
+    step = f'Raise budget.{setting}, or lower "Answer length" (max_tokens).'
     if spent.in_flight_usd:
         parts.append(f"{rounded_up(spent.in_flight_usd)} set aside for questions under way")
     if spent.uncounted_usd:
         parts.append(uncounted_in_words(spent.uncounted_usd))
         step = (
-            f"Enter what those were charged on the Costs page (History), raise budget.{setting}, or lower max_tokens."
+            f"Enter what those were charged on the Costs page (History), raise budget.{setting}, or lower "
+            '"Answer length" (max_tokens).'
         )
     raise CapReached(
         f"The {what}'s budget of {rounded_up(cap)} does not cover this question: {', '.join(parts)}, "
@@ -240,19 +269,19 @@ def _check(what: str, setting: str, cap: Decimal | None, spent: Spent, worst: De
     )
 
 
-def _spent(connection: sqlite3.Connection, now: datetime, *, day: str | None = None, run: str | None = None) -> Spent:
-    where, value = ("at >= ?", day) if day is not None else ("run = ?", run)
-    rows = connection.execute(
-        f"SELECT state, sum(pico_usd), count(*) FROM charges WHERE {where} GROUP BY state",  # noqa: S608
-        (value,),
-    )
-    found = {state: (Decimal(pico) / _PICO, count) for state, pico, count in rows}
+def _spent(connection: Connection, now: datetime, *, day: str | None = None, run: str | None = None) -> Spent:
+    from sqlalchemy import func, select
+
+    from backends.store.tables import charges
+
+    where = charges.c.at >= day if day is not None else charges.c.run == run
+    query = select(charges.c.state, func.sum(charges.c.pico_usd), func.count()).where(where).group_by(charges.c.state)
+    found = {state: (Decimal(pico) / _PICO, count) for state, pico, count in connection.execute(query)}
     nothing = (Decimal(0), 0)
     usd = found.get("charged", nothing)[0] + found.get("at most", nothing)[0]
     reserved, ended = found.get("reserved", nothing)[0], Decimal(0)
     if reserved:
-        still_open = [_OpenCharge._make(row) for row in connection.execute(f"{_OPEN} AND {where}", (value,))]
-        ended = Decimal(sum(one.pico_usd for one in still_open if _ended(one, now))) / _PICO
+        ended = Decimal(sum(one.pico_usd for one in _open_charges(connection, where) if _ended(one, now))) / _PICO
     return Spent(usd, reserved - ended, found.get("unknown", nothing)[1], ended)
 
 
@@ -350,17 +379,17 @@ def within_budget(
 
     `run` may be empty: the question is then a run of its own. Raises `BackendError` where the budget forbids it.
     """
-    caps, data = settings.budget, settings.data
+    caps = settings.budget
     worst = None
     if caps.per_day_usd is not None or caps.per_run_usd is not None:
         yield Waiting("checking the budget", for_a_slot=True)
         worst = meter.attempt_at_most()
         worst = None if worst is None else worst * attempts
-    reserved = reserve(data, caps, run or uuid.uuid4().hex, approach, model, worst)
+    reserved = reserve(settings, caps, run or uuid.uuid4().hex, approach, model, worst)
     try:
         for event in events:
             meter.count_event(event)
             yield event
     finally:
         meter.close()
-        settle(data, reserved, meter.usd, meter.state)
+        settle(settings, reserved, meter.usd, meter.state)

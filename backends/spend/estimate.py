@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from statistics import fmean
 
@@ -77,14 +78,36 @@ _FEW = 10  # below, every answer is in the range that is shown; from here on 5 %
 
 def expect_cost(backend: Backend, question: Question, settings: Settings) -> ExpectedCost:
     """What `question` is expected to cost with `backend`. Never raises: what is not known is said in the basis."""
-    try:
-        asked = clean_question(question)
-    except BackendError as fault:
-        return ExpectedCost(backend.approach, Cost(None, fault.cause))
-    try:
-        past = _past(backend, settings)
-    except BackendError:  # the page of costs says what is wrong with the ledger, and what to do
-        return ExpectedCost(backend.approach, Cost(None, "past answers cannot be read"))
+    return Expectations(backend, settings).of(question)
+
+
+class Expectations:
+    """What questions are expected to cost with one backend, by the past answers of now, which are read once."""
+
+    def __init__(self, backend: Backend, settings: Settings) -> None:
+        self._backend = backend
+        self._past: list[Entry] | None = None
+        with suppress(BackendError):  # the page of costs says what is wrong with the ledger, and what to do
+            self._past = _past(backend, settings)
+
+    @property
+    def seconds(self) -> float | None:
+        """What an answer took in the mean; None where none was timed."""
+        known = [one.latency_s for one in self._past or () if one.latency_s is not None]
+        return fmean(known) if known else None
+
+    def of(self, question: Question) -> ExpectedCost:
+        """What this one is expected to cost. Never raises."""
+        try:
+            asked = clean_question(question)
+        except BackendError as fault:
+            return ExpectedCost(self._backend.approach, Cost(None, fault.cause))
+        if self._past is None:
+            return ExpectedCost(self._backend.approach, Cost(None, "past answers cannot be read"))
+        return _expected(self._backend, asked, self._past)
+
+
+def _expected(backend: Backend, asked: Question, past: Sequence[Entry]) -> ExpectedCost:
     per_token = backend.cost(Usage(0, 0), Timings())
     if per_token.usd is not None:
         try:
@@ -100,7 +123,7 @@ def _past(backend: Backend, settings: Settings) -> list[Entry]:
     """The last answers of what would answer now."""
     kind = ledger.kind_of(settings, backend.stand_in)
     named = backend.model
-    return ledger.complete_answers(settings.data, backend.approach, lambda one: same_model(one, named), PAST, kind)
+    return ledger.complete_answers(settings, backend.approach, lambda one: same_model(one, named), PAST, kind)
 
 
 def _by_time(backend: Backend, past: Sequence[Entry]) -> ExpectedCost:
@@ -165,12 +188,13 @@ def track_record(past: Sequence[Entry], by: str) -> TrackRecord | None:
 
 
 def same_model(recorded: str, named: str) -> bool:
-    """Whether an answer recorded under one name of a model is of another one.
+    """Whether the name under which an answer was recorded and the one in force are of the same model.
 
     A name has parts: `base + adapter A`, `base + collection searched with E`. Weights that are not loaded yet go by
-    their id alone, without what stands behind it in parentheses once they are.
+    their id alone, without what stands behind it in parentheses once they are: it counts where both names have it.
     """
     parts, wanted = recorded.split(" + "), named.split(" + ")
     return len(parts) == len(wanted) and all(
-        part == one or part.startswith(f"{one} (") for part, one in zip(parts, wanted, strict=True)
+        part == one or part.startswith(f"{one} (") or one.startswith(f"{part} (")
+        for part, one in zip(parts, wanted, strict=True)
     )

@@ -1,39 +1,54 @@
-"""The ledger: one row for every answer that ended, however it ended. What was measured and charged, never a text.
+"""The ledger: one row for every question that was asked, however it ended. What was measured and charged, never a text.
 
-`data/ledger.sqlite` is shared by every session and process of this installation. Rows are only ever added: triggers
-refuse to change or delete one. Amounts are Decimals as text, times are UTC.
+It is part of the store (`backends.store`), which every session and process of this installation shares, and other
+machines where it is on a PostgreSQL. Rows are only ever added: triggers refuse to change or delete one. Amounts are
+Decimals as text, times are UTC. What an earlier version kept in `ledger.sqlite` is taken over once.
 """
 
 from __future__ import annotations
 
+import json
 import logging
-import sqlite3
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from backends.base import Answer, Cost, Status
-from backends.errors import BackendError
+from backends.errors import BackendError, disk_faults
 from backends.registry import spec_of
 from backends.settings import Settings
-from backends.spend.ledger_file import LedgerDamaged, ledger_file, opened, write
-from backends.spend.ledger_file import set_aside as _set_aside
+from backends.storage.files import replacing
+from backends.store.database import Store, StoreDamaged, Where, only_added_lifted, store_file, store_of
 from backends.text import encodable
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 Kind = Literal["real", "stand-in", "scripted"]
 """Who answered: the real thing, a stand-in in place of a paid model, or the script."""
 
-Purpose = Literal["answer", "test"]
-"""What was asked for: an answer, or the one token that tests a connection. Both cost; only answers tell how long
-answers are and how long they take.
+Purpose = Literal["answer", "test", "judge"]
+"""What was asked for: an answer, the one token that tests a connection, or a verdict on another answer. All cost; only
+answers tell how long answers are and how long they take.
 """
 
 _LARGEST = 2**63 - 1  # what SQLite can hold; no true token count is near it
 _log = logging.getLogger(__name__)
-_faults: dict[Path, BackendError] = {}
+_faults: dict[str, BackendError] = {}
+
+
+PAST_ERROR = {
+    "close": "within a tenth",
+    "rough": "within a factor of two",
+    "poor": "further off",
+    "untested": "no answer to compare with yet",
+}
+"""How far past answers were from what was expected of them, in one word, and what it means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +76,21 @@ class ExpectedCost:
     completion_tokens: int | None = None
     past_answers: int = 0
     track: TrackRecord | None = None
+
+    @property
+    def goes_by(self) -> str:
+        """Which answer the amount is of, in two words; "" where it is not known."""
+        if self.method is None:
+            return ""
+        return "mean time" if self.method == "seconds" else self.method.rpartition(", ")[2]
+
+    @property
+    def past_error(self) -> str:
+        """How far off such amounts were so far: one of the words of `PAST_ERROR`."""
+        if self.track is None:
+            return "untested"
+        low, high = self.track.low, self.track.high
+        return "close" if low >= 0.9 and high <= 1.1 else "rough" if low >= 0.5 and high <= 2 else "poor"
 
     @property
     def error(self) -> str:
@@ -119,8 +149,11 @@ class Entry:
 
 _COLUMNS = tuple(field.name for field in fields(Entry))
 _NUMBERS = tuple(name for name in _COLUMNS if name.endswith(("_s", "_tokens", "retries")))
-_INSERT = f"INSERT INTO answers ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
-_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM answers"  # noqa: S608
+
+
+def ledger_file(data: Path) -> Path:
+    """Where earlier versions had the ledger of a data folder."""
+    return Path(os.path.realpath(data)) / "ledger.sqlite"  # Path.resolve raises where links lead in a circle
 
 
 def recorder(
@@ -132,22 +165,59 @@ def recorder(
     """
 
     def record(answer: Answer) -> None:
-        kind = kind_of(settings, answer.stand_in)
-        key = ledger_file(settings.data)
-        try:
-            writer = settings.rag.generator if spec_of(answer.approach).monthly == "documents" else None
-            before = (expected or {}).get(answer.approach)
-            append(settings.data, answer, kind, expected=before, purpose=purpose, writer=writer)
-            _faults.pop(key, None)
-        except BackendError as error:
-            if key not in _faults:
-                _log.warning("an answer was not recorded: %s", error)
-            _faults[key] = error
-        except Exception:
-            _log.exception("an answer was not recorded")
-            _faults[key] = BackendError("Answers are not being recorded.", "The log has the details.")
+        with _noting_faults(settings):
+            row = _row_of(settings, answer, (expected or {}).get(answer.approach), purpose)
+            if row is not None:
+                _add(settings, row)
 
     return record
+
+
+def row_of(settings: Settings, answer: Answer, expected: ExpectedCost | None) -> dict[str, object] | None:
+    """What the ledger holds of an answer, for who writes it together with something else (`add_row`); None if nobody
+    was asked now. A fault never breaks an answer: see `recorder`."""
+    found = None
+    with _noting_faults(settings):
+        found = _row_of(settings, answer, expected, "answer")
+    return found
+
+
+def add_row(connection: Connection, row: Mapping[str, object]) -> None:
+    """Write what `row_of` gave, within a transaction of the store."""
+    from backends.store.tables import spent_answers
+
+    connection.execute(spent_answers.insert(), row)
+
+
+def get_ready(settings: Settings) -> None:
+    """Take over what an earlier version kept, before `add_row`. A fault is logged and kept for `fault`."""
+    with _noting_faults(settings), ledger_of(settings, create=True):
+        pass
+
+
+@contextmanager
+def _noting_faults(settings: Settings) -> Iterator[None]:
+    key = _place(settings)
+    try:
+        yield
+        _faults.pop(key, None)
+    except BackendError as error:
+        if key not in _faults:
+            _log.warning("an answer was not recorded: %s", error)
+        _faults[key] = error
+    except Exception:
+        _log.exception("an answer was not recorded")
+        _faults[key] = BackendError("Answers are not being recorded.", "The log has the details.")
+
+
+def _row_of(
+    settings: Settings, answer: Answer, expected: ExpectedCost | None, purpose: Purpose
+) -> dict[str, object] | None:
+    if answer.status == "not_asked" or answer.recorded is not None:
+        return None  # nobody was asked now
+    writer = settings.rag.generator if spec_of(answer.approach).monthly == "documents" else None
+    kind = kind_of(settings, answer.stand_in)
+    return _values(answer, kind, datetime.now(UTC), expected) | {"purpose": purpose, "writer": writer}
 
 
 def kind_of(settings: Settings, stand_in: bool) -> Kind:
@@ -155,13 +225,37 @@ def kind_of(settings: Settings, stand_in: bool) -> Kind:
     return "scripted" if settings.scripted else "stand-in" if stand_in else "real"
 
 
-def fault(data: Path) -> BackendError | None:
+def fault(where: Where) -> BackendError | None:
     """Why the last answer of this process was not recorded, or None."""
-    return _faults.get(ledger_file(data))
+    return _faults.get(_place(where))
+
+
+def _place(where: Where) -> str:
+    data = where if isinstance(where, Path) else where.data
+    return str(ledger_file(data))
+
+
+@contextmanager
+def ledger_of(where: Where, create: bool) -> Iterator[Store | None]:
+    """The store that has the ledger, with what an earlier version kept; None where there is none and `create` is false.
+
+    What cannot be read is a `LedgerDamaged`. Raises `BackendError`.
+    """
+    from backends.spend.old_ledger import LedgerDamaged, is_waiting, take_over
+
+    file, store = ledger_file(where if isinstance(where, Path) else where.data), store_of(where)
+    if is_waiting(file):
+        take_over(file, store)
+    try:
+        with disk_faults("The ledger of answers", "read"):
+            there = create or store.exists
+        yield store if there else None
+    except StoreDamaged as damaged:
+        raise LedgerDamaged(store.place, damaged.next_step) from damaged
 
 
 def append(
-    data: Path,
+    where: Where,
     answer: Answer,
     kind: Kind,
     at: datetime | None = None,
@@ -170,13 +264,13 @@ def append(
     writer: str | None = None,
 ) -> None:
     """Add an answer; `at` is now if left out. Raises `BackendError` if it cannot be written."""
-    values = _values(answer, kind, at or datetime.now(UTC), expected) | {"purpose": purpose, "writer": writer}
-    row = [values[name] for name in _COLUMNS]
+    _add(where, _values(answer, kind, at or datetime.now(UTC), expected) | {"purpose": purpose, "writer": writer})
 
-    def add(connection: sqlite3.Connection) -> None:
-        connection.execute(_INSERT, row)
 
-    write(ledger_file(data), add)
+def _add(where: Where, row: Mapping[str, object]) -> None:
+    with ledger_of(where, create=True) as store:
+        assert store is not None
+        store.write(lambda connection: add_row(connection, row))
 
 
 def _values(answer: Answer, kind: Kind, at: datetime, expected: ExpectedCost | None) -> dict[str, object]:
@@ -186,7 +280,7 @@ def _values(answer: Answer, kind: Kind, at: datetime, expected: ExpectedCost | N
     return {
         "at": at.astimezone(UTC).isoformat(timespec="milliseconds"),
         "approach": answer.approach,
-        "model": encodable(answer.model),
+        "model": _storable_text(answer.model),
         "kind": kind,
         "status": answer.status,
         "prompt_tokens": _storable(usage.prompt_tokens),
@@ -200,7 +294,7 @@ def _values(answer: Answer, kind: Kind, at: datetime, expected: ExpectedCost | N
         "ttft_s": timings.ttft_s,
         "latency_s": timings.latency_s,
         "cost_usd": None if answer.cost.usd is None else f"{answer.cost.usd:f}",
-        "cost_basis": encodable(answer.cost.basis),
+        "cost_basis": _storable_text(answer.cost.basis),
         "retries": len(answer.attempts) - 1 if answer.attempts else None,
         "expected_prompt_tokens": expected.prompt_tokens if expected else None,
         "expected_completion_tokens": expected.completion_tokens if expected else None,
@@ -209,61 +303,107 @@ def _values(answer: Answer, kind: Kind, at: datetime, expected: ExpectedCost | N
     }
 
 
+def _storable_text(text: str) -> str:
+    """A text as every store takes it: PostgreSQL refuses U+0000, and no UTF-8 carries a lone surrogate."""
+    return encodable(text).replace("\x00", "\ufffd")
+
+
 def _storable(count: int | None) -> int | None:
     """A count as the ledger takes it; None for one that no server can mean."""
     return count if count is not None and abs(count) <= _LARGEST else None
 
 
-def entries(data: Path, since: datetime | None = None) -> list[Entry]:
+def entries(where: Where, since: datetime | None = None) -> list[Entry]:
     """Every answer since then, oldest first; none where nothing was ever recorded. Raises `BackendError`."""
-    file = ledger_file(data)
-    if not file.exists():
-        return []
-    start = "" if since is None else since.astimezone(UTC).isoformat(timespec="milliseconds")
-    with opened(file, create=False) as connection:
-        return [_entry(row, file) for row in connection.execute(f"{_SELECT} WHERE at >= ? ORDER BY at, id", (start,))]
+    with ledger_of(where, create=False) as store:
+        if store is None:
+            return []
+        start = "" if since is None else since.astimezone(UTC).isoformat(timespec="milliseconds")
+        query, table = _select()
+        with store.reading() as connection:
+            rows = connection.execute(query.where(table.c.at >= start).order_by(table.c.at, table.c.id)).all()
+        return [_entry(row, store) for row in rows]
 
 
 def complete_answers(
-    data: Path,
+    where: Where,
     approach: str,
     fitting: Callable[[str], bool] = lambda model: True,
     limit: int = 1000,
     kind: Kind = "real",
-    writer: str | None = None,
 ) -> list[Entry]:
     """The last `limit` answers of an approach that came through (`ok`, or cut off at a limit), newest first.
     The test of a connection is none: it asks for one token.
 
-    Of one model only: of those whose name is `fitting`, the one that was asked last. With a `writer`, only the rows
-    that do not say who wrote them go by the name. Raises `BackendError`.
+    Of one model only: of those whose name is `fitting`, the one that was asked last. Raises `BackendError`.
     """
-    file = ledger_file(data)
-    if not file.exists():
-        return []
-    condition = "approach = ? AND kind = ? AND purpose = 'answer'"
-    newest = f"SELECT model, writer FROM answers WHERE {condition} GROUP BY 1, 2 ORDER BY max(id) DESC"  # noqa: S608
-    query = (
-        f"{_SELECT} WHERE {condition} AND model = ? AND status IN ('ok', 'truncated') "
-        "AND (? IS NULL OR writer IS NULL OR writer = ?) ORDER BY id DESC LIMIT ?"
-    )
-    with opened(file, create=False) as connection:
-        found = connection.execute(newest, (approach, kind))
-        models = [model for model, by in found if (by == writer if by and writer else fitting(model))]
-        for model in dict.fromkeys(models):
-            if rows := connection.execute(query, (approach, kind, model, writer, writer, limit)).fetchall():
-                return [_entry(row, file) for row in rows]
+    from sqlalchemy import func, select
+
+    with ledger_of(where, create=False) as store:
+        if store is None:
+            return []
+        query, table = _select()
+        own = (table.c.approach == approach, table.c.kind == kind, table.c.purpose == "answer")
+        newest = select(table.c.model).where(*own).group_by(table.c.model).order_by(func.max(table.c.id).desc())
+        came = query.where(*own, table.c.status.in_(("ok", "truncated"))).order_by(table.c.id.desc()).limit(limit)
+        with store.reading() as connection:
+            for model in [model for model in connection.scalars(newest) if fitting(model)]:
+                if rows := connection.execute(came.where(table.c.model == model)).all():
+                    return [_entry(row, store) for row in rows]
     return []
 
 
-def set_aside(data: Path) -> Path | None:
-    """Rename the ledger, so that the next answer begins a new one; where it lies now. Raises `BackendError`."""
-    _faults.pop(ledger_file(data), None)
-    return _set_aside(ledger_file(data))
+def _select() -> tuple[Any, Any]:
+    """A query for the fields of an entry, in their order, and the table."""
+    from sqlalchemy import select
+
+    from backends.store.tables import spent_answers
+
+    return select(*(spent_answers.c[name] for name in _COLUMNS)), spent_answers
 
 
-def _entry(row: Any, file: Path) -> Entry:
+def set_aside(where: Where) -> Path | None:
+    """Put what cannot be read aside, so that the next answer begins a new ledger; where it lies now, None if there was
+    nothing. Raises `BackendError`.
+
+    An old ledger and a store that cannot be opened are renamed; of a store whose rows of answers make no sense, these
+    are written into a file and taken out.
+    """
+    from backends.spend import old_ledger
+
+    _faults.pop(_place(where), None)
+    data = where if isinstance(where, Path) else where.data
+    if (aside := old_ledger.set_aside(ledger_file(data))) is not None:
+        return aside
+    store, stamp = store_of(where), f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
+    if not store.exists:
+        return None
+    try:
+        return _written_out(store, ledger_file(data).with_name(f"ledger.damaged-{stamp}.jsonl"))
+    except StoreDamaged:
+        target = store_file(data).with_name(f"evaluations.damaged-{stamp}.sqlite")
+        return target if store.set_aside(target) else None
+
+
+def _written_out(store: Store, target: Path) -> Path:
+    """Write the rows of answers and charges into a file, a line of JSON each, and take them out of the store."""
+    from backends.store.tables import charges, spent_answers
+
+    with disk_faults("The ledger of answers"), replacing(target) as part, store.writing() as connection:
+        with part.open("w", encoding="utf-8") as lines:
+            for table in (spent_answers, charges):
+                for row in connection.execute(table.select().order_by(table.c.id)).mappings():
+                    lines.write(json.dumps({"table": table.name, **row}, default=str) + "\n")
+        with only_added_lifted(connection):
+            for table in (spent_answers, charges):
+                connection.execute(table.delete())
+    return target
+
+
+def _entry(row: Any, store: Store) -> Entry:
     """A row as it was recorded. Raises `LedgerDamaged` for what no recorder writes."""
+    from backends.spend.old_ledger import LedgerDamaged
+
     found = dict(zip(_COLUMNS, row, strict=True))
     try:
         at = datetime.fromisoformat(found["at"])
@@ -273,7 +413,7 @@ def _entry(row: Any, file: Path) -> Entry:
     except (ValueError, TypeError, InvalidOperation):
         sound = False
     if not sound:
-        raise LedgerDamaged(file)
+        raise LedgerDamaged(store.place)
     return Entry(**(found | {"at": at} | usd))
 
 

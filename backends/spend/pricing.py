@@ -202,12 +202,58 @@ def rates(model: str, base_url: str, prompt_tokens: int = 0, tier: str | None = 
         )
     except LookupError:
         raise LookupError(unknown) from None
+    if (priced := _rates(found, model, prompt_tokens, tier, now)) is None:
+        raise LookupError(unknown)
+    return priced
+
+
+def _rates(found: PriceCalculation, model: str, prompt_tokens: int, tier: str | None, now: datetime) -> Rates | None:
+    """The prices per token of a model that was found; None where the list has none."""
     prices = found.model_price
     if prices.input_mtok is None or prices.output_mtok is None:
-        raise LookupError(unknown)
+        return None
     fresh, output = _rate(prices.input_mtok, prompt_tokens), _rate(prices.output_mtok, prompt_tokens)
     cached = fresh if prices.cache_read_mtok is None else _rate(prices.cache_read_mtok, prompt_tokens)
     return Rates(fresh, cached, output, priced_as(found, model, tier, now))
+
+
+@dataclass(frozen=True, slots=True)
+class ListedModel:
+    """A model of the price list at one provider, with the prices that are in force.
+
+    `from_maker`: the provider is the one that the list knows the model's name by; others sell what somebody made.
+    """
+
+    provider_id: str
+    provider: str
+    model: str
+    rates: Rates
+    from_maker: bool = False
+
+
+def price_list() -> list[ListedModel]:
+    """Every model of the list that has a price per token in and out, by provider and name."""
+    from genai_prices import Usage as Tokens
+    from genai_prices.data_snapshot import get_snapshot
+
+    now = datetime.now(UTC)
+    providers = get_snapshot().providers
+    return [
+        ListedModel(provider.id, provider.name, model.id, priced, _maker(model.id, providers) is provider)
+        for provider in providers
+        for model in provider.models
+        if (priced := _rates(model.calc_price(Tokens(), provider), model.id, 0, None, now)) is not None
+    ]
+
+
+def _maker(model: str, providers: Sequence[Provider]) -> Provider | None:
+    """Whose a model's name is, as genai-prices tells providers by the names of models; None where it cannot."""
+    makers = (one for one in providers if one.model_match and one.id not in _HOSTS)
+    return next((one for one in makers if one.model_match and one.model_match.is_match(model)), None)
+
+
+_HOSTS = frozenset({"cerebras", "cloudflare", "databricks", "fireworks"})
+"""Providers that the list tells by what they put in front of other makers' names (`@cf/...`, `databricks-...`)."""
 
 
 def possible_tiers(model: str, base_url: str) -> tuple[str, ...]:
@@ -262,7 +308,7 @@ def manual_price(usage: Usage, prices: ManualPrice, model: str) -> Cost:
 def machine_cost(
     seconds: float | None, usd_per_hour: Decimal, training_usd: Decimal | None = None, answers: int | None = None
 ) -> Cost:
-    """What `seconds` of this machine cost at the user's rate, to six significant digits.
+    """What `seconds` of this machine cost at the machine rate of the settings, to six significant digits.
 
     With `training_usd` and `answers`, training is spread evenly over that many answers. None if nothing was timed.
     """
@@ -270,7 +316,7 @@ def machine_cost(
         return Cost(None, "the answer was not timed, so the cost is unknown")
     usd = Decimal(repr(float(seconds))) * usd_per_hour / 3600
     shown = f"{seconds:,.0f}" if seconds >= 1000 else f"{seconds:.3g}"
-    basis = f"{shown} s × {usd_per_hour} USD/hour (machine rate, your assumption)"
+    basis = f"{shown} s × {usd_per_hour} USD/hour (machine rate, assumed)"
     if training_usd is not None and answers:
         usd += training_usd / answers
         basis += f" + {_SIX_DIGITS.create_decimal(training_usd)} USD of training ÷ {answers:,} answers"

@@ -13,6 +13,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +23,8 @@ from backends.storage.process import is_alive
 
 _PART, _LOCK = ".part", ".lock"
 _PATIENCE_S = 1.0  # whoever only looks holds a lock for a moment
+
+_LOOK_UP_S = 0.2
 
 
 def prepared(data: Path, what: str | None = None) -> Path:
@@ -128,6 +131,35 @@ def locked(file: Path, what: str, in_use: Callable[[], BackendError], wait_s: fl
         raise not_written(what, error) from error
     try:
         yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def turn_by_lock(file: Path, what: str, cancel: threading.Event, waits: Callable[[], None]) -> Iterator[bool]:
+    """Hold the lock of `file` once no other thread or process does, however long that takes; `waits` is called once if
+    another one holds it. False, and nothing held, if `cancel` was set meanwhile.
+
+    Raises `BackendError` that `what` cannot be written if the disk refuses.
+    """
+    from filelock import FileLock, Timeout
+
+    lock, told = FileLock(file, timeout=0, thread_local=False), False
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        while not lock.is_locked:
+            with contextlib.suppress(Timeout):
+                lock.acquire()
+                break
+            if not told:
+                waits()
+                told = True
+            if cancel.wait(_LOOK_UP_S):
+                break
+    except OSError as error:
+        raise not_written(what, error) from error
+    try:
+        yield lock.is_locked
     finally:
         lock.release()
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backends.errors import BackendError, too_little_memory
-from backends.storage.files import replacing
+from backends.errors import BackendError, disk_faults, too_little_memory
+from backends.storage.files import locked, replacing
 
 _BESIDE = ("-wal", "-shm")
 """Ends of the names of the files that SQLite keeps beside its own."""
@@ -36,6 +36,17 @@ class Format:
     foreign: Callable[[Path, int], BackendError]
     wait_s: float
     migrations: Mapping[int, Sequence[str]] = field(default_factory=dict)
+
+
+def movable(what: str, version: int, tables: str, wait_s: float) -> Format:
+    """The format of a file that whoever has a damaged one can do without: it is moved away, and a new one begun."""
+
+    def unusable(file: Path, found: int | None = None) -> BackendError:
+        if found is not None and found > version:
+            return BackendError(f"{file.name} was written by a newer version of Crossroads.", "Update Crossroads.")
+        return BackendError(f"{file.name} in the data folder is damaged.", "Move it away; a new one is begun.")
+
+    return Format(what, version, tables, damaged=unusable, foreign=unusable, wait_s=wait_s)
 
 
 def create(file: Path, format: Format) -> None:
@@ -63,6 +74,25 @@ def connect(file: Path, format: Format) -> sqlite3.Connection:
     return connection
 
 
+@contextlib.contextmanager
+def alone(file: Path, format: Format, *, writing: bool) -> Iterator[sqlite3.Connection]:
+    """A connection within one transaction, alone with the file, which only its owner may read.
+
+    For `writing`, the file is made if it is missing; what is deleted leaves nothing behind, in the file or its log,
+    which SQLite removes with its last connection. Raises `BackendError`.
+    """
+    turn = locked(file.with_suffix(".lock"), format.what, lambda: in_use(format.what), format.wait_s)
+    with turn, disk_faults(format.what), explaining(file, format):
+        if writing and not file.exists():
+            create(file, format)
+            file.chmod(0o600)
+        with contextlib.closing(connect(file, format)) as connection:
+            connection.execute("PRAGMA secure_delete = ON")
+            connection.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
+            yield connection
+            connection.execute("COMMIT")
+
+
 def set_aside(file: Path, target: Path) -> None:
     """Rename a file, if it is there, so that a new one can be begun. Raises `OSError`."""
     for end in (*_BESIDE, ""):  # these first: SQLite would apply them to the new file
@@ -81,23 +111,28 @@ def explaining(file: Path, format: Format) -> Iterator[None]:
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
         raise
     except sqlite3.Error as error:
-        raise _explained(error, file, format) from error
+        raise explained(error, format.what, format.damaged(file), file) from error
 
 
-def _explained(error: sqlite3.Error, file: Path, format: Format) -> BackendError:
-    """What an error code (https://sqlite.org/rescode.html) means for the user."""
+def explained(error: sqlite3.Error, what: str, damaged: BackendError, file: Path) -> BackendError:
+    """What an error code (https://sqlite.org/rescode.html) means for the user.
+
+    `what` begins a sentence, `damaged` is the fault of `file` if it cannot be read.
+    """
+    if file.is_dir():
+        return a_folder(what, file)
     match getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED | sqlite3.SQLITE_PROTOCOL:
-            return in_use(format.what)
+            return in_use(what)
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
-            return no_permission(format.what)
+            return no_permission(what)
         case sqlite3.SQLITE_FULL:
             return disk_full()
         case sqlite3.SQLITE_NOMEM:
             return too_little_memory("SQLite")
         case sqlite3.SQLITE_IOERR:
             return BackendError("The disk of the data folder does not work.", "Check it, and try again.")
-    return format.damaged(file)
+    return damaged
 
 
 def in_use(what: str) -> BackendError:
@@ -108,6 +143,13 @@ def in_use(what: str) -> BackendError:
 def no_permission(what: str) -> BackendError:
     """The file, or its folder, may not be written."""
     return BackendError(f"{what} cannot be written.", "Check the permissions of the data folder.")
+
+
+def a_folder(what: str, file: Path) -> BackendError:
+    """There is a folder where the file should be."""
+    return BackendError(
+        f"{what} cannot be used: {file.name} in the data folder is a folder.", "Move it away; a new file is begun."
+    )
 
 
 def disk_full() -> BackendError:

@@ -7,8 +7,9 @@ same words as a question about one of these, so that it can be told from its ans
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from benchmarks.reading.catalogue import Attribute, Domain
 from benchmarks.reading.names import Names
@@ -69,10 +70,14 @@ class Line:
     cells: list[Cell] = field(default_factory=list)
 
 
-def draw_group(domains: Sequence[Domain], draw: random.Random, questions: int = 6) -> Group:
-    """Evidence from one domain, foreign sentences among it, and so many questions about it."""
+def draw_group(domains: Sequence[Domain], draw: random.Random, questions: int = 6, unnamed: float = 0.0) -> Group:
+    """Evidence from one domain, foreign sentences among it, and so many questions about it.
+
+    `unnamed`: the share of documents that are about one thing and do not name it in every sentence, as most are; some
+    have wide tables then.
+    """
     domain = draw.choice(domains)
-    sheet = _Sheet(domain, draw)
+    sheet = _Sheet(domain, draw, bool(unnamed) and draw.random() < unnamed, bool(unnamed) and draw.random() < 0.4)
     lines = sheet.lines()
     while draw.random() < 0.3 and len(lines) < MOST_SENTENCES:
         lines += _Sheet(draw.choice(domains), draw).lines()[:1]
@@ -84,19 +89,37 @@ def draw_group(domains: Sequence[Domain], draw: random.Random, questions: int = 
     told = [cell for line in lines for cell in line.cells]
     made = _Questions(sheet, told, draw)
     exercises = tuple(filter(None, (made.one() for _ in range(questions))))
+    if sheet.unnamed:
+        lines = [
+            replace(line, evidence=replace(line.evidence, text=sheet.without_thing(line.evidence.text, 0.6)))
+            for line in lines
+        ]
+        exercises = tuple(replace(one, question=sheet.without_thing(one.question, 0.4)) for one in exercises)
     return Group(tuple(line.evidence for line in lines), exercises, domain.title)
 
 
 class _Sheet:
     """What a document says of a few things of a domain."""
 
-    def __init__(self, domain: Domain, draw: random.Random) -> None:
-        self.domain, self.draw, self.names = domain, draw, Names(draw)
-        self.things = self._things(draw.choice((1, 2, 2, 3, 3)) + 1)
-        self.attributes = draw.sample(domain.attributes, min(len(domain.attributes), draw.choice((2, 3, 3, 4, 5))))
+    def __init__(self, domain: Domain, draw: random.Random, unnamed: bool = False, wide: bool = False) -> None:
+        self.domain, self.draw, self.names, self.unnamed, self.wide = domain, draw, Names(draw), unnamed, wide
+        self.things = [f"the {domain.noun}"] if unnamed else self._things(draw.choice((1, 2, 2, 3, 3)) + 1)
+        count = draw.choice((5, 6, 7, 8)) if wide else draw.choice((3, 4, 5, 6) if unnamed else (2, 3, 3, 4, 5))
+        self.attributes = draw.sample(domain.attributes, min(len(domain.attributes) - wide, count))
         self.document = self._document()
+        if unnamed and draw.random() < 0.7:
+            self.document = f"{self._things(1)[0].removeprefix('the ')} {self.document}"
         self.conditions = conditions(draw) if draw.random() < 0.35 else []
         self._used: dict[str, set[str]] = {}
+
+    def without_thing(self, text: str, share: float) -> str:
+        """A text about the one thing without its name, where it can be left out; else perhaps with another word."""
+        draw, thing = self.draw, re.escape(self.things[0])
+        if draw.random() < share:
+            text = re.sub(rf" (?:from|of|in|at|for|to|with|on|by|near|into) {thing}(?=[ ,.;:?!]|$)", "", text)
+            text = re.sub(rf"^{thing} (?=[a-z])", "It ", text, flags=re.IGNORECASE)
+        other = draw.choice(("the", "the", "your", "this", "our")) + " " + self.domain.noun
+        return re.sub(rf"\b{thing}\b", other, text)
 
     def _things(self, count: int) -> list[str]:
         pattern = self.draw.choice(self.domain.patterns)
@@ -140,7 +163,7 @@ class _Sheet:
         grid = [(thing, one) for thing in self.things[: max(1, len(self.things) - 1)] for one in self.attributes]
         draw.shuffle(grid)
         lines: list[Line] = []
-        if draw.random() < 0.35:
+        if self.wide or draw.random() < 0.35:
             lines = self._rows()
             grid = [] if draw.random() < 0.5 else [cell for cell in grid if cell[1].name not in self._used]
         while grid and len(lines) < wanted:
@@ -166,7 +189,7 @@ class _Sheet:
         return Line(Evidence(self.document, self._heading(cells[0]), first + joint + second), cells)
 
     def _rows(self) -> list[Line]:
-        draw, columns = self.draw, self.attributes[:4]
+        draw, columns = self.draw, self.attributes if self.wide else self.attributes[:4]
         by_condition = [one for one in columns if one.varies] if self.conditions else []
         head = draw.choice((self.domain.noun.capitalize(), "Name", "Which", self.domain.title))
         units = {one.name: draw.random() < 0.3 for one in columns}

@@ -12,14 +12,15 @@ from backends.errors import BackendError
 from backends.fine_tuned.adapters.card import read_card, training_seconds
 from backends.fine_tuned.adapters.catalogue import adapter_folder
 from backends.rag.store.library import collections
-from backends.registry import ApproachSpec, spec_of, specs
-from backends.remote import connections
-from backends.remote.connection_settings import DEFAULT, PAID_API, name_in
+from backends.registry import ApproachSpec, make, spec_of, specs
+from backends.remote.connection_settings import PAID_API, name_in
 from backends.settings import Settings
 from backends.spend import ledger
+from backends.spend.estimate import same_model
 from backends.spend.ledger import Entry
-from evaluation.costs.inputs import Input, Inputs, PaymentProfile
-from evaluation.costs.paid import PRICES, ManualModel, PaidModel, from_connection, paid_models
+from evaluation.costs.history import refused_without_a_model
+from evaluation.costs.inputs import Input, Inputs, Origin, PaymentProfile
+from evaluation.costs.paid import PRICES, AddedModel, PaidModel, from_connection, paid_models
 
 ASSUMED = "a round figure, until answers were measured here"
 
@@ -72,14 +73,23 @@ def _mean(values: Iterable[float | None], step: str) -> Decimal | None:
 
 def assumption(value: Decimal, unit: str, note: str = ASSUMED) -> Input:
     """An assumption that says so."""
-    return Input(value, unit, "your assumption", note)
+    return Input(value, unit, "assumption", note)
 
 
 def approach_inputs(settings: Settings, approach: str, as_other: AverageAnswer | None, whose: str) -> dict[str, Input]:
-    """Tokens and seconds of a local approach; until it has answered, those of `as_other`, which `whose` names."""
-    return _inputs(
-        approach, average_answer(ledger.complete_answers(settings.data, approach)), _assumed_inputs(as_other, whose)
-    )
+    """Tokens and seconds of a local approach with the model in force; until that has answered, those of `as_other`,
+    which `whose` names."""
+    return _inputs(approach, _average_local_answer(settings, approach), _assumed_inputs(as_other, whose))
+
+
+def _average_local_answer(settings: Settings, approach: str) -> AverageAnswer | None:
+    named = _model_in_force(settings, approach)
+    return average_answer(ledger.complete_answers(settings, approach, lambda one: same_model(one, named)))
+
+
+def _model_in_force(settings: Settings, approach: str) -> str:
+    """What the answers of an approach are recorded under with these settings; nothing is loaded."""
+    return make(approach, settings.model_copy(update={"scripted": False})).model
 
 
 def paid_inputs(settings: Settings, paid: PaidModel, as_other: AverageAnswer | None, whose: str) -> dict[str, Input]:
@@ -89,30 +99,20 @@ def paid_inputs(settings: Settings, paid: PaidModel, as_other: AverageAnswer | N
 
 def average_paid_answer(settings: Settings, paid: PaidModel) -> AverageAnswer | None:
     """What the answers of a paid model were like; None if there are none."""
-    return average_answer(ledger.complete_answers(settings.data, paid.approach, lambda model: model == paid.model))
+    return average_answer(ledger.complete_answers(settings, paid.approach, lambda model: model == paid.model))
 
 
 def rag_inputs(settings: Settings) -> dict[str, Input]:
-    """Tokens and seconds of RAG with the writer that is in force; its seconds are those of the search if it is paid."""
-    name = name_in(settings.rag.generator)
-    paid = {one: _written_by(settings, one) for one in (DEFAULT, *settings.connections)}
-
-    def fitting(model: str) -> bool:  # of answers from before the ledger said who wrote them
-        return not model.startswith(tuple(paid.values())) if name is None else model.startswith(paid[name])
-
-    past = ledger.complete_answers(settings.data, "rag", fitting, writer=settings.rag.generator)
-    found = average_answer(past)
+    """Tokens and seconds of RAG with writer, collection and embedder as they are in force; its seconds are those of the
+    search if the writer is paid. Refusals that no model wrote are left out: they have no tokens."""
+    named = _model_in_force(settings, "rag")
+    past = ledger.complete_answers(settings, "rag", lambda one: same_model(one, named))
+    found = average_answer([one for one in past if not refused_without_a_model(one)])
     likely = _assumed_inputs(None, "") | {"prompt_tokens": assumption(_PROMPT_WITH_PASSAGES, "tokens")}
-    if name is None:
+    if name_in(settings.rag.generator) is None:
         return _inputs("rag", found, likely)
     likely["machine_s"] = assumption(_SEARCH_S, "s", "a round figure for a search, until one was measured here")
     return _inputs("rag", found and replace(found, latency_s=found.retrieval_s), likely)
-
-
-def _written_by(settings: Settings, name: str) -> str:
-    """How the model of a RAG answer begins that a connection wrote (`RagBackend.model`)."""
-    model = connections.settings_of(settings, name).model
-    return f"{model} via {name} + " if name else f"{model} + "
 
 
 def _inputs(approach: str, found: AverageAnswer | None, likely: dict[str, Input]) -> dict[str, Input]:
@@ -163,22 +163,22 @@ def current_inputs(
     changes: Mapping[str, Decimal] | None = None,
     rented: bool = True,
     compared: Sequence[str] = (PAID_API,),
-    manual: Sequence[ManualModel] = (),
+    added: Sequence[AddedModel] = (),
 ) -> Inputs:
     """Everything as it is here, but for `changes`, which are the user's. Raises `BackendError` for a damaged ledger.
 
-    `compared`: the paid models that are compared, by approach, the first one being the reference; of `manual` those
+    `compared`: the paid models that are compared, by approach, the first one being the reference; of `added` those
     that are among them.
     """
-    paid = paid_models(settings, compared, manual)
+    paid = paid_models(settings, compared, added)
     writer = settings.rag.generator if name_in(settings.rag.generator) is not None else None
     priced_apart = writer is not None and all(one.approach != writer for one in paid)
     priced = [*paid, from_connection(settings, settings.rag.generator)] if priced_apart else list(paid)
     local = [spec for spec in specs() if spec.monthly in ("machine", "trained")]
-    base = average_answer(ledger.complete_answers(settings.data, local[0].id))
+    base = _average_local_answer(settings, local[0].id)
     values = {
-        "questions": Input(_QUESTIONS, "", "your assumption"),
-        "machine.usd_per_hour": assumption(settings.machine_usd_per_hour, "USD", "the machine rate of the settings"),
+        "questions": assumption(_QUESTIONS, "", "a round figure"),
+        "machine.usd_per_hour": _machine_rate(settings),
         "machine.utilisation": assumption(_UTILISATION, "", "share of a rented machine's hours in which it answers"),
         "machine.at_once": assumption(Decimal(1), "", "one after another, as answers are measured here"),
         **{f"{one.approach}.{name}": price for one in priced for name, price in one.prices.items()},
@@ -247,23 +247,42 @@ def _documents_profile(approach: str, settings: Settings, priced: Sequence[PaidM
 
 def _paid_profile(one: PaidModel) -> PaymentProfile:
     own = one.on_this_machine and not one.by_token
-    return PaymentProfile(one.approach, one.model, own, one.by_token, paid=True, why_unknown=one.why_unknown)
+    return PaymentProfile(
+        one.approach, one.model, own, one.by_token, paid=True, why_unknown=one.why_unknown, seller=one.seller
+    )
+
+
+def _machine_rate(settings: Settings) -> Input:
+    """The machine rate of the settings: the user's as soon as anybody set it."""
+    origin: Origin = "your assumption" if "machine_usd_per_hour" in settings.model_fields_set else "assumption"
+    return Input(settings.machine_usd_per_hour, "USD", origin, "the machine rate of the settings")
 
 
 def _training(settings: Settings) -> dict[str, Input]:
-    name = settings.fine_tuned.adapter
-    per_month = assumption(Decimal(1), "", "one training a month")
-    seconds = assumption(_TRAINING_S, "s", "a round figure: the adapter's card does not say how long it took")
+    """What a training of the fine-tuned column's adapter takes, and of the one that RAG reads with, if another."""
+    chosen, own = settings.fine_tuned.adapter, settings.rag.adapter
+    found = {
+        "training.seconds": _training_seconds(settings, chosen),
+        "training.per_month": assumption(Decimal(1), "", "one training a month"),
+    }
+    if own and own != chosen and spec_of(settings.rag.generator).monthly == "trained":
+        found["rag.training.seconds"] = _training_seconds(settings, own)
+    return found
+
+
+def _training_seconds(settings: Settings, name: str) -> Input:
+    """How long the training of an adapter took, as its card says."""
     try:
         folder = adapter_folder(name, settings.data)
-        if (spent := training_seconds(read_card(folder))) is not None:
-            here = folder.resolve().is_relative_to((settings.data / "adapters").resolve())
-            note = f"the card of the adapter {folder.name}"
-            origin, note_here = ("measured here", note) if here else ("your assumption", f"{note}, trained elsewhere")
-            seconds = Input(Decimal(repr(spent)), "s", origin, note_here)  # type: ignore[arg-type]
+        spent = training_seconds(read_card(folder))
     except BackendError as fault:
-        seconds = assumption(_TRAINING_S, "s", f"a round figure: {fault.cause}")
-    return {"training.seconds": seconds, "training.per_month": per_month}
+        return assumption(_TRAINING_S, "s", f"a round figure: {fault.cause}")
+    if spent is None:
+        return assumption(_TRAINING_S, "s", "a round figure: the adapter's card does not say how long it took")
+    seconds, note = Decimal(repr(spent)), f"the card of the adapter {folder.name}"
+    if folder.resolve().is_relative_to((settings.data / "adapters").resolve()):
+        return Input(seconds, "s", "measured here", note)
+    return assumption(seconds, "s", f"{note}, trained elsewhere")
 
 
 def _documents(settings: Settings) -> dict[str, Input]:

@@ -9,14 +9,17 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from statistics import median, quantiles
 
+from backends.registry import spec_of
+from backends.settings import QUOTE
 from backends.spend.ledger import Entry
 
 
 @dataclass(frozen=True, slots=True)
 class Spend:
-    """What one approach and model cost on one day, in USD: `answers`, and `tests` of the connection.
+    """What one approach and model cost on one day, in USD: `answers`, `tests` of the connection, and `verdicts` on
+    other answers, as a judge.
 
-    The cost of `unknown` of both together is not known.
+    The cost of `unknown` of all together is not known.
     """
 
     day: date
@@ -26,6 +29,7 @@ class Spend:
     answers: int
     unknown: int
     tests: int = 0
+    verdicts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +61,42 @@ def begin_of(days: int, now: datetime) -> datetime:
     return today - timedelta(days=days - 1)
 
 
+NO_MODEL = "no model: the search found nothing to answer from"
+"""What stands in place of the model for refusals that none wrote."""
+
+
+def refused_without_a_model(one: Entry) -> bool:
+    """Whether documents were searched and no model was asked, because nothing fitted the question.
+
+    Ledgers of earlier versions tell it by the tokens: such refusals had no status of their own.
+    """
+    if one.status == "below_threshold":
+        return True
+    documents = spec_of(one.approach).monthly == "documents"
+    return documents and one.completion_tokens == 0 and one.status in ("ok", "refused") and one.writer != QUOTE
+
+
+def answered_by(one: Entry) -> str:
+    """The model of an answer, or `NO_MODEL`."""
+    return NO_MODEL if refused_without_a_model(one) else one.model
+
+
 def spend(entries: Iterable[Entry]) -> list[Spend]:
-    """By day, approach and model, in that order. Tests of a connection are paid for like answers."""
+    """By day, approach and model, in that order. Tests of a connection are paid for like answers.
+
+    Refusals without a model are a line of their own, `NO_MODEL`.
+    """
     grouped: dict[tuple[date, str, str], list[Entry]] = defaultdict(list)
     for one in entries:
-        grouped[one.at.date(), one.approach, one.model].append(one)
+        grouped[one.at.date(), one.approach, answered_by(one)].append(one)
     return [_spent(*key, found) for key, found in sorted(grouped.items())]
 
 
 def _spent(day: date, approach: str, model: str, found: Sequence[Entry]) -> Spend:
     costs = [one.cost_usd for one in found]
     usd = sum((cost for cost in costs if cost is not None), Decimal(0))
-    tests = sum(one.purpose == "test" for one in found)
-    return Spend(day, approach, model, usd, len(found) - tests, costs.count(None), tests)
+    tests, verdicts = (sum(one.purpose == purpose for one in found) for purpose in ("test", "judge"))
+    return Spend(day, approach, model, usd, len(found) - tests - verdicts, costs.count(None), tests, verdicts)
 
 
 def daily(entries: Iterable[Entry]) -> list[Daily]:

@@ -8,7 +8,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Literal
 
-Origin = Literal["measured here", "price list", "entered by hand", "your assumption"]
+Origin = Literal["measured here", "price list", "entered by hand", "assumption", "your assumption"]
+"""`assumption` is a round figure of ours, `your assumption` what somebody typed or set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,8 @@ class PaymentProfile:
 
     `on_machine`: its seconds are this machine's (or a rented one's). `by_token`: its tokens are charged, at the prices
     of the approach `priced_by`. `trained`: training belongs to it. `documents`: embedding and storing documents belong
-    to it. `paid`: a paid model asked directly. `why_unknown`: the reason if it can be paid for in neither way.
+    to it. `paid`: a paid model asked directly, `seller` where it is no connection. `why_unknown`: the reason if it
+    can be paid for in neither way.
     """
 
     approach: str
@@ -39,6 +41,7 @@ class PaymentProfile:
     paid: bool = False
     priced_by: str = ""
     why_unknown: str = ""
+    seller: str = ""
 
 
 LABELS = {
@@ -76,8 +79,9 @@ class Inputs:
     `.completion_tokens`, `.machine_s` for one answer; for each paid model `APPROACH.price.input`, `.price.cached`,
     `.price.output` in USD per million tokens; `machine.usd_per_hour`, `machine.utilisation` (share of a rented
     machine's hours in which it answers, 0 to 1), `machine.at_once` (answers at the same time); `training.seconds`,
-    `training.per_month`; `documents.chunks`, `documents.embed_s` for one chunk, `documents.per_month` (how often they
-    are all embedded), `documents.bytes` of one chunk, `documents.usd_per_gb_month` (10^9 bytes).
+    `training.per_month`, and `rag.training.seconds` where RAG reads with an adapter of its own; `documents.chunks`,
+    `documents.embed_s` for one chunk, `documents.per_month` (how often they are all embedded), `documents.bytes` of
+    one chunk, `documents.usd_per_gb_month` (10^9 bytes).
 
     `rented`: machines are paid for all month. Otherwise by the second used. `reference`: the paid model that the
     others are compared with.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
+from backends.spend.pricing import Rates
 from evaluation.costs.curve import Curve
 from evaluation.costs.inputs import Inputs, PaymentProfile, UnknownValue
 
@@ -46,7 +47,7 @@ def _terms(profile: PaymentProfile, inputs: Inputs) -> Iterator[Term]:
     elif profile.on_machine:
         yield _by_the_second(profile.approach, inputs)
     if profile.trained:
-        yield _training(inputs)
+        yield _training(profile.approach, inputs)
     if profile.documents:
         yield from _documents(inputs)
 
@@ -117,15 +118,14 @@ def _at_once(inputs: Inputs) -> Fraction:
     return found
 
 
-def _training(inputs: Inputs) -> Term:
-    value = inputs.exact
+def _training(approach: str, inputs: Inputs) -> Term:
+    own, value = f"{approach}.training.seconds", inputs.exact
+    seconds = own if own in inputs.values else "training.seconds"
     return _term(
         inputs,
         "training",
-        "[training.per_month] × [training.seconds] ÷ 3,600 × [machine.usd_per_hour]",
-        lambda: Curve(
-            fixed=value("training.per_month") * value("training.seconds") / 3600 * value("machine.usd_per_hour")
-        ),
+        f"[training.per_month] × [{seconds}] ÷ 3,600 × [machine.usd_per_hour]",
+        lambda: Curve(fixed=value("training.per_month") * value(seconds) / 3600 * value("machine.usd_per_hour")),
     )
 
 
@@ -203,6 +203,19 @@ def monthly(approach: str, inputs: Inputs) -> MonthlyCost:
         return MonthlyCost(approach, model, questions, parts, None, str(reason))
     usd = as_decimal(whole.usd(questions))
     return MonthlyCost(approach, model, questions, parts, usd, machines=whole.machines(questions))
+
+
+def month_at(rates: Rates, inputs: Inputs) -> Decimal:
+    """What a month of answers costs at other prices, with as many tokens as those of the model compared with.
+
+    Raises `UnknownValue` with the reason.
+    """
+    prompt, cached, completion = (
+        inputs.exact(f"{inputs.reference}.{name}") for name in ("prompt_tokens", "cached_share", "completion_tokens")
+    )
+    fresh, kept, written = (Fraction(one) for one in (rates.input_mtok, rates.cached_mtok, rates.output_mtok))
+    answer = prompt * ((1 - cached) * fresh + cached * kept) + completion * written
+    return as_decimal(inputs.exact("questions") * answer / _MILLION)
 
 
 def curve(approach: str, inputs: Inputs) -> Curve:

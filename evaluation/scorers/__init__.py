@@ -22,6 +22,10 @@ GROUP = "crossroads.scorers"
 _BUILT_IN = (
     "evaluation.scorers.right:SCORER",
     "evaluation.scorers.semantic:SCORER",
+    "evaluation.scorers.overlap:SCORER",
+    "evaluation.scorers.refusal:SCORER",
+    "evaluation.scorers.sources:SCORER",
+    "evaluation.scorers.judged:SCORER",
 )
 """Where each scorer is, in the order in which scores are listed."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, Literal
 
-from backends.base import Status
+from backends.base import Passage, Status
 from backends.text import encodable
 from evaluation.samples import Sample
 
@@ -56,6 +56,10 @@ class AnswerToScore:
 
     text: str
     status: Status = "ok"
+    sources: Sequence[Passage] | None = None
+    """The passages that it drew on, best first; None where no documents were searched."""
+    verdict: str | Score | None = None
+    """What the judge said of it, or why it said nothing; None where no judge was asked."""
     vectors: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """The normalised vectors of all texts that scorers named in `compared_with`, and of the answers, by text."""
 
@@ -76,7 +80,7 @@ class AnswerToScore:
 
 @dataclass(frozen=True, slots=True)
 class Scorer:
-    """One way to score answers, for proofs, attributions, trainings and their tables, records and exports.
+    """One way to score answers, for evaluation runs, proofs, attributions, trainings, and their tables and exports.
 
     `score(answer, sample)` may raise: that answer's score is then `Score.failed` with the reason.
     """
@@ -97,3 +101,9 @@ class Scorer:
 
     scores_errors: bool = False
     """Whether answers that ended in an error are scored too. If not, they are not applicable."""
+
+    runs_only: bool = False
+    """Whether only evaluation runs ask it, and no proof, attribution or training."""
+
+    asks_judge: bool = False
+    """Whether it reads what a judge said (`answer.verdict`). Without a judge (`judge.connection`) it is not asked."""

@@ -19,6 +19,16 @@ def is_right(answer: str, sample: Sample) -> bool:
     return bool(sample.key_facts) and all(contains_fact(answer, group) for group in sample.key_facts)
 
 
+def why_wrong(answer: str, sample: Sample) -> str:
+    """In words, what an answer that `is_right` refuses lacks; empty for one that is right, or without a rule."""
+    if is_right(answer, sample):
+        return ""
+    if NOT_ANSWERED in sample.tags:
+        return "The documents do not say it, and the answer does not say so."
+    missing = [" or ".join(group[:3]) for group in sample.key_facts if not contains_fact(answer, group)]
+    return f"It lacks {'; '.join(missing)}." if missing else ""
+
+
 def _score(answer: AnswerToScore, sample: Sample) -> Score:
     if not sample.key_facts and NOT_ANSWERED not in sample.tags:
         return Score.not_applicable("The question does not say what a right answer is.")

@@ -74,6 +74,8 @@ def test_an_answer_over_http_is_measured_and_priced(httpserver: HTTPServer) -> N
     assert answer.usage == Usage(12, 3, source="server")
     assert answer.cost.usd is None
     assert answer.cost.basis.startswith("no price is known for gpt-4.1-mini at localhost")
+    assert backend.identity == {"server": f"localhost:{httpserver.port}", "model": "gpt-4.1-mini"}
+    assert backend.at_once == 8
     request, _ = httpserver.log[0]
     assert request.headers["Authorization"] == f"Bearer {OWN_KEY}"
     assert request.get_json()["messages"] == [
@@ -96,10 +98,10 @@ def test_no_key_and_no_stand_in_says_what_to_do_and_what_it_would_cost() -> None
     assert backend.needs_key is True
     answer = list(run_timed(backend, Question("Hello"), threading.Event()))[-1]
     assert isinstance(answer, Answer)
-    assert answer.status == "error"
+    assert answer.status == "not_asked"
     assert answer.error == (
         "There is no API key for https://api.openai.com/v1. "
-        "Set OPENAI_API_KEY in the environment or in .env, or start the stand-in: `crossroads stand-in`."
+        "Enter one, set OPENAI_API_KEY, or let a stand-in answer in its place (paid_api.stand_in)."
     )
     assert (answer.cost.usd, answer.cost.basis) == (Decimal(0), "nothing was sent, so nothing was charged")
     told = expect_cost(backend, Question("Hello, you!", "Hi.", max_tokens=160), backend.settings).cost

@@ -88,6 +88,7 @@ def test_an_answer_through_the_comparison(real_settings: Settings) -> None:
     backend = ready(real_settings)
     tokens = greedy(backend, real_settings.question(CAPITAL))
     assert answer.model == "HuggingFaceTB/SmolLM2-135M-Instruct (Q4_1 weights)"
+    assert backend.identity == {"weights": answer.model, "revision": "b179c9523d0e"}
     assert (answer.status, answer.finish_reason, answer.error, answer.notes) == ("ok", "stop", None, ())
     assert answer.text == backend.base.tokenizer.decode(tokens, skip_special_tokens=True)
     assert "Paris" in answer.text
@@ -155,7 +156,8 @@ def test_a_prompt_that_does_not_fit_is_refused_before_generating(real_settings: 
     assert (answer.status, answer.text, answer.usage) == ("error", "", Usage())
     assert answer.error == (
         f"The prompt has {tokens} tokens and the answer may take {8193 - tokens:,}, but "
-        "HuggingFaceTB/SmolLM2-135M-Instruct has a context of 8,192. Shorten the question or lower max_tokens."
+        "HuggingFaceTB/SmolLM2-135M-Instruct has a context of 8,192. "
+        'Shorten the question or lower "Answer length" (max_tokens).'
     )
 
 

@@ -111,6 +111,7 @@ def test_scores_that_part_are_told_with_what_a_threshold_refuses() -> None:
         ("What does it cost? It costs 20 kr.", "question"),
         ("**What does it cost**", "question"),
         ("It costs 20 kr. It runs. It costs 20 kr [1].", "sentence"),
+        ("It costs 20 kr. [1] (superseded)\nIt runs. [2] (superseded)", ""),
         ("So one two three four five six seven eight, then one two three four five six seven eight", "words"),
         ("So one two three four five six seven, then one two three four five six seven", ""),
         ("", ""),

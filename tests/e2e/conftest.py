@@ -4,21 +4,61 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import BrowserContext, Error, expect
 
 ROOT = Path(__file__).resolve().parents[2]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_STACKS = Path(__file__).with_name("stacks")
+_LOGS: dict[str, Path] = {}
+"""The address of each app that was started -> its log."""
+
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+"""The first takes a quarter less processor time than the same browser with a window that nobody sees."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that failed says what stood on its page: nobody can look at it afterwards."""
+    report = yield
+    page = getattr(item, "funcargs", {}).get("page")
+    if report.when == "call" and report.failed and page is not None:
+        try:
+            text = f"{page.url}\n{page.locator('body').inner_text(timeout=10_000)}"
+        except Error as fault:
+            text = f"nothing could be read: {fault}"
+        report.sections.append(("What stood on the page", text[:8000]))
+        report.sections += [("What the threads of the app did", one) for one in _what_apps_did(page.url)]
+    return report
+
+
+def _what_apps_did(url: str) -> list[str]:
+    """The stacks of all threads of the app at `url`, for faults that a page does not show; none for other servers."""
+    log = next((log for address, log in _LOGS.items() if url.startswith(address)), None)
+    if log is None or not log.exists():
+        return []
+    begin = log.stat().st_size
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            mine = process.environ().get("PYTHONPATH", "").startswith(str(_STACKS))
+            if mine and "streamlit" in process.cmdline() and url.split("/")[2].split(":")[1] in process.cmdline():
+                process.send_signal(signal.SIGUSR1)
+    time.sleep(2)  # it is written by the other process
+    with log.open("rb") as file:
+        file.seek(begin)
+        return [file.read().decode(errors="replace")[:20_000]]
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +83,13 @@ def _patience() -> None:
     expect.set_options(timeout=60_000)
 
 
+@pytest.fixture
+def context(context: BrowserContext) -> BrowserContext:
+    """Opening a page and clicking have as long as what is expected: half a minute is too short on a busy machine."""
+    context.set_default_timeout(60_000)
+    return context
+
+
 @pytest.fixture(scope="session")
 def screenshots() -> Path:
     """Where screenshots go; `make screenshots` copies the one that the README shows."""
@@ -62,11 +109,14 @@ def running_app(data: Path, arguments: Sequence[str], environment: dict[str, str
         app = subprocess.Popen(
             command,
             cwd=ROOT,
-            env=inherited | {"CROSSROADS_DATA": str(data)} | environment,
+            env=inherited
+            | {"CROSSROADS_DATA": str(data), "CROSSROADS_PAID_API__STAND_IN": "false", "PYTHONPATH": str(_STACKS)}
+            | environment,
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
+    _LOGS[f"http://127.0.0.1:{port}"] = data / "app.log"
     try:
         wait_until_healthy(port, app)
         yield f"http://127.0.0.1:{port}"

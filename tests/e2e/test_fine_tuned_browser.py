@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.e2e.axe import violations
+
 LONG = 600_000  # milliseconds; loading, steps and answers on a busy machine
 FACTS = {
     "the Zephyr lamp": "The Zephyr lamp costs 42 euros.",
@@ -57,6 +59,7 @@ def test_a_training_goes_on_while_the_page_is_left_and_its_adapter_answers(
     )
     expect(page.get_by_text("no faults found")).to_be_visible()
     page.screenshot(path=screenshots / "fine-tuned-pairs.png")
+    assert violations(page) == []
     page.get_by_role("button", name="Train on these").click()
     epochs = page.get_by_label("Epochs")
     epochs.fill("1")

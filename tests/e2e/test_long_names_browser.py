@@ -35,8 +35,11 @@ def test_long_names_are_read_in_full_in_the_question_box(page: Page, start_app: 
     address = start_app(CROSSROADS_SCRIPTED="true", **_connections())
     page.goto(address)
     page.get_by_label("Your question").fill("hello there")
-    page.get_by_text("Expected cost, before it is asked").click()
-    expect(page.get_by_text("estimate; its error is not known yet")).to_have_count(4 + len(_NAMES))
+    page.get_by_text("Expected cost: type a question.").click()
+    line = page.get_by_text("Expected cost: Raw model")
+    expect(line).to_be_visible()
+    assert line.inner_text().count("$0.00016") == 4 + len(_NAMES)
+    assert line.inner_text().endswith("(longest answer, untested)")
     for width in (1440, 800):
         page.set_viewport_size({"width": width, "height": 1000})
         assert page.evaluate(_CUT) == [], width

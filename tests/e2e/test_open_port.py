@@ -19,6 +19,7 @@ import pytest
 import websockets
 from playwright.sync_api import Page, expect
 
+from evaluation.suggestions import FOUND
 from tests.e2e.conftest import ROOT, wait_until_healthy
 from ui.server import HEADERS
 
@@ -71,6 +72,21 @@ def test_every_response_says_that_nobody_may_frame_it(app: str, path: str) -> No
     _, headers, _ = got(app + path)
     assert {name: headers.get(name.lower()) for name in HEADERS} == HEADERS
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
+
+
+def test_a_browser_gets_an_id_of_its_own_that_no_script_reads_and_no_other_site_sends(app: str) -> None:
+    sent = [got(app + path, Accept="text/html,*/*")[1]["set-cookie"] for path in ("/", "/costs")]
+    ids = {cookie.partition(";")[0] for cookie in sent}
+    assert len(ids) == 2
+    assert all(cookie.endswith("; Max-Age=2592000; Path=/; HttpOnly; SameSite=Lax") for cookie in sent)
+    known = ids.pop()
+    status, headers, text = got(app + "/rag", Accept="text/html", Cookie=known, **{"If-None-Match": "*"})
+    assert (status, headers["set-cookie"].partition(";")[0]) == (200, known)
+    assert "BACKEND_BASE_URL" in text.partition("</head>")[0]
+    assert int(headers["content-length"]) == len(text.encode())
+    forged = "crossroads_browser=short"
+    assert forged not in got(app + "/", Accept="text/html", Cookie=forged)[1]["set-cookie"]
+    assert "crossroads" not in got(app + "/_stcore/health")[1].get("set-cookie", "")
 
 
 @pytest.mark.parametrize("path", ["/_stcore/metrics", "/_stcore/metrics?families=x", "/_stcore/agent/openapi.json"])
@@ -126,7 +142,7 @@ def test_the_pages_need_nothing_that_the_policy_forbids(page: Page, scripted_app
         expect(page.get_by_role("button", name="Settings for every approach")).to_be_visible(timeout=PATIENCE_MS)
         expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=PATIENCE_MS)
     page.goto(scripted_app)
-    page.get_by_text("What is the capital of France?").first.click()
+    page.get_by_text(FOUND.question).first.click()
     expect(page.get_by_test_id("stVegaLiteChart").locator("canvas, svg").first).to_be_visible(timeout=PATIENCE_MS)
     assert [line for line in said if "Content Security Policy" in line or "unsafe-eval" in line] == []
 

@@ -19,18 +19,22 @@ from evaluation.attribution import (
     ARMS,
     BASE,
     BOTH,
+    QUOTED,
     RAG,
+    READER_ARMS,
     TECHNIQUES,
     Attribution,
     attribute,
     attribution_arms,
     read_attribution,
+    reader_arms,
     start_attribution,
     stored_attributions,
 )
 from evaluation.judging import Share
 from evaluation.samples import Sample
 from evaluation.statistics import Estimate
+from evaluation.verdicts import attribution_verdicts
 from terminal.records import attribution_json
 from tests.evaluation.answering import AnsweringBackend
 from tests.scripted import PATIENCE_S, Clock
@@ -259,3 +263,29 @@ def test_a_second_one_waits_for_the_first(proving: Settings, monkeypatch: pytest
     assert job.wait(PATIENCE_S)
     assert job.state.fault is None
     assert [type(result) for result in job.state.results] == [Attribution]
+
+
+def test_a_reader_is_compared_with_its_base_and_the_quote_where_they_read(proving: Settings, clock: Clock):
+    given: dict[str, Backend] = {
+        RAG: AnsweringBackend(knows(4), approach="rag", clock=clock),
+        BOTH: AnsweringBackend(knows(16), approach="rag", clock=clock),
+        QUOTED: AnsweringBackend(knows(14), approach="rag", clock=clock),
+    }
+    made = found(proving, given)
+    assert tuple(made.arms) == READER_ARMS
+    assert {name: round(100 * one.gain.estimate.value) for name, one in made.techniques.items()} == {
+        "adapter_besides": 60,
+        "over_quote": 10,
+    }
+    assert all(set(part.gains) == {"adapter_besides", "over_quote"} for part in made.slices)
+    shares, over_base, over_quote = attribution_verdicts(made)
+    assert shares == "Right answers on 20 questions: Base + RAG 20 %, Adapter + RAG 80 %, Quote, no model 70 %."
+    assert over_base.startswith("Reading with the adapter, in place of the base, bought +60 points")
+    assert over_quote.startswith("Reading with the adapter, in place of quoting, made no difference that could not be")
+    assert list(attribution_json(made)["arms"]) == list(READER_ARMS)
+
+
+def test_the_writers_of_a_reader_s_comparison(proving: Settings):
+    made = reader_arms(proving)
+    assert [backend.approach for backend in made.values()] == ["rag"] * 3
+    assert "no model: quoted word for word" in made[QUOTED].model

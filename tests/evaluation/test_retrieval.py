@@ -17,9 +17,10 @@ from backends.rag.search.retriever import Filters, Hit, Mode, SearchResult
 from backends.rag.store.index import DocumentInfo, Index
 from backends.run.jobs import Progress
 from backends.settings import RagSettings
-from evaluation.retrieval import METRICS, RetrievalReport, difference, evaluate, usable_samples
+from evaluation.retrieval import METRICS, WITHOUT_ANSWER, RetrievalReport, difference, evaluate, usable_samples
 from evaluation.retrieval_runs import evaluate_chunk_settings
 from evaluation.samples import Sample
+from evaluation.thresholds import BestScore
 from tests.backends.rag.quick import SETTINGS, QuickEmbedder
 
 NEVER = threading.Event()
@@ -55,6 +56,9 @@ class Scripted:
             mode: SearchResult(query, mode, tuple(self._hit(name) for name in names), {"embed": 0.5, mode: 0.25})
             for mode, names in self.orders.items()
         }
+
+    def holds_code(self, query: str) -> bool:
+        return "E4" in query
 
     def _hit(self, name: str) -> Hit:
         return Hit(Passage(name, None, name, 0.5, 0, 1, TEXTS[name]), None, None, None, None)
@@ -113,6 +117,18 @@ def test_questions_that_cannot_be_judged_are_named() -> None:
     assert found.modes["dense"].by_fact
     assert set(found.modes["dense"].by_fact.questions) == {"days"}
     assert set(found.modes["dense"].by_document.questions) == {"days", "unknown"}
+
+
+def test_questions_without_an_answer_tell_what_a_threshold_refuses() -> None:
+    open_one = Sample("open", "What is E4?", tags=("not_answered",))
+    found = report(BOTH, [open_one, DAYS, YEARS])
+    assert found.scores == (
+        BestScore("How long?", None, answerable=True),
+        BestScore("What warranty?", None, answerable=True),
+        BestScore("What is E4?", None, answerable=False, by_code=True),
+    )
+    assert set(found.modes["dense"].by_document.questions) == {"days", "years"}
+    assert found.left_out == {"open": WITHOUT_ANSWER}
 
 
 def test_without_key_facts_documents_alone_are_judged() -> None:

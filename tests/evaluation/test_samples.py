@@ -109,11 +109,13 @@ def test_rows_that_are_no_questions_are_a_sentence_that_names_the_file(tmp_path:
     assert name in refused.value.cause
 
 
-@pytest.mark.parametrize("name", ["missing.csv", "."])
-def test_no_file(tmp_path: Path, name: str) -> None:
+def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(BackendError) as refused:
-        read_question_set(tmp_path / name)
-    assert refused.value.cause == f"There is no file {tmp_path / name}."
+        read_question_set(tmp_path / "missing.csv")
+    assert refused.value.cause == f"There is no file {tmp_path / 'missing.csv'}."
+    with pytest.raises(BackendError) as refused:
+        read_question_set(tmp_path)
+    assert refused.value.cause == f"{tmp_path} is a folder."
 
 
 @pytest.mark.parametrize(

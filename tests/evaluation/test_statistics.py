@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from math import factorial
+from collections.abc import Callable
+from math import factorial, sqrt
 
+import numpy as np
 import pytest
 
-from evaluation.statistics import Estimate, bootstrap, paired, share_text, wilson
+from evaluation.statistics import (
+    MOST_DRAWN,
+    Estimate,
+    bootstrap,
+    clustered_difference,
+    clustered_mean,
+    clustered_share,
+    holm,
+    paired,
+    share_text,
+    spread,
+    wilson,
+)
 
 
 # Newcombe, "Two-sided confidence intervals for the single proportion", Statistics in Medicine 17 (1998), table I.
@@ -84,3 +98,95 @@ def test_the_bootstrap_of_nothing_is_refused():
 
 def test_an_estimate_in_words():
     assert str(Estimate(0.8612, 0.8172, 0.9041)) == "0.861 (95 % interval 0.817 to 0.904)"
+
+
+def test_without_groups_a_share_has_the_interval_of_wilson() -> None:
+    found = clustered_share([1.0] * 15 + [0.0] * 5, range(20))
+    assert (found.value, found.low, found.high) == pytest.approx((0.75, *wilson(15, 20)))
+    together = clustered_share([1.0] * 15 + [0.0] * 5, ["one"] * 20)  # one group says nothing of others
+    assert together == found
+
+
+def test_questions_that_stand_and_fall_together_count_as_their_groups() -> None:
+    """Five groups of four, right or wrong as a whole: as uncertain as five questions, and t for four degrees."""
+    values, groups = [1.0] * 12 + [0.0] * 8, [place // 4 for place in range(20)]
+    found = spread(values, groups)
+    assert (found.mean, found.clusters) == (0.6, 5)
+    assert found.standard_error == pytest.approx(sqrt(5 / 4 * (3 * 1.6**2 + 2 * 2.4**2) / 400))
+    assert found.design_effect == pytest.approx(found.standard_error**2 / (0.24 / 19))
+    assert found.quantile == pytest.approx(2.7764451)
+    share, mean = clustered_share(values, groups), clustered_mean(values, groups)
+    assert share.low < wilson(12, 20)[0] - 0.1
+    assert share.high > wilson(12, 20)[1] + 0.05
+    assert (mean.low, mean.high) == pytest.approx((0.6 - 2.7764451 * found.standard_error, 1.0))
+
+
+def test_groups_that_agree_by_chance_make_nothing_surer() -> None:
+    found = spread([1.0, 0.0] * 10, [place // 2 for place in range(20)])  # each group is half right
+    assert (found.design_effect, found.standard_error) == (1.0, pytest.approx(sqrt(0.25 / 19)))
+    assert spread([1.0] * 6, [0, 0, 1, 1, 2, 2]).standard_error == 0
+
+
+def test_a_difference_without_groups_is_the_paired_one() -> None:
+    values = [1.0] * 8 + [0.0] * 11 + [-1.0]
+    found = clustered_difference(values, range(20))
+    assert found.estimate == paired(values)
+    assert (found.p < 0.05) == (found.estimate.low > 0)
+    grouped = clustered_difference(values, [place // 4 for place in range(20)])
+    assert grouped.estimate.low < found.estimate.low
+    assert grouped.p > found.p
+    assert clustered_difference([0.0] * 10, range(10)).p == 1
+
+
+@pytest.mark.parametrize("changed", range(1, 12))
+def test_the_interval_holds_0_just_where_chance_may_be_the_reason(changed: int) -> None:
+    values = [1.0] * changed + [0.0] * (12 - changed)
+    for groups in (list(range(12)), [place // 3 for place in range(12)]):
+        found = clustered_difference(values, groups)
+        assert (found.p >= 0.05) == (found.estimate.low <= 0)
+
+
+def test_holm_on_its_own_example() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.9, 0.5]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+@pytest.mark.parametrize("function", [spread, clustered_share, clustered_mean, clustered_difference])
+def test_of_nothing_there_is_no_interval(function: Callable[..., object]) -> None:
+    with pytest.raises(ValueError, match="nothing to take the mean of"):
+        function([], [])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_arrays_come_to_what_the_formulas_come_to_value_by_value(seed: int) -> None:
+    """The same sums, written out without numpy."""
+    chance = np.random.default_rng(seed)
+    values = chance.choice([-1.0, 0.0, 1 / 3, 1.0], 30 + seed).tolist()
+    groups = chance.integers(0, 7, len(values)).tolist()
+    count, mean = len(values), sum(values) / len(values)
+    sums: dict[int, float] = {}
+    for value, group in zip(values, groups, strict=True):
+        sums[group] = sums.get(group, 0.0) + value - mean
+    independent = sum((value - mean) ** 2 for value in values) / (count - 1) / count
+    together = len(sums) / (len(sums) - 1) * sum(total**2 for total in sums.values()) / count**2
+    found = spread(values, groups)
+    close = {"rel": 1e-12, "abs": 1e-12}
+    assert found.mean == pytest.approx(mean, **close)
+    assert found.design_effect == pytest.approx(max(1.0, together / independent), **close)
+    assert found.standard_error == pytest.approx(sqrt(max(independent, together)), **close)
+    added = [*values, 1.0, -1.0]
+    centre = sum(added) / len(added)
+    half = 1.959963984540054 * sqrt((sum(value * value for value in added) / len(added) - centre**2) / len(added))
+    assert (paired(values).low, paired(values).high) == pytest.approx((centre - half, centre + half), **close)
+    named = [f"document {group}" for group in groups]
+    for function in (spread, clustered_mean, clustered_difference):
+        assert function(np.array(values), np.array(groups)) == function(values, named)
+
+
+def test_of_many_values_the_interval_is_the_one_that_the_bootstrap_goes_to() -> None:
+    values = np.random.default_rng(1).random(MOST_DRAWN + 1) ** 3  # skewed
+    many, drawn = bootstrap(values), bootstrap(values[1:])
+    assert many.value == pytest.approx(values.mean())
+    assert (many.high - many.low) == pytest.approx(drawn.high - drawn.low, rel=0.04)
+    assert (many.low, many.high) == pytest.approx((drawn.low, drawn.high), abs=0.04 * (many.high - many.low))

@@ -22,6 +22,8 @@ def test_the_pairs_of_a_run_are_found_through_the_card(proving: Settings):
     assert pairs is not None
     assert [pair.question for pair in pairs] == ["Is door 1 open?", "Which door is red?"]
     assert held_out_samples(proving.data, {"run": "run-1"}) == [Sample("1", "Open door 1?", "yes, door 1")]
+    everything = training_pairs(proving.data, {"run": "run-1", "last_pass": {"pairs": 3}}) or []
+    assert [pair.question for pair in everything] == ["Is door 1 open?", "Which door is red?", "Open door 1?"]
 
 
 @pytest.mark.parametrize("card", [{}, {"run": "gone"}, {"run": "../adapters"}, {"run": ["run-1"]}, {"data": "text"}])

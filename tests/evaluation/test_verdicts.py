@@ -49,8 +49,8 @@ def test_what_bought_what():
 def test_a_narrow_interval_of_few_changes_is_still_open():
     few = Gain(Estimate(-0.12, -0.21, -0.02), 5)
     assert gain_sentence("RAG", few) == (
-        "RAG made no difference that could not be chance: "
-        "−12 points (95 % interval −21 to −2), but only 5 questions changed."
+        "RAG made a difference that is left open: "
+        "−12 points (95 % interval −21 to −2), but only 5 questions changed and 6 are needed."
     )
 
 
@@ -68,6 +68,11 @@ def test_the_sentences_of_a_proof(proving: Settings):
     same = replace(found, difference=Gain(Estimate(0.0, -0.2, 0.2), 4), forgetting=None)
     assert proof_verdict(same) == "On 8 questions the difference may be chance: 0 points (95 % interval −20 to +20)."
     assert forgetting_verdict(same).startswith("Forgetting: unknown")
+    few = replace(found, difference=Gain(Estimate(0.5, 0.1, 0.8), 4))
+    assert proof_verdict(few) == (
+        "On 8 questions the difference is left open: +50 points (95 % interval +10 to +80), "
+        "but only 4 questions changed and 6 are needed."
+    )
 
 
 def test_an_adapter_asked_with_another_system_prompt():

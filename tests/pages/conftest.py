@@ -7,8 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from backends.settings import load_settings
+from backends.store.database import Store
+from evaluation.runs.background import forget_work, works
 from tests.app_tests import packages_scanned_once as packages_scanned_once
-from ui.resources import stand_in_start, warm_up
+from tests.scripted import PATIENCE_S
+from ui.evaluate.page import opened_store, opened_stores
+from ui.resources import warm_up
 
 
 @pytest.fixture
@@ -16,10 +21,8 @@ def fresh_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Non
     """An empty data folder, and nothing that another test began."""
     monkeypatch.chdir(tmp_path)
     warm_up.clear()
-    stand_in_start.clear()
     yield
     warm_up.clear()
-    stand_in_start.clear()
 
 
 @pytest.fixture
@@ -32,3 +35,24 @@ def scripted(fresh_start: None, monkeypatch: pytest.MonkeyPatch) -> None:
 def no_local_models(fresh_start: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is loaded in advance."""
     monkeypatch.setattr("ui.resources.WarmUp.start", lambda self: self)
+
+
+def the_store() -> Store:
+    """The store of answers that pages have."""
+    return opened_store(load_settings())
+
+
+@pytest.fixture
+def no_works(fresh_start: None) -> Iterator[None]:
+    """No evaluation run is remembered from other tests, and none goes on afterwards."""
+    _end_works()
+    yield
+    _end_works()
+    opened_stores.clear()
+
+
+def _end_works() -> None:
+    for work in works():
+        work.stop()
+        assert work.job.wait(PATIENCE_S)
+        forget_work(work.run.id)

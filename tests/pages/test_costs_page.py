@@ -13,13 +13,12 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Widget
 
 from backends.base import Answer, Cost, Status, Timings, Usage
-from backends.settings import BudgetSettings
+from backends.settings import DEFAULT_EMBEDDER, DEFAULT_MODEL, BudgetSettings
 from backends.spend import budget, ledger
-from backends.spend.ledger import Kind, Purpose
-from backends.spend.ledger_file import ledger_file
-from backends.spend.ledger_file import opened as ledger_opened
+from backends.spend.ledger import Kind, Purpose, ledger_file
 from evaluation.costs import right_answers
 from evaluation.costs.monthly import monthly
+from tests.backends.spend.stored_rows import stored_rows
 from tests.evaluation.costs.made_inputs import made_inputs
 from tests.scripted import PATIENCE_S
 from ui.costs.per_month import table
@@ -82,11 +81,19 @@ def record(
     ledger.append(data, answer, kind, datetime.now(UTC) - timedelta(days=days_ago), purpose=purpose)
 
 
+IN_FORCE = {
+    "raw": "",
+    "fine_tuned": " + adapter brambleworth (sha256 0123456789ab)",
+    "rag": f" + handbook searched with {DEFAULT_EMBEDDER}",
+}
+"""What stands behind the base model's name where these approaches answer with the default settings."""
+
+
 @pytest.fixture
 def asked(data: Path) -> Path:
     """A data folder in which every approach has answered, ahead of everything that is rented by the month."""
-    for approach in ("raw", "fine_tuned", "rag"):
-        record(data, approach)
+    for approach, more in IN_FORCE.items():
+        record(data, approach, f"{DEFAULT_MODEL} (Q4_1 weights){more}")
     record(data, "paid_api", "gpt-4.1-mini", usd="0.00012")
     return data
 
@@ -123,7 +130,9 @@ def test_the_page_opens_in_the_app_and_by_its_own_address(app: bool) -> None:
     assert [title.value for title in at.title] == ["Costs"]
 
 
-@pytest.mark.parametrize("section", ["Per month", "Per right answer", "What if", "From scratch", "History"])
+@pytest.mark.parametrize(
+    "section", ["Per month", "Per right answer", "What if", "Price list", "From scratch", "History"]
+)
 def test_every_section_opens_empty_and_filled(section: str, data: Path, benchmark: Path) -> None:
     assert not opened(section).error
     for approach in ("raw", "fine_tuned", "rag"):
@@ -158,7 +167,7 @@ def test_a_month_by_part(asked: Path) -> None:
     assert shown["gpt-4.1-mini"]["Tokens in"] == "$0.4"
     assert shown["gpt-4.1-mini"]["Tokens out"] == "$0.8"
     assert shown["gpt-4.1-mini"]["A month"] == "$1.2"
-    assert shown["gpt-4.1-mini"]["An answer"] == "$0.00012"
+    assert shown["gpt-4.1-mini"]["An answer (mean)"] == "$0.00012"
     assert shown["Raw model"]["Rented machines"] == "$73"
     assert shown["Raw model"]["Tokens in"] == ""
     assert shown["Fine-tuned"]["Training"] == "$0.0114"
@@ -247,7 +256,7 @@ def test_nobody_asking_is_a_month_too(asked: Path, benchmark: Path) -> None:
     run(at.number_input(key="cost:questions").set_value(0))
     assert cells(at)["gpt-4.1-mini"]["A month"] == "$0"
     assert cells(at)["Raw model"]["A month"] == "$73"
-    assert cells(at)["Raw model"]["An answer"] == "\u2014"
+    assert cells(at)["Raw model"]["An answer (mean)"] == "\u2014"
     turn_to(at, "Per right answer")
     assert cells(at)["A right answer"]["Fine-tuned"] == "unknown: no question is asked"
     for section in ("What if", "From scratch", "History"):
@@ -302,6 +311,34 @@ def test_a_model_can_be_entered_with_its_price_and_its_date(asked: Path) -> None
     turn_to(at, "Per right answer")
     turn_to(at, "Per month")
     assert cells(at)[HOSTILE]["A month"] == "$7"
+
+
+def test_a_model_is_found_in_the_price_list_and_drawn(asked: Path) -> None:
+    at = opened("Price list")
+    rows = at.dataframe[0].value
+    months = list(rows["A month"])
+    of_makers = int((rows["Sold by"] == "its maker").sum())
+    assert 0 < of_makers < len(months)
+    for part in (months[:of_makers], months[of_makers:]):
+        assert part == sorted(part)
+    assert {"OpenAI", "Anthropic", "Mistral"} < set(rows["Provider"][:of_makers])
+    assert not {"OpenRouter", "Microsoft Azure", "AWS Bedrock"} & set(rows["Provider"][:of_makers])
+    measured = "10,000 questions a month of 100 tokens in, 50 out each: measured of gpt-4.1-mini, mean of 1 answer"
+    assert measured in captions(at)
+    assert at.button(key="compare_listed").disabled
+    run(at.text_input(key="price_list_search").set_value("HAIKU-4-5 anthropic"))
+    rows = at.dataframe[0].value
+    assert 0 < len(rows) < len(months)
+    names = [f"{row['Model']} {row['Provider']}".casefold() for row in rows.to_dict("records")]
+    assert all("haiku-4-5" in name and "anthropic" in name for name in names)
+    at.session_state["price_list:HAIKU-4-5 anthropic"] = {"selection": {"rows": [0], "columns": [], "cells": []}}
+    run(at)
+    assert at.button(key="compare_listed").label == "Compare 1 on Per month"
+    run(at.button(key="compare_listed").click())
+    assert list(cells(at)) == ["Raw model", "Fine-tuned", "gpt-4.1-mini", rows["Model"][0], "RAG"]
+    turn_to(at, "Price list")
+    run(at.text_input(key="price_list_search").set_value("no such model"))
+    assert at.info[-1].value.startswith("No model of the list has all these words")
 
 
 # --- right answers ------------------------------------------------------------------------------
@@ -372,7 +409,7 @@ def test_an_answer_whose_process_died_is_shown_and_counted_as_the_bill_says(data
     caps = BudgetSettings(per_day_usd=Decimal(1))
     budget.reserve(data, caps, "run", "paid_api:one", HOSTILE, Decimal("0.811"))
     assert "process ended" not in markdown(opened("History"))  # it is under way
-    with ledger_opened(ledger_file(data), create=True) as connection:
+    with stored_rows(data) as connection:
         connection.execute("UPDATE charges SET began = began - 100")
     at = opened("History")
     assert "**$0.811 of answers whose process ended before they were counted**" in markdown(at)
@@ -477,6 +514,6 @@ def test_answers_go_on_without_the_ledger_and_that_is_said_once(data: Path) -> N
     at = run(AppTest.from_file(str(HOME / "streamlit_app.py"), default_timeout=PATIENCE_S))
     at.text_area(key="question:compare").input("hello there")
     run(at.button(key="ask:compare").click())
-    assert [element.value for element in at.text if element.value.startswith("raw heard")]
+    assert [one.value for one in at.markdown if one.value.startswith("raw heard")]
     assert ["is damaged, so answers are not recorded" in warning.value for warning in at.warning] == [True]
     assert not run(at).warning

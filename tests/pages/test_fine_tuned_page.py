@@ -52,7 +52,7 @@ from tests.backends.rag.quick import QuickEmbedder
 from tests.scripted import PATIENCE_S
 from ui.ask.column import state_line
 from ui.fine_tuned.train import estimate_key
-from ui.resources import stand_in_start, warm_up
+from ui.resources import warm_up
 
 HOME = Path(__file__).resolve().parents[2]
 HOSTILE = "<script>alert(1)</script> ![x](http://evil.example/x.png) [y](http://evil.example) $z$ :smile: **b**"
@@ -68,11 +68,9 @@ def data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     monkeypatch.delitem(jobs.by_key, training_job.KEY, raising=False)
     monkeypatch.chdir(tmp_path)
     warm_up.clear()
-    stand_in_start.clear()
     yield folder
     jobs.by_key.pop(training_job.KEY, None)
     warm_up.clear()
-    stand_in_start.clear()
     close_stores(folder)
     open_database(folder).close()
 
@@ -199,7 +197,7 @@ def test_without_pairs_the_sample_is_one_click_away(data: Path) -> None:
         "Drafted": "0",
     }
     assert shows(at, "JSONL \u00b7 read as UTF-8 \u00b7 no faults found")
-    assert shows(at, "**56 pairs** are kept aside and **320** are trained on. None of them is seen in training.")
+    assert shows(at, "**56 pairs** are kept aside and **320** are trained on. None of those that are kept aside is ")
     assert len(at.dataframe[1].value) == 56
 
 
@@ -276,11 +274,17 @@ def test_edits_count_at_once_and_survive_a_change_of_section(data: Path) -> None
     assert at.button(key="pairs_back").disabled
 
 
+def test_a_row_is_added_to_a_short_table(data: Path) -> None:
+    at = upload(opened("Pairs"), "mine.jsonl", b'{"question": "When?", "answer": "At 9:00."}')
+    edit(at, added_rows=[{"question": "Where?", "answer": "Here."}])
+    assert [pair.question for pair in at.session_state["fine_tuned_pairs"].pairs] == ["When?", "Where?"]
+
+
 def test_the_split_is_by_group_or_by_phrasing(data: Path) -> None:
     at = sample()
-    assert shows(at, "A fact that is held out cannot be known.")
-    run(at.button_group(key="split_by").set_value("phrasing"))
-    assert shows(at, "For an adapter that is to learn facts.")
+    assert shows(at, "Every fact is taught, and some are asked in words that were held out")
+    run(at.button_group(key="split_by").set_value("group"))
+    assert shows(at, "A fact that is held out cannot be known, so the held-out loss rises while others are learned")
     run(at.slider(key="held_out_percent").set_value(0))
     assert shows(at, "Nothing is held out: the share is 0.")
 
@@ -564,6 +568,21 @@ def test_an_estimate_is_said_to_be_old_once_something_changed(data: Path, monkey
     assert shows(at, "Pairs or settings have changed since this was measured.")
 
 
+def test_an_estimate_that_runs_is_shown_after_a_reload(data: Path) -> None:
+    go_on = threading.Event()
+
+    def estimate(_: threading.Event) -> Iterator[Progress[Estimate]]:
+        yield Progress(0, 1, "timing a step")
+        go_on.wait(PATIENCE_S)
+
+    jobs.start(estimate_key_of(data), "Estimating", estimate)
+    try:
+        at = sample("Train")
+        assert at.button(key="cancel:estimate").label == "Stop"
+    finally:
+        go_on.set()
+
+
 def estimate_key_of(data: Path) -> str:
     from backends.settings import load_settings
 
@@ -688,7 +707,7 @@ def test_several_adapters_answer_side_by_side(doors: Path, tiny: Path) -> None:
     assert {answer.status for answer in comparison.answers} <= {"ok", "truncated", "empty"}
     texts = {answer.text for answer in comparison.answers}
     assert len(texts) == 2
-    headings = [one.value for one in run(at).markdown if one.value.startswith("#### :orange[")]
+    headings = [one.value for one in run(at).markdown if one.value.startswith("### :orange[")]
     assert len(headings) == 2
 
 

@@ -153,7 +153,7 @@ def assert_nowhere(*texts: str) -> None:
 
 def assert_not_stored(folder: Path) -> None:
     stored = [path for path in folder.rglob("*") if path.is_file()]
-    assert any(path.name == "ledger.sqlite" for path in stored)
+    assert any(path.name == "evaluations.sqlite" for path in stored)
     for path in stored:
         assert_nowhere(path.name, path.read_bytes().decode("latin-1"))
 

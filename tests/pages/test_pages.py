@@ -17,8 +17,12 @@ from streamlit.testing.v1.element_tree import Widget
 from backends.base import Cost, Passage, Question, Retrieved, TextDelta
 from backends.errors import BackendError
 from backends.run.live import LiveComparison
+from backends.settings import load_settings
+from evaluation.marks import marks
+from evaluation.samples import Sample
+from evaluation.suggestions import RECALLED, UNKNOWABLE
+from tests.pages.opening import markdown_in
 from tests.scripted import PATIENCE_S, Clock, Gate, Scripted, finished
-from ui.ask.box import SAMPLES
 from ui.shared.text import escaped
 
 HOME = Path(__file__).resolve().parents[2]
@@ -30,9 +34,12 @@ HOSTILE = "<script>alert(1)</script> ![x](http://evil.example/x.png) [y](http://
 
 DONE = ":green-badge[:material/check_circle: done]"
 FAILED = ":red-badge[:material/error: failed]"
+NOT_ASKED = ":gray-badge[:material/pending: not asked]"
 STOPPED = ":gray-badge[:material/stop_circle: stopped]"
 CUT_OFF = ":orange-badge[:material/content_cut: cut off]"
 EMPTY = ":orange-badge[:material/hide_source: empty answer]"
+STAND_IN = " :orange-badge[:material/swap_horiz: stand-in]"
+WRONG = ":red[:material/cancel: Not right]"
 
 
 pytestmark = pytest.mark.usefixtures("scripted")
@@ -60,6 +67,8 @@ def turn_to(at: AppTest, page: str) -> AppTest:
 
 
 def ask(at: AppTest, question: str, page: str = "compare") -> AppTest:
+    if any(button.key == f"edit:{page}" for button in at.button):
+        run(at.button(key=f"edit:{page}").click())
     at.text_area(key=f"question:{page}").input(question)
     at.button(key=f"ask:{page}").click()
     return run(at)
@@ -73,20 +82,33 @@ def showing(comparison: LiveComparison, page: str = "compare") -> AppTest:
 
 
 def badges(at: AppTest) -> list[str]:
-    """How the columns ended, in their order."""
-    known = {DONE, FAILED, STOPPED, CUT_OFF, EMPTY}
-    return [element.value for element in at.markdown if element.value in known]
+    """How the columns stand, in their order."""
+    known = {DONE, FAILED, STOPPED, CUT_OFF, EMPTY, WRONG, NOT_ASKED}
+    states = [one.value.removesuffix(STAND_IN) for one in at.markdown]
+    return [state for state in states if state in known]
+
+
+def answers(at: AppTest) -> list[str]:
+    """The texts of the answers, letter by letter."""
+    return [re.sub(r"\\(.)", r"\1", value.replace(":small[]", "")) for value in markdown_in(at, "answer-")]
+
+
+def captions(at: AppTest) -> list[str]:
+    return [one.value.replace("\\", "") for one in at.caption]
 
 
 def headings(at: AppTest) -> list[str]:
     """The names of the columns, in their order."""
-    found = [re.fullmatch(r"#### :\w+\[:material/\w+: \*\*(.+)\*\*\]", element.value) for element in at.markdown]
+    found = [re.fullmatch(r"##?# :\w+\[:material/\w+: \*\*(.+)\*\*\]", element.value) for element in at.markdown]
     return [match.group(1) for match in found if match]
+
+
+_OF_CONNECTIONS = ("Add", "Load", "Test connection", "Use this price")
 
 
 def buttons(at: AppTest) -> list[str]:
     """The buttons for asking; those that manage connections are tested with their page."""
-    return [button.label for button in at.button if button.label not in ("Add", "Test connection", "Use this price")]
+    return [button.label for button in at.button if button.label not in _OF_CONNECTIONS]
 
 
 def texts(at: AppTest) -> list[str]:
@@ -138,7 +160,7 @@ def test_the_app_leads_to_every_page() -> None:
 
 def test_four_answers_side_by_side_with_their_numbers() -> None:
     at = ask(opened("compare"), "hello there")
-    assert [subheader.value for subheader in at.subheader] == [
+    assert [heading.value for heading in at.header] == [
         "hello there",
         "Latency and what it is made of",
         "Cost",
@@ -146,15 +168,14 @@ def test_four_answers_side_by_side_with_their_numbers() -> None:
     ]
     assert headings(at) == NAMES
     assert badges(at) == [DONE] * 4
-    answers = [f"{approach} heard: hello there" for approach in APPROACHES]
-    assert texts(at) == [*answers, "A scripted passage for: hello there"]
-    captions = [caption.value for caption in at.caption]
-    small = [element.value for element in at.markdown if ":small[" in element.value]
+    assert answers(at) == [f"{approach} heard: hello there" for approach in APPROACHES]
+    assert texts(at) == ["A scripted passage for: hello there"]
+    small = [element.value for element in at.markdown]
     assert len([text for text in small if text.startswith(":small[Latency")]) == 4
     assert len([text for text in small if text.startswith(":small[Cost")]) == 4
-    assert len([caption for caption in captions if "Tokens 2 in, 4 out \\(tokenizer\\)" in caption]) == 4
-    assert len([text for text in small if ":orange-badge[:material/swap_horiz: stand-in]" in text]) == 4
-    assert [element.value for element in at.markdown].count("#### \\$0\\.000004") == 4
+    assert len([caption for caption in captions(at) if "Tokens 2 in, 4 out (tokenizer)" in caption]) == 4
+    assert len([text for text in small if text.endswith(STAND_IN)]) == 4
+    assert [element.value for element in at.markdown].count("**\\$0\\.000004**") == 4
     assert not [button for button in at.button if button.label == "Stop"]
 
 
@@ -164,6 +185,7 @@ def test_the_table_and_the_charts_name_every_approach() -> None:
     assert list(table.value.columns) == [f"{name} (stand-in)" for name in NAMES]
     assert list(table.value.index) == [
         "Status",
+        "Right",
         "Latency",
         "First text",
         "Cost",
@@ -175,7 +197,7 @@ def test_the_table_and_the_charts_name_every_approach() -> None:
         "Queued (not in latency)",
         "Loading (not in latency)",
     ]
-    assert list(table.value.loc["Status"]) == ["ok"] * 4
+    assert list(table.value.loc["Status"]) == ["done"] * 4
     assert list(table.value.loc["Completion tokens"]) == ["4"] * 4
     assert list(table.value.loc["Cost"]) == ["$0.000004"] * 4
     assert [value == "\u2014" for value in table.value.loc["Retrieval (in latency)"]] == [True, True, True, False]
@@ -218,20 +240,11 @@ def test_the_best_of_each_row_is_marked(clock: Clock) -> None:
     assert list(table.loc["First text"]) == ["\u2605 500 ms", "1 s", "1.5 s", "\u2014"]
     assert list(table.loc["Tokens/s"]) == ["2", "7", "\u2605 8", "\u2014"]
     assert list(table.loc["Cost"]) == ["$0.002", "\u2605 $0.001", "\u2014", "\u2014"]
-    small = [element.value for element in at.markdown]
-    fastest, cheapest = " :green-badge[\u2605 fastest]", " :green-badge[\u2605 cheapest]"
-    assert [text for text in small if text.startswith(":small[Latency")] == [
-        ":small[Latency]",
-        f":small[Latency{fastest}]",
-        ":small[Latency]",
-        ":small[Latency]",
-    ]
-    assert [text for text in small if text.startswith(":small[Cost")] == [
-        ":small[Cost]",
-        f":small[Cost{cheapest}]",
-        ":small[Cost]",
-        ":small[Cost]",
-    ]
+    shown = [element.value for element in at.markdown]
+    fastest, cheapest = ":gray-badge[\u2605 fastest]", ":gray-badge[\u2605 cheapest]"
+    latency, cost = ":small[Latency]", ":small[Cost]"
+    assert [text for text in shown if text in (latency, fastest)] == [latency, fastest, latency, latency]
+    assert [text for text in shown if text in (cost, cheapest)] == [cost, cheapest, cost, cost]
     (_, bars), (_, costs) = charts(at)
     labels = dict(zip(costs["approach"], costs["label"], strict=True))
     assert labels == {"Raw model": "$2", "Fine-tuned": "$1", "Paid API": "unknown", "RAG": "unknown"}
@@ -250,32 +263,171 @@ def test_those_who_take_part_can_be_chosen() -> None:
 
 def test_a_click_on_a_sample_asks_it() -> None:
     at = opened("compare")
-    at.button_group(key="sample:compare").set_value(SAMPLES[3])
+    at.button_group(key="sample:compare").set_value(UNKNOWABLE.question)
     run(at)
-    assert at.subheader[0].value == escaped("What is the capital of France?")
-    assert at.text_area(key="question:compare").value == "What is the capital of France?"
-    assert badges(at) == [DONE] * 4
+    assert at.header[0].value == escaped(UNKNOWABLE.question)
+    assert badges(at) == [WRONG] * 4
+    assert not at.text_area
+    run(at.button(key="edit:compare").click())
+    assert at.text_area(key="question:compare").value == UNKNOWABLE.question
+    assert badges(at) == [WRONG] * 4
 
 
 @pytest.mark.parametrize("question", ["", "  \n "])
-def test_an_empty_question_is_a_sentence_in_every_column(question: str) -> None:
+def test_an_empty_question_asks_nothing(question: str) -> None:
     at = ask(opened("compare"), question)
-    assert headings(at) == NAMES
-    assert badges(at) == [FAILED] * 4
-    assert [text for text in texts(at) if text.strip()] == ["The question is empty. Type a question first."] * 4
+    assert [warning.value for warning in at.warning] == ["The question is empty. Type a question first."]
+    assert "live_comparisons" not in at.session_state or not at.session_state["live_comparisons"]
+    assert not run(at).warning
+    ask(at, "hello there")
+    asked = at.session_state["live_comparisons"]["compare"]
+    ask(at, question)
+    assert [warning.value for warning in at.warning] == ["The question is empty. Type a question first."]
+    assert at.session_state["live_comparisons"]["compare"] is asked
+    assert badges(at) == [DONE] * 4
+
+
+def test_once_asked_the_box_folds_into_a_bar_and_back() -> None:
+    at = ask(opened("compare"), "hello there")
+    assert [one.value for one in at.container(key="unseen-title").title] == [one.value for one in at.title]
+    assert not at.text_area
+    assert not at.button_group
+    assert buttons(at)[:2] == ["Edit", "Ask again"]
+    run(at.button(key="edit:compare").click())
+    assert at.title[0].value == "Crossroads"
+    assert at.text_area(key="question:compare").value == "hello there"
+    assert answers(at) == [f"{approach} heard: hello there" for approach in APPROACHES]
+    run(at.button(key="close:compare").click())
+    assert not at.text_area
+    assert badges(at) == [DONE] * 4
+
+
+def test_asking_again_asks_those_who_took_part() -> None:
+    at = opened("compare")
+    at.button_group(key="chosen:compare").set_value(["rag", "raw"])
+    ask(at, "hello")
+    before = at.session_state["live_comparisons"]["compare"]
+    run(at.button(key="again:compare").click())
+    again = at.session_state["live_comparisons"]["compare"]
+    assert again is not before
+    assert (again.question.text, len(again.answers)) == ("hello", 2)
+    assert badges(at) == [DONE] * 2
+    run(at.button(key="edit:compare").click())
+    assert set(at.button_group(key="chosen:compare").value) == {"rag", "raw"}
+
+
+def test_one_column_is_asked_again_alone() -> None:
+    at = ask(opened("compare"), "hello there")
+    before = {one.approach: one for one in at.session_state["live_comparisons"]["compare"].answers}
+    run(at.button(key="again:compare:raw").click())
+    after = {one.approach: one for one in at.session_state["live_comparisons"]["compare"].answers}
+    assert [approach for approach in APPROACHES if after[approach] is not before[approach]] == ["raw"]
+    assert badges(at) == [DONE] * 4
+
+
+def test_a_question_goes_to_the_search_of_rag_with_one_click() -> None:
+    at = ask(opened(), "hello there")
+    run(at.button(key="search:compare:rag").click())
+    assert [title.value for title in at.title] == ["RAG"]
+    assert at.session_state["section"] == "Search"
+    assert at.session_state["rag_query"] == "hello there"
+
+
+def test_a_long_answer_is_shown_in_part_until_a_click() -> None:
+    long = "word " * 99 + "end"
+    at = run(showing(done(Scripted(TextDelta(long), finished(100), approach="raw"))))
+    assert answers(at) == ["word " * 38 + "word \u2026"]
+    (reveal,) = [button for button in at.button if button.label == "Show all"]
+    run(reveal.click())
+    assert answers(at) == [long]
+    (hide,) = [button for button in at.button if button.label == "Show less"]
+    run(hide.click())
+    assert answers(at) == ["word " * 38 + "word \u2026"]
+
+
+# --- who is right -------------------------------------------------------------------------------
+
+RIGHT = ":green[:material/check_circle: Right]"
+REFUSED = ":orange[:material/block: Refused]"
+
+
+def done(*asked: Scripted, question: str = "q") -> LiveComparison:
+    comparison = LiveComparison(asked, Question(question, run=f"run of {question}"))
+    assert comparison.wait(PATIENCE_S)
+    return comparison
+
+
+def saying(text: str, approach: str, clock: Clock, latency_s: float) -> Scripted:
+    return Scripted(TextDelta(text), latency_s, finished(3), approach=approach, lane=LANE, clock=clock)
+
+
+def test_where_there_is_a_reference_each_column_is_judged_and_only_a_right_one_gets_a_star(clock: Clock) -> None:
+    asked = (
+        saying("It costs \u00a350.", "raw", clock, 1.0),
+        saying("GBP 95.", "fine_tuned", clock, 3.0),
+        saying("The documents do not say.", "paid_api", clock, 0.5),
+        saying("The fixed repair price is \u00a395.", "rag", clock, 2.0),
+    )
+    at = run(showing(done(*asked, question=RECALLED.question)))
+    assert markdown_in(at, "state-") == [WRONG, RIGHT, REFUSED, RIGHT]
+    table = at.dataframe[0].value
+    assert list(table.index)[:3] == ["Status", "Right", "Latency"]
+    assert list(table.loc["Right"]) == ["not right", "right", "refused", "right"]
+    assert list(table.loc["Latency"]) == ["1 s", "3 s", "500 ms", "\u2605 2 s"]
+    rule = "Right holds every key fact of the reference, however it is spelled."
+    assert f"{rule} \u2605 is the best of several right answers." in captions(at)
+    assert ":green-badge[\u2605 fastest]" in [one.value for one in at.markdown]
+    assert "Reference answer" in [one.proto.popover.label for one in at.get("popover")]
+    reference = escaped("The fixed repair price of an Ember One is \u00a395.")
+    assert f"**{reference}**" in [one.value for one in at.markdown]
+    assert not at.get("feedback")
+
+
+def test_where_all_are_wrong_nobody_gets_a_star(clock: Clock) -> None:
+    asked = [saying("I guess 50.", approach, clock, at) for at, approach in enumerate(APPROACHES, 1)]
+    at = run(showing(done(*asked, question=RECALLED.question)))
+    assert badges(at) == [WRONG] * 4
+    assert not [value for value in at.dataframe[0].value.to_numpy().ravel() if "\u2605" in value]
+    assert not [one.value for one in at.markdown if "\u2605" in one.value]
+
+
+def test_ones_own_question_is_judged_with_thumbs_which_are_kept(clock: Clock, tmp_path: Path) -> None:
+    comparison = done(saying("Blue.", "raw", clock, 1.0), saying("Green.", "rag", clock, 2.0), question="Which colour?")
+    at = run(showing(comparison))
+    assert [text for text in (one.value for one in at.markdown) if "fastest" in text] == [
+        ":gray-badge[\u2605 fastest]"  # it is no verdict, and the line above says so
+    ]
+    assert captions(at)[0].endswith("\u2605 says who was fastest or cheapest, not who is right.")
+    assert list(at.dataframe[0].value.loc["Latency"]) == ["\u2605 1 s", "2 s"]
+    first, _ = at.get("feedback")
+    run(first.set_value(0))
+    assert list(at.dataframe[0].value.loc["Right"]) == ["not right", "\u2014"]
+    assert list(at.dataframe[0].value.loc["Latency"]) == ["1 s", "2 s"]
+    run(at.text_input[0].input("It is green."))
+    (kept,) = marks(load_settings().data)
+    assert (kept.question, kept.approach, kept.answer) == ("Which colour?", "raw", "Blue.")
+    assert (kept.good, kept.note, kept.kind) == (False, "It is green.", "scripted")
+
+
+def test_a_question_of_an_uploaded_set_is_judged_by_it(clock: Clock) -> None:
+    at = showing(done(saying("It is blue.", "raw", clock, 1.0), question="Which colour?"))
+    at.session_state["question_sets"] = {"mine.csv": [Sample("7", "which colour?", "Blue.", (("blue",),))]}
+    run(at)
+    assert RIGHT in [one.value for one in at.markdown]
+    assert "Question 7 of mine.csv." in captions(at)
 
 
 @pytest.mark.parametrize(
     ("question", "badge", "sentence", "status"),
     [
-        ("please fail", FAILED, "The script says to fail. Ask without the word fail.", "error"),
+        ("please fail", FAILED, "The script says to fail. Ask without the word fail.", "failed"),
         (
             "please cut",
             CUT_OFF,
             "The stream ended without saying why; the answer may be incomplete. Ask again.",
-            "truncated",
+            "cut off",
         ),
-        ("say nothing", EMPTY, "The model answered with nothing. Ask again or rephrase the question.", "empty"),
+        ("say nothing", EMPTY, "The model answered with nothing. Ask again or rephrase the question.", "empty answer"),
     ],
 )
 def test_an_answer_that_is_not_complete_keeps_its_column_and_says_why(
@@ -284,7 +436,7 @@ def test_an_answer_that_is_not_complete_keeps_its_column_and_says_why(
     at = ask(opened("compare"), question)
     assert headings(at) == NAMES
     assert badges(at) == [badge] * 4
-    assert texts(at).count(sentence) == 4
+    assert [*texts(at), *(caption.removeprefix(":material/info: ") for caption in captions(at))].count(sentence) == 4
     table = at.dataframe[0].value
     assert list(table.loc["Status"]) == [status] * 4
     assert not [value for value in table.to_numpy().ravel() if "\u2605" in value]
@@ -303,11 +455,11 @@ def test_a_failed_column_leaves_the_others_alone() -> None:
     assert comparison.wait(PATIENCE_S)
     at = run(showing(comparison))
     assert badges(at) == [DONE, FAILED, FAILED, DONE]
-    assert [text for text in texts(at) if text.strip()] == [
-        "Yes",
+    assert ":material/error: Fine-tuned, Paid API failed: the column says why." in captions(at)
+    assert answers(at) == ["Yes", "No"]
+    assert texts(at) == [
         "fine_tuned failed unexpectedly (ValueError). The log has the details; ask again.",
         "No key. Set one.",
-        "No",
     ]
 
 
@@ -316,10 +468,11 @@ def test_one_approach_on_its_own_page(approach: str, name: str) -> None:
     at = ask(opened(approach), "hello there", approach)
     assert headings(at) == [name]
     assert badges(at) == [DONE]
-    assert texts(at)[0] == f"{approach} heard: hello there"
-    assert "What happened inside" in [subheader.value for subheader in at.subheader]
+    assert answers(at) == [f"{approach} heard: hello there"]
+    assert "What happened inside" in [heading.value for heading in at.header]
     assert at.code[0].value.endswith("\n\nhello there")
-    sources = ["Evidence: 0 of 1 sentence supported", "Sources (1)"] if approach == "rag" else []
+    evidence = ["Evidence: 0 of 1 sentence supported"] if approach == "rag" else []
+    sources = [*evidence, "How it was measured", *(["Sources (1)"] if approach == "rag" else [])]
     settings = ["Let a server answer instead"] if approach == "fine_tuned" else []
     assert [one.label for one in at.expander] == [*sources, "Prompt as sent, after the chat template", *settings]
 
@@ -340,9 +493,11 @@ def waiting() -> Scripted:
 
 
 def stop_button_alone() -> None:
-    from ui.ask.box import stop_button
+    import streamlit as st
 
-    stop_button("compare")
+    from ui.ask.bar import stop_button
+
+    stop_button("compare", st.empty())
 
 
 def test_the_stop_button_ends_every_column_and_keeps_the_text() -> None:
@@ -360,11 +515,9 @@ def test_the_stop_button_ends_every_column_and_keeps_the_text() -> None:
     assert not run(at).button
     page = run(showing(comparison))
     assert badges(page) == [STOPPED, STOPPED]
-    assert [text for text in texts(page) if text.strip()] == [
-        "So far",
-        "Stopped; the text is what had arrived.",
-        "Stopped before it began.",
-    ]
+    assert answers(page) == ["So far"]
+    assert ":material/info: Stopped; the text is what had arrived." in captions(page)
+    assert texts(page) == ["Stopped before it began."]
 
 
 def test_a_page_that_draws_a_running_comparison_ends_with_it() -> None:
@@ -378,7 +531,7 @@ def test_a_page_that_draws_a_running_comparison_ends_with_it() -> None:
     drawing.join(PATIENCE_S)
     assert not at.exception
     assert badges(at) == [STOPPED, STOPPED]
-    assert "So far" in texts(at)
+    assert answers(at) == ["So far"]
 
 
 def test_asking_again_stops_what_was_running() -> None:
@@ -390,7 +543,7 @@ def test_asking_again_stops_what_was_running() -> None:
     ask(at, "the second")
     assert first.wait(PATIENCE_S)
     assert [answer.status for answer in first.answers] == ["cancelled", "cancelled"]
-    assert at.subheader[0].value == "the second"
+    assert at.header[0].value == "the second"
     assert badges(at) == [DONE] * 4
 
 
@@ -410,10 +563,10 @@ def test_a_comparison_survives_a_page_change_and_each_page_keeps_its_own() -> No
     assert headings(at) == []
     ask(at, "to raw alone", "raw")
     turn_to(at, "compare")
-    assert at.subheader[0].value == "to everyone"
+    assert at.header[0].value == "to everyone"
     assert badges(at) == [DONE] * 4
     turn_to(at, "raw")
-    assert at.subheader[0].value == "to raw alone"
+    assert at.header[0].value == "to raw alone"
     assert badges(at) == [DONE]
 
 
@@ -433,7 +586,7 @@ def test_leaving_in_mid_stream_loses_nothing() -> None:
     assert not comparison.done
     gate.opened.set()
     assert comparison.wait(PATIENCE_S)
-    assert "Half and whole" in texts(run(at))
+    assert answers(run(at)) == ["Half and whole"]
 
 
 # --- text that is not ours -----------------------------------------------------------------------
@@ -441,7 +594,7 @@ def test_leaving_in_mid_stream_loses_nothing() -> None:
 
 def live_markdown(at: AppTest) -> list[str]:
     """Everything on the page that is read as Markdown, with what is escaped taken out."""
-    shown = [element.value for kind in (at.markdown, at.caption, at.subheader, at.title) for element in kind]
+    shown = [element.value for kind in (at.markdown, at.caption, at.header, at.title) for element in kind]
     shown += [expander.label for expander in at.expander]
     return [re.sub(r"\\.", "", value) for value in shown]
 
@@ -449,11 +602,11 @@ def live_markdown(at: AppTest) -> list[str]:
 @pytest.mark.parametrize("address", PAGES)
 def test_a_hostile_question_is_shown_as_text(address: str) -> None:
     at = ask(opened(address), HOSTILE, address)
-    assert at.subheader[0].value == escaped(HOSTILE)
-    assert [text for text in texts(at) if "heard:" in text] == [
-        f"{approach} heard: {HOSTILE}" + (" [1]" if approach == "rag" else "")  # its passage repeats the question
-        for approach in (APPROACHES if address == "compare" else [address])
-    ]
+    assert at.header[0].value == escaped(HOSTILE)
+    asked = APPROACHES if address == "compare" else [address]
+    assert [text for text in answers(at) if "heard:" in text] == [f"{approach} heard: {HOSTILE}" for approach in asked]
+    cites = [button.key for button in at.button if button.label == ":blue[\\[1\\]]" and "text:" in str(button.key)]
+    assert len(cites) == asked.count("rag")  # its passage repeats the question
     for value in live_markdown(at):
         assert not re.search(r"<script|!\[|\]\(|evil\.example|\$z\$|:smile:|\*\*b\*\*", value), value
     assert not at.get("html")
@@ -472,7 +625,7 @@ def test_hostile_names_and_faults_are_shown_as_text() -> None:
     )
     assert comparison.wait(PATIENCE_S)
     at = run(showing(comparison))
-    assert (texts(at).count(HOSTILE), texts(at).count(f"{HOSTILE} [1]")) == (1, 1)
+    assert (texts(at).count(HOSTILE), answers(at)) == (1, [HOSTILE])
     assert f"{HOSTILE} Ask again." in texts(at)
     for value in live_markdown(at):
         assert not re.search(r"<script|!\[|\]\(|evil\.example|\$z\$|:smile:|\*\*b\*\*", value), value
@@ -531,7 +684,7 @@ def test_approaches_that_cannot_be_loaded_are_named() -> None:
 
 
 def offer(at: AppTest) -> list[str]:
-    return [element.value for element in at.markdown if "OPENAI_API_KEY" in element.value]
+    return [element.value for element in at.markdown if "**No API key.**" in element.value]
 
 
 @pytest.mark.usefixtures("no_weights")
@@ -539,10 +692,10 @@ def offer(at: AppTest) -> list[str]:
 def test_without_a_key_the_paid_column_says_so_and_offers_the_stand_in(address: str) -> None:
     at = opened(address)
     warmed_up()
-    assert len(offer(at)) == 1
-    assert offer(at)[0].startswith(":material/key_off: **No API key.** Set `OPENAI_API_KEY`")
-    assert offer(at)[0].endswith("under *API key* above." if address == "paid_api" else "on the Paid API page.")
-    assert buttons(at) == ["Ask", "Start the stand-in"]
+    assert offer(at) == [":material/key_off: **No API key.** Nobody is asked, and nothing is charged."]
+    assert "Start the stand-in" in buttons(at)
+    keys = [field for field in at.text_input if field.label == "API key"]
+    assert len(keys) == 1  # the panel's on its own page, the offer's on any other
 
 
 @pytest.mark.usefixtures("no_weights")
@@ -550,11 +703,12 @@ def test_without_a_key_a_question_still_gets_its_price() -> None:
     at = opened("paid_api")
     warmed_up()
     ask(at, "What is the capital of France?", "paid_api")
-    assert badges(at) == [FAILED]
+    assert badges(at) == [NOT_ASKED]
     assert any(text.startswith("There is no API key for https://api.openai.com/v1.") for text in texts(at))
-    (estimate,) = [element.value for element in at.markdown if element.value.startswith("This question would cost")]
-    assert re.fullmatch(r"This question would cost about \*\*\\\$0\\\.000\d+\*\* \(estimate\)\.", estimate)
-    assert buttons(at) == ["Ask", "Start the stand-in"]
+    (estimate,) = [one.value.replace("\\", "") for one in at.markdown if "this question would cost" in one.value]
+    assert re.fullmatch(r"With gpt-4\.1-mini, this question would cost about \*\*\$0\.000\d+\*\*\.", estimate)
+    assert any("list price" in one.value and "genai" in one.value for one in at.caption)
+    assert "Start the stand-in" in buttons(at)
 
 
 @pytest.mark.usefixtures("no_weights")
@@ -564,43 +718,42 @@ def test_with_a_key_there_is_no_offer(address: str, monkeypatch: pytest.MonkeyPa
     at = opened(address)
     warmed_up()
     assert offer(at) == []
-    assert buttons(at) == ["Ask"]
+    assert "Start the stand-in" not in buttons(at)
     assert "key-0123456789" not in json.dumps([str(at), *texts(at), *live_markdown(at)])
 
 
 # --- before the call ------------------------------------------------------------------------------
 
 
-def test_what_a_question_is_expected_to_cost_shows_before_it_is_asked() -> None:
+def expected(at: AppTest) -> str:
+    """The one line that says what a question is expected to cost."""
+    (line,) = [caption for caption in captions(at) if caption.startswith("Expected cost: ")]
+    return line.removeprefix("Expected cost: ")
+
+
+def test_what_a_question_is_expected_to_cost_is_one_line_before_it_is_asked() -> None:
     at = opened("compare")
-    assert [one.value for one in at.caption].count("type a question") == len(APPROACHES)
+    assert expected(at) == "type a question."
     at.text_area(key="question:compare").input("hello there")
     run(at)
-    amounts = [one.value.replace("\\", "") for one in at.markdown if one.value.endswith("**")]
-    assert [one.rpartition("] ")[2] for one in amounts] == [f"{name}: **$0.00016**" for name in NAMES]  # 160 tokens out
-    assert [one.value for one in at.caption].count("estimate; its error is not known yet") == len(APPROACHES)
+    amounts = ", ".join(f"{name} **$0.00016**" for name in NAMES)  # 160 tokens out
+    assert expected(at) == f"{amounts} (longest answer, untested)"
+    assert list(at.table[0].value["Past error"]) == [escaped("estimate; its error is not known yet")] * 4
     run(at.button(key="ask:compare").click())
-    at.text_area(key="question:compare").input("hello again")
-    run(at)
-    told = [one.value for one in at.caption if one.value.startswith("estimate; the last answer")]
-    assert told == []  # the first estimate was made with the longest answer, this one with the mean
-    run(at.button(key="ask:compare").click())
-    run(at)
-    told = [one.value.replace("\\", "") for one in at.caption]
-    assert told.count("estimate; the last answer was 1 times it") == len(APPROACHES)
+    ask(at, "hello again")  # the first estimate was made with the longest answer, this one with the mean
+    run(at.button(key="edit:compare").click())
+    assert expected(at) == ", ".join(f"{name} **$0.000004**" for name in NAMES) + " (mean answer, close)"
+    assert list(at.table[0].value["Past error"]) == [escaped("estimate; the last answer was 1 times it")] * 4
 
 
 def test_an_answer_that_ended_changes_what_the_next_one_is_expected_to_cost_at_once() -> None:
-    def amounts() -> list[str]:
-        found = [one.value.replace("\\", "") for one in at.markdown if one.value.endswith("**")]
-        return [one.rpartition(": ")[2] for one in found]
-
-    at = opened("compare")
-    at.text_area(key="question:compare").input("hello there")
+    at = ask(opened("compare"), "hello there")
+    run(at.button(key="edit:compare").click())
+    assert expected(at) == ", ".join(f"{name} **$0.000004**" for name in NAMES) + " (mean answer, untested)"
+    at.button(key="ask:compare").click()
     run(at)
-    assert amounts() == ["**$0.00016**"] * len(APPROACHES)  # the longest answer: 160 tokens out
-    run(at.button(key="ask:compare").click())
-    assert amounts() == ["**$0.000004**"] * len(APPROACHES)  # as long as the answer was that ended just now
+    run(at.button(key="edit:compare").click())
+    assert "(mean answer, close)" in expected(at)
 
 
 def test_an_amount_is_unknown_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -609,7 +762,8 @@ def test_an_amount_is_unknown_with_its_reason(monkeypatch: pytest.MonkeyPatch) -
     at = opened("raw")
     at.text_area(key="question:raw").input("hello")
     run(at)
-    assert any(one.value.replace("\\", "").startswith("unknown: no answer of it") for one in at.caption)
+    assert expected(at) == "Raw model **unknown**"
+    assert at.table[0].value["How"][0].startswith("no answer of it was timed")
 
 
 @pytest.mark.parametrize("address", ["compare", "raw", "fine_tuned", "paid_api", "rag", "costs"])
@@ -620,7 +774,10 @@ def test_without_a_usable_data_folder_each_page_says_so_and_works(
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("CROSSROADS_DATA", str(tmp_path / "file" / "data"))
     at = opened(address)
-    assert [error.value for error in at.error if "data folder" in error.value] == [
+    said = [error.value for error in at.error if "data folder" in error.value]
+    if address == "costs":  # which adds what it cannot read
+        assert said.pop().startswith("The ledger of answers cannot be read")
+    assert said == [
         escaped(
             "The data folder cannot be used: there is a file where a folder should be. Nothing is kept. "
             "Choose another data folder with CROSSROADS_DATA."
@@ -630,4 +787,4 @@ def test_without_a_usable_data_folder_each_page_says_so_and_works(
         at.text_area(key=f"question:{address}").input("Paris?").run()
         at.button(key=f"ask:{address}").click().run()
         assert not at.exception
-        assert [warning.value for warning in at.warning if "ledger of answers cannot be written" in warning.value]
+        assert [warning.value for warning in at.warning if "store of answers cannot be written" in warning.value]

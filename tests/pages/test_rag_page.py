@@ -29,7 +29,7 @@ from tests.backends.rag.conftest import TEXTS, fill, make_pdf
 from tests.backends.rag.cross_encoder import tiny_cross_encoder
 from tests.backends.rag.quick import QuickEmbedder
 from tests.scripted import PATIENCE_S, Scripted, finished
-from ui.resources import stand_in_start, warm_up
+from ui.resources import warm_up
 from ui.shared import numbers
 
 HOME = Path(__file__).resolve().parents[2]
@@ -45,10 +45,8 @@ def data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shared_parser: None) -
     monkeypatch.setitem(approach.embedders, (DEFAULT_EMBEDDER, folder), QuickEmbedder())
     monkeypatch.chdir(tmp_path)
     warm_up.clear()
-    stand_in_start.clear()
     yield folder
     warm_up.clear()
-    stand_in_start.clear()
     close_stores(folder)
     open_database(folder).close()
 
@@ -180,6 +178,35 @@ def test_an_empty_collection_leads_to_the_documents(section: str, data: Path) ->
     assert shows(opened(section), "Add documents in the section Documents.")
 
 
+# --- below the threshold ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", ["rag", "compare"])
+def test_a_refusal_by_threshold_shows_what_came_nearest_and_is_answered_anyway(
+    index: Index, monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    for name, value in {"GENERATOR": "quote", "JUDGE": "false", "MIN_SCORE": "0.99"}.items():
+        monkeypatch.setenv(f"CROSSROADS_RAG__{name}", value)
+    at = run(AppTest.from_file(str(HOME / "pages" / f"{page}.py"), default_timeout=PATIENCE_S))
+    at.text_area(key=f"question:{page}").set_value(QUESTION)
+    click(at, f"ask:{page}")
+    assert shows(at, ":orange-badge[:material/vertical_align_bottom: below threshold]")
+    assert shows(at, 'the threshold is 0.99). Choose "Answer anyway"')
+    assert "Nearest sentences (3)" in [expander.label for expander in at.expander]
+    assert shows(at, "Every employee has 27 days of paid holiday a year.")
+    click(at, f"nearest:{page}:rag:1")
+    assert shows(at, "leave.txt")
+    assert len(at.get("dialog")) == 1
+    before = {one.approach: one for one in at.session_state["live_comparisons"][page].answers}
+    assert before["rag"].status == "below_threshold"
+    click(at, f"anyway:{page}:rag")
+    after = {one.approach: one for one in at.session_state["live_comparisons"][page].answers}
+    assert all(after[other] is answer for other, answer in before.items() if other != "rag")
+    assert "27 days of paid holiday" in after["rag"].text
+    assert shows(at, "It was answered all the same.")
+    assert "Answer anyway" not in labels(at)
+
+
 # --- documents in ---------------------------------------------------------------------------------------
 
 
@@ -265,7 +292,7 @@ def test_while_documents_come_in_the_page_shows_how_far_it_is_and_can_be_left(in
         assert run(at).progress[0].text == "**Adding to handbook**"
         click(at, "cancel:writing")
         written(at, data)
-    assert shows(at, "Adding to handbook: Cancelled. Nothing was changed.")
+    assert shows(at, "Adding to handbook: Stopped. Nothing was changed.")
     assert [one.name for one in index.documents()] == ["leave.txt", "manual.pdf", "returns.md"]
 
 
@@ -285,7 +312,7 @@ def select(at: AppTest, index: Index, row: int) -> AppTest:
 
 def test_a_document_is_shown_page_by_page_with_its_chunks(index: Index) -> None:
     at = select(opened("Documents"), index, 1)
-    assert shows(at, "##### manual.pdf")
+    assert shows(at, "## manual.pdf")
     assert ":gray-badge[1] :violet-background[Fill the tank with water.]" in [one.strip() for one in seen(at)]
     at.get("pagination")[0].set_value(2)
     run(at)
@@ -303,7 +330,7 @@ def test_a_document_is_deleted_brought_back_and_forgotten(index: Index) -> None:
     click(at, "delete_document")
     assert [one.name for one in index.documents()] == ["manual.pdf", "returns.md"]
     assert shows(at, "1 document is deleted and no longer searched.")
-    assert not shows(at, "##### manual.pdf")  # the next row is not taken for the chosen one
+    assert not shows(at, "## manual.pdf")  # the next row is not taken for the chosen one
     click(at, "restore:leave.txt")
     assert [one.name for one in index.documents()] == ["leave.txt", "manual.pdf", "returns.md"]
     click(select(at, index, 0), "delete_document")
@@ -329,7 +356,7 @@ def test_a_hostile_document_is_shown_as_text(index: Index, data: Path) -> None:
     names = [one.name for one in index.documents()]
     assert name in names
     at = select(at, index, names.index(name))
-    assert name in [re.sub(r"\\(.)", r"\1", one.value).removeprefix("##### ") for one in at.markdown]
+    assert name in [re.sub(r"\\(.)", r"\1", one.value).removeprefix("## ") for one in at.markdown]
     for element in (*at.markdown, *at.caption):
         live = re.sub(r"\\.", "", element.value)
         assert not re.search(r"<script|!\[|\]\(|evil\.example|\$z\$|:smile:|\*\*b\*\*", live), live
@@ -372,6 +399,19 @@ def test_lost_vectors_are_named_and_rebuilt_with_one_click(index: Index, data: P
     assert shows(at, "Rebuilding handbook")
     assert not shows(at, "are missing")
     index.check()
+
+
+def test_an_older_collection_is_brought_up_to_date_with_one_click(index: Index, data: Path) -> None:
+    with open_database(data).writing() as library:
+        library.execute("DELETE FROM sentence_vectors")
+        library.execute("UPDATE documents SET cutter = 0")
+    at = opened("Documents")
+    assert shows(at, "This collection can be brought up to date: 3 documents were not looked through")
+    click(at, "update_collection")
+    written(at, data)
+    assert shows(at, "3 brought up to date.")
+    assert not shows(at, "This collection can be brought up to date")
+    assert not index.lacking().can_update
 
 
 def test_another_embedder_is_named_and_embedded_again_with_one_click(
@@ -464,17 +504,17 @@ def searching(at: AppTest, question: str = QUESTION) -> AppTest:
 
 def test_every_way_of_searching_is_shown_beside_the_others(index: Index) -> None:
     at = search(opened("Search"))
-    headings = [one.value for one in at.markdown if one.value.startswith("##### ")]
+    headings = [one.value for one in at.markdown if one.value.startswith("## ")]
     assert headings == [
-        "##### Dense",
-        "##### Keyword",
-        "##### Fused",
-        "##### Best sentence :blue-badge[:material/check: in use]",
-        "##### Reranked",
-        "##### Best sentences",
+        "## Dense",
+        "## Keyword",
+        "## Fused",
+        "## Best sentence :blue-badge[:material/check: in use]",
+        "## Reranked",
+        "## Best sentences",
     ]
     assert [one for one in seen(at) if one.startswith("**1 \u00b7 ")] == ["**1 \u00b7 leave.txt**"] * 4
-    assert shows(at, "score 0.")
+    assert shows(at, "chance 0.")
     assert shows(at, "dense #1 (")
     assert shows(at, "Time: turning the question into numbers")
     table = at.dataframe[0].value
@@ -505,7 +545,7 @@ def test_without_a_reranker_the_page_says_how_to_get_one(index: Index) -> None:
 def test_what_is_below_the_threshold_is_marked(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     at = search(opened("Search"), "zebra")
     assert shows(at, "RAG would say that the documents do not say.")
-    assert shows(at, "below the threshold of 0.25")
+    assert shows(at, f"below the threshold of {RagSettings().min_score}")
     assert shows(at, "No passage shares a word with it.")
 
 
@@ -516,7 +556,7 @@ def test_the_last_question_that_rag_was_asked_is_the_first_to_be_searched(index:
     at.session_state["live_comparisons"] = {"rag": comparison}
     at.button_group(key="section").set_value("Search")
     assert run(at).text_input(key="rag_query_box").value == QUESTION
-    assert shows(at, "**1 \u00b7 leave.txt**")
+    assert shows(worked_out(at), "**1 \u00b7 leave.txt**")
 
 
 def test_filters_narrow_the_search_down(index: Index) -> None:
@@ -570,7 +610,7 @@ def test_the_map_is_drawn_and_explained(index: Index, data: Path) -> None:
     at = opened("Map")
     done(at, background.map_key(data, "handbook"))
     assert len(at.get("vega_lite_chart")) == 1
-    assert shows(at, "##### What you see")
+    assert shows(at, "## What you see")
     assert not shows(at, "The star lies at the mean")
     search(at)
     (chart,) = at.get("vega_lite_chart")
@@ -618,10 +658,11 @@ def test_a_map_can_be_cancelled_and_asked_for_again(index: Index, data: Path) ->
 
 # --- measure ----------------------------------------------------------------------------------------------
 
-QUESTIONS = b"""question,source,key_facts
-How many days of paid holiday a year?,leave.txt,27 days
-Within how many days may unopened goods be returned?,returns.md,45 days
-Who founded it?,history.md,
+QUESTIONS = b"""question,source,key_facts,tags
+How many days of paid holiday a year?,leave.txt,27 days,
+Within how many days may unopened goods be returned?,returns.md,45 days,
+Who founded it?,history.md,,
+Is there a zeppelin?,,,not_answered
 """
 
 
@@ -636,10 +677,23 @@ def measured(data: Path, questions: bytes = QUESTIONS, name: str = "mine.csv") -
 
 def test_measuring_names_the_best_and_shows_every_setting(index: Index, data: Path) -> None:
     at = done(measured(data), measuring_key(data, "handbook"))
-    assert any(re.match(r"##### [\w ]+, 128/32 is best: nDCG@10 \d", one) for one in seen(at))
+    assert any(re.match(r"## [\w ]+, 128/32 is best: nDCG@10 \d", one) for one in seen(at))
     assert shows(at, "Measured on 2 questions.")
-    table, times = (element.value for element in at.dataframe)
-    steps = ["turning the question into numbers", "dense", "keyword", "fusing", "reading sentences", "total"]
+    table, refused, times = (element.value for element in at.dataframe)
+    assert shows(at, f"Threshold {RagSettings().min_score}: ")
+    assert list(refused.columns) == ["Threshold", "Falsely refused", "Rightly refused"]
+    assert list(refused.iloc[0]) == ["0", "0 of 2", "0 of 1"]
+    assert f"{RagSettings().min_score} (in force)" in list(refused["Threshold"])
+    assert list(refused.iloc[-1]) == ["1", "2 of 2", "1 of 1"]
+    steps = [
+        "turning the question into numbers",
+        "dense",
+        "keyword",
+        "fusing",
+        "reading sentences",
+        "judging sentences",
+        "total",
+    ]
     assert sorted(times.columns) == sorted(["Setting", *steps])
     by_setting = times.set_index("Setting")
     assert by_setting.loc["Dense, 128/32"]["keyword"] == numbers.UNKNOWN
@@ -648,8 +702,13 @@ def test_measuring_names_the_best_and_shows_every_setting(index: Index, data: Pa
     assert sorted(table["Setting"]) == names
     assert list(table.columns)[1:] == ["hit@1", "hit@3", "hit@5", "hit@10", "MRR", "nDCG@10", "Time p50", "p95"]
     assert sum("\u2605" in cell for cell in table["nDCG@10"]) >= 1
-    assert len(at.get("vega_lite_chart")) == 2
-    assert [text.value for text in at.text] == ["1 \u00d7 history.md is not in the collection"]
+    assert len(at.get("vega_lite_chart")) == 3
+    assert sorted(text.value for text in at.text) == [
+        "1 \u00d7 history.md is not in the collection",
+        "1 \u00d7 the documents do not answer it: it shows what the threshold refuses rightly",
+    ]
+    assert shows(at, "Nothing is clearly better than what was in force.")  # with two questions, nothing can be
+    assert "Use this setting" not in labels(at)
 
 
 def test_a_measured_setting_is_taken_over(index: Index, data: Path) -> None:

@@ -14,6 +14,7 @@ from backends.settings import load_settings
 from backends.spend.ledger import entries
 from terminal.commands import app
 from tests.backends.openai_server import KEY, PATH, error, paris
+from tests.backends.test_recorded import export
 
 
 @pytest.fixture(autouse=True)
@@ -96,3 +97,49 @@ def test_an_unknown_name_is_wrong_usage() -> None:
     result = run("ask", "x", "--approach", "paid_api:nobody")
     assert result.exit_code == 2
     assert "paid_api:groq, paid_api:local" in result.stderr
+
+
+# --- nobody to ask --------------------------------------------------------------------------------
+
+
+def test_without_a_key_the_price_is_told_and_nobody_is_asked(httpserver: HTTPServer) -> None:
+    httpserver.expect_request(PATH).respond_with_handler(lambda _: paris())
+    result = run("ask", "Capital of France?", "--approach", "paid_api", "--approach", "paid_api:local", "--json")
+    paid, local = json.loads(result.stdout)["answers"]
+    assert result.exit_code == 0  # one of them answered
+    assert (paid["status"], local["status"]) == ("not_asked", "ok")
+    assert paid["error"].startswith("There is no API key for https://api.openai.com/v1.")
+    assert 0 < float(paid["expected_cost_usd"]) < 0.001
+    assert "list price" in paid["expected_cost_basis"]
+    assert [entry.approach for entry in entries(load_settings().data)] == ["paid_api:local"]
+    result = run("ask", "Capital of France?", "--approach", "paid_api")
+    assert result.exit_code == 1
+    assert "[not asked] There is no API key" in result.stdout
+    assert "It would cost about $0.000" in result.stdout
+    assert "cost $0" not in result.stdout
+
+
+def test_recorded_answers_are_listed_and_asked(tmp_path: Path) -> None:
+    file = tmp_path / "answers.json"
+    file.write_text(json.dumps(export()))
+    recorded = ("--set", f"connections.then.recorded={file}")
+    (one,) = [c for c in json.loads(run("connections", "--json", *recorded).stdout)["connections"] if c["recorded"]]
+    assert (one["approach"], one["recorded"]["questions"]) == ("paid_api:then", ["Capital of France?"])
+    assert "paid_api:then: 1 recorded answers of gpt-4.1-mini" in run("connections", *recorded).stdout
+    shown = run("ask", "Capital of France?", "--approach", "paid_api:then", *recorded).stdout
+    assert "recorded: gpt-4.1-mini · RECORDED 2026-11-02" in shown
+    printed = run("ask", "Capital of France?", "--approach", "paid_api:then", "--json", *recorded)
+    (answer,) = json.loads(printed.stdout)["answers"]
+    assert answer["recorded"] == {"at": "2026-11-02T10:00:00+00:00", "source": "crossroads ask --json"}
+    assert (answer["latency_s"], answer["cost_usd"]) == (0.82, "0.0000128")
+
+
+def test_a_printed_answer_can_be_recorded(tmp_path: Path, httpserver: HTTPServer) -> None:
+    httpserver.expect_request(PATH).respond_with_handler(lambda _: paris())
+    printed = run("ask", "Capital of France?", "--approach", "paid_api:local", "--json").stdout
+    (tmp_path / "answers.json").write_text(printed)
+    recorded = ("--set", f"connections.then.recorded={tmp_path / 'answers.json'}")
+    again = run("ask", "Capital of France?", "--approach", "paid_api:then", "--json", *recorded).stdout
+    (before,), (after,) = json.loads(printed)["answers"], json.loads(again)["answers"]
+    for field in ("text", "status", "usage", "latency_s", "ttft_s", "cost_usd"):
+        assert after[field] == before[field], field

@@ -122,6 +122,19 @@ def test_damage_is_named_with_the_command_that_mends_it(docs: Path, tmp_path: Pa
     assert CliRunner().invoke(app, ["search", "tea"]).exit_code == 0
 
 
+def test_an_older_collection_says_what_it_lacks_and_is_brought_up_to_date(docs: Path, tmp_path: Path) -> None:
+    indexed(str(docs))
+    with open_database(tmp_path / "data").writing() as library:
+        library.execute("UPDATE documents SET cutter = 0")
+    result = run(str(docs))
+    lacks = (
+        "This collection can be brought up to date: 2 documents were not looked through by today's rules for headings."
+    )
+    assert f"{lacks} Run `crossroads index --update`." in result.stderr
+    updated = indexed("--update")
+    assert (updated["updated"], "lacks" in updated) == (2, False)
+
+
 def test_other_chunk_settings_need_a_rechunk(docs: Path) -> None:
     indexed(str(docs))
     refused = run(str(docs), "--set", "rag.chunk_tokens=64")

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from terminal.commands import app
 
-PROMISED = {"document", "page", "chunk_id", "score", "start", "end", "text"}
+PROMISED = {"document", "page", "chunk_id", "score", "start", "end", "text", "superseded"}
 ADDED = {"heading", "stages", "also"}
 RULES = "# Returns\n\nUnopened goods may be returned within 45 days of delivery.\n"
 

@@ -80,7 +80,7 @@ def test_ask_that_is_stopped_prints_the_answers_that_are_finished(number: int, s
             for field, value in (("base_url", server.url), ("model", "some-model"), ("api_key", "key-0123456789")):
                 arguments += ["--set", f"connections.{name}.{field}={value}"]
         with running(*arguments, *(["--json"] if as_json else [])) as process:
-            wait_for_line(process, "paid_api:quick: ok")
+            wait_for_line(process, "paid_api:quick: done")
             assert slow.reached.wait(30)
             process.send_signal(number)
             out, err = process.communicate(timeout=30)
@@ -95,7 +95,7 @@ def test_ask_that_is_stopped_prints_the_answers_that_are_finished(number: int, s
         ]
     else:
         assert "\nParis.\n" in out
-        assert f"[cancelled] {unfinished}" in out
+        assert f"[stopped] {unfinished}" in out
 
 
 def test_a_program_that_is_stopped_while_it_works_on_this_machine_ends_at_once(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_a_program_that_is_stopped_while_it_works_on_this_machine_ends_at_once(t
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=30)
     assert (process.returncode, err.splitlines()[-1]) == (143, "Stopped.")
-    assert out.count("[cancelled] Stopped before its answer had ended.") == 4
+    assert out.count("[stopped] Stopped before its answer had ended.") == 4
     assert "Traceback" not in err
 
 

@@ -56,7 +56,7 @@ def test_the_record_of_a_training(tmp_path: Path, tiny_model: Path) -> None:  # 
     assert record["steps"] == 8
     assert [step for step, _ in record["losses"]] == list(range(1, 9))
     assert [step for step, _ in record["held_out_losses"]] == [2, 4, 6, 8]
-    assert record["held_out_score"]["questions"] == record["data"]["held_out"] == 3
+    assert record["held_out_score"]["questions"] == record["data"]["held_out"] == 4
     assert {"base", "adapter"} < set(record["held_out_score"])
     assert record["score"] == record["held_out_score"] | {"question_set": "its held-out part"}
     assert record["seconds"] > 0
@@ -80,14 +80,24 @@ def test_the_card_s_command_makes_the_same_adapter_again(tmp_path: Path) -> None
     assert again["settings"] == first["settings"]
 
 
+def test_a_last_pass_is_told_and_is_in_the_card_s_command(tmp_path: Path) -> None:
+    result = run("doors.jsonl", *SMALL, "--held-out", "0.2", "--last-pass", "--json")
+    assert result.exit_code == 0, result.stderr
+    record = json.loads(result.stdout)
+    assert "other phrasings of them held out, to see whether the facts are found (a last pass" in result.stderr
+    assert record["last_pass"]["pairs"] == 18
+    assert "--last-pass" in shlex.split(record["command"])
+    assert record["held_out_score"]["question_set"] == "its held-out part, which the last pass taught as well"
+
+
 def test_every_option_reaches_the_training(tmp_path: Path) -> None:
     (tmp_path / "asked.csv").write_text("question,key_facts\nWhat is the code of door 1?,11\n")
-    options = ("--method", "last_layers", "--layers", "1", "--split-by", "phrasing", "--sample", "15")
+    options = ("--method", "last_layers", "--layers", "1", "--split-by", "group", "--sample", "15")
     places = ("--name", "gates", "--folder", str(tmp_path / "mine"), "--score", "asked.csv")
     record = trained("doors.jsonl", "--epochs", "1", "--held-out", "0.3", *options, *places)
     assert record["path"] == str(tmp_path / "mine" / "gates")
     assert (record["method"], record["settings"]["layers"]) == ("last_layers", 1)
-    assert (record["settings"]["split_by"], record["settings"]["held_out_share"]) == ("phrasing", 0.3)
+    assert (record["settings"]["split_by"], record["settings"]["held_out_share"]) == ("group", 0.3)
     assert record["data"]["pairs"] + record["data"]["held_out"] == 15
     assert record["score"]["questions"] == 1
     assert record["score"]["question_set"] == "asked.csv"
@@ -150,11 +160,11 @@ def test_too_many_pairs_are_refused_with_what_they_would_take(tmp_path: Path) ->
 
 def test_ctrl_c_keeps_the_best_so_far_and_names_how_to_go_on(tmp_path: Path) -> None:
     command = [sys.executable, str(HOME / "crossroads.py"), "train"]
-    arguments = ["doors.jsonl", *SMALL, "--epochs", "40", "--held-out", "0"]
+    arguments = ["doors.jsonl", *SMALL, "--epochs", "12", "--held-out", "0"]
     with subprocess.Popen([*command, *arguments], stderr=subprocess.PIPE, text=True, env=os.environ) as process:
         assert process.stderr is not None
         said = ""
-        while "step " not in said:
+        while not re.search(r"doing step [2-9]|step [1-9]\d* of", said):  # one is done, so there is something to keep
             assert process.poll() is None
             said += process.stderr.readline()
         process.send_signal(signal.SIGINT)
@@ -168,10 +178,10 @@ def test_ctrl_c_keeps_the_best_so_far_and_names_how_to_go_on(tmp_path: Path) -> 
     assert (one.state, one.resumable) == ("stopped", True)
     assert read_card(tmp_path / "data" / "adapters" / "doors")["steps"] == one.step
     record = trained("--resume")
-    assert (record["steps"], record["held_out_score"]) == (200, None)
+    assert (record["steps"], record["held_out_score"]) == (60, None)
     again = run("--resume", one.id)
     assert again.exit_code == 1
-    assert again.stderr.startswith("The training of doors cannot be resumed. All 200 steps are done.")
+    assert again.stderr.startswith("The training of doors cannot be resumed. All 60 steps are done.")
 
 
 def test_a_signal_that_comes_twice_stops_once_and_a_later_one_ends_at_once() -> None:

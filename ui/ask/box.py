@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -20,18 +20,17 @@ from backends.run.ask import prepare_question
 from backends.run.jobs import Job, JobState
 from backends.settings import Settings
 from backends.spend import budget
-from backends.spend.ledger import ExpectedCost
+from backends.spend.ledger import PAST_ERROR, ExpectedCost
 from evaluation.durations import duration
+from evaluation.suggestions import suggestions
+from ui.ask.bar import fold
 from ui.costs.ledger_fault import unrecorded_once
-from ui.resources import ask, live, settings
+from ui.resources import ask, settings
 from ui.shared import numbers
 from ui.shared.approaches import option_of
 from ui.shared.numbers import job_left_s, run_left_s
+from ui.shared.tables import literal_table
 from ui.shared.text import escaped
-
-_WIDTH = 292  # pixels: four beside each other at 1440, two at 800
-_NAME = 20  # characters of a name that always have room beside an amount; it stands below a longer one
-_UNTYPED = "type a question"
 
 
 def expected_costs(approaches: Sequence[str], text: str) -> dict[str, ExpectedCost | None]:
@@ -41,28 +40,48 @@ def expected_costs(approaches: Sequence[str], text: str) -> dict[str, ExpectedCo
 
 
 def show_expected(place: DeltaGenerator, costs: Mapping[str, ExpectedCost | None]) -> None:
-    """One amount for each approach, with how far off such amounts were so far; the calculation on hover.
+    """One line: an amount for each approach, with a word on how right such amounts were so far; the rest on demand.
 
-    It has its lines before anything is typed, so that what is below never moves; only a long reason for not knowing
-    takes more. `place` holds one thing, which a later call replaces.
+    The line is there before anything is typed. `place` holds one thing, which a later call replaces.
     """
-    with place.container(gap=None):
-        st.caption("Expected cost, before it is asked")
-        with st.container(horizontal=True, gap="small"):
-            for approach, one in costs.items():
-                _cell(approach, one)
+    with place.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if not all(costs.values()):
+            st.caption("Expected cost: type a question.", width="content")
+            return
+        known = {approach: one for approach, one in costs.items() if one}
+        amounts = " \u00b7 ".join(_amounts(known))
+        st.caption(f"Expected cost: {amounts}", width="content")
+        with st.popover("How it is computed", type="tertiary"):
+            literal_table([_computed(*item) for item in known.items()])
+            words = ", ".join(f"{word} ({meaning})" for word, meaning in PAST_ERROR.items())
+            st.caption(escaped(f"How far off past estimates were: {words}."))
+            st.caption(
+                "These are of this one question: *longest answer* is what it comes to at the answer length that is "
+                "allowed, until this model has answered here; *mean answer* and *mean time* go by its past answers. "
+                "Costs reckons with the mean answer of a whole month, and shows as an assumption what nobody measured."
+            )
 
 
-def _cell(approach: str, one: ExpectedCost | None) -> None:
-    look, error = spec_of(approach), one.error if one else _UNTYPED
-    amount = numbers.dollars(one.cost.usd) if one else numbers.UNKNOWN
-    parts = " " if len(look.name) <= _NAME else "  \n"
-    with st.container(width=_WIDTH, gap=None):
-        st.markdown(
-            f":{look.colour}[{look.icon}] {escaped(look.name)}:{parts}**{escaped(amount)}**",
-            help=escaped(one.cost.basis) if one else None,
-        )
-        st.caption(escaped(error))
+def _amounts(known: Mapping[str, ExpectedCost]) -> Iterator[str]:
+    """`Raw model $0.0000254, RAG $0.000031 (mean time, close)`, `Paid API $0.0002 (longest answer, untested)`
+
+    What is the same of several stands behind them once, so that all is one line.
+    """
+    groups: dict[str, list[str]] = {}
+    for approach, one in known.items():
+        word = "" if one.cost.usd is None else f" ({escaped(one.goes_by)}, {escaped(one.past_error)})"
+        amount = "unknown" if one.cost.usd is None else numbers.dollars(one.cost.usd)
+        groups.setdefault(word, []).append(f"{escaped(spec_of(approach).name)} **{escaped(amount)}**")
+    yield from (", ".join(amounts) + word for word, amounts in groups.items())
+
+
+def _computed(approach: str, one: ExpectedCost) -> dict[str, str]:
+    return {
+        "Approach": spec_of(approach).name,
+        "Expected": numbers.dollars(one.cost.usd),
+        "How": one.cost.basis,
+        "Past error": one.error,
+    }
 
 
 _REFRESH_S = 2.0
@@ -116,34 +135,43 @@ def other_training_notice(run: Run, left_s: float | None) -> str:
     )
 
 
-SAMPLES = (
-    "What is the fixed price for repairing an Ember One outside the warranty?",
-    "What restocking fee is charged today on an opened espresso machine that has no fault?",
-    "Which firm operates the shuttle between the three sites?",
-    "What is the capital of France?",
-)
-"""A fact of the handbook, one that its superseded version contradicts, one that it does not say, and one that
-every model knows: together they show what each approach is good for."""
+def chosen(page: str, approaches: Sequence[str]) -> list[str]:
+    """Who takes part on `page`."""
+    chosen = st.session_state.get(f"chosen:{page}") or _chosen_before(page, approaches)
+    return [one for one in approaches if one in chosen]  # in their order, however they were switched off and on
 
 
-def _chosen(page: str, approaches: Sequence[str]) -> list[str]:
-    return st.session_state.get(f"chosen:{page}") or list(approaches)
+def _chosen_before(page: str, approaches: Sequence[str]) -> list[str]:
+    """Who took part before the page was loaded again; everybody where that is not known."""
+    before = st.session_state.get(f"kept_choice:{page}", ())
+    return [one for one in approaches if one in before] or list(approaches)
 
 
 def _ask_typed(page: str, approaches: Sequence[str]) -> None:
-    ask(page, _chosen(page, approaches), st.session_state[f"question:{page}"])
+    """Ask what is in the box; nothing is asked where it is empty, and the answers so far stay."""
+    text = st.session_state[f"question:{page}"]
+    if text.strip():
+        ask(page, chosen(page, approaches), text)
+        fold(page)
+    else:
+        st.session_state[f"empty:{page}"] = True
+
+
+def _sample_key(page: str) -> str:
+    """The key of the samples, another one after each that was taken.
+
+    The browser holds what was chosen until the run of the page is over, and would choose it again on *Edit* before.
+    """
+    taken = st.session_state.get(f"samples_taken:{page}", 0)
+    return f"sample:{page}:{taken}" if taken else f"sample:{page}"
 
 
 def _ask_sample(page: str, approaches: Sequence[str]) -> None:
-    sample = st.session_state[f"sample:{page}"]
-    st.session_state[f"sample:{page}"] = None
+    sample = st.session_state[_sample_key(page)]
+    st.session_state[f"samples_taken:{page}"] = st.session_state.get(f"samples_taken:{page}", 0) + 1
     st.session_state[f"question:{page}"] = sample
-    ask(page, _chosen(page, approaches), sample)
-
-
-def _stop(page: str) -> None:
-    if running := live(page):
-        running.stop()
+    ask(page, chosen(page, approaches), sample)
+    fold(page)
 
 
 def ask_box(page: str, approaches: Sequence[str], *, choose: bool = False) -> Callable[[], None]:
@@ -155,15 +183,21 @@ def ask_box(page: str, approaches: Sequence[str], *, choose: bool = False) -> Ca
     """
 
     def draw_costs() -> None:
-        _draw_spent(spent, page, approaches)
-        show_expected(before, expected_costs(_chosen(page, approaches), typed or ""))
+        draw_spent(spent, page, approaches)
+        show_expected(before, expected_costs(chosen(page, approaches), typed or ""))
         unrecorded_once(settings())
 
     training_notice(settings())
     with st.container(border=True):
         typed = st.text_area(
-            "Your question", height=80, key=f"question:{page}", placeholder="Ask something, or click a sample below."
+            "Your question",
+            height=80,
+            key=f"question:{page}",
+            placeholder="Ask something, or click a sample below.",
+            persist_state="session",
         )
+        if st.session_state.pop(f"empty:{page}", False):
+            st.warning("The question is empty. Type a question first.", icon=":material/edit:")
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
                 "Ask",
@@ -177,31 +211,38 @@ def ask_box(page: str, approaches: Sequence[str], *, choose: bool = False) -> Ca
             if choose:
                 _who_takes_part(page, approaches)
             spent = st.empty()
-        first = expected_costs(_chosen(page, approaches), typed or "")  # nothing is empty while this is computed
+        first = expected_costs(chosen(page, approaches), typed or "")  # nothing is empty while this is computed
         before = st.empty()
         show_expected(before, first)
     _samples(page, approaches)
-    _draw_spent(spent, page, approaches)
+    draw_spent(spent, page, approaches)
     return draw_costs
 
 
-def _draw_spent(place: DeltaGenerator, page: str, approaches: Sequence[str]) -> None:
+def draw_spent(place: DeltaGenerator, page: str, approaches: Sequence[str]) -> None:
+    """Draw in `place` what was spent today, where somebody may charge for those who are chosen."""
     current = settings()
     with place:
-        spent_today(current, [backends.make(approach, current) for approach in _chosen(page, approaches)])
+        spent_today(current, [backends.make(approach, current) for approach in chosen(page, approaches)])
 
 
 def spent_today(current: Settings, asked: Sequence[Backend]) -> None:
     """What was spent today, in one line, if somebody may charge for an answer of these; nothing otherwise."""
     if any(backend.may_be_charged for backend in asked):
-        st.caption(escaped(budget.today_in_words(current.data, current.budget)), width="content")
+        st.caption(escaped(budget.today_in_words(current, current.budget)), width="content")
 
 
 def _samples(page: str, approaches: Sequence[str]) -> None:
+    """What is worth asking with the collection and the adapter in force, each with what it is for."""
+    found = {one.question: one for one in suggestions(settings())}
+    if not found:
+        return
+    drafted = any(one.drafted for one in found.values())
     st.pills(
-        "Or click a sample question",
-        SAMPLES,
-        key=f"sample:{page}",
+        "Or click a question drafted from your documents" if drafted else "Or click a sample question",
+        list(found),
+        format_func=lambda question: f"**{escaped(found[question].name)}:** {escaped(question)}",
+        key=_sample_key(page),
         on_change=_ask_sample,
         args=(page, approaches),
         wrap=True,
@@ -213,18 +254,10 @@ def _who_takes_part(page: str, approaches: Sequence[str]) -> None:
         "Who takes part",
         approaches,
         selection_mode="multi",
-        default=list(approaches),
+        default=_chosen_before(page, approaches),
         format_func=lambda approach: option_of(approach),
         key=f"chosen:{page}",
         label_visibility="collapsed",
         wrap=True,
+        persist_state="session",
     )
-
-
-def stop_button(page: str) -> DeltaGenerator:
-    """A stop button while the page's comparison runs; call `.empty()` on what is returned once it is done."""
-    place = st.empty()
-    running = live(page)
-    if running and not running.done:
-        place.button("Stop", key=f"stop:{page}", icon=":material/stop_circle:", on_click=_stop, args=(page,))
-    return place

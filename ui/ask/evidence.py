@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -10,8 +10,9 @@ import streamlit as st
 
 from backends.base import Answer, Passage
 from backends.errors import BackendError
+from backends.rag.documents.headings import heading_marks
 from backends.rag.evidence.answer import METHOD, AnswerEvidence, SentenceEvidence, is_refusal
-from backends.rag.prompt import refuses
+from backends.rag.evidence.sentences import CITATION
 from backends.settings import Settings
 from ui.shared.text import escaped
 
@@ -38,8 +39,8 @@ class Excerpt:
 def open_passage(
     current: Settings, passage: Passage, number: int, sentence: str = "", places: Sequence[Range] = ()
 ) -> None:
-    """Open the dialog. `places` are where the passage supports `sentence`, as offsets in its text; without them the
-    whole passage stands out.
+    """Open the dialog; `number` is 0 for what is no source of an answer. `places` are where the passage supports
+    `sentence`, as offsets in its text; without them the whole passage stands out.
     """
     st.dialog("The passage in its document", width="large")(_passage)(current, passage, number, sentence, tuple(places))
 
@@ -48,7 +49,8 @@ def _passage(current: Settings, passage: Passage, number: int, sentence: str, pl
     if sentence:
         st.caption(f"The answer: {escaped(sentence)}")
     page = f" \u00b7 page {passage.page}" if passage.page else ""
-    st.markdown(f"**\\[{number}\\] {escaped(passage.document)}**{page} \u00b7 similarity {passage.score:.2f}")
+    cited = f"\\[{number}\\] " if number else ""
+    st.markdown(f"**{cited}{escaped(passage.document)}**{page} \u00b7 similarity {passage.score:.2f}")
     try:
         text, start = _page_of(current, passage)
     except BackendError as fault:
@@ -63,7 +65,7 @@ def _passage(current: Settings, passage: Passage, number: int, sentence: str, pl
     inside = (start - shown.start, start - shown.start + len(passage.text))
     marked = [(inside[0] + first, inside[0] + last) for first, last in places]
     with st.container(height=_HEIGHT, border=True):
-        st.markdown(highlighted(shown.text, inside, marked))
+        st.markdown(highlighted(shown.text, inside, marked, heading_marks(shown.text, passage.document)))
 
 
 def _page_of(current: Settings, passage: Passage) -> tuple[str, int]:
@@ -94,22 +96,23 @@ def _legend(shown: Excerpt, places: bool) -> str:
     return f"{said} \u00b7 {len(shown.text):,} of {shown.length:,} characters"
 
 
-def highlighted(text: str, passage: Range, places: Sequence[Range]) -> str:
+def highlighted(text: str, passage: Range, places: Sequence[Range], left_out: Sequence[Range] = ()) -> str:
     """Markdown that shows a text letter by letter: `places` on green, the rest of the passage on gray.
 
-    Without places the passage itself is on green.
+    Without places the passage itself is on green. `left_out` are ranges at the beginning of lines.
     """
     ranges = [(passage, "gray"), *((place, "green") for place in places)] if places else [(passage, "green")]
+    begins = dict(left_out)
     lines, offset = [], 0
     for line in text.split("\n"):
-        lines.append(_line(line, offset, ranges))
+        lines.append(_line(line, offset, ranges, begins.get(offset, offset) - offset))
         offset += len(line) + 1
     return "  \n".join(lines)
 
 
-def _line(line: str, offset: int, ranges: Sequence[tuple[Range, str]]) -> str:
-    """One line; of ranges that overlap, the later one shows."""
-    cuts = {0, len(line)} | {min(max(edge - offset, 0), len(line)) for range_, _ in ranges for edge in range_}
+def _line(line: str, offset: int, ranges: Sequence[tuple[Range, str]], begin: int) -> str:
+    """One line from its character `begin` on; of ranges that overlap, the later one shows."""
+    cuts = {begin, len(line)} | {min(max(edge - offset, begin), len(line)) for range_, _ in ranges for edge in range_}
     edges = sorted(cuts)
     pieces = []
     for first, last in pairwise(edges):
@@ -136,6 +139,9 @@ def _literal(text: str) -> str:
     return escaped(text.replace("\t", "    ").replace("  ", "\u00a0 "), None).replace("\n", " ")
 
 
+_MOST_CONFLICTS = 3
+"""Conflicts that are told of one answer."""
+
 _LONGEST = 60
 """Sentences listed at most; the rest is counted."""
 
@@ -144,8 +150,6 @@ def show_evidence(answer: Answer, checked: AnswerEvidence, current: Settings) ->
     """Draw what is known of the sentences, under the answer. Call it once per run and answer."""
     found = checked.sentences
     if not answer.sources:
-        if answer.status == "ok" and refuses(answer.text) and answer.usage.completion_tokens == 0:
-            st.caption(":material/search_off: No passage was similar enough, so no model was asked.")
         return
     if is_refusal(found):
         st.caption(":material/info: The model says that the documents do not say.")
@@ -160,8 +164,25 @@ def show_evidence(answer: Answer, checked: AnswerEvidence, current: Settings) ->
     if answer.draft or answer.usage.completion_tokens == 0:  # of a quote, that says nothing about the question
         st.caption(":material/format_quote: Quoted word for word. Whether it answers the question is yours to judge.")
         label = f"Where the quote stands: {len(claims)} sentence{plural}"
+    label += "; sources disagree" * bool(checked.conflicts)
     with st.expander(label, icon=":material/fact_check:"):
         st.fragment(_sentences)(answer, tuple(found), current)
+
+
+def show_conflicts(checked: AnswerEvidence, key: str, current: Settings) -> None:
+    """Draw where passages disagree: a mark where the answer may be wrong for it, else a remark; and the other passage
+    for a click. `key` tells it from the widgets of other columns."""
+    for place, one in enumerate(checked.conflicts[:_MOST_CONFLICTS]):
+        if one.is_warning:
+            st.markdown(":orange-badge[:material/balance: sources disagree]")
+        st.caption(f":material/balance: {escaped(one.sentence)}")
+        if st.button(
+            f":blue[Open {escaped(one.other.name)}]",
+            key=f"conflict:{key}:{place}",
+            type="tertiary",
+            help="Open the passage that says otherwise in its document.",
+        ):
+            open_passage(current, one.other.passage, one.other.number)
 
 
 def _sentences(answer: Answer, found: tuple[SentenceEvidence, ...], current: Settings) -> None:
@@ -170,7 +191,7 @@ def _sentences(answer: Answer, found: tuple[SentenceEvidence, ...], current: Set
             with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
                 st.markdown(_mark(one), width="content")
                 for number in one.passages:
-                    _button(answer, one, number, f"{answer.approach}:{place}", current)
+                    citation_button(answer, one, number, f"{answer.approach}:{place}", current)
             st.caption(escaped(answer.text[one.start : one.end]))
             if one.wrong_citations:
                 st.caption(f":material/warning: The answer cites {_numbers(one.wrong_citations)} here; not confirmed.")
@@ -181,6 +202,9 @@ def _sentences(answer: Answer, found: tuple[SentenceEvidence, ...], current: Set
 
 def _mark(one: SentenceEvidence) -> str:
     match one.verdict:
+        case "supported" if one.conflicts:
+            colour = "orange" if any(conflict.is_warning for conflict in one.conflicts) else "gray"
+            return f":{colour}-badge[:material/balance: sources disagree; supported by]"
         case "supported":
             return ":green-badge[:material/check_circle: supported by]"
         case "unsupported":
@@ -192,7 +216,28 @@ def _mark(one: SentenceEvidence) -> str:
     return ":gray-badge[nothing to check]"
 
 
-def _button(answer: Answer, one: SentenceEvidence, number: int, key: str, current: Settings) -> None:
+def cited(answer: Answer, checked: AnswerEvidence) -> bool:
+    """Whether a sentence of the answer has a passage to open."""
+    return any(numbers for _, numbers, _ in pieces(answer, checked))
+
+
+def pieces(answer: Answer, checked: AnswerEvidence) -> Iterator[tuple[str, tuple[int, ...], SentenceEvidence]]:
+    """The answer in pieces: text, the numbers of the passages that stand behind it, and what is known of its end.
+
+    A sentence's own citations are those numbers, and leave the text, if all of them name passages that there are.
+    """
+    start = 0
+    for one in checked.sentences:
+        own = bool(one.citations) and all(1 <= number <= len(answer.sources) for number in one.citations)
+        numbers = one.citations if own else () if one.citations else one.passages
+        if numbers or one is checked.sentences[-1]:
+            text = answer.text[start : one.end]
+            yield (CITATION.sub("", text).rstrip() if own else text), numbers, one
+            start = one.end
+
+
+def citation_button(answer: Answer, one: SentenceEvidence, number: int, key: str, current: Settings) -> None:
+    """`[n]`, which opens the passage in its document."""
     if st.button(
         f":blue[\\[{number}\\]]",
         key=f"evidence:{key}:{number}",

@@ -9,16 +9,19 @@ import streamlit as st
 from backends.base import Answer
 from backends.registry import spec_of
 from ui.ask.answers import Answers
+from ui.ask.bar import stop_button
 from ui.ask.box import ask_box
+from ui.ask.judging import Judge
+from ui.ask.nearest import show_nearest
 from ui.ask.raise_cap import raise_cap
 from ui.ask.section_panel import section_panel
-from ui.resources import live, settings
+from ui.resources import fulfil_wish, live, settings
 from ui.shared import numbers
 from ui.shared.approaches import title_of
 from ui.shared.sections import Section, chosen_section
 from ui.shared.tables import literal_table
-from ui.shared.text import plain
-from ui.shell import open_page
+from ui.shared.text import escaped, plain
+from ui.shell import name_tab, open_page
 
 _TRACES = {
     "prompt": "Prompt as sent, after the chat template",
@@ -29,6 +32,9 @@ _TRACES = {
     "search": "What the search found: rank and score of each stage",
 }
 
+
+_QUESTION_SHOWN = 500  # characters
+_TEXT_LENGTH = 1_000  # characters: one column is twice as wide as four
 
 _ASK = Section("Ask", "ui.ask.page:ask_section")
 
@@ -41,6 +47,7 @@ def approach_page(approach: str, sections: Sequence[Section] = (), scripted: str
     spec = spec_of(approach)
     open_page(spec.name, spec.what)
     opened = chosen_section((_ASK, *sections)) if sections else _ASK
+    name_tab(spec.name, opened.name if sections else "")
     if opened is _ASK:
         ask_section(approach)
     elif settings().scripted:
@@ -71,7 +78,7 @@ def _panel(approach: str) -> None:
         return
     kind, _, name = approach.partition(":")
     with st.container(border=True):
-        st.markdown("##### Settings of this approach", anchors=False)
+        st.markdown("## Settings of this approach", anchors=False)
         if panel is None:
             section_panel(kind, getattr(settings(), kind))
         else:
@@ -95,11 +102,19 @@ def _answer(approach: str) -> None:
             "Ask a question or click a sample: the answer, its timing, its cost and what happened inside show here."
         )
         return
-    shown = Answers(approach, comparison, text_height=260)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.header(escaped(comparison.question.text[:_QUESTION_SHOWN]), anchor=False, width="stretch")
+        stop = st.empty()
+        stop_button(approach, stop)
+    shown = Answers(approach, comparison, judge=Judge(comparison.question), text_length=_TEXT_LENGTH)
     below, inside = st.empty(), st.empty()
     shown.watch()
+    fulfil_wish(approach)
+    stop.empty()
     shown.finish()
     for answer in shown.answers:
+        with shown.under_text(answer.approach):
+            show_nearest(approach, answer)
         with below.container():
             raise_cap(approach, answer, shown.answers)
         with inside.container():
@@ -122,7 +137,7 @@ def _inside(answer: Answer) -> None:
     known = any(value is not None for value in counted.values())
     if not (known or len(answer.attempts) > 1 or answer.traces):
         return  # nothing was sent
-    st.subheader("What happened inside", anchor=False)
+    st.header("What happened inside", anchor=False)
     if known:
         literal_table({name: _shown(value) for name, value in counted.items()})
     if len(answer.attempts) > 1:

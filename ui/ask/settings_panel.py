@@ -9,7 +9,8 @@ import streamlit as st
 from backends.registry import spec_of, writers
 from backends.remote.connection import without_secrets
 from backends.settings import QUOTE, Settings
-from ui.resources import override, overrides
+from ui.ask.key_field import key_field
+from ui.resources import override
 from ui.shared.text import escaped, plain
 
 SEARCH_MODES = {
@@ -64,7 +65,7 @@ def generation(current: Settings) -> None:
         float(current.machine_usd_per_hour),
         0.01,
         format="%.2f",
-        help="Your assumption of what this machine costs; local answers are charged latency times this rate.",
+        help="What this machine is assumed to cost; local answers are charged latency times this rate.",
         **bind("machine_usd_per_hour"),
     )
 
@@ -83,12 +84,19 @@ def raw(current: Settings) -> None:
 
 def fine_tuned(current: Settings) -> None:
     """Which adapter, and over how many answers its training is spread."""
-    from backends.fine_tuned.adapters.catalogue import adapter_folders
+    from backends.fine_tuned.adapters.catalogue import answering_adapters
 
-    names = list(adapter_folders(current.data))
+    names = answering_adapters(current.data)
     chosen = current.fine_tuned.adapter
     options = names if chosen in names else [*names, chosen]
-    st.selectbox("Adapter", options, options.index(chosen), format_func=plain, **bind("fine_tuned.adapter"))
+    st.selectbox(
+        "Adapter",
+        options,
+        options.index(chosen),
+        format_func=plain,
+        help="Those that were taught to read passages are not among them: RAG writes with them.",
+        **bind("fine_tuned.adapter"),
+    )
     st.toggle(
         "Also if its base is named otherwise",
         current.fine_tuned.any_base_name,
@@ -101,7 +109,7 @@ def fine_tuned(current: Settings) -> None:
         100_000_000,
         current.fine_tuned.answers_per_training,
         1000,
-        help="Your assumption: how many answers one training serves.",
+        help="How many answers one training is assumed to serve.",
         **bind("fine_tuned.answers_per_training"),
     )
     with st.expander("Let a server answer instead", expanded=bool(current.fine_tuned.base_url)):
@@ -133,20 +141,19 @@ def _served(current: Settings, names: list[str]) -> None:
         help="Nobody can see from here which weights a server holds, so answers say that this is not verified.",
         **bind("fine_tuned.served_adapter"),
     )
-    st.text_input(
-        "API key",
-        type="password",
-        autocomplete="off",
-        placeholder="kept for this browser session" if "fine_tuned.api_key" in overrides() else "",
-        help="Only ever sent to the address it was entered for. Kept in memory for this browser session alone.",
-        **bind("fine_tuned.api_key"),
-    )
+    key_field("fine_tuned", "Only ever sent to the address it was entered for.")
     if withheld := current.withheld("fine_tuned"):
         st.warning(escaped(withheld), icon=":material/key_off:")
 
 
 def rag(current: Settings) -> None:
     """Which collection, which of it, how it is searched, how close passages must be, and who writes the answer."""
+    _search(current)
+    _writing(current)
+
+
+def _search(current: Settings) -> None:
+    """Which collection, which of it, and how it is searched."""
     from ui.rag.collections import names_of
     from ui.rag.filters import filter_bar, known_documents
 
@@ -169,6 +176,10 @@ def rag(current: Settings) -> None:
         )
     if current.rag.mode == "reranked":
         reranker(current)
+
+
+def _writing(current: Settings) -> None:
+    """What of it is read, how close it must be, who writes the answer, and what if nothing supports that."""
     st.slider("Passages in the prompt", 1, 10, min(current.rag.k, 10), **bind("rag.k"))
     st.selectbox(
         "The writer reads",
@@ -184,11 +195,12 @@ def rag(current: Settings) -> None:
         0.0,
         1.0,
         max(current.rag.min_score, 0.0),
-        0.05,
-        help="Score that the best sentence must reach. If none does, the documents do not say.",
+        0.01,
+        help="The chance that the best sentence answers, as judged, must reach it. If none does, the documents do not "
+        "say.",
         **bind("rag.min_score"),
     )
-    known = [*writers(current), QUOTE]
+    known = list(dict.fromkeys((*writers(current), QUOTE, current.rag.generator)))
     st.selectbox(
         "Written by",
         known,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 import altair as alt
 import pandas as pd
 import streamlit as st
 
-from backends.base import Answer
+from backends.base import STATUS_WORDS, Answer
 from backends.registry import spec_of
+from evaluation.references import VERDICT_WORDS, Verdict
 from ui.shared import numbers
 from ui.shared.charts import ink, readable
 from ui.shared.text import plain
@@ -24,8 +25,9 @@ _PARTS = {"retrieval": 0.35, "until the first text": 0.6, "writing": 1.0}
 
 
 def name_of(answer: Answer) -> str:
-    """The approach's name, with the stand-in named wherever it shows."""
-    return spec_of(answer.approach).name + (" (stand-in)" if answer.stand_in else "")
+    """The approach's name, with a stand-in and what was recorded named wherever it shows."""
+    how = " (stand-in)" if answer.stand_in else " (recorded)" if answer.recorded else ""
+    return spec_of(answer.approach).name + how
 
 
 def latency_chart(answers: Sequence[Answer]) -> alt.LayerChart:
@@ -56,7 +58,8 @@ def latency_chart(answers: Sequence[Answer]) -> alt.LayerChart:
             y=y,
             color=alt.Color("approach:N", scale=_colours(answers), legend=None),
             opacity=alt.Opacity(
-                "part:N",
+                "part:O",
+                sort=list(_PARTS),
                 scale=alt.Scale(type="ordinal", domain=list(_PARTS), range=list(_PARTS.values())),
                 legend=alt.Legend(  # Vega's own colour would be black, on the dark page too
                     orient="top", title=None, symbolFillColor=ink(), symbolStrokeColor=ink()
@@ -156,14 +159,17 @@ _RANKED: dict[str, _Ranked] = {
 """Measure -> its value, how that is shown, and 1 if less is better, else -1."""
 
 
-def best(answers: Sequence[Answer]) -> dict[str, frozenset[str]]:
-    """Measure -> approaches with the best value among the complete answers. Where all are equal, none is marked.
+def best(answers: Sequence[Answer], verdicts: Mapping[str, Verdict | None] | None = None) -> dict[str, frozenset[str]]:
+    """Measure -> approaches with the best value among the answers that may win. Where all are equal, none is marked.
 
-    Values are equal if they are shown equal, as `2.03 s` or `< 1 ms`: nobody sees what else is between them. A
-    stand-in is not ranked beside real ones: its numbers are not those of what it stands in for.
+    Those are complete and neither wrong nor refused: the best of wrong answers is no advice. Where nothing in the
+    documents was good enough, an answer wins only if it is right, as it may be that they do not say. A stand-in wins
+    nothing, since its numbers are not those of what it stands in for; nor does what was recorded, which was measured
+    another time and another way. Values are equal if they are shown equal, as `2.03 s` or `< 1 ms`: nobody sees what
+    else is between them.
     """
-    complete = [answer for answer in answers if answer.status == "ok"]
-    complete = [answer for answer in complete if not answer.stand_in] or complete
+    stands = verdicts or {}
+    complete = [answer for answer in answers if _may_win(answer, stands.get(answer.approach))]
     found: dict[str, frozenset[str]] = {}
     for measure, (value_of, shown, sign) in _RANKED.items():
         known = {one.approach: value for one in complete if (value := value_of(one)) is not None}
@@ -174,12 +180,21 @@ def best(answers: Sequence[Answer]) -> dict[str, frozenset[str]]:
     return found
 
 
+def _may_win(answer: Answer, verdict: Verdict | None) -> bool:
+    if answer.stand_in or answer.recorded is not None or verdict not in ("right", None):
+        return False
+    well_founded = answer.status == "ok" and answer.below_threshold is None
+    return well_founded or (answer.status in ("ok", "below_threshold") and verdict == "right")
+
+
 def marks_of(approach: str, marked: dict[str, frozenset[str]]) -> frozenset[str]:
     """The measures in which `approach` was the best."""
     return frozenset(measure for measure, winners in marked.items() if approach in winners)
 
 
-def table(answers: Sequence[Answer], marked: dict[str, frozenset[str]]) -> pd.DataFrame:
+def table(
+    answers: Sequence[Answer], marked: dict[str, frozenset[str]], verdicts: Mapping[str, Verdict | None] | None = None
+) -> pd.DataFrame:
     """One row per measure, one column per approach, as shown text; the best of a row carries a star.
 
     Where their names have no room beside each other, approaches are rows instead.
@@ -188,7 +203,8 @@ def table(answers: Sequence[Answer], marked: dict[str, frozenset[str]]) -> pd.Da
     for answer in answers:
         timings, usage = answer.timings, answer.usage
         rows[name_of(answer)] = {
-            "Status": answer.status,
+            "Status": STATUS_WORDS[answer.status],
+            "Right": _stands((verdicts or {}).get(answer.approach)),
             "Latency": _starred(numbers.seconds(timings.latency_s), answer.approach, marked.get("latency_s")),
             "First reasoning": numbers.seconds(timings.first_reasoning_s),
             "First text": _starred(numbers.seconds(timings.ttft_s), answer.approach, marked.get("ttft_s")),
@@ -203,7 +219,12 @@ def table(answers: Sequence[Answer], marked: dict[str, frozenset[str]]) -> pd.Da
             "Loading (not in latency)": numbers.seconds(timings.load_s),
         }
     shown = pd.DataFrame(rows).drop([row for row in _REASONING_ROWS if not _known(rows, row)])
+    shown = shown.rename_axis(index="Measure", columns="Approach")
     return shown if sum(len(name) + 3 for name in rows) <= _BESIDE else shown.T
+
+
+def _stands(verdict: Verdict | None) -> str:
+    return VERDICT_WORDS[verdict] if verdict else numbers.UNKNOWN
 
 
 def _known(rows: dict[str, dict[str, str]], row: str) -> bool:
@@ -215,20 +236,20 @@ def _starred(value: str, approach: str, winners: frozenset[str] | None) -> str:
     return f"\u2605 {value}" if winners and approach in winners else value
 
 
-def show(answers: Sequence[Answer], marked: dict[str, frozenset[str]]) -> None:
+def show(answers: Sequence[Answer], verdicts: Mapping[str, Verdict | None], marked: dict[str, frozenset[str]]) -> None:
     """Table and charts under the columns."""
     grid = st.grid(2, min_column_width=_CHART)
     with grid.cell():
-        st.subheader("Latency and what it is made of", anchor=False)
+        st.header("Latency and what it is made of", anchor=False)
         st.altair_chart(latency_chart(answers), width="stretch", alt="Latency of each answer, by part")
     with grid.cell():
-        st.subheader("Cost", anchor=False)
+        st.header("Cost", anchor=False)
         st.altair_chart(cost_chart(answers), width="stretch", alt="Cost of 1,000 answers like each of these")
-    st.subheader("Every number", anchor=False)
+    st.header("Every number", anchor=False)
     st.caption(
-        "\u2605 is the best among complete answers, on several where they read the same; a stand-in is not ranked. "
-        "\u2014 is unknown or did not happen."
+        "\u2605 is the best number among complete answers that are not known to be wrong, on several where they read "
+        "the same; a stand-in wins none. \u2014 is unknown or did not happen."
     )
-    numbers_table = table(answers, marked)
+    numbers_table = table(answers, marked, verdicts)
     height = _ROW_HEIGHT * (len(numbers_table) + 1) + 3
     st.dataframe(numbers_table, width="stretch", height=height, alt="Every number of every answer")

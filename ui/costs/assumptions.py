@@ -1,4 +1,4 @@
-"""What this browser session assumes in place of what was measured; it survives a change of page."""
+"""What this browser session assumes in place of what was measured; it survives a change of page and a reload."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from backends.remote.connection_settings import PAID_API
 from backends.settings import Settings
 from evaluation.costs.current_inputs import current_inputs
 from evaluation.costs.inputs import Inputs
-from evaluation.costs.paid import ManualModel
+from evaluation.costs.paid import AddedModel
 
 _CHANGES = "cost_changes"
 _BILLING = "cost_billing"
-_DRAWN, _BY_HAND = "cost_paid_models", "cost_models_by_hand"
+_DRAWN, _ADDED = "cost_paid_models", "cost_models_added"
 
 RENTED, BY_THE_SECOND = "machines rented all month", "pay per second used"
 
@@ -48,16 +48,19 @@ def compare_models(approaches: Sequence[str]) -> None:
     st.session_state[_DRAWN] = list(approaches)
 
 
-def manual_models() -> dict[str, ManualModel]:
-    """The models whose price was entered on this page, by approach."""
-    found: dict[str, ManualModel] = st.session_state.setdefault(_BY_HAND, {})
+AddedModels = dict[str, AddedModel]
+
+
+def added_models() -> AddedModels:
+    """The models that were picked from the price list or entered on this page, by approach."""
+    found: AddedModels = st.session_state.setdefault(_ADDED, {})
     return found
 
 
-def add_manual_model(model: ManualModel) -> None:
-    """Take a model with its price, and use it in the calculation."""
-    manual_models()[model.approach] = model
-    compare_models(list(dict.fromkeys([*compared_models(), model.approach])))
+def add_models(models: Sequence[AddedModel]) -> None:
+    """Take models with their prices, and use them in the calculation."""
+    added_models().update({one.approach: one for one in models})
+    compare_models(list(dict.fromkeys([*compared_models(), *(one.approach for one in models)])))
 
 
 def reset() -> None:
@@ -67,7 +70,7 @@ def reset() -> None:
 
 def inputs_in_force(current: Settings) -> Inputs:
     """What was measured, with what was typed in its place. Raises `BackendError` if the ledger cannot be read."""
-    return current_inputs(current, changes(), billing() == RENTED, compared_models(), list(manual_models().values()))
+    return current_inputs(current, changes(), billing() == RENTED, compared_models(), list(added_models().values()))
 
 
 def set_value(name: str, value: Any, scale: int) -> None:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 
-import streamlit as st
-
+from backends.spend.pricing import ListedModel
 from evaluation.costs.break_even import BreakEven
 from evaluation.costs.curve import Curve
 from evaluation.costs.inputs import Inputs
@@ -48,22 +47,6 @@ class Row:
 
 
 _UNKNOWN = "unknown"
-
-
-def heading_with_download(
-    heading: str, file: str, made: Callable[[], bytes], *, button: str = "CSV", what: str
-) -> None:
-    """A heading in Markdown with the button beside it that saves what is below as `file`; `what` says what is in it."""
-    with st.container(horizontal=True, vertical_alignment="top"):
-        st.markdown(heading, width="stretch", anchors=False)
-        download_button(file, made, button=button, what=what)
-
-
-def download_button(file: str, made: Callable[[], bytes], *, button: str = "CSV", what: str) -> None:
-    """The button alone. The file is made when it is clicked."""
-    st.download_button(
-        button, made, file, "text/csv", key=f"save:{file}", icon=":material/download:", help=what, on_click="ignore"
-    )
 
 
 def monthly_file(costs: Sequence[MonthlyCost], inputs: Inputs) -> bytes:
@@ -146,6 +129,15 @@ def what_if_file(
     return _file(rows, inputs)
 
 
+def price_list_file(models: Sequence[tuple[ListedModel, Decimal]], inputs: Inputs) -> bytes:
+    """What a month costs at every list price, the prices with their date, and every input with its origin."""
+    rows: list[Row] = []
+    for one, usd in models:
+        row = partial(Row, "price list", model=one.model, note=one.rates.basis)
+        rows.append(row(one.provider, usd, "USD a month", explained="tokens as those of the model compared with"))
+    return _file(rows, inputs)
+
+
 def scratch_file(rows: Sequence[ScratchTraining], assumed: Sequence[Row], inputs: Inputs) -> bytes:
     """What a training from scratch takes and costs by size, with its own assumptions (`assumed`) and the inputs."""
     made: list[Row] = []
@@ -173,7 +165,7 @@ def _file(rows: Sequence[Row], inputs: Inputs) -> bytes:
     compared = line_label(paid.approach, inputs)
     choice = partial(Row, approach=paid.approach, model=paid.model, explained="your choice")
     below = [
-        Row("input", "machines are paid for", billing, "", explained="your assumption"),
+        Row("input", "machines are paid for", billing, "", explained="assumption"),
         choice("input", "break-even with", compared, ""),
     ]
     for name, found in inputs.values.items():

@@ -15,13 +15,13 @@ from backends.registry import spec_of, specs
 from backends.settings import Settings
 from backends.spend import ledger
 from backends.spend.ledger import Entry, Kind
-from evaluation.costs.history import Spend, begin_of, daily, performance, spend
+from evaluation.costs.history import Spend, answered_by, begin_of, daily, performance, spend
 from evaluation.spreadsheet import csv_bytes, neutral_cell
 from ui.costs import uncounted
-from ui.costs.exports import download_button
 from ui.costs.history_charts import by_day_chart, model_chart, spend_chart
 from ui.shared import numbers
 from ui.shared.charts import ink
+from ui.shared.downloads import download_button
 from ui.shared.tables import plain_frame
 from ui.shared.text import escaped
 
@@ -82,7 +82,7 @@ def draw(current: Settings) -> None:
         period = st.segmented_control(
             "Period", _PERIODS, default="30 days", required=True, key="history_days", label_visibility="collapsed"
         )
-        entries = ledger.entries(current.data, begin_of(_PERIODS[str(period or "30 days")], datetime.now(UTC)))
+        entries = ledger.entries(current, begin_of(_PERIODS[str(period or "30 days")], datetime.now(UTC)))
         kinds = [kind for kind in _KINDS if any(one.kind == kind for one in entries)]
         kind = _kind(kinds)
     if not kinds:
@@ -121,7 +121,7 @@ def _empty() -> None:
 def _charts(entries: Sequence[Entry]) -> None:
     spent, days = spend(entries), daily(entries)
     with st.container(horizontal=True, vertical_alignment="top"):
-        st.markdown(f"#### {escaped(headline(spent))}", width="stretch", anchors=False)
+        st.markdown(f"## {escaped(headline(spent))}", width="stretch", anchors=False)
         download_button(
             "crossroads-history-by-day.csv",
             lambda: by_day_file(entries),
@@ -154,7 +154,7 @@ def _charts(entries: Sequence[Entry]) -> None:
         st.altair_chart(
             by_day_chart(errors, "% of answers", ".3~r", colours), width="stretch", alt="Share of errors by day"
         )
-    st.subheader("By approach and model", anchor=False)
+    st.header("By approach and model", anchor=False)
     st.dataframe(table(entries), hide_index=True, width="stretch", alt="Spend, latency and errors by model")
 
 
@@ -162,13 +162,15 @@ def headline(spent: Sequence[Spend]) -> str:
     """The sum, what it was spent on, and how much of that has an unknown cost."""
     usd = sum((one.usd for one in spent), Decimal(0))
     answers, tests = sum(one.answers for one in spent), sum(one.tests for one in spent)
+    verdicts = sum(one.verdicts for one in spent)
     unknown = sum(one.unknown for one in spent)
-    of_what = f"{answers:,} {'answer' if answers == 1 else 'answers'}" if answers or not tests else ""
+    of_what = f"{answers:,} {'answer' if answers == 1 else 'answers'}" if answers or not (tests or verdicts) else ""
     tried = f"{tests:,} {'test of a connection' if tests == 1 else 'tests of connections'}" if tests else ""
-    what = " and ".join(filter(None, (of_what, tried)))
+    judged = f"{verdicts:,} {'verdict' if verdicts == 1 else 'verdicts'} of a judge" if verdicts else ""
+    what = " and ".join(filter(None, (of_what, tried, judged)))
     if not unknown:
         return f"{numbers.dollars(usd)} for {what}."
-    if unknown == answers + tests:
+    if unknown == answers + tests + verdicts:
         return f"The cost of {what} is unknown."
     return f"{numbers.dollars(usd)} for {what}; the cost of {unknown:,} of them is unknown."
 
@@ -181,9 +183,9 @@ def percent(share: float | None) -> float | None:
 def table(entries: Sequence[Entry]) -> pd.DataFrame:
     """One row per approach and model over the whole period, as shown text; tests of connections where there are any."""
     rows = []
-    tested = any(one.purpose == "test" for one in entries)
-    for approach, model in dict.fromkeys((one.approach, one.model) for one in entries):
-        found = [one for one in entries if (one.approach, one.model) == (approach, model)]
+    tested, judged = (any(one.purpose == purpose for one in entries) for purpose in ("test", "judge"))
+    for approach, model in dict.fromkeys((one.approach, answered_by(one)) for one in entries):
+        found = [one for one in entries if (one.approach, answered_by(one)) == (approach, model)]
         spent = spend(found)
         whole = performance(found)
         unknown = sum(one.unknown for one in spent)
@@ -191,7 +193,8 @@ def table(entries: Sequence[Entry]) -> pd.DataFrame:
             {
                 "Approach": spec_of(approach).name,
                 "Answers": f"{whole.answers:,}",
-                **({"Tests": f"{len(found) - whole.answers:,}"} if tested else {}),
+                **({"Tests": f"{sum(one.tests for one in spent):,}"} if tested else {}),
+                **({"Verdicts": f"{sum(one.verdicts for one in spent):,}"} if judged else {}),
                 "Spent": numbers.UNKNOWN
                 if unknown == len(found)
                 else numbers.dollars(sum((one.usd for one in spent), Decimal(0))),

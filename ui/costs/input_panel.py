@@ -11,13 +11,14 @@ from typing import Any
 import streamlit as st
 
 from backends.registry import spec_of
-from backends.remote.connection_settings import DEFAULT, ManualPrice, approach_of
+from backends.remote.connection_settings import ManualPrice
 from backends.remote.connections import settings_of as connection_of
 from backends.settings import Settings
 from evaluation.costs.inputs import Input, Inputs
-from evaluation.costs.paid import ManualModel
+from evaluation.costs.paid import ManualModel, priced_connections
 from ui.costs import assumptions
 from ui.costs.sentences import line_label
+from ui.shared.sections import open_section
 from ui.shared.text import escaped, plain
 
 _KEY, _FORM, _FAULT = "cost:paid", "price_by_hand", "price_by_hand_fault"
@@ -26,8 +27,7 @@ _PRICES = {"input": "Tokens in", "cached": "Cached tokens in (if cheaper)", "out
 
 def paid_models(current: Settings) -> None:
     """Choose the paid curves, the first one being what the others are compared with; add a model by hand."""
-    named = [approach_of(name) for name in (DEFAULT, *sorted(current.connections))]
-    options = [*named, *assumptions.manual_models()]
+    options = [*priced_connections(current), *assumptions.added_models()]
     st.session_state[_KEY] = [one for one in assumptions.compared_models() if one in options]
     st.multiselect(
         "Paid models (break-even with the first)",
@@ -36,15 +36,24 @@ def paid_models(current: Settings) -> None:
         format_func=lambda approach: plain(_title(current, approach)),
         on_change=lambda: assumptions.compare_models(st.session_state[_KEY]),
         placeholder="the paid API's own",
-        help="Connections are set up on the Paid API page. A model without one can be entered below.",
+        help="Connections are set up on the Paid API page. Others are in the price list, or can be entered below.",
     )
-    with st.popover("Enter a price by hand", icon=":material/edit:"):
-        _form()
+    with st.container(horizontal=True):
+        st.button(
+            "Price list",
+            key="to_price_list",
+            icon=":material/search:",
+            help="Find any model by name, with what a month would cost.",
+            on_click=open_section,
+            args=("Price list", "costs"),
+        )
+        with st.popover("Enter a price by hand", icon=":material/edit:"):
+            _form()
 
 
 def _title(current: Settings, approach: str) -> str:
-    if entered := assumptions.manual_models().get(approach):
-        return f"{entered.model} (price by hand)"
+    if added := assumptions.added_models().get(approach):
+        return f"{added.model} ({added.priced().seller})"
     name = approach.partition(":")[2]
     return f"{connection_of(current, name).model or 'no model'} ({spec_of(approach).name})"
 
@@ -79,13 +88,14 @@ def _entered() -> None:
         output_usd=Decimal(repr(typed["output"])),
         date=typed["date"],
     )
-    assumptions.add_manual_model(ManualModel(model, price))
+    assumptions.add_models([ManualModel(model, price)])
 
 
 _ICONS = {
     "measured here": ":green[:material/straighten: measured here]",
     "price list": ":blue[:material/sell: price list]",
     "entered by hand": ":orange[:material/edit_note: entered by hand]",
+    "assumption": ":gray[:material/rule: assumption]",
     "your assumption": ":gray[:material/edit: your assumption]",
 }
 
@@ -115,6 +125,7 @@ _TRAINING = (
     Field("training.seconds", "Seconds of one training", 0, 10**8, 60),
     Field("training.per_month", "Trainings a month", 0, 10_000, 1),
 )
+_READERS_TRAINING = Field("rag.training.seconds", "Seconds of the training of RAG's reader", 0, 10**8, 60)
 _DOCUMENTS = (
     Field("documents.chunks", "Chunks", 0, 10**9, 1000),
     Field("documents.bytes", "Bytes per chunk, stored", 0, 10**9, 1000),
@@ -127,7 +138,7 @@ _DOCUMENTS = (
 def input_panel(inputs: Inputs, current: Settings) -> None:
     """Draw every input; what is typed holds from the next run on."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.markdown("##### Inputs", width="content", anchors=False)
+        st.markdown("## Inputs", width="content", anchors=False)
         st.button(
             "Reset to measured",
             key="reset_costs",
@@ -153,6 +164,8 @@ def input_panel(inputs: Inputs, current: Settings) -> None:
                 _fields(inputs, (Field(f"{profile.approach}.machine_s", f"{what}: seconds", 0, 10**6, 0.1),))
     with st.expander("Training (fine-tuned)"):
         _fields(inputs, _TRAINING)
+        if _READERS_TRAINING.name in inputs.values:
+            _fields(inputs, (_READERS_TRAINING,))
     with st.expander("Documents (RAG)"):
         _fields(inputs, _DOCUMENTS)
 

@@ -7,7 +7,7 @@ import streamlit as st
 from backends.errors import BackendError
 from backends.settings import Settings
 from backends.spend import ledger
-from backends.spend.ledger_file import LedgerDamaged
+from backends.spend.old_ledger import LedgerDamaged
 from ui.shared.errors import show_fault
 from ui.shared.text import escaped
 
@@ -17,7 +17,7 @@ _ASIDE = "ledger_set_aside"
 
 def unrecorded_once(current: Settings) -> None:
     """Say that the last answer was not recorded, the first time only: answers go on without the ledger."""
-    found = ledger.fault(current.data)
+    found = ledger.fault(current)
     if found and st.session_state.get(_SAID) != str(found):
         st.session_state[_SAID] = str(found)
         st.warning(escaped(str(found)), icon=":material/receipt_long:")
@@ -39,7 +39,7 @@ def ledger_fault(current: Settings, found: BackendError) -> None:
 
 def _set_aside(current: Settings) -> None:
     try:
-        kept = ledger.set_aside(current.data)
+        kept = ledger.set_aside(current)
     except BackendError as fault:
         st.session_state[_ASIDE] = str(fault)
         return

@@ -22,8 +22,7 @@ HEIGHT = 430
 
 _NAME = 22  # characters of a name
 _NAME_HEIGHT = 21  # pixels that a name takes
-_BELOW, _FAR_BELOW = 50, 115  # pixels that the name of a break-even is below it, and where it has no room beside it
-_FAR = 1_000_000  # questions from which on that is so
+_NAMES_AT = MOST * 1.35  # where they begin
 _POINTS = 160
 _MOST_STEPS = 60  # of a curve that are drawn as steps; more would be finer than a pixel
 
@@ -40,8 +39,11 @@ def volumes(curves: Sequence[Curve]) -> list[int]:
     return sorted(volume for volume in found if FEWEST <= volume <= MOST)
 
 
-def spread_apart(values: Sequence[float], gap: float) -> list[float]:
-    """`values` moved as little as needed upwards or downwards so that neighbours are `gap` apart; order is kept."""
+def spread_apart(values: Sequence[float], gap: float, low: float = -math.inf, high: float = math.inf) -> list[float]:
+    """`values` moved as little as needed upwards or downwards so that neighbours are `gap` apart; order is kept.
+
+    None is below `low`, and none above `high` as long as there is room for all of them.
+    """
     order = sorted(range(len(values)), key=lambda index: values[index])
     groups: list[list[int]] = [[index] for index in order]
 
@@ -52,15 +54,19 @@ def spread_apart(values: Sequence[float], gap: float) -> list[float]:
     while merged:
         merged = False
         for at in range(len(groups) - 1):
-            low, high = groups[at], groups[at + 1]
-            if centre(high) - centre(low) < gap * (len(low) + len(high)) / 2 - 1e-12:
-                groups[at : at + 2] = [low + high]
+            under, over = groups[at], groups[at + 1]
+            if centre(over) - centre(under) < gap * (len(under) + len(over)) / 2 - 1e-12:
+                groups[at : at + 2] = [under + over]
                 merged = True
                 break
     placed = list(values)
     for group in groups:
         for rank, index in enumerate(group):
             placed[index] = centre(group) + gap * (rank - (len(group) - 1) / 2)
+    for above, index in enumerate(reversed(order)):
+        placed[index] = min(placed[index], high - gap * above)
+    for below, index in enumerate(order):
+        placed[index] = max(placed[index], low + gap * below)
     return placed
 
 
@@ -95,9 +101,10 @@ def monthly_chart(
         .mark_line(strokeWidth=2.5, clip=True)
         .encode(x=x, y=y, color=colour, detail="approach:N", tooltip=_tooltip())
     )
-    names = _names(frame, x, y, text_colours or colours, high - low)
-    points = _crossings(curves, crossings, high - low, (x, y, colour), ink)
-    return readable((lines + _volume(x, questions, ink) + names + points).properties(height=HEIGHT))
+    chart = lines + _volume(x, questions, ink) + _names(frame, x, y, text_colours or colours, low, high)
+    if drawn := {name: volume for name, volume in crossings.items() if FEWEST <= volume <= MOST}:
+        chart += _crossings(curves, drawn, low, high, (x, y, colour), ink)
+    return readable(chart.properties(height=HEIGHT))
 
 
 def _axes(low: int, high: int) -> tuple[alt.X, alt.Y]:
@@ -145,43 +152,49 @@ def _volume(x: alt.X, questions: int, ink: str) -> alt.LayerChart:
     return rule + text
 
 
-def _names(frame: pd.DataFrame, x: alt.X, y: alt.Y, colours: Mapping[str, str], decades: int) -> alt.Chart:
-    """The names at the ends of the lines; long ones in short, for they take their room from the lines."""
+def _names(frame: pd.DataFrame, x: alt.X, y: alt.Y, colours: Mapping[str, str], low: int, high: int) -> alt.LayerChart:
+    """The names beside the ends of the lines, and what leads to those that had to be moved; long ones in short, for
+    they take their room from the lines."""
     ends = frame.groupby("approach", sort=False).last().reset_index()
     ends["name"] = [shortened(name, _NAME) for name in ends["approach"]]
     ends["colour"] = [colours[name] for name in ends["approach"]]
-    gap = _NAME_HEIGHT * decades / HEIGHT
+    gap = _NAME_HEIGHT * (high - low) / HEIGHT
     logs = [math.log10(usd) for usd in ends["usd"]]
-    ends["usd"] = [10**value for value in spread_apart(logs, gap)]
-    return (
-        alt.Chart(ends)
-        .mark_text(align="left", dx=7, fontSize=15, fontWeight="bold")
-        .encode(x=x, y=y, color=alt.Color("colour:N", scale=None), text="name:N", tooltip="approach:N")
+    placed = [10**value for value in spread_apart(logs, gap, low + gap / 2, high - gap / 2)]
+    names = ends.assign(usd=placed, questions=_NAMES_AT)
+    base = alt.Chart(names).encode(x=x, y=y, color=alt.Color("colour:N", scale=None))
+    text = base.mark_text(align="left", dx=4, fontSize=15, fontWeight="bold").encode(
+        text="name:N", tooltip="approach:N"
     )
+    lead = alt.Chart(pd.concat([ends, names]).drop(columns="name")).mark_line(strokeWidth=1)
+    return lead.encode(x=x, y=y, color=alt.Color("colour:N", scale=None), detail="approach:N") + text
 
 
 def _crossings(
     curves: Mapping[str, Curve],
-    crossings: Mapping[str, int],
-    decades: int,
+    drawn: Mapping[str, int],
+    low: int,
+    high: int,
     axes: tuple[alt.X, alt.Y, alt.Color],
     ink: str,
 ) -> alt.LayerChart:
-    """A dot at each break-even, and its name and number below it; names of dots that are close stay apart."""
+    """A dot at each break-even with a line down to its number; the names stand in the lower right corner.
+
+    There they cover nothing: what is paid by the token has long left it.
+    """
     x, y, colour = axes
-    drawn = {name: volume for name, volume in crossings.items() if FEWEST <= volume <= MOST}
-    usd = {name: float(curves[name].usd(volume)) for name, volume in drawn.items()}
-    pixels = decades / HEIGHT
-    down = [_FAR_BELOW if volume >= _FAR else _BELOW for volume in drawn.values()]
-    beside = [math.log10(amount) - below * pixels for amount, below in zip(usd.values(), down, strict=True)]
-    placed = spread_apart(beside, _NAME_HEIGHT * pixels)
     columns = ["approach", "questions", "usd", "label"]
-    names = [f"{shortened(name, _NAME)}: from {rounded_count(volume)}" for name, volume in drawn.items()]
-    points = pd.DataFrame(zip(drawn, drawn.values(), usd.values(), names, strict=True), columns=columns)
+    labels = [f"{shortened(name, _NAME)}: from {rounded_count(volume)}" for name, volume in drawn.items()]
+    usd = [float(curves[name].usd(volume)) for name, volume in drawn.items()]
+    points = pd.DataFrame(zip(drawn, drawn.values(), usd, labels, strict=True), columns=columns)
+    gap = _NAME_HEIGHT * (high - low) / HEIGHT
+    corner = points.assign(usd=[10 ** (low + gap * (row + 0.7)) for row in range(len(points))], questions=_ROOM)
+    down = alt.Chart(points.drop(columns="label").assign(down=10.0**low)).mark_rule(strokeDash=[2, 3], opacity=0.8)
     dots = alt.Chart(points).mark_point(filled=True, size=120, stroke=ink, strokeWidth=1.5, opacity=1)
-    below = points.assign(usd=[10**at for at in placed])
-    far = points["questions"] >= _FAR
-    beside_dot = alt.Chart(below[~far]).mark_text(align="left", dx=12, fontSize=14, color=ink)
-    under_dot = alt.Chart(below[far]).mark_text(align="center", fontSize=14, color=ink)
-    names_of = [text.encode(x=x, y=y, text="label:N") for text in (beside_dot, under_dot)]
-    return alt.LayerChart(layer=[dots.encode(x=x, y=y, color=colour, tooltip=_tooltip()), *names_of])
+    names = alt.Chart(corner).mark_text(align="right", dx=-6, fontSize=14, color=ink)
+    layers = [
+        down.encode(x=x, y=y, y2="down:Q", color=colour),
+        dots.encode(x=x, y=y, color=colour, tooltip=_tooltip()),
+        names.encode(x=x, y=y, text="label:N"),
+    ]
+    return alt.LayerChart(layer=layers)

@@ -11,13 +11,14 @@ from ui.costs.input_panel import input_panel
 from ui.costs.ledger_fault import ledger_fault, show_set_aside
 from ui.resources import settings
 from ui.shared.sections import Section, chosen_section
-from ui.shell import open_page
+from ui.shell import name_tab, open_page
 
 HISTORY = Section("History", "ui.costs.history:draw")
 SECTIONS = (
     Section("Per month", "ui.costs.per_month:draw"),
     Section("Per right answer", "ui.costs.right_answers:draw"),
     Section("What if", "ui.costs.what_if:draw"),
+    Section("Price list", "ui.costs.price_list:draw"),
     Section("From scratch", "ui.costs.scratch:draw"),
     HISTORY,
 )
@@ -30,6 +31,7 @@ def costs_page() -> None:
         "Costs", "From how many questions a month on is a local model cheaper, and what does a right answer cost?"
     )
     opened = chosen_section(SECTIONS, "costs")
+    name_tab("Costs", opened.name)
     current = settings()
     show_set_aside()
     try:

@@ -13,11 +13,12 @@ from evaluation.costs.break_even import BreakEven, break_evens
 from evaluation.costs.curve import Curve
 from evaluation.costs.inputs import Inputs, UnknownValue
 from evaluation.costs.monthly import MonthlyCost, curve, monthly
-from ui.costs.exports import break_even_file, download_button, heading_with_download, monthly_file
+from ui.costs.exports import break_even_file, monthly_file
 from ui.costs.monthly_chart import HEIGHT, monthly_chart
-from ui.costs.sentences import break_even_sentence, cheapest_sentence, line_label, price_step
+from ui.costs.sentences import ANSWER, break_even_sentence, cheapest_sentence, line_label, price_step
 from ui.shared import numbers
 from ui.shared.charts import ink, legible, theme
+from ui.shared.downloads import download_button, heading_with_download
 from ui.shared.tables import literal_table
 from ui.shared.text import escaped, plain
 
@@ -33,7 +34,8 @@ def table(costs: Sequence[MonthlyCost], inputs: Inputs) -> pd.DataFrame:
         parts = {part.name: part.usd for part in cost.parts}
         cells = [numbers.dollars(parts[name]) if name in parts else "" for name in names]
         shown[line_label(cost.approach, inputs)] = [*cells, numbers.dollars(cost.usd), numbers.dollars(cost.per_answer)]
-    return pd.DataFrame(shown, index=[*(name.capitalize() for name in names), SUM, "An answer"])
+    index = pd.Index([*(name.capitalize() for name in names), SUM, ANSWER], name="Part")
+    return pd.DataFrame(shown, index=index)
 
 
 def table_columns(names: Sequence[str]) -> list[list[str]]:
@@ -46,7 +48,7 @@ def table_columns(names: Sequence[str]) -> list[list[str]]:
 def draw_table(costs: Sequence[MonthlyCost], inputs: Inputs) -> None:
     """Table, why something is unknown, formulas, download."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.subheader(f"{costs[0].questions:,} questions a month, by part", anchor=False, width="content")
+        st.header(f"{costs[0].questions:,} questions a month, by part", anchor=False, width="content")
         download_button(
             "crossroads-costs.csv",
             lambda: monthly_file(costs, inputs),
@@ -56,6 +58,10 @@ def draw_table(costs: Sequence[MonthlyCost], inputs: Inputs) -> None:
     shown = table(costs, inputs)
     for some in table_columns([line_label(cost.approach, inputs) for cost in costs]):
         literal_table(shown[some], strong=(SUM,), border="horizontal")
+    st.caption(
+        "An answer (mean): the month divided by its answers, with the mean tokens and seconds of the inputs. Compare "
+        "says what one question is expected to cost, which is more where it reckons with the longest answer."
+    )
     for cost in costs:
         if cost.usd is None:
             st.caption(escaped(f"{line_label(cost.approach, inputs)}: {cost.why}"))
@@ -78,7 +84,7 @@ def draw(inputs: Inputs) -> None:
     found = break_evens(inputs)
     curves = known_curves(inputs)
     heading_with_download(
-        f"#### {escaped(cheapest_sentence(costs, inputs))}",
+        f"## {escaped(cheapest_sentence(costs, inputs))}",
         "crossroads-break-even.csv",
         lambda: break_even_file(found, curves, inputs),
         button="CSV of the curves",

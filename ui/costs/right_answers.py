@@ -12,11 +12,12 @@ from backends.registry import spec_of
 from evaluation.costs.inputs import Inputs
 from evaluation.costs.monthly import monthly
 from evaluation.costs.right_answers import FORMULA, Accuracy, AnsweredRun, CostPerRight, cost_per_right, runs
-from ui.costs.exports import heading_with_download, right_answers_file
-from ui.costs.sentences import line_label
+from ui.costs.exports import right_answers_file
+from ui.costs.sentences import ANSWER, line_label
 from ui.resources import settings
 from ui.shared import numbers
 from ui.shared.charts import ink, readable
+from ui.shared.downloads import heading_with_download
 from ui.shared.tables import literal_table
 from ui.shared.text import escaped, plain
 
@@ -83,7 +84,7 @@ def draw(inputs: Inputs) -> None:
     }
     with above:
         heading_with_download(
-            "#### An answer that is wrong is not cheap.",
+            "## An answer that is wrong is not cheap.",
             "crossroads-right-answers.csv",
             lambda: right_answers_file(found, costs, accuracies, inputs),
             what="What a right answer costs with its interval, how many were right, and every input with its origin.",
@@ -95,12 +96,12 @@ def draw(inputs: Inputs) -> None:
     rows = {
         line_label(approach, inputs): {
             "Right answers": right_text(accuracies.get(approach)),
-            "An answer": numbers.dollars(costs[approach].per_answer),
+            ANSWER: numbers.dollars(costs[approach].per_answer),
             "A right answer": cost_text(one),
         }
         for approach, one in found.items()
     }
-    literal_table(pd.DataFrame.from_dict(rows, orient="index"), border="horizontal")
+    literal_table(pd.DataFrame.from_dict(rows, orient="index").rename_axis("Approach"), border="horizontal")
 
 
 def right_text(accuracy: Accuracy | None) -> str:

@@ -20,8 +20,9 @@ from evaluation.costs.scratch import (
     fine_tuning_cost,
     from_scratch,
 )
-from ui.costs.exports import Row, heading_with_download, scratch_file
+from ui.costs.exports import Row, scratch_file
 from ui.shared import numbers
+from ui.shared.downloads import heading_with_download
 from ui.shared.tables import literal_table
 from ui.shared.text import escaped
 
@@ -51,7 +52,7 @@ BOXES = {
         0.0,
         1000.0,
         0.1,
-        "your assumption, November 2026: rent of an H100",
+        "a round figure, November 2026: rent of an H100",
     ),
     _SHARE: _Box(
         "Utilisation of the GPU (0\u20131)", "", UTILISATION, 0.01, 1.0, 0.05, "PaLM reached 0.462: arXiv:2204.02311"
@@ -67,12 +68,14 @@ _GPU = "989 × 10¹² FLOP/s, NVIDIA H100 SXM in bfloat16, data sheet of 2023"
 
 def draw(inputs: Inputs) -> None:
     """Assumptions, the table, and the point it makes."""
-    chosen = st.session_state.setdefault("scratch", {name: box.usual for name, box in BOXES.items()})
+    chosen: dict[str, Decimal] = st.session_state.setdefault("scratch", {})
+    for name, box in BOXES.items():
+        chosen.setdefault(name, box.usual)
     fine_tuning = fine_tuning_cost(inputs)
     size = int(chosen[_SIZE] * 10**9)
     rows = from_scratch(fine_tuning, chosen[_USD], chosen[_SHARE], chosen[_TOKENS], parameters=size)
     heading_with_download(
-        f"#### {escaped(conclusion(rows, fine_tuning, size))}",
+        f"## {escaped(conclusion(rows, fine_tuning, size))}",
         "crossroads-from-scratch.csv",
         lambda: scratch_file(rows, assumptions(chosen), inputs),
         what="Every size in full, with what is assumed and where that comes from.",
@@ -149,8 +152,10 @@ def assumptions(chosen: Mapping[str, Decimal]) -> list[Row]:
     """What a training from scratch is computed with, as rows of its file; a source only where its value is used."""
     rows: list[Row] = []
     for name, box in BOXES.items():
-        note = box.origin if chosen[name] == box.usual else "typed in place of the usual value"
-        rows.append(Row("input", box.label, chosen[name], box.unit, explained="your assumption", note=note))
+        usual = chosen[name] == box.usual
+        note = box.origin if usual else "typed in place of the usual value"
+        origin = "assumption" if usual else "your assumption"
+        rows.append(Row("input", box.label, chosen[name], box.unit, explained=origin, note=note))
     return [*rows, Row("input", "peak of a GPU", PEAK_FLOPS, "FLOP/s", explained="NVIDIA", note=_GPU)]
 
 

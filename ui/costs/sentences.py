@@ -12,6 +12,9 @@ from evaluation.costs.monthly import MonthlyCost
 from ui.shared import numbers
 from ui.shared.text import plain
 
+ANSWER = "An answer (mean)"
+"""What a month comes to for one of its answers: Compare says what one question is expected to cost."""
+
 
 def subject(approach: str, inputs: Inputs) -> str:
     """An approach within a sentence; a paid one by its model."""
@@ -23,14 +26,14 @@ def subject(approach: str, inputs: Inputs) -> str:
 def line_label(approach: str, inputs: Inputs) -> str:
     """An approach at the end of its line in a chart and at the head of its column; a paid one by its model.
 
-    Where the same model stands behind two connections, the connection tells them apart.
+    Where the same model is there twice, the connection or the provider tells them apart.
     """
     profile = inputs.profile(approach)
     if not profile.paid:
         return spec_of(approach).name
     model = plain(profile.model)
     twice = sum(other.paid and plain(other.model) == model for other in inputs.profiles) > 1
-    return f"{model} ({spec_of(approach).name})" if twice else model
+    return f"{model} ({plain(profile.seller) or spec_of(approach).name})" if twice else model
 
 
 def rounded_count(questions: int) -> str:

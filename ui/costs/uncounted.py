@@ -19,7 +19,7 @@ _DEAREST_USD = 1e6  # more than any answer costs, and less than what the ledger 
 
 def draw(current: Settings) -> None:
     """One row per answer; nothing where every answer was counted. Raises `BackendError` for an unreadable ledger."""
-    found = budget.uncounted(current.data)
+    found = budget.uncounted(current)
     if not found:
         return
     with st.container(border=True):
@@ -60,6 +60,6 @@ def _row(current: Settings, one: Uncounted) -> None:
 
 def _count(current: Settings, number: int, key: str) -> None:
     try:
-        budget.count_charge(current.data, number, Decimal(repr(st.session_state[key])))
+        budget.count_charge(current, number, Decimal(repr(st.session_state[key])))
     except BackendError as fault:
         keep_fault(fault)

@@ -13,10 +13,11 @@ from evaluation.costs.break_even import BreakEven, break_even, break_evens
 from evaluation.costs.inputs import Inputs
 from evaluation.costs.monthly import MonthlyCost, monthly
 from evaluation.costs.sensitivity import Effect, sensitivity
-from ui.costs.exports import heading_with_download, what_if_file
+from ui.costs.exports import what_if_file
 from ui.costs.sentences import line_label, rounded_count, unknown_cost
 from ui.shared import numbers
 from ui.shared.charts import ink, readable
+from ui.shared.downloads import heading_with_download
 from ui.shared.tables import literal_table
 from ui.shared.text import escaped
 
@@ -46,7 +47,7 @@ def draw(inputs: Inputs) -> None:
         return
     name = line_label(chosen, inputs)
     heading_with_download(
-        f"#### {escaped(f'{name}: {numbers.dollars(now.usd)}')} a month now. What changes that most?",
+        f"## {escaped(f'{name}: {numbers.dollars(now.usd)}')} a month now. What changes that most?",
         "crossroads-what-if.csv",
         lambda: what_if_file(effects, [monthly(name, inputs) for name in names], break_evens(inputs), inputs),
         what="Every approach after every change, and every input with its origin.",

@@ -29,7 +29,7 @@ _NAME = "new_adapter_name"
 def adapter_detail(current: Settings, one: Adapter) -> None:
     """Draw it."""
     with st.container(border=True):
-        st.markdown(f"##### {escaped(one.name)}")
+        st.markdown(f"## {escaped(one.name)}")
         if not one.fit.fits:
             st.warning(escaped(one.fit.reason), icon=":material/warning:")
             if one.fit.by_name_alone:
@@ -60,8 +60,26 @@ def _use_nevertheless(name: str) -> None:
     use(name)
 
 
-def use_button(current: Settings, name: str, key: str, fits: bool = True) -> None:
-    """The button with which an adapter answers from now on; it says so where it answers already."""
+def write_with(name: str) -> None:
+    """Let RAG write with an adapter that was taught to read, in this browser session. For callbacks."""
+    override("rag.generator", "fine_tuned")
+    override("rag.adapter", name)
+    override("rag.context", "sentences")
+
+
+def _write_without() -> None:
+    for setting in ("generator", "adapter", "context"):
+        override(f"rag.{setting}", None)
+
+
+def use_button(current: Settings, name: str, key: str, fits: bool = True, reads: bool = False) -> None:
+    """The button with which an adapter answers from now on; it says so where it answers already.
+
+    One that was taught to read answers no questions by itself: RAG writes with it.
+    """
+    if reads:
+        _write_button(current, name, key, fits)
+        return
     in_force = current.fine_tuned.adapter == name and not current.fine_tuned.base_url
     st.button(
         "It answers" if in_force else "Use this adapter",
@@ -75,10 +93,30 @@ def use_button(current: Settings, name: str, key: str, fits: bool = True) -> Non
     )
 
 
+def _write_button(current: Settings, name: str, key: str, fits: bool) -> None:
+    writes = _writes(current, name)
+    st.button(
+        "RAG writes with it" if writes else "Let RAG write with it",
+        key=key,
+        type="primary",
+        icon=":material/check:" if writes else ":material/menu_book:",
+        on_click=write_with,
+        args=(name,),
+        disabled=writes or not fits,
+        help="RAG's answers are written with it, in this browser session. The fine-tuned column keeps its adapter.",
+    )
+    if writes:
+        st.button("Let the base write again", key=f"{key}:without", icon=":material/undo:", on_click=_write_without)
+
+
+def _writes(current: Settings, name: str) -> bool:
+    return current.rag.generator == "fine_tuned" and current.rag.adapter == name
+
+
 def _actions(current: Settings, one: Adapter) -> None:
     own = one.origin != "sample"
     with st.container(horizontal=True, vertical_alignment="center"):
-        use_button(current, one.name, "use_adapter", one.fit.fits)
+        use_button(current, one.name, "use_adapter", one.fit.fits, one.reads)
         st.download_button(
             "Download",
             data=lambda: zip_bytes(one.folder),
@@ -122,6 +160,8 @@ def _rename(current: Settings, name: str) -> None:
         return
     if current.fine_tuned.adapter == name:
         override("fine_tuned.adapter", folder.name)
+    if current.rag.adapter == name:
+        override("rag.adapter", folder.name)
 
 
 def _delete(current: Settings, name: str) -> None:
@@ -129,6 +169,9 @@ def _delete(current: Settings, name: str) -> None:
         catalogue.delete(name, current.data)
     except BackendError as fault:
         keep_fault(fault)
+        return
+    if _writes(current, name):
+        _write_without()
 
 
 def _start_export(current: Settings, name: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from backends.fine_tuned.adapters.card import Score, score
+from backends.fine_tuned.adapters.card import Score, is_reader, reading, score
 from backends.fine_tuned.adapters.catalogue import Adapter
 from evaluation.durations import duration
 from ui.shared import numbers
@@ -22,6 +22,7 @@ def table(listed: Sequence[Adapter], in_force: str | None) -> pd.DataFrame:
         {
             "Adapter": [one.name + (" \u2605 answers" if one.name == in_force else "") for one in listed],
             "Fits the base": [fit_text(one) for one in listed],
+            "Taught": ["reading" if one.reads else "answers" for one in listed],
             "Right answers": [score_words(one.score) for one in listed],
             "Method": [one.method.replace("_", " ") or numbers.UNKNOWN for one in listed],
             "Origin": [one.origin for one in listed],
@@ -49,13 +50,15 @@ def asked_of(card: Mapping[str, Any]) -> str:
 
 
 def fitting(listed: Sequence[Adapter]) -> list[str]:
-    """The names of those that can answer."""
-    return [one.name for one in listed if one.fit.fits]
+    """The names of those that can answer without passages."""
+    return [one.name for one in listed if one.fit.fits and not one.reads]
 
 
 def card_rows(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What a card says, in the order in which one asks. A card may come from anywhere: what is odd is left out."""
     data, settings, versions = (card.get(name) for name in ("data", "settings", "versions"))
+    if is_reader(card):
+        yield "Taught", taught_words(card)
     if (found := score(card)) is not None:
         yield "Right answers", score_words(found) + asked_of(card)
     for key, words in (("semantic", "Nearness in meaning"), ("forgetting", "General questions")):
@@ -70,6 +73,11 @@ def card_rows(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     ):
         if _is_number(card.get(key)):
             yield words, f"{card[key]:.3g}" if key != "steps" else f"{card[key]:,}"
+    if isinstance(last := card.get("last_pass"), dict) and _is_number(last.get("pairs")):
+        yield (
+            "Last pass",
+            f"over all {last['pairs']:,} pairs, the held-out ones too; their loss is from before",
+        )
     if _is_number(card.get("seconds")):
         speed = f", {numbers.rate(card['tokens_per_s'])}" if _is_number(card.get("tokens_per_s")) else ""
         yield "Trained for", f"{duration(card['seconds'])}{speed}"
@@ -89,6 +97,18 @@ def card_rows(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "sha256", f"{digest[:12]}\u2026"
     if isinstance(command := card.get("command"), str):
         yield "Trained again by", command
+
+
+def taught_words(card: Mapping[str, Any]) -> str:
+    """What a reader was taught with, as far as its card says it."""
+    found = reading(card)
+    if found is None:
+        return "to read passages; not with which"
+    return (
+        f"to read passages, no facts: {found.examples:,} examples from the collection {found.collection} (version "
+        f"{found.version}), {found.sentences} sentences each; {found.refusals:,} to be refused; {found.left_out:,} "
+        "pairs left out"
+    )
 
 
 def _listed(values: Mapping[str, Any]) -> str:

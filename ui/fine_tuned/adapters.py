@@ -141,7 +141,7 @@ def _own(listed: list[Adapter]) -> None:
     if any(one.origin != "sample" for one in listed):
         return
     with st.container(border=True):
-        st.markdown("##### :material/model_training: None of your own yet")
+        st.markdown("## :material/model_training: None of your own yet")
         st.markdown("Train one on your pairs, which takes minutes, or bring one from elsewhere below.")
         section_button("Train an adapter", "Train", key="first_adapter", icon=":material/play_arrow:")
 

@@ -15,6 +15,7 @@ from evaluation.attribution import (
     ADAPTER,
     BASE,
     BOTH,
+    QUOTED,
     RAG,
     Attribution,
     answers_csv,
@@ -29,23 +30,30 @@ from evaluation.statistics import Estimate
 from evaluation.verdicts import ARM_NAMES, TECHNIQUE_NAMES, attribution_verdicts, points, seen_words
 from ui.fine_tuned.question_section import Questions, StartButton, question_section, stored_result
 from ui.shared import numbers
-from ui.shared.charts import INK, ink
+from ui.shared.charts import INK, ink, on_white
 from ui.shared.tables import plain_frame
 from ui.shared.text import escaped, plain
 
 _BOTH_COLOUR = "#9b2c5e"
+_NEUTRAL = "#5f6b7a"
 _COLOURS = {
     BASE: spec_of("raw").hex,
     RAG: spec_of("rag").hex,
     ADAPTER: spec_of("fine_tuned").hex,
     BOTH: _BOTH_COLOUR,
+    QUOTED: _NEUTRAL,
 }
 _GAINS = {"rag": RAG, "adapter": ADAPTER, "both": BOTH, "interaction": ""}
-"""The techniques that are drawn, and the arm whose colour each has."""
+_READER_GAINS = {"adapter_besides": BOTH, "over_quote": QUOTED}
+"""The techniques that are drawn, and the arm whose colour each has; of a reader, these."""
 
-_NEUTRAL = "#5f6b7a"
 _ROW_HEIGHT = 56  # pixels
 _MEETING_WIDTH, _MEETING_ROW = 1000, 96  # pixels
+
+
+def is_reading(found: Attribution) -> bool:
+    """Whether it compares ways of reading, for an adapter that was taught to read."""
+    return QUOTED in found.arms
 
 
 def gains_chart(found: Attribution, ink: str) -> alt.LayerChart:
@@ -59,12 +67,12 @@ def gains_chart(found: Attribution, ink: str) -> alt.LayerChart:
 
 
 def gains_frame(found: Attribution) -> pd.DataFrame:
-    """Points, the ends of the intervals, and the words beside each bar, which say so if it may be chance."""
+    """Points, the ends of the intervals, and the words beside each bar, which say so if it is not clear."""
     rows = []
-    for name, arm in _GAINS.items():
+    for name, arm in (_READER_GAINS if is_reading(found) else _GAINS).items():
         gain = found.techniques[name].gain
         one = gain.estimate
-        chance = "" if gain.clear else ", may be chance"
+        chance = f", {gain.doubt}" if gain.doubt else ""
         label = f"{points(one.value)}  ({points(one.low)} to {points(one.high)}{chance})"
         colour = _COLOURS.get(arm, _NEUTRAL)
         rows.append((TECHNIQUE_NAMES[name], 100 * one.value, 100 * one.low, 100 * one.high, label, colour))
@@ -86,20 +94,16 @@ def meeting_svg(found: Attribution) -> bytes:
 
 
 def _on_white(found: Attribution) -> alt.LayerChart:
-    ink = INK["light"]
     subtitle = (
-        f"{len(found.rows)} questions, adapter {plain(found.adapter)}, {found.passages} passages; lines: 95 % intervals"
+        f"{len(found.rows)} questions, adapter {plain(found.adapter)}"
+        f"{'' if is_reading(found) else f', {found.passages} passages'}; lines: 95 % intervals"
     )
-    title = alt.Title(
-        "Right answers, and what each technique bought", subtitle=subtitle, fontSize=24, subtitleFontSize=16, offset=16
-    )
-    chart = meeting_chart(found, ink).properties(width=_MEETING_WIDTH, title=title)
-    chart = chart.configure(background="#ffffff").configure_view(stroke=None)
-    return chart.configure_title(anchor="start", color=ink, subtitleColor=ink)
+    bought = "what reading with the adapter bought" if is_reading(found) else "what each technique bought"
+    return on_white(meeting_chart(found, INK["light"]), f"Right answers, and {bought}", subtitle, _MEETING_WIDTH)
 
 
 def meeting_chart(found: Attribution, ink: str) -> alt.LayerChart:
-    """The four ways as thick bars with their share in large figures, and below each what it bought and what it costs.
+    """The ways as thick bars with their share in large figures, and below each what it bought and what it costs.
 
     Made to be read from the back of a room; `ink` is the colour of text.
     """
@@ -135,11 +139,14 @@ def meeting_frame(found: Attribution) -> pd.DataFrame:
 
 
 def _bought(found: Attribution, arm: str) -> str:
-    technique = next((name for name, drawn in _GAINS.items() if drawn == arm), None)
+    if is_reading(found):
+        technique = "adapter_besides" if arm == BOTH else None
+    else:
+        technique = next((name for name, drawn in _GAINS.items() if drawn == arm), None)
     if technique is None:
         return "as it is"
     gain = found.techniques[technique].gain
-    one, chance = gain.estimate, "" if gain.clear else ", may be chance"
+    one, chance = gain.estimate, f", {gain.doubt}" if gain.doubt else ""
     unit = "point" if abs(round(100 * one.value)) == 1 else "points"
     return f"{points(one.value)} {unit} ({points(one.low)} to {points(one.high)}{chance})"
 
@@ -168,19 +175,20 @@ _CHART_WIDTH = 460  # pixels at least: two beside each other at 1440, below each
 def show_attribution(found: Attribution) -> None:
     """Draw it all."""
     first, *others = attribution_verdicts(found)
-    st.markdown(f"##### {escaped(first)}")
+    st.markdown(f"## {escaped(first)}")
     st.altair_chart(meeting_chart(found, ink()), alt=plain(first))
     cells = st.grid(2, min_column_width=_CHART_WIDTH)
     with cells.cell():
         for sentence in others:
             st.markdown(f"- {escaped(sentence)}")
     with cells.cell():
-        st.caption("What each technique bought, in points over the base, with 95 % intervals")
+        over = "What the adapter bought" if is_reading(found) else "What each technique bought, in points over the base"
+        st.caption(f"{over}, with 95 % intervals")
         st.altair_chart(gains_chart(found, ink()), alt=plain(" ".join(others)))
     leaked = found.seen is None or found.seen.asked
     (st.warning if leaked else st.caption)(escaped(seen_words(found.seen, len(found.rows))))
     _downloads(found)
-    st.dataframe(arm_table(found), hide_index=True, alt="The four ways with their figures")
+    st.dataframe(arm_table(found), hide_index=True, alt="The ways with their figures")
     st.dataframe(technique_table(found), hide_index=True, alt="What each technique bought and costs")
     if found.slices:
         st.dataframe(slice_table(found), hide_index=True, alt="Right answers and points by kind of question")
@@ -267,9 +275,9 @@ def slice_table(found: Attribution) -> pd.DataFrame:
         "Questions": [part.name for part in found.slices],
         "Number": [str(part.questions) for part in found.slices],
     }
-    for arm, name in ARM_NAMES.items():
-        shown[name] = [f"{100 * part.right[arm].value:.0f} %" for part in found.slices]
-    for technique in ("rag", "adapter", "both"):
+    for arm in found.arms:
+        shown[ARM_NAMES[arm]] = [f"{100 * part.right[arm].value:.0f} %" for part in found.slices]
+    for technique in _READER_GAINS if is_reading(found) else ("rag", "adapter", "both"):
         shown[f"{TECHNIQUE_NAMES[technique]}, points"] = [
             points_cell(part.gains[technique]) + ("" if part.gains[technique].clear else ", open")
             for part in found.slices
@@ -302,11 +310,16 @@ def method_words(found: Attribution) -> str:
     left = f" {found.left_out} questions say nothing of what is right and were left out." if found.left_out else ""
     return (
         f"Questions: {found.question_set}. Adapter {found.adapter} (sha256 {found.sha256[:12]}), collection "
-        f"{found.collection}, {found.passages} passages, greedy, at most {found.max_tokens} tokens. Shares have Wilson "
+        f"{found.collection}, {_read_words(found)}, greedy, at most {found.max_tokens} tokens. Shares have Wilson "
         f"intervals; their differences adjusted Wald intervals of pairs (Bonett and Price 2012); seconds and nearness "
         f"bootstrap intervals over questions, 10,000 resamples. Dollars are seconds at "
-        f"{found.machine_usd_per_hour} USD per hour, your assumption. {training}{left}"
+        f"{found.machine_usd_per_hour} USD per hour, as assumed in the settings. {training}{left}"
     )
+
+
+def _read_words(found: Attribution) -> str:
+    """What the writers got to read."""
+    return "sentences as the reader was taught with" if is_reading(found) else f"{found.passages} passages"
 
 
 _PASSAGES = "attribution_passages"
@@ -318,7 +331,8 @@ def draw(current: Settings) -> None:
         "attribute",
         "Find out what bought what",
         ":material/account_tree:",
-        "Base, base with RAG, adapter, and adapter with RAG answer every question, in turn.",
+        "Base, base with RAG, adapter, and adapter with RAG answer every question, in turn. An adapter that was taught "
+        "to read answers with RAG alone, beside the base with RAG and the quote.",
         _begin,
     )
     cancelled = "The answers so far are kept: start with the same questions again to go on."

@@ -1,12 +1,14 @@
 """The pairs that this browser session works with: where they came from, what was edited, and the report on them.
 
-They stay in the session, so that a change of section, page or browser size loses nothing.
+They stay in the session, and come back after a reload, so that a change of section, page or browser size loses nothing.
 """
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -56,6 +58,42 @@ def load(source: str, content: bytes, name: str) -> None:
     """Take the pairs of a file, whatever is wrong with it."""
     pairs = check_pairs(content, name).pairs
     st.session_state[_CHOSEN] = ChosenPairs(source, pairs, pairs, content, name, _revision())
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What a reload gives back: the file in base64 or, without one, the pairs as they were taken over; and edits."""
+
+    source: str
+    name: str
+    content: str | None
+    start: tuple[Pair, ...] | None
+    edited: tuple[Pair, ...] | None
+
+
+def to_keep() -> bytes | None:
+    """The pairs as JSON."""
+    now = chosen()
+    if now is None:
+        return None
+    content = None if now.content is None else base64.b64encode(now.content).decode()
+    start = now.start if now.content is None else None
+    stored = _Stored(now.source, now.name, content, start, now.pairs if now.edited else None)
+    return json.dumps(asdict(stored)).encode()
+
+
+def take_kept(content: bytes) -> None:
+    """Work with these pairs again. Raises `ValueError` for what are none."""
+    from pydantic import TypeAdapter
+
+    stored = TypeAdapter(_Stored).validate_python(json.loads(content))
+    if stored.content is None:
+        file, start = None, stored.start or ()
+    else:
+        file = base64.b64decode(stored.content)
+        start = check_pairs(file, stored.name).pairs
+    pairs = start if stored.edited is None else stored.edited
+    st.session_state[_CHOSEN] = ChosenPairs(stored.source, pairs, start, file, stored.name, _revision())
 
 
 def load_sample() -> None:

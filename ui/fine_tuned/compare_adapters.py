@@ -13,6 +13,7 @@ from backends.run.ask import PreparedQuestion
 from backends.settings import Settings
 from backends.spend.ledger import recorder
 from ui.ask.answers import Answers
+from ui.ask.bar import stop_button
 from ui.resources import live, start
 from ui.shared.text import escaped, plain
 
@@ -20,6 +21,7 @@ _PAGE = "adapters"
 _WHO, _QUESTION = "compared_adapters", "adapters_question"
 _ADAPTER = "adapter "  # and its name: the id of its column
 _MOST = 4
+_QUESTION_SHOWN = 500  # characters
 _COLUMN_WIDTH = 290  # pixels at least: four beside each other at 1440, two at 800
 
 
@@ -28,7 +30,7 @@ def compare_adapters(current: Settings, names: Sequence[str]) -> None:
     if len(names) < 2:
         return
     with st.container(border=True):
-        st.markdown("##### :material/compare: Compare several")
+        st.markdown("## :material/compare: Compare several")
         st.multiselect(
             "Adapters",
             names,
@@ -69,8 +71,13 @@ def _answers() -> None:
     comparison = live(_PAGE)
     if comparison is None:
         return
-    shown = Answers(_PAGE, comparison, compact=True, title=_title, text_height=160, least_width=_COLUMN_WIDTH)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{escaped(comparison.question.text[:_QUESTION_SHOWN])}**", width="stretch")
+        stop = st.empty()
+        stop_button(_PAGE, stop)
+    shown = Answers(_PAGE, comparison, title=_title, least_width=_COLUMN_WIDTH)
     shown.watch()
+    stop.empty()
     shown.finish()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pandas as pd
 import streamlit as st
 
 import backends
@@ -11,7 +12,6 @@ from backends.base import Backend
 from backends.errors import BackendError
 from backends.fine_tuned.pairs import draft_job
 from backends.fine_tuned.pairs.draft_job import Draft
-from backends.fine_tuned.pairs.drafts import DraftProgress
 from backends.fine_tuned.pairs.files import Pair
 from backends.rag.store.library import StoredChunk
 from backends.registry import spec_of, writers
@@ -21,18 +21,14 @@ from backends.settings import Settings
 from ui.ask.box import spent_today
 from ui.fine_tuned import chosen_pairs
 from ui.fine_tuned.pair_tables import USE, drafts_frame, frame, pairs_of
-from ui.rag.collections import collection_bar, opened_index
 from ui.shared import numbers
 from ui.shared.approaches import option_of
+from ui.shared.drafting import ROW, arriving, choose_passages, drafts_of, summary
 from ui.shared.errors import keep_fault, show_fault, show_kept_fault
 from ui.shared.jobs import job_view
 from ui.shared.text import escaped
 
-MOST_CHUNKS = 200
-
-_ROW = 35  # pixels, Streamlit's own
 _TAKEN = "drafts_taken"
-_REFRESH_S = 1.0
 _EDITOR = "drafts_table"
 _BASE = "drafts_base"
 
@@ -54,36 +50,12 @@ def _form(current: Settings, busy: bool) -> None:
         "A model is asked for questions and answers about passages of your documents. What does not hold to its "
         "passage is dropped. Nothing is used before you have looked at it."
     )
-    info = collection_bar(current)
-    if info is None or not info.documents:
-        st.info("This collection holds nothing yet. Add documents on the RAG page.")
-        return
-    writers = writers_of(current)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        writer = st.segmented_control(
-            "Written by",
-            writers,
-            default=writers[0],
-            format_func=lambda approach: option_of(approach),
-            required=True,
-            key="draft_writer",
-            persist_state="session",
-        )
-        chunks = st.number_input(
-            "Passages to ask about",
-            1,
-            min(MOST_CHUNKS, info.chunks),
-            min(20, info.chunks),
-            key="draft_chunks",
-            persist_state="session",
-            width=190,
-            help="Taken at even distances from the whole collection.",
-        )
-        each = st.number_input("Pairs from each", 1, 5, 2, key="draft_each", persist_state="session", width=150)
     try:
-        backend = backends.make(writer or writers[0], current)
-        chosen = _chunks(current, int(chunks))
-        _price(backend, chosen, int(each))
+        chosen = choose_passages(current, writers_of(current), option_of, "draft", "Pairs from each")
+        if chosen is None:
+            return
+        backend = backends.make(chosen.writer, current)
+        _price(backend, chosen.chunks, chosen.each)
     except BackendError as fault:
         show_fault(fault)
         return
@@ -93,7 +65,7 @@ def _form(current: Settings, busy: bool) -> None:
         key="draft",
         icon=":material/edit_note:",
         on_click=_start,
-        args=(current, backend, chosen, int(each)),
+        args=(current, backend, chosen.chunks, chosen.each),
         disabled=busy,
     )
 
@@ -101,13 +73,6 @@ def _form(current: Settings, busy: bool) -> None:
 def writers_of(current: Settings) -> tuple[str, ...]:
     """Who can draft: the raw model and every paid one, the default connection first."""
     return tuple(one for one in writers(current) if spec_of(one).monthly != "trained")
-
-
-def _chunks(current: Settings, count: int) -> list[StoredChunk]:
-    index = opened_index(current)
-    rows = draft_job.evenly(index.numbers(), count)
-    found = index.rows(rows)
-    return [found[row] for row in rows if row in found]
 
 
 def _price(backend: Backend, chunks: Sequence[StoredChunk], each: int) -> None:
@@ -133,7 +98,7 @@ def _job(job: Job) -> None:
     state = job.state
     job_view(job, "drafting", done=summary(state), cancelled=f"Stopped. {summary(state)}")
     if state.running:
-        st.fragment(_arriving, run_every=_REFRESH_S)(job)
+        arriving(job, _newest_first)
         return
     drafted = drafts_of(state)
     if drafted:
@@ -142,10 +107,8 @@ def _job(job: Job) -> None:
         st.button("Hide this", key="hide_drafts", type="tertiary", on_click=_hide_drafts, args=(job.state.started,))
 
 
-def _arriving(job: Job) -> None:
-    drafted = drafts_of(job.state)
-    table = frame([draft.pair for draft in drafted[::-1]])[["question", "answer", "source"]]
-    st.dataframe(table, hide_index=True, height=_ROW * 7 + 3, alt="What was drafted so far, newest first")
+def _newest_first(state: JobState) -> pd.DataFrame:
+    return frame([draft.pair for draft in drafts_of(state)[::-1]])[["question", "answer", "source"]]
 
 
 def _review(job: Job, drafted: Sequence[Draft]) -> None:
@@ -157,7 +120,7 @@ def _review(job: Job, drafted: Sequence[Draft]) -> None:
         drafts_frame(held[1]),
         key=key,
         hide_index=True,
-        height=_ROW * (min(len(held[1]), 12) + 1) + 3,
+        height=ROW * (min(len(held[1]), 12) + 1) + 3,
         column_config={
             USE: st.column_config.CheckboxColumn("Use", width=60),
             "question": st.column_config.TextColumn("Question", width=300),
@@ -191,23 +154,3 @@ def _use_pairs(pairs: Sequence[Pair], started: float) -> None:
 
 def _hide_drafts(started: float) -> None:
     st.session_state[_TAKEN] = started
-
-
-def drafts_of(state: JobState) -> list[Draft]:
-    """What a drafting job has made so far."""
-    return [result for result in state.results if isinstance(result, Draft)]
-
-
-def summary(state: JobState) -> str:
-    """What came of it: `14 pairs from 10 of 10 chunks; dropped: 3 duplicate, 2 too long. Cost $0.002.`"""
-    progress = [result for result in state.results if isinstance(result, DraftProgress)]
-    if not progress:
-        return "No pairs."
-    last = progress[-1]
-    words = f"{last.kept} {'pair' if last.kept == 1 else 'pairs'} from {last.done} of {last.chunks} chunks"
-    dropped = ", ".join(f"{count} {why}" for why, count in sorted(last.dropped.items(), key=lambda one: -one[1]))
-    words += f"; dropped: {dropped}." if dropped else "."
-    if last.usd is None:
-        return f"{words} Its cost is unknown: {last.basis}." if last.unpriced else words
-    least = "at least " if last.unpriced else ""
-    return f"{words} Cost {least}{numbers.dollars(last.usd)}."

@@ -14,6 +14,7 @@ from backends.fine_tuned.pairs.held_out import Leak, Split
 from backends.fine_tuned.train.training import MOST_PAIRS
 from evaluation.spreadsheet import csv_bytes
 from ui.shared.tables import plain_frame
+from ui.shared.text import escaped
 
 COLUMNS = ("question", "answer", "group", "generated", "source")
 USE = "use"
@@ -94,7 +95,9 @@ def _leak(leak: Leak | None, split: Split) -> str:
 def split_words(split: Split) -> str:
     """How many pairs are kept aside and trained on, as Markdown; of too many pairs only a sample is taken."""
     kept, rest = len(split.held_out), len(split.train)
-    leaks = "" if split.leaks else " None of them is seen in training."
+    leaks = "" if split.leaks else " None of those that are kept aside is seen in training."
+    if not kept:
+        return f"**{rest:,} pairs** are trained on. {escaped(split.reason)}"
     if kept + rest > MOST_PAIRS:
         return (
             f"More than {MOST_PAIRS:,} pairs are not trained on at once: the section Train draws a sample, of which "

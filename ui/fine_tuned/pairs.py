@@ -56,7 +56,7 @@ def draw(current: Settings) -> None:
 
 def _empty() -> None:
     with st.container(border=True):
-        st.markdown("##### :material/school: No pairs yet")
+        st.markdown("## :material/school: No pairs yet")
         st.markdown(
             "A pair is a question and the answer that you want. A few hundred pairs about one thing, each fact in "
             "three or four phrasings, make a small model answer in your words. Nothing leaves this machine."
@@ -91,7 +91,7 @@ def _take_upload() -> None:
 
 def _header(now: ChosenPairs) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"##### :material/dataset: {escaped(now.source[:120])}", width="stretch")
+        st.markdown(f"## :material/dataset: {escaped(now.source[:120])}", width="stretch")
         icon = ":material/arrow_forward:"
         section_button("Train on these", "Train", key="to_train", icon=icon, disabled=not now.pairs)
         _download(now, "JSONL", jsonl, "application/jsonl", "Every character as it is.")
@@ -192,7 +192,7 @@ def _table(now: ChosenPairs) -> None:
         key=key,
         num_rows="dynamic",
         hide_index=True,
-        height=_ROW * (min(len(now.pairs), _SHOWN_ROWS) + 2) + 3,
+        height=_ROW * (min(len(st.session_state[_BASE]), _SHOWN_ROWS) + 2) + 3,  # another height is another table
         column_config={
             "question": st.column_config.TextColumn("Question", width="large"),
             "answer": st.column_config.TextColumn("Answer", width="large"),
@@ -211,7 +211,7 @@ def _table(now: ChosenPairs) -> None:
 def _held_out(current: Settings, report: PairReport) -> Split | None:
     """Draw what is kept aside, and give it."""
     with st.container(border=True):
-        st.markdown("##### :material/lock: Held out to measure what was learned")
+        st.markdown("## :material/lock: Held out to measure what was learned")
         chosen = split_choice(current)
         try:
             split = chosen_pairs.split_of(report.pairs, chosen.share, chosen.by, chosen.seed)

@@ -95,7 +95,7 @@ _CHART_WIDTH = 460  # pixels at least: two beside each other at 1440, below each
 
 def show_proof(adapter: Adapter, proof: AdapterProof) -> None:
     """Draw it all."""
-    st.markdown(f"##### {escaped(proof_verdict(proof))}")
+    st.markdown(f"## {escaped(proof_verdict(proof))}")
     _figures(proof)
     cells = st.grid(2, min_column_width=_CHART_WIDTH)
     with cells.cell():

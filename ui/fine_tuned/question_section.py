@@ -34,9 +34,9 @@ class Questions:
     name: str
 
 
-def fitting_adapters(current: Settings) -> list[Adapter]:
-    """The adapters that the base in force can carry."""
-    return [one for one in adapters(current) if one.fit.fits]
+def fitting_adapters(current: Settings, section: str) -> list[Adapter]:
+    """The adapters that the base in force can carry; for a proof, without those that were taught to read."""
+    return [one for one in adapters(current) if one.fit.fits and not (one.reads and section == "proof")]
 
 
 def choose_adapter(current: Settings, listed: Sequence[Adapter], section: str) -> Adapter:
@@ -68,7 +68,12 @@ def choose_questions(current: Settings, adapter: Adapter, section: str) -> None:
             "split the result.",
         )
     elif which == _HELD_OUT:
-        st.caption("Pairs that were kept out of its training; an answer is right if it holds the pair's whole answer.")
+        held = (
+            "the numbers and names that the pair's answer adds to its question, or else that whole answer"
+            if adapter.reads
+            else "the pair's whole answer"
+        )
+        st.caption(f"Pairs that were kept out of its training; an answer is right if it holds {held}.")
     else:
         st.caption("About the sample handbook; an answer is right if it holds the facts that the set names.")
     st.number_input(
@@ -132,7 +137,7 @@ def question_section(
     for sentence in scorer_faults():
         st.warning(escaped(sentence), icon=":material/extension_off:")
     try:
-        listed = fitting_adapters(current)
+        listed = fitting_adapters(current, section)
     except BackendError as fault:
         show_fault(fault)
         return None

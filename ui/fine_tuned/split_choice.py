@@ -13,13 +13,14 @@ from backends.settings import Settings
 SEED = "train_seed"
 
 _SHARE, _BY = "held_out_percent", "split_by"
-_WORDS: dict[SplitBy, str] = {"group": "whole groups of paraphrases", "phrasing": "one phrasing of each fact"}
+_WORDS: dict[SplitBy, str] = {"phrasing": "Is it learned? One phrasing", "group": "Does it generalise? Whole groups"}
 _EXPLAINED: dict[SplitBy, str] = {
-    "group": "Nothing like a held-out question is taught, so the score says how well what was learned carries over to "
-    "new things: style, format, skill. A fact that is held out cannot be known. "
-    "The last state of the training is kept.",
-    "phrasing": "Each held-out fact is taught in other words, so the score says whether what was taught is found when "
-    "it is asked differently. For an adapter that is to learn facts. The state with the lowest held-out loss is kept.",
+    "phrasing": "Every fact is taught, and some are asked in words that were held out: the answers show whether it is "
+    "found when it is asked differently. The held-out loss falls with that of the training; it may rise again at the "
+    "end, when words are learned by heart, so the state where it was lowest is kept.",
+    "group": "Nothing like a held-out question is taught, so the answers show how well style, format and skill carry "
+    "over to new things. A fact that is held out cannot be known, so the held-out loss rises while others are learned; "
+    "the last state is kept.",
 }
 
 
@@ -33,7 +34,19 @@ class SplitChoice:
 
 
 def split_choice(current: Settings) -> SplitChoice:
-    """Draw the choice; returns what was chosen."""
+    """Draw the choice with what it means; returns what was chosen."""
+    chosen = split_boxes(current)
+    st.caption(explained(chosen))
+    return chosen
+
+
+def explained(chosen: SplitChoice) -> str:
+    """What is held out, what the answers to it show, and why their loss may rise."""
+    return _EXPLAINED[chosen.by]
+
+
+def split_boxes(current: Settings) -> SplitChoice:
+    """Draw the choice alone; returns what was chosen."""
     st.session_state.setdefault(_SHARE, round(100 * TrainingSettings().held_out_share))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.slider("Share", 0, 50, step=5, format="%d %%", key=_SHARE, persist_state="session", width=240)
@@ -46,7 +59,6 @@ def split_choice(current: Settings) -> SplitChoice:
             key=_BY,
             persist_state="session",
         )
-    st.caption(_EXPLAINED[split_in_force(current).by])
     return split_in_force(current)
 
 

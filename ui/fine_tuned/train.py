@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from typing import Literal
 
 import streamlit as st
 
 from backends.errors import BackendError
-from backends.fine_tuned.adapters.card import read_card
+from backends.fine_tuned.adapters.card import Reading, is_reader, read_card
 from backends.fine_tuned.pairs.files import Pair
 from backends.fine_tuned.train import job
 from backends.fine_tuned.train import job as training_job
 from backends.fine_tuned.train.estimate import Estimate, estimate
 from backends.fine_tuned.train.events import LiveAnswers, StepRecord, Trained, TrainingResult
+from backends.fine_tuned.train.loop import step_count
 from backends.fine_tuned.train.method import TrainingSettings, check
 from backends.fine_tuned.train.runs import Run, discard, history, runs
 from backends.fine_tuned.train.training import MOST_PAIRS, new_run, sample_pairs
@@ -23,8 +25,11 @@ from evaluation.durations import duration
 from ui.fine_tuned import chosen_pairs
 from ui.fine_tuned.adapter_detail import use_button
 from ui.fine_tuned.adapter_table import card_rows
-from ui.fine_tuned.training_form import training_form
-from ui.fine_tuned.training_view import draw_progress, watch, with_past
+from ui.fine_tuned.pair_tables import split_words
+from ui.fine_tuned.reading import reading_examples
+from ui.fine_tuned.split_choice import explained, split_boxes, split_in_force
+from ui.fine_tuned.training_form import OVER_EVERYTHING, training_form
+from ui.fine_tuned.training_view import EXPECTED, draw_progress, no_losses_yet, watch, with_past
 from ui.shared import numbers
 from ui.shared.errors import keep_fault, show_kept_fault
 from ui.shared.file_table import size
@@ -50,7 +55,7 @@ def show_unfinished(current: Settings, found: list[Run], busy: bool) -> None:
     if not left:
         return
     with st.container(border=True):
-        st.markdown("##### :material/history: Unfinished trainings")
+        st.markdown("## :material/history: Unfinished trainings")
         for run in left[:_SHOWN]:
             _run(current, run, busy)
         if len(left) > _SHOWN:
@@ -130,8 +135,10 @@ def _start_estimate(current: Settings, pairs: Sequence[Pair], training: Training
 
 def show_estimate(current: Settings, pairs: Sequence[Pair], training: TrainingSettings) -> None:
     """Draw what this session asked for: its progress, or what came of it."""
-    asked: Hashable | None = st.session_state.get(_ASKED)
     job = jobs.find(estimate_key(current))
+    if job is not None and job.state.running:  # also after the page was loaded again
+        st.session_state.setdefault(_ASKED, ())
+    asked: Hashable | None = st.session_state.get(_ASKED)
     if job is None or asked is None:
         return
     found = [result for result in job.state.results if isinstance(result, Estimate)]
@@ -157,6 +164,8 @@ def estimate_sentences(one: Estimate) -> list[str]:
     ]
 
 
+Kind = Literal["facts", "reading"]
+_KINDS: dict[Kind, str] = {"facts": "The answers, as facts", "reading": "Reading what RAG finds"}
 _SAMPLE = "train_sample"
 _REFRESH_S = 3.0
 
@@ -174,7 +183,7 @@ def draw(current: Settings) -> None:
     if other_run is not None:
         st.fragment(_other_process, run_every=_REFRESH_S)(current, other_run.id)
     busy = other_run is not None or (job is not None and job.state.running)
-    _prepare(current, busy)
+    _prepare(current, busy, found)
     show_unfinished(current, found, busy)
 
 
@@ -194,7 +203,7 @@ def _other_process(current: Settings, id: str) -> None:
     draw_progress(past, run.steps)
 
 
-def _prepare(current: Settings, busy: bool) -> None:
+def _prepare(current: Settings, busy: bool, past: Sequence[Run]) -> None:
     now = chosen_pairs.chosen()
     report = chosen_pairs.report(now, current) if now else None
     if now is None or report is None or not report.pairs:
@@ -203,9 +212,18 @@ def _prepare(current: Settings, busy: bool) -> None:
     count = "1 pair" if len(report.pairs) == 1 else f"{len(report.pairs):,} pairs"
     title = f":material/model_training: Train on {count}: {escaped(now.source[:120])}"
     with st.expander("Prepare the next one") if busy else st.container(border=True):
-        st.markdown(f"##### {title}")
-        name, training = training_form(current, now.source)
-        pairs = _sampled(report.pairs, training.seed)
+        st.markdown(f"## {title}")
+        reads = _kind() == "reading"
+        pairs = _sampled(report.pairs, split_in_force(current).seed)
+        made_from: Reading | None = None
+        if reads:
+            if (examples := reading_examples(current, pairs)) is None:
+                return
+            pairs, made_from = examples.pairs, examples.made_from
+        else:
+            _held_out(current, pairs)
+        name, training = training_form(current, now.source, reads)
+        expected = _expected(current, pairs, training, past)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
                 "Start training",
@@ -213,21 +231,88 @@ def _prepare(current: Settings, busy: bool) -> None:
                 type="primary",
                 icon=":material/play_arrow:",
                 on_click=_start,
-                args=(current, pairs, name, training, now.source),
+                args=(current, pairs, name, training, now.source, made_from, expected),
                 disabled=busy or not name,
             )
             estimate_button(current, pairs, training, busy)
             st.caption(
                 "One training at a time. Questions asked meanwhile are answered between its steps.", width="content"
             )
+        st.caption(
+            f":material/schedule: {escaped(expected[:1].upper() + expected[1:])}."
+            if expected
+            else ":material/schedule: How long it takes is not known: no training like it has run here. *Estimate* "
+            "measures it in some seconds."
+        )
         show_estimate(current, pairs, training)
+
+
+def _expected(current: Settings, pairs: Sequence[Pair], training: TrainingSettings, past: Sequence[Run]) -> str:
+    """How long a training takes and what that is taken from; "" if nothing is known.
+
+    From what *Estimate* measured for it, or from the steps of the last finished training of the same base, method and
+    batch.
+    """
+    job = jobs.find(estimate_key(current))
+    if job is not None and st.session_state.get(_ASKED) == (tuple(pairs), training):
+        measured = [one for one in job.state.results if isinstance(one, Estimate)]
+        if measured:
+            return f"about {duration(measured[-1].seconds)} in all, by the estimate"
+    parts = chosen_pairs.split_of(tuple(pairs), training.held_out_share, training.split_by, training.seed)
+    steps = step_count(training, len(parts.train), len(parts.held_out))
+    for run in past:
+        same = (run.base_model, run.settings.method, run.settings.batch)
+        if run.state == "finished" and same == (current.raw.model, training.method, training.batch):
+            records = [one for one in history(run) if isinstance(one, StepRecord)]
+            if records:
+                pace = sum(one.seconds for one in records) / len(records)
+                return f"about {duration(pace * steps)} for {steps:,} steps, at the pace of the training {run.name}"
+    return ""
+
+
+def _held_out(current: Settings, pairs: Sequence[Pair]) -> None:
+    """What is kept out of the training, what that tells, and whether it is learned in the end."""
+    chosen = split_in_force(current)
+    split = chosen_pairs.split_of(tuple(pairs), chosen.share, chosen.by, chosen.seed)
+    st.markdown(split_words(split))
+    st.caption(explained(chosen))
+    with st.expander("Hold out something else, or learn it too in the end", icon=":material/lock:"):
+        split_boxes(current)
+        st.toggle(
+            "Last pass over everything",
+            key=OVER_EVERYTHING,
+            persist_state="session",
+            help="At the end, the state that is kept goes once more over all pairs, the held-out ones too. What was "
+            "measured of these before no longer tests the adapter; its card says so.",
+        )
+
+
+def _kind() -> Kind:
+    """Draw what is taught; returns it."""
+    kind = st.segmented_control(
+        "What is taught",
+        list(_KINDS),
+        default="facts",
+        format_func=_KINDS.__getitem__,
+        required=True,
+        key="train_kind",
+        persist_state="session",
+    )
+    return kind or "facts"
 
 
 def _no_pairs() -> None:
     with st.container(border=True):
-        st.markdown("##### :material/model_training: Nothing to train on yet")
+        st.markdown("## :material/model_training: Nothing to train on yet")
         st.markdown("Choose pairs first: the sample, a file of yours, or drafts from your documents.")
-        section_button("Choose pairs", "Pairs", key="to_pairs", icon=":material/dataset:")
+        with st.container(horizontal=True):
+            section_button("Choose pairs", "Pairs", key="to_pairs", icon=":material/dataset:")
+            st.button(
+                "Take the sample pairs",
+                key="sample_pairs",
+                icon=":material/auto_stories:",
+                on_click=chosen_pairs.load_sample,
+            )
 
 
 def _sampled(pairs: tuple[Pair, ...], seed: int) -> Sequence[Pair]:
@@ -250,16 +335,25 @@ def _sampled(pairs: tuple[Pair, ...], seed: int) -> Sequence[Pair]:
     return tuple(sample_pairs(pairs, int(size), seed))
 
 
-def _start(current: Settings, pairs: Sequence[Pair], name: str, training: TrainingSettings, source: str) -> None:
+def _start(
+    current: Settings,
+    pairs: Sequence[Pair],
+    name: str,
+    training: TrainingSettings,
+    source: str,
+    made_from: Reading | None,
+    expected: str,
+) -> None:
     run: Run | None = None
     try:
-        run = new_run(current, pairs, name, training, source)
+        run = new_run(current, pairs, name, training, source, reading=made_from)
         training_job.start(current, run)
     except BackendError as fault:
         keep_fault(fault)
         if run is not None:
             discard(run.id, current.data)
     else:
+        st.session_state.setdefault(EXPECTED, {})[run.id] = expected
         show_again("training")
 
 
@@ -282,20 +376,21 @@ def _ended(job: Job, current: Settings, past: Sequence[TrainingResult]) -> None:
             st.warning(escaped(f"{state.what}: stopped before the first step."), icon=":material/stop_circle:")
         with st.container(horizontal=True):
             if made is not None:
-                use_button(current, made.name, "use_trained")
+                reads = _reads(made)
+                use_button(current, made.name, "use_trained", reads=reads)
                 st.button(
-                    "See the proof",
+                    "Compare it" if reads else "See the proof",
                     key="to_proof",
                     icon=":material/fact_check:",
                     on_click=_to_proof,
-                    args=(made.name,),
+                    args=(made.name, reads),
                 )
             hide_button(job, "training")
         if made is not None:
             _card(made)
         shown = with_past(past, state.results)
         if any(isinstance(one, StepRecord | LiveAnswers) for one in shown):
-            draw_progress(shown, state.total)
+            draw_progress(shown, state.total, no_losses_yet(state))
 
 
 def _card(made: Trained) -> None:
@@ -303,10 +398,17 @@ def _card(made: Trained) -> None:
         rows = dict(card_rows(read_card(made.folder)))
     except BackendError:
         return  # it was deleted or replaced since
-    shown = ("Data", "Steps", "Held-out loss", "Training loss at the end", "Trained for", "Cost")
+    shown = ("Taught", "Data", "Steps", "Held-out loss", "Last pass", "Training loss at the end", "Trained for", "Cost")
     literal_table({name: rows[name] for name in shown if name in rows})
 
 
-def _to_proof(name: str) -> None:
-    st.session_state["proof_adapter"] = name
-    open_section("Proof")
+def _reads(made: Trained) -> bool:
+    try:
+        return is_reader(read_card(made.folder))
+    except BackendError:
+        return False  # it was deleted or replaced since
+
+
+def _to_proof(name: str, reads: bool) -> None:
+    st.session_state["attribution_adapter" if reads else "proof_adapter"] = name
+    open_section("Attribution" if reads else "Proof")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import streamlit as st
@@ -12,10 +13,12 @@ from backends.fine_tuned.train.method import Method, Precision, TrainingSettings
 from backends.fine_tuned.train.precision import load_choice
 from backends.models.local import loaded
 from backends.settings import Settings
+from evaluation.reading import READING_EPOCHS
 from ui.fine_tuned.split_choice import SEED, split_in_force
 from ui.shared.text import escaped, plain
 
 _NAME, _GIVEN = "train_name", "train_name_given"
+OVER_EVERYTHING = "train_over_everything"
 
 _WORDS: dict[Method, str] = {"lora": "LoRA", "last_layers": "Last layers"}
 _EXPLAINED: dict[Method, str] = {
@@ -26,9 +29,15 @@ _CELL = 250  # pixels at least
 _USUAL = TrainingSettings()
 
 
-def training_form(current: Settings, source: str) -> tuple[str, TrainingSettings]:
-    """Draw the choices; the adapter's name, and the settings. `source` is where the pairs are from."""
-    _keep_name(current, source)
+def training_form(current: Settings, source: str, reads: bool = False) -> tuple[str, TrainingSettings]:
+    """Draw the choices; the adapter's name, and the settings. `source` is where the pairs are from.
+
+    `reads`: examples of reading are trained on, which are long and need fewer epochs. Reading is a skill, so whole
+    groups of questions are held out, and nothing is gone over once more.
+    """
+    st.session_state.setdefault("train_epochs", _USUAL.epochs)
+    st.session_state.setdefault("reading_epochs", READING_EPOCHS)
+    _keep_name(current, source, reads)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input("Name of the adapter", key=_NAME, max_chars=64, width=260, persist_state="session")
         st.segmented_control(
@@ -40,7 +49,8 @@ def training_form(current: Settings, source: str) -> tuple[str, TrainingSettings
             key="train_method",
             persist_state="session",
         )
-        st.number_input("Epochs", 1, 1000, _USUAL.epochs, key="train_epochs", width=130, persist_state="session")
+        epochs = "reading_epochs" if reads else "train_epochs"
+        st.number_input("Epochs", 1, 1000, key=epochs, width=130, persist_state="session")
         method = cast(Method, st.session_state["train_method"] or _USUAL.method)
         if method == "lora":
             st.number_input("Rank", 1, 512, _USUAL.rank, key="train_rank", width=130, persist_state="session")
@@ -56,13 +66,16 @@ def training_form(current: Settings, source: str) -> tuple[str, TrainingSettings
         )
     with st.expander("More settings, each with what it does"):
         _more(current, method)
-    return name, chosen_settings(current)
+    chosen = chosen_settings(current)
+    if reads:
+        chosen = replace(chosen, epochs=st.session_state["reading_epochs"], split_by="group", last_pass=False)
+    return name, chosen
 
 
-def _keep_name(current: Settings, source: str) -> None:
+def _keep_name(current: Settings, source: str, reads: bool) -> None:
     """A free name, until the user writes another one."""
     if st.session_state.get(_NAME) in (None, "", st.session_state.get(_GIVEN)):
-        stem = source.rpartition(".")[0] or source.lower()
+        stem = (source.rpartition(".")[0] or source.lower()) + ("-reader" if reads else "")
         st.session_state[_NAME] = st.session_state[_GIVEN] = free_name(stem, current.data)
 
 
@@ -188,6 +201,7 @@ def chosen_settings(current: Settings) -> TrainingSettings:
         answers_every=st.session_state.get("train_answers"),
         held_out_share=split.share,
         split_by=split.by,
+        last_pass=bool(st.session_state.get(OVER_EVERYTHING)),
     )
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 import streamlit as st
 
 from backends.fine_tuned.pairs.near_identical import normalised
+from backends.fine_tuned.train import job as job_of_training
 from backends.fine_tuned.train.events import LiveAnswer, LiveAnswers, StepRecord, TrainingNote, TrainingResult
 from backends.run.jobs import Job, JobState
 from evaluation.durations import duration
@@ -140,6 +141,12 @@ _QUESTIONS, _ANSWERS_WIDTH, _ANSWERS_HEIGHT = 3, 300, 330
 _NOTES_SHOWN = 8
 
 
+EXPECTED = "training_expected"
+"""The session's key of what was said of a training's time before its start, by the id of the run."""
+
+_FIRST_STEPS = 2
+
+
 def watch(job: Job, past: Sequence[TrainingResult]) -> None:
     """Draw a training that runs; bar, chart and answers keep moving, and the page is drawn again at its end.
 
@@ -156,7 +163,8 @@ def _how_far(job: Job) -> None:
         st.rerun()
     st.progress(share(state), f"**{escaped(state.what)}**")
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.caption(escaped(status_line(state, time.monotonic())), width="content")
+        expected = st.session_state.get(EXPECTED, {}).get(job_of_training.run_id(job), "")
+        st.caption(escaped(status_line(state, time.monotonic(), expected)), width="content")
         st.button(
             "Stopping" if state.cancelled else "Stop",
             key="stop_training",
@@ -168,7 +176,18 @@ def _how_far(job: Job) -> None:
 
 
 def _what_it_learned(job: Job, past: Sequence[TrainingResult]) -> None:
-    draw_progress(with_past(past, job.state.results), job.state.total)
+    state = job.state
+    draw_progress(with_past(past, state.results), state.total, no_losses_yet(state))
+
+
+def no_losses_yet(state: JobState) -> str:
+    """What stands in place of the losses before the first step: what is being done, or that there will be none."""
+    if state.fault is not None:
+        return "There are no losses: it ended before the first step."
+    if not state.running or state.cancelled:
+        return f"There are no losses: it {'is being' if state.running else 'was'} stopped before the first step."
+    doing = state.detail or "starting"
+    return f"Now: {doing}. {_LOSSES_LATER}"
 
 
 def with_past(past: Sequence[TrainingResult], results: Sequence[object]) -> list[object]:
@@ -179,8 +198,11 @@ def with_past(past: Sequence[TrainingResult], results: Sequence[object]) -> list
     return [*earlier, *results]
 
 
-def draw_progress(results: Sequence[object], steps: int) -> None:
-    """Draw losses, answers and notes; the space for them is there before they are."""
+_LOSSES_LATER = "The losses are drawn here from the first step on."
+
+
+def draw_progress(results: Sequence[object], steps: int, without_losses: str = _LOSSES_LATER) -> None:
+    """Draw losses, answers and notes; the space for them is there before they are, with a sentence in it."""
     records = [one for one in results if isinstance(one, StepRecord)]
     with st.container(height=HEIGHT + 20, border=False):
         if records:
@@ -188,7 +210,7 @@ def draw_progress(results: Sequence[object], steps: int) -> None:
                 loss_rows(records), loss_spec(steps, ink()), alt="Loss by step, of training and held-out pairs"
             )
         else:
-            st.caption("The losses are drawn here from the first step on.")
+            st.caption(escaped(without_losses))
     rounds = [one for one in results if isinstance(one, LiveAnswers)]
     if rounds or not records:  # the base answers before the first step, or nobody ever does
         _answers(rounds)
@@ -232,8 +254,12 @@ def _rounds_of(said: Sequence[tuple[int, LiveAnswer]]) -> None:
     st.markdown("\n\n".join(reversed(lines)))
 
 
-def status_line(state: JobState, now: float) -> str:
-    """Steps, speed, time so far and time left: `step 12 of 60 · 410 tokens/s · 24 s, about 2 min left`."""
+def status_line(state: JobState, now: float, expected: str = "") -> str:
+    """Steps, speed, time so far and time left: `step 12 of 60 · 410 tokens/s · 24 s, about 2 min left`.
+
+    Before the second step nothing is known of the pace: then `expected` stands there, what was said before the start,
+    or that it is not known yet.
+    """
     records = [one for one in state.results if isinstance(one, StepRecord)]
     spent = now - state.started
     words = f"step {state.done} of {state.total}" if state.total else ""
@@ -241,7 +267,11 @@ def status_line(state: JobState, now: float) -> str:
     parts = [words, doing, speed(records), duration(spent)]
     left = job_left_s(state, now)
     text = " \u00b7 ".join(part for part in parts if part)
-    return text if left is None else f"{text}, about {duration(left)} left"
+    if left is not None:
+        return f"{text}, about {duration(left)} left"
+    if not state.running or state.cancelled or len(records) >= _FIRST_STEPS:
+        return text
+    return f"{text}, {expected or 'time left not known before the second step'}"
 
 
 def speed(records: Sequence[StepRecord]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -10,60 +11,83 @@ import streamlit as st
 
 from backends.errors import BackendError
 from backends.paid_api import PaidApiBackend
-from backends.remote import connections, stand_in
-from backends.remote.connection import without_secrets
+from backends.remote import connections
+from backends.remote.connection import Connection, without_secrets
 from backends.remote.connection_settings import DEFAULT, check_name
 from backends.remote.connection_test import Step, run_steps
 from backends.remote.providers import CHECKED, PROVIDERS
 from backends.settings import Settings
 from backends.spend import pricing
 from backends.spend.ledger import recorder
+from ui.ask.key_field import key_field
 from ui.ask.settings_panel import bind
+from ui.paid_api.recorded import CHOSEN, recorded_panel, upload_form
 from ui.resources import override, overrides, settings
 from ui.shared.text import escaped, plain
 
 _TESTED = "tested_connections"
 
 
+@dataclass(frozen=True, slots=True)
+class _Tested:
+    """A test in this browser session: what was tested, when (UTC), and how it went."""
+
+    connection: Connection
+    at: datetime
+    steps: tuple[Step, ...]
+
+
 def test_section(current: Settings, name: str) -> None:
-    """Draw the button and the steps of the last test of this connection's address in this browser session."""
+    """Draw the button, and the steps of the last test if it was of what the page shows."""
     st.button(
         "Test connection",
         key=f"test_connection:{name}",
         icon=":material/network_check:",
         on_click=_test,
-        args=(current, name),
+        args=(name,),
         disabled=current.scripted,
         help="Name, line, certificate, list of models, and an answer of one token, which is paid for.",
     )
-    for step in _tested(current, name):
+    tested = _tested(name)
+    if tested is None:
+        return
+    shown = connections.resolved(current, name)
+    if tested.connection != shown:
+        st.caption("What was tested has been changed since. Test it again.")
+        return
+    key = "with the key" if shown.api_key else "without a key"
+    where = without_secrets(shown.base_url) or "no address"
+    st.caption(escaped(f"Tested at {tested.at:%H:%M:%S} UTC: {shown.model or 'no model'} at {where}, {key}."))
+    for step in tested.steps:
         icon = ":material/check_circle:" if step.passed else ":material/error:"
         st.markdown(f"{icon} **{step.name}** {escaped(step.says)}")
 
 
 def listed_models(current: Settings, name: str) -> tuple[str, ...]:
-    """The models that the server listed when it was last tested."""
-    return next((step.models for step in _tested(current, name) if step.models), ())
+    """The models that the server listed when its address was last tested."""
+    tested = _tested(name)
+    if tested is None or tested.connection.base_url != connections.base_url_of(current, name):
+        return ()
+    return next((step.models for step in tested.steps if step.models), ())
 
 
-def _test(current: Settings, name: str) -> None:
-    backend = PaidApiBackend(current, None if name else stand_in.running(current.data), name)
+def _test(name: str) -> None:
+    """Test what the page shows now: never the stand-in, and never what was set before the last change."""
+    current = settings()
+    backend = PaidApiBackend(current, name=name)
     record = recorder(current, purpose="test")
     steps: list[Step] = []
     for step in run_steps(backend, threading.Event()):
         steps.append(step)
         if step.answer:
             record(step.answer)
-    st.session_state.setdefault(_TESTED, {})[_address(current, name)] = tuple(steps)
+    found = _Tested(connections.resolved(current, name), datetime.now(UTC), tuple(steps))
+    st.session_state.setdefault(_TESTED, {})[name] = found
 
 
-def _tested(current: Settings, name: str) -> tuple[Step, ...]:
-    found: dict[tuple[str, str], tuple[Step, ...]] = st.session_state.get(_TESTED, {})
-    return found.get(_address(current, name), ())
-
-
-def _address(current: Settings, name: str) -> tuple[str, str]:
-    return name, connections.base_url_of(current, name)
+def _tested(name: str) -> _Tested | None:
+    found: dict[str, _Tested] = st.session_state.get(_TESTED, {})
+    return found.get(name)
 
 
 _FIELDS = {"input_usd": "In", "cached_usd": "In, from the cache", "output_usd": "Out"}
@@ -143,21 +167,24 @@ def chosen_connection(current: Settings) -> str:
     """Draw which connection the page is about, where there are several; returns its name."""
     names = [DEFAULT, *sorted(current.connections)]
     with st.container(horizontal=True, vertical_alignment="center"):
-        chosen = DEFAULT
+        chosen: str | None = DEFAULT
         if len(names) > 1:
+            if st.session_state.get(CHOSEN) not in names:
+                st.session_state[CHOSEN] = DEFAULT
             chosen = st.segmented_control(
                 "Connection",
                 names,
-                default=DEFAULT,
                 format_func=lambda name: escaped(name or "default"),
-                key="connection",
+                key=CHOSEN,
                 required=True,
                 label_visibility="collapsed",
                 wrap=True,
             )
-        with st.popover("Add a connection", icon=":material/add_link:"):
+        with st.popover("Add a connection", icon=":material/add_link:", key="adding"):
             _add_form()
-    return chosen
+        with st.popover("Show recorded answers", icon=":material/history:", key="recording"):
+            upload_form()
+    return chosen or DEFAULT
 
 
 def _add_form() -> None:
@@ -197,10 +224,18 @@ def _add() -> None:
     override(f"{section}.provider", provider if known else None)
     override(f"{section}.base_url", base_url)
     override(f"{section}.model", model)
+    if name in settings().connections:
+        st.session_state[CHOSEN] = name  # the page is about it from here on
 
 
 def connection_panel(current: Settings, name: str) -> None:
-    """Model, address and key of a connection. The key stays in this browser session and belongs to the address."""
+    """Model, address and key of a connection. The key stays in this browser session and belongs to the address.
+
+    Recorded answers have none of these: they are listed.
+    """
+    if connections.settings_of(current, name).recorded:
+        recorded_panel(current, name)
+        return
     section, chosen = connections.section_of(name), connections.settings_of(current, name)
     provider = connections.provider_of(chosen, name)
     _model(current, name)
@@ -211,16 +246,8 @@ def connection_panel(current: Settings, name: str) -> None:
         help="Any OpenAI-compatible server. A key is only ever sent to the address it was entered for.",
         **bind(f"{section}.base_url"),
     )
-    held = f"{section}.api_key" in overrides()
     _, variable = connections.key_of(current, name)
-    st.text_input(
-        "API key",
-        type="password",
-        autocomplete="off",
-        placeholder="kept for this browser session" if held else "",
-        help=f"Kept in memory for this browser session alone. Or set {escaped(variable)} in the environment or .env.",
-        **bind(f"{section}.api_key"),
-    )
+    key_field(section, f"Or set {escaped(variable)} in the environment or .env.")
     if withheld := current.withheld(section):
         st.warning(escaped(withheld), icon=":material/key_off:")
     st.toggle(

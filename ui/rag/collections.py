@@ -8,14 +8,14 @@ from backends.errors import BackendError
 from backends.rag.store.index import Index
 from backends.rag.store.library import CollectionInfo, collections
 from backends.settings import RagSettings, Settings
-from backends.text import normalised
+from backends.text import counted, normalised
 from ui.resources import override
-from ui.shared import numbers
 from ui.shared.errors import keep_fault, show_fault
 from ui.shared.text import escaped, plain
 
 _CHOICE = "collection"
 _NAME = "new_collection"
+_BEGUN = "named_collections"
 _NEW, _DELETE = "new_collection_open", "delete_collection_open"
 _WIDTH = 260  # pixels
 
@@ -32,12 +32,12 @@ def opened_index(current: Settings) -> Index:
 
 
 def known_collections(current: Settings) -> dict[str, CollectionInfo | None]:
-    """Every collection by name, the one in force and the sample's included even before they hold anything.
+    """Every collection by name; the one in force, the sample's and those begun here even before they hold anything.
 
     Raises `BackendError` if the library cannot be read.
     """
     found: dict[str, CollectionInfo | None] = {one.name: one for one in collections(current.data)}
-    for name in (RagSettings().collection, current.rag.collection):
+    for name in (RagSettings().collection, current.rag.collection, *_begun()):
         found.setdefault(name, None)
     return dict(sorted(found.items()))
 
@@ -83,8 +83,8 @@ def _facts(info: CollectionInfo | None) -> str:
     if info is None or not info.documents:
         return "Nothing in it yet."
     parts = (
-        f"{numbers.count(info.documents)} {'document' if info.documents == 1 else 'documents'}",
-        f"{numbers.count(info.chunks)} chunks of at most {info.chunk_tokens} tokens, {info.overlap_tokens} shared",
+        counted(info.documents, "document"),
+        f"{counted(info.chunks, 'chunk')} of at most {info.chunk_tokens} tokens, {info.overlap_tokens} shared",
         f"vectors by {info.embedder.partition('@')[0]}",
     )
     return escaped(" \u00b7 ".join(parts))
@@ -104,15 +104,31 @@ def _new() -> None:
 def _create() -> None:
     if name := " ".join(normalised("NFC", st.session_state[_NAME]).split()):
         override("rag.collection", name)
+        st.session_state[_BEGUN] = [*(one for one in _begun() if one != name), name]
         st.session_state[_NEW] = False
 
 
+def _begun() -> list[str]:
+    """The collections that were begun in this browser; those that hold nothing are in no library."""
+    return st.session_state.get(_BEGUN, [])
+
+
+def _leave_out(name: str) -> None:
+    st.session_state[_BEGUN] = [one for one in _begun() if one != name]
+    override("rag.collection", None)
+
+
 def _delete(current: Settings, info: CollectionInfo | None, busy: bool) -> None:
+    name = current.rag.collection
     if info is None:
+        if name in _begun():
+            st.button("Remove", key="leave_out", icon=":material/delete:", on_click=_leave_out, args=(name,))
         return
     words = "Delete the whole collection."
     with st.popover("Delete", icon=":material/delete:", disabled=busy, help=words, key=_DELETE, on_change="rerun"):
-        st.markdown(f"**{escaped(info.name)}** with {numbers.count(info.documents)} documents? This cannot be undone.")
+        st.markdown(
+            f"**{escaped(info.name)}** with {escaped(counted(info.documents, 'document'))}? This cannot be undone."
+        )
         st.button("Delete for good", key="drop", type="primary", on_click=_drop, args=(current,))
 
 
@@ -123,7 +139,7 @@ def _drop(current: Settings) -> None:
     except BackendError as fault:
         keep_fault(fault)
     else:
-        override("rag.collection", None)
+        _leave_out(current.rag.collection)
 
 
 def _unreadable(current: Settings, fault: BackendError) -> None:

@@ -58,7 +58,7 @@ def draw(current: Settings) -> None:
 
 def _empty(current: Settings, index: Index) -> None:
     with st.container(border=True):
-        st.markdown(f"##### :material/library_books: {escaped(index.collection)} is empty")
+        st.markdown(f"## :material/library_books: {escaped(index.collection)} is empty")
         st.markdown(
             "A collection is what the RAG approach searches before it answers: manuals, policies, price lists, notes. "
             "Drop your own files below. They are read on this machine and stay here."
@@ -82,7 +82,7 @@ def _empty(current: Settings, index: Index) -> None:
 def _document(current: Settings, index: Index, document: DocumentInfo, busy: bool) -> None:
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"##### {escaped(document.name)}", width="stretch")
+            st.markdown(f"## {escaped(document.name)}", width="stretch")
             with st.popover("Replace", icon=":material/sync:", disabled=busy):
                 _replace(current, index, document)
             st.button(

@@ -9,6 +9,8 @@ from backends.rag.store import jobs
 from backends.rag.store.health import HealthState
 from backends.rag.store.index import Health, Index
 from backends.rag.store.library import CollectionInfo
+from backends.rag.store.update import Lacking
+from backends.run import jobs as running
 from backends.settings import Settings
 from ui.resources import warm_up
 from ui.shared.errors import keep_fault, show_fault
@@ -28,6 +30,12 @@ def _health(_index: Index, data: str, collection: str, version: str, embedder: s
     return _index.health()
 
 
+@st.cache_data(ttl=10, max_entries=32, show_spinner=False)
+def _lacks(_index: Index, data: str, collection: str, version: str, written: float | None) -> Lacking:
+    """What a version lacks, asked again after ten seconds, and when the last job that wrote has ended."""
+    return _index.lacking()
+
+
 def health_of(current: Settings, index: Index) -> Health:
     """The state of the collection in force."""
     return _health(index, str(current.data), index.collection, index.version, current.rag.embedder)
@@ -42,6 +50,8 @@ def health_banner(current: Settings, index: Index, info: CollectionInfo | None) 
     except BackendError as fault:
         show_fault(fault)
         return
+    if health.ok:
+        _lacking(current, index)
     if health.state in ("ok", "empty"):
         return
     with st.container(border=True):
@@ -68,6 +78,36 @@ def health_banner(current: Settings, index: Index, info: CollectionInfo | None) 
             )
         else:
             st.caption(escaped(health.next_step))
+
+
+def _lacking(current: Settings, index: Index) -> None:
+    """What an earlier version has made, and the one button that brings it up to date."""
+    job = running.find(jobs.writing_key(current.data))
+    if job is not None and job.state.running:
+        return
+    lacking = _lacks(index, str(current.data), index.collection, index.version, job.state.finished if job else None)
+    if lacking.can_update:
+        with st.container(border=True):
+            st.markdown(":orange-badge[:material/update: made by an earlier version]")
+            st.markdown(escaped(lacking.sentence))
+            st.button(
+                "Bring it up to date",
+                key="update_collection",
+                type="primary",
+                icon=":material/update:",
+                on_click=_update,
+                args=(current, index),
+                help="It can be searched meanwhile. Nothing is lost, also if you cancel it.",
+            )
+    if lacking.kept:
+        st.caption(escaped(lacking.kept))
+
+
+def _update(current: Settings, index: Index) -> None:
+    try:
+        jobs.update(index, current.data)
+    except BackendError as fault:
+        keep_fault(fault)
 
 
 def _rebuild(current: Settings, index: Index) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from backends.base import Passage
+from backends.rag.documents.headings import without_heading_marks
 from backends.rag.documents.tables import parts_of, shown_heading
 from backends.rag.search.retriever import Hit, Mode, SearchResult, Stage
 from backends.rag.search.sentences import in_words
@@ -25,6 +26,7 @@ STEPS = {
     "keyword": "keyword",
     "fuse": "fusing",
     "sentences": "reading sentences",
+    "judge": "judging sentences",
     "rerank": "reranking",
 }
 _STAGES: tuple[Mode, ...] = ("dense", "keyword", "fused", "sentences", "reranked")
@@ -64,17 +66,32 @@ def ranks(result: SearchResult) -> dict[PassageKey, int]:
     }
 
 
-def verdict(result: SearchResult, min_score: float) -> str:
-    """Whether an answer would be written from these hits: the best sentence must reach `min_score`."""
+def verdict(result: SearchResult, min_score: float, by_code: bool = False) -> str:
+    """Whether an answer would be written from these hits: the best sentence must reach `min_score`, unless a passage
+    holds a code of the question word for word (`by_code`)."""
     if not result.sentences:
         return "Nothing was found, so RAG would say that the documents do not say."
-    best = result.sentences[0].score
-    if best < min_score:
+    if result.wordless:
+        return "The question holds no word to look for, so RAG would say that the documents do not say."
+    best = result.best_score
+    reached = (
+        f"The best sentence answers with a chance of {best:.2f}"
+        if judged(result)
+        else f"The best sentence reaches {best:.2f}"
+    )
+    if best < min_score and by_code:
         return (
-            f"The best sentence reaches {best:.2f}, less than the threshold of {min_score:.2f}: "
-            "RAG would say that the documents do not say."
+            f"{reached}, less than the threshold of {min_score:.2f}; but a passage holds a code of the question word "
+            "for word, and RAG answers from that."
         )
-    return f"The best sentence reaches {best:.2f}. From {min_score:.2f} on, RAG answers from what was found."
+    if best < min_score:
+        return f"{reached}, less than the threshold of {min_score:.2f}: RAG would say that the documents do not say."
+    return f"{reached}. From {min_score:.2f} on, RAG answers from what was found."
+
+
+def judged(result: SearchResult) -> bool:
+    """Whether the scores of its sentences are chances."""
+    return "judge" in result.stage_s
 
 
 def rank_change(hit: Hit, rank: int, dense: Mapping[PassageKey, int]) -> str:
@@ -101,7 +118,7 @@ def _stages(hit: Hit) -> list[tuple[Mode, Stage]]:
 def mode_column(mode: Mode, result: SearchResult, dense: Mapping[PassageKey, int], *, in_use: bool) -> None:
     """Draw one mode's list."""
     look = MODE_LABELS[mode]
-    st.markdown(f"##### {look.name}" + (" :blue-badge[:material/check: in use]" if in_use else ""))
+    st.markdown(f"## {look.name}" + (" :blue-badge[:material/check: in use]" if in_use else ""))
     st.caption(look.what)
     if not result.hits:
         st.caption("No passage shares a word with it." if mode == "keyword" else "Nothing was found this way.")
@@ -114,10 +131,12 @@ def _card(rank: int, hit: Hit, marks: Sequence[str]) -> None:
     with st.container(border=True, gap="xsmall"):
         page = f" \u00b7 page {passage.page}" if passage.page else ""
         st.markdown(f"**{rank} \u00b7 {escaped(passage.document)}**{page}")
+        if passage.superseded:
+            marks = [*marks, f":red-badge[:material/history: {escaped(passage.superseded)}]"]
         if marks:
             st.markdown(" ".join(marks))
         with st.container(height=_TEXT_HEIGHT, border=False):
-            st.text(plain(" ".join(passage.text.split())))
+            st.text(plain(" ".join(without_heading_marks(passage.text, passage.document).split())))
         st.caption(escaped(stage_line(hit)))
         if hit.near_duplicates:
             where = ", ".join(dict.fromkeys(one.document for one in hit.near_duplicates))
@@ -126,19 +145,28 @@ def _card(rank: int, hit: Hit, marks: Sequence[str]) -> None:
 
 def sentence_list(result: SearchResult, min_score: float, most: int) -> None:
     """Draw the best sentences with rank and score, and where the threshold lies among them."""
-    st.markdown("##### Best sentences")
+    st.markdown("## Best sentences")
     st.caption(
-        "The sentences and table rows of the best passages, with document and headings. Score: 0.5 \u00d7 cosine "
-        "+ 0.15 \u00d7 share of the question's words + 0.3 \u00d7 score of its passage."
+        "The sentences and table rows of the best passages, with document and headings. "
+        + (
+            "Chance: how likely each answers, by a small network that reads it with the question."
+            if judged(result)
+            else "Score: 0.5 \u00d7 cosine + 0.15 \u00d7 share of the question's words + 0.3 \u00d7 the passage's."
+        )
     )
-    line_drawn = False
-    for one in result.sentences[:most]:
-        if not line_drawn and one.score < min_score:
-            line_drawn = True
-            st.markdown(f":orange-badge[:material/vertical_align_bottom: below the threshold of {min_score:.2f}]")
-        above = " > ".join(filter(None, (one.passage.document, parts_of(one.passage.heading)[0])))
-        st.markdown(f"**{one.rank:d}** \u00b7 {escaped(in_words(one.passage))}")
-        st.caption(f"{escaped(above)} \u00b7 score {one.score:.2f} \u00b7 cosine {one.passage.score:.2f}")
+    name = "chance" if judged(result) else "score"
+    for asked in result.asked:
+        if asked.name:
+            st.markdown(f"**{escaped(asked.name)}**")
+        line_drawn = False
+        for one in asked.sentences[: max(1, most // len(result.asked))]:
+            if not line_drawn and one.score < min_score:
+                line_drawn = True
+                st.markdown(f":orange-badge[:material/vertical_align_bottom: below the threshold of {min_score:.2f}]")
+            above = " > ".join(filter(None, (one.passage.document, parts_of(one.passage.heading)[0])))
+            old = f" :red-badge[:material/history: {escaped(one.passage.superseded)}]" if one.passage.superseded else ""
+            st.markdown(f"**{one.rank:d}** \u00b7 {escaped(in_words(one.passage))}{old}")
+            st.caption(f"{escaped(above)} \u00b7 {name} {one.score:.2f} \u00b7 cosine {one.passage.score:.2f}")
 
 
 def every_stage(results: Mapping[Mode, SearchResult]) -> pd.DataFrame:

@@ -285,7 +285,7 @@ def clipped(text: str, characters: int = _TEXT) -> str:
 
 def _explain(drawn: Projection | None, seen: QuestionResults | None) -> None:
     st.markdown(
-        "##### What you see\n"
+        "## What you see\n"
         "A computer cannot compare meanings, but it can compare numbers. So a model, the *embedder*, reads every "
         "chunk of your documents and writes its meaning down as a long list of numbers, the *embedding*. "
         "Texts that mean much the same get much the same numbers, even when they share no word.\n\n"

@@ -18,6 +18,7 @@ from evaluation.retrieval import METRICS, Latency, Scores
 from evaluation.retrieval_runs import METRIC, Lead, Measurement, Row, SearchSetting
 from evaluation.statistics import Estimate
 from ui.rag.hits import MODE_LABELS, STEPS
+from ui.rag.threshold_effect import show_threshold_effect
 from ui.resources import override
 from ui.shared import numbers
 from ui.shared.charts import ink
@@ -31,6 +32,7 @@ _STEPS = {
     "keyword": ("keyword", "#c2700a"),
     "fuse": ("fusing", "#8446c9"),
     "sentences": ("reading sentences", "#0e7c86"),
+    "judge": ("judging sentences", "#6b7280"),
     "rerank": ("reranking", "#d0126f"),
 }
 _ROW_HEIGHT = 42  # pixels
@@ -132,7 +134,7 @@ def show_measurement(
     current: Settings, index: Index, info: CollectionInfo, made: Measurement, busy: bool = False
 ) -> None:
     """Draw it all. While documents are written (`busy`), no setting can be taken over."""
-    st.markdown(f"##### {escaped(headline(made))}")
+    st.markdown(f"## {escaped(headline(made))}")
     st.markdown(escaped(over_in_force(made)))
     rows = made.rows
     judge = _PASSAGE
@@ -145,7 +147,7 @@ def show_measurement(
         )
     by_fact = judge == _PASSAGE
     chosen = _table(made, by_fact)
-    _setting_choice(current, index, info, chosen or made.lead.best, busy)
+    _setting_choice(current, index, info, made, chosen, busy)
     charts = st.grid(2, min_column_width=_CHART_WIDTH)
     with charts.cell():
         metric = st.selectbox("Metric", METRICS, METRICS.index(METRIC), key="metric", width=180)
@@ -156,6 +158,7 @@ def show_measurement(
         st.caption("Time for one search, by step: median, and what 95 % stay below")
         latencies = {name_of(row.setting): row.report.latency for row in rows}
         st.altair_chart(latency_chart(latencies, ink()), alt="Median time of every step of the search")
+    show_threshold_effect(made.scores, current.rag.min_score)
     with st.expander("Time of every step", icon=":material/timer:"):
         st.dataframe(step_times(made), hide_index=True, alt="Time of every step for every setting")
         st.caption("The median and, behind it, what 95 % of the searches stay below.")
@@ -258,10 +261,16 @@ def _cell(value: Estimate | None, best: float | None, *, share: bool) -> str:
     return f"{star}{value.value:.3f} ({value.low:.2f}\u2013{value.high:.2f})"
 
 
-def _setting_choice(current: Settings, index: Index, info: CollectionInfo, row: Row, busy: bool) -> None:
-    setting = row.setting
+def _setting_choice(
+    current: Settings, index: Index, info: CollectionInfo, made: Measurement, chosen: Row | None, busy: bool
+) -> None:
+    """Offer the row that is chosen, or the best one where it is clearly better than what was in force."""
+    setting = (chosen or made.lead.best).setting
     in_force = SearchSetting(current.rag.mode, info.chunk_tokens, info.overlap_tokens)
     cut_anew = (setting.chunk_tokens, setting.overlap_tokens) != (info.chunk_tokens, info.overlap_tokens)
+    if chosen is None and made.gain is None and setting != in_force:
+        st.markdown("Nothing is clearly better than what was in force. Select a row to take another setting anyway.")
+        return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
             "Use this setting",

@@ -10,12 +10,13 @@ import streamlit as st
 
 from backends.rag.approach import embedder
 from backends.rag.search.filters import Filters
-from backends.rag.search.retriever import Mode, Searcher, SearchResult
+from backends.rag.search.retriever import Mode, SearchResult, judged_searcher
 from backends.rag.store.index import DocumentInfo, Index
 from backends.settings import Settings
 from ui.rag.filters import filter_bar
 from ui.resources import live
 from ui.shared.jobs import computed_in_background
+from ui.shared.sections import open_section
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,13 +29,17 @@ _BOX = "rag_query_box"
 
 @dataclass(frozen=True, slots=True)
 class QuestionResults:
-    """What every available mode found for a question, the question's vector, and why there is no reranking, if so."""
+    """What every available mode found for a question, the question's vector, and why there is no reranking, if so.
+
+    `by_code`: a passage holds a code of the question word for word, so that no threshold matters.
+    """
 
     question: str
     vector: NDArray[np.float32]
     results: Mapping[Mode, SearchResult]
     mode: Mode
     reranker_fault: str | None
+    by_code: bool = False
 
     @property
     def in_use(self) -> SearchResult:
@@ -50,6 +55,13 @@ def asked_text() -> str:
         if (comparison := live(page)) is not None:
             return comparison.question.text
     return ""
+
+
+def search_for(question: str) -> None:
+    """Make `question` the one in force in Search, and open that section. For callbacks; the page is not changed."""
+    st.session_state[_TEXT] = question
+    st.session_state.pop(_BOX, None)
+    open_section("Search")
 
 
 def question_box(current: Settings, documents: Sequence[DocumentInfo]) -> None:
@@ -76,11 +88,11 @@ def question_results(current: Settings, index: Index) -> QuestionResults | None:
 
     def search() -> QuestionResults:
         model = embedder(current)
-        searcher = Searcher(index, model, current.rag)
+        searcher = judged_searcher(index, model, current.rag)
         results = searcher.compare(question, max(HITS, current.rag.k), narrowed)
-        return QuestionResults(
-            question, model.embed_query(question), results, current.rag.mode, searcher.reranker_fault
-        )
+        by_code = searcher.holds_code(question, narrowed)
+        vector = model.embed_query(question)
+        return QuestionResults(question, vector, results, current.rag.mode, searcher.reranker_fault, by_code)
 
     key = (question, narrowed, index.collection, index.version, current.rag.model_dump_json())
     return computed_in_background("search", key, "Searching", search)

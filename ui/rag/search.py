@@ -51,14 +51,14 @@ def draw(current: Settings) -> None:
 def _results(current: Settings, seen: QuestionResults) -> None:
     dense = ranks(seen.results["dense"])
     if current.rag.mode in seen.results:
-        st.markdown(escaped(verdict(seen.results[current.rag.mode], current.rag.min_score)))
+        st.markdown(escaped(verdict(seen.results[current.rag.mode], current.rag.min_score, seen.by_code)))
     with st.grid(len(MODE_LABELS), min_column_width=COLUMN_WIDTH):
         for mode, look in MODE_LABELS.items():
             with st.container(border=True):
                 if (result := seen.results.get(mode)) is not None:
                     mode_column(mode, result, dense, in_use=mode == current.rag.mode)
                 else:
-                    st.markdown(f"##### {look.name}")
+                    st.markdown(f"## {look.name}")
                     st.caption(look.what)
                     if seen.reranker_fault:
                         st.markdown(f":material/info: {escaped(seen.reranker_fault)}")

@@ -36,6 +36,7 @@ _ODD_SHOWN = 10
 _WORDS: dict[IndexState, str] = {
     "indexed": "added",
     "replaced": "replaced",
+    "updated": "brought up to date",
     "skipped": "unchanged",
     "duplicate": "there already",
     "left out": "left out",
@@ -156,10 +157,10 @@ def summary(results: Sequence[IndexProgress]) -> str:
 
 
 def cancelled(results: Sequence[IndexProgress]) -> str:
-    """What a cancelled job has done, and what it has not."""
+    """What a stopped job has done, and what it has not."""
     if not results:
-        return "Cancelled. Nothing was changed."
-    words, left = f"Cancelled. {summary(results)}", results[-1].files_total - len(results)
+        return "Stopped. Nothing was changed."
+    words, left = f"Stopped. {summary(results)}", results[-1].files_total - len(results)
     if left < 1:
         return words
     return f"{words} {numbers.count(left)} not done: nothing of {'it' if left == 1 else 'them'} was kept or changed."

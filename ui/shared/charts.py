@@ -26,6 +26,13 @@ def readable(chart: alt.LayerChart) -> alt.LayerChart:
     return chart.configure_axis(**AXIS).configure_legend(**LEGEND)
 
 
+def on_white(chart: alt.LayerChart, title: str, subtitle: str, width: int) -> alt.LayerChart:
+    """The chart as a picture of its own, `width` pixels wide; it has to be drawn in the light theme's ink."""
+    head = alt.Title(title, subtitle=subtitle, fontSize=24, subtitleFontSize=16, offset=16)
+    chart = chart.properties(width=width, title=head).configure(background=PAGE["light"]).configure_view(stroke=None)
+    return chart.configure_title(anchor="start", color=INK["light"], subtitleColor=INK["light"])
+
+
 def theme() -> str:
     """The theme that the browser shows: light or dark."""
     return "dark" if st.context.theme.type == "dark" else "light"

@@ -31,7 +31,7 @@ _PATIENCE_S = 1.0
 _TURN_REFRESH_S = 0.3
 
 
-def job_view(job: Job, key: str, *, done: str = "Done.", cancelled: str = "Cancelled.", alert: bool = False) -> None:
+def job_view(job: Job, key: str, *, done: str = "Done.", cancelled: str = "Stopped.", alert: bool = False) -> None:
     """Draw a job. While it runs, bar and numbers keep moving; once it ends, the page is drawn again.
 
     `done` and `cancelled` are the sentences for how it ended; a fault is shown as it is. With `alert` the end is shown
@@ -52,7 +52,7 @@ def _watch(job: Job, key: str) -> None:
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.caption(escaped(progress_line(state, time.monotonic())), width="content")
             st.button(
-                "Stopping" if state.cancelled else "Cancel",
+                "Stopping" if state.cancelled else "Stop",
                 key=f"cancel:{key}",
                 icon=":material/stop_circle:",
                 on_click=job.cancel,

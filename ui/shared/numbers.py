@@ -65,6 +65,16 @@ def seconds(value: float | None) -> str:
     return f"{_three(value)} s"
 
 
+def waited(spent_s: float, expected_s: float | None) -> str:
+    """How long a wait is already, against what was expected of it: `12 of about 20 s`."""
+    spent = f"{spent_s:.0f}"
+    if not expected_s:
+        return f"{spent} s"
+    if round(spent_s) > round(expected_s):
+        return f"{spent} s, longer than the expected {expected_s:.0f} s"
+    return f"{spent} of about {expected_s:.0f} s"
+
+
 def dollars(value: Decimal | None) -> str:
     """US dollars, small amounts included: `$0.0000535`."""
     if value is None or not value.is_finite():

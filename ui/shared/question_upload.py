@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 import streamlit as st
 
 from backends.errors import BackendError
-from backends.question_files.records import SUFFIXES
-from evaluation.samples import Sample, parse_question_set
+from evaluation.references import reference_of
+from evaluation.samples import SUFFIXES, Sample, parse_question_set
 from ui.shared.text import escaped
 
 _MAX_MB = 5
@@ -24,7 +24,9 @@ def question_upload(label: str, key: str, help: str) -> None:
     read = (file.name, hashlib.sha256(content).hexdigest())
     place = f"{key}:read"
     if st.session_state.get(place, (None,))[0] != read:
-        st.session_state[place] = (read, list(_read(file.name, content)))
+        samples, told = _read(file.name, content)
+        st.session_state[place] = (read, told)
+        loaded_sets()[file.name] = samples
     for sentence in st.session_state[place][1]:
         st.caption(escaped(sentence))
 
@@ -37,15 +39,31 @@ def uploaded_samples(key: str, otherwise: str) -> tuple[list[Sample], str]:
     return parse_question_set(file.name, file.getvalue(), lambda sentence: st.toast(escaped(sentence))), file.name
 
 
-def _read(name: str, content: bytes) -> Iterator[str]:
-    """What was read of a file, and what was not."""
+LoadedSets = dict[str, list[Sample]]
+
+
+def remember_asked(questions: Iterable[str]) -> None:
+    """Of the uploaded sets, keep for a reload the samples of these questions: they say which answers are right."""
+    asked: LoadedSets = {}
+    for question in questions:
+        reference = reference_of(question, loaded_sets())
+        if reference is not None and reference.source in loaded_sets():
+            asked.setdefault(reference.source, []).append(reference.sample)
+    st.session_state["question_sets_asked"] = asked
+
+
+def loaded_sets() -> LoadedSets:
+    """The question sets that were uploaded in this browser session, by the name of their file."""
+    return st.session_state.setdefault("question_sets", {})
+
+
+def _read(name: str, content: bytes) -> tuple[list[Sample], list[str]]:
+    """The samples of a file, and in sentences what was read of it and what was not."""
     notes: list[str] = []
     try:
         samples = parse_question_set(name, content, notes.append)
     except BackendError as fault:
-        yield str(fault)
-        return
+        return [], [str(fault)]
     judged = sum(1 for sample in samples if sample.reference_answer or sample.key_facts)
     questions = f"{len(samples):,} question{'s' * (len(samples) > 1)}"
-    yield f"{questions}, {judged:,} with a reference answer or key facts."
-    yield from notes
+    return samples, [f"{questions}, {judged:,} with a reference answer or key facts.", *notes]

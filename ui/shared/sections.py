@@ -32,19 +32,42 @@ class Section:
 
 
 def chosen_section(sections: Sequence[Section], key: str = KEY) -> Section:
-    """Draw the choice; the section that is open, which is the first one if none was chosen."""
+    """Draw the choice; the section that is open, which is the first one if none was chosen.
+
+    The address says which: so Back leads to the one before, a reload to the same, and a link to the one it names.
+    (Streamlit's own binding of a widget to the address puts an address without it into the history with each change of
+    page, so that Back would lead to the first section.)
+    """
     names = [section.name for section in sections]
-    assigned = st.session_state.pop(f"{key}:{_ASSIGNED}", False)
-    chosen = st.segmented_control(
+    wanted = wanted_section(key)
+    st.session_state.pop(f"{key}:{_ASSIGNED}", None)
+    st.session_state[key] = opened = wanted if wanted in names else names[0]
+    _name_in_address(key, names[0])
+    st.segmented_control(
         "Section",
         names,
-        default=None if assigned else names[0],  # Streamlit warns of both
         required=True,
         key=key,
-        bind="query-params",
+        on_change=_name_in_address,
+        args=(key, names[0]),
         label_visibility="collapsed",
     )
-    return sections[names.index(chosen or names[0])]
+    return sections[names.index(opened)]
+
+
+def wanted_section(key: str = KEY) -> str | None:
+    """The name of the section that is to be opened, as a button or the address has it; None for the first one. For what
+    a page draws above the choice; the name may be of no section."""
+    return st.session_state.get(f"{key}:{_ASSIGNED}") or st.query_params.get(key)
+
+
+def _name_in_address(key: str, first: str) -> None:
+    """Make the address name the section that is open; the first one goes without a name."""
+    opened = st.session_state[key]
+    if opened == first:
+        st.query_params.pop(key, None)
+    elif st.query_params.get(key) != opened:
+        st.query_params[key] = opened
 
 
 def section_button(label: str, section: str, *, key: str, icon: str, disabled: bool = False) -> None:
@@ -54,4 +77,4 @@ def section_button(label: str, section: str, *, key: str, icon: str, disabled: b
 
 def open_section(name: str, key: str = KEY) -> None:
     """Go to another section. For callbacks, which run before the choice is drawn."""
-    st.session_state[key], st.session_state[f"{key}:{_ASSIGNED}"] = name, True
+    st.session_state[f"{key}:{_ASSIGNED}"] = name

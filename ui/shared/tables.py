@@ -25,7 +25,9 @@ def literal_table(
         lines = [[escaped(cell) for cell in line] for line in rows.itertuples(index=False, name=None)]
         for line in (line for name, line in zip(rows.index, lines, strict=True) if name in strong):
             line[:] = [f"**{cell}**" if cell else "" for cell in line]
-        index = rows.index if isinstance(rows.index, pd.RangeIndex) else _names(rows.index, escaped)
+        index = rows.index
+        if not isinstance(index, pd.RangeIndex):
+            index = pd.Index(_names(index, escaped), name=escaped(str(index.name or "")) or None)
         shown = pd.DataFrame(lines, columns=_names(rows.columns, escaped), index=index)
     elif isinstance(rows, Mapping):
         shown = pd.DataFrame({"": list(map(escaped, rows.values()))}, index=_names(rows, escaped))

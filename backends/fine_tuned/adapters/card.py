@@ -19,6 +19,8 @@ What `card.json` may hold; a card from elsewhere may lack any of it or hold some
     forgetting                      known_by_base, kept: general questions that the base answers right, and of these
                                     how many the adapter does
     command                         what trains this adapter again
+    kind                            reading, of an adapter that was taught to read passages; else it was taught answers
+    reading                         of such an adapter, what `Reading` holds
     sha256                          of adapter_model.safetensors
 """
 
@@ -28,16 +30,20 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from backends.models.adapter_card import FIRST, LAST, usable_date
 from backends.models.adapter_files import CARD, WEIGHTS, AdapterFiles, card_of
 from backends.storage.files import write_text
 
 README = "README.md"
+READING = "reading"
+"""The kind of an adapter that was taught to read passages."""
 
 _MERGED_USAGE = [
     "```python",
@@ -58,6 +64,37 @@ class Score:
     questions: int
     base: int
     adapter: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """From what the examples of a reader were made: a collection at a version, and so many sentences for each.
+
+    `examples` in all, held-out ones included; `refusals` of them are to be refused. `left_out`: pairs that gave none.
+    """
+
+    collection: str
+    version: str
+    sentences: int
+    examples: int
+    refusals: int
+    left_out: int
+
+
+def reading(card: Mapping[str, Any]) -> Reading | None:
+    """From what a reader was made; None for an adapter of another kind, or whose card does not say it usably."""
+    found = card.get("reading")
+    if not is_reader(card) or not isinstance(found, dict):
+        return None
+    try:
+        return TypeAdapter(Reading).validate_python(found)
+    except ValidationError:
+        return None
+
+
+def is_reader(card: Mapping[str, Any]) -> bool:
+    """Whether an adapter was taught to read passages, and knows no more than its base without them."""
+    return card.get("kind") == READING
 
 
 def read_card(folder: Path) -> dict[str, Any]:
@@ -124,7 +161,8 @@ def _summary(card: Mapping[str, Any], base: str, merged: bool) -> str:
     if merged:
         return f"{base_name} with an adapter merged into its weights: a model of its own, with every file it needs."
     kind = "The last layers" if card.get("method") == "last_layers" else "An adapter"
-    return f"{kind} for {base_name}, in peft's format."
+    taught = ", taught to read passages and to answer from them; it was taught no facts" if is_reader(card) else ""
+    return f"{kind} for {base_name}, in peft's format{taught}."
 
 
 def _rows(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -137,6 +175,8 @@ def _rows(card: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "method", ", ".join([str(card["method"]), *shown])
     if data:
         yield "data", ", ".join(f"{key} {value}" for key, value in data.items())
+    if made_from := reading(card):
+        yield "reading", ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in asdict(made_from).items())
     found = score(card)
     if found:
         asked = _object(card, "score").get("question_set")

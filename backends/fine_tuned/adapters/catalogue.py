@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from backends.errors import BackendError
-from backends.fine_tuned.adapters.card import README, Score, created, read_card, score, write_card
+from backends.fine_tuned.adapters.card import README, Score, created, is_reader, read_card, score, write_card
 from backends.models.adapter_files import CONFIG, ORIGIN, WEIGHTS, Base, Fit, fit, json_object, read
 from backends.models.adapter_view import base_of
 from backends.models.local import loaded
@@ -34,7 +34,8 @@ _ORIGINS: tuple[Origin, ...] = ("Hub", "zip file", "folder")
 class Adapter:
     """One line of the catalogue. `fit` is against the base in force; what is unknown is None or empty.
 
-    A damaged adapter is listed too: `fit` then says what is wrong and the rest is empty.
+    A damaged adapter is listed too: `fit` then says what is wrong and the rest is empty. `reads`: it was taught to read
+    passages, and no facts.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Adapter:
     created: datetime | None = None
     score: Score | None = None
     sha256: str = ""
+    reads: bool = False
 
 
 def adapters(settings: Settings) -> list[Adapter]:
@@ -75,6 +77,18 @@ def adapter_folders(data: Path) -> dict[str, Path]:
         if root.is_dir():
             found |= {folder.name: folder for folder in sorted(root.iterdir()) if is_complete(folder)}
     return found
+
+
+def answering_adapters(data: Path) -> list[str]:
+    """The names of those that answer by themselves: an adapter that was taught to read is for RAG."""
+    return [name for name, folder in adapter_folders(data).items() if not _reads(folder)]
+
+
+def _reads(folder: Path) -> bool:
+    try:
+        return is_reader(read_card(folder))
+    except BackendError:
+        return False  # damaged: what is wrong with it is said where it is used
 
 
 def adapter_folder(name: str, data: Path) -> Path:
@@ -146,6 +160,7 @@ def _entry(folder: Path, base: Base, any_base_name: bool) -> Adapter:
         created(files),
         score(files.card),
         files.sha256,
+        is_reader(files.card),
     )
 
 

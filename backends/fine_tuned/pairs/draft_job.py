@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,14 +16,16 @@ from backends.paid_api import PaidApiBackend
 from backends.run import jobs
 from backends.run.jobs import Job, Progress
 from backends.spend.estimate import expect_by_tokens
+from backends.text import counted
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A pair that was kept, and the text of the passage that it was drafted from."""
+    """A pair that was kept, and the text of the passage that it was drafted from, with its document."""
 
     pair: Pair
     passage: str
+    document: str = ""
 
 
 def drafting_key(data: Path) -> str:
@@ -50,25 +53,30 @@ def expected_cost(backend: Backend, chunks: Sequence[SourceChunk], per_chunk: in
         if cost.usd is None:
             return cost
         total, basis = total + cost.usd, cost.basis
-    return Cost(total, f"{len(chunks)} chunks; for the last one: {basis}" if basis else "nothing to ask")
+    return Cost(total, f"{counted(len(chunks), 'chunk')}; for the last one: {basis}" if basis else "nothing to ask")
 
 
-def start(backend: Backend, chunks: Sequence[SourceChunk], per_chunk: int, data: Path) -> Job:
+def start(
+    backend: Backend, chunks: Sequence[SourceChunk], per_chunk: int, data: Path, key: str = "", what: str = "pair"
+) -> Job:
     """Draft in the background; the drafts are among the job's results as soon as they are made.
 
-    Raises `BackendError` while another drafting runs.
+    `key` is the job's, that of drafting pairs if left out, and `what` is drafted, in the singular. All that is asked is
+    one run to a cap for runs. Raises `BackendError` while another job of that key runs.
     """
+    run = uuid.uuid4().hex
 
     def steps(cancel: threading.Event) -> Iterator[Progress[Draft | DraftProgress]]:
-        done, doing, kept, passage = 0, "starting", 0, ""
-        for event in draft_pairs(chunks, backend, cancel, per_chunk):
+        done, doing, kept, passage, document = 0, "starting", 0, "", ""
+        for event in draft_pairs(chunks, backend, cancel, per_chunk, run):
             result: Draft | DraftProgress
             if isinstance(event, Pair):
-                kept, result = kept + 1, Draft(event, passage)
+                kept, result = kept + 1, Draft(event, passage, document)
             else:
                 done, doing, kept, result = event.done, event.doing, event.kept, event
-                passage = chunks[event.position].text if chunks else ""
-            detail = f"{done} of {len(chunks)} chunks, {kept} {'pair' if kept == 1 else 'pairs'}; {doing}"
+                asked = chunks[event.position] if chunks else None
+                passage, document = (asked.text, asked.document) if asked else ("", "")
+            detail = f"{done} of {counted(len(chunks), 'chunk')}, {counted(kept, what)}; {doing}"
             yield Progress(done, len(chunks), detail, result)
 
-    return jobs.start(drafting_key(data), "Drafting pairs", steps)
+    return jobs.start(key or drafting_key(data), f"Drafting {what}s", steps)

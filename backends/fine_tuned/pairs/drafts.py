@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import PurePath
 from typing import Literal, Protocol
 
-from backends.base import Answer, Backend, Cost, Loading, Question
+from backends.base import FAILED, Answer, Backend, Cost, Loading, Question
 from backends.errors import BackendError
 from backends.fine_tuned.pairs.files import Pair
 from backends.fine_tuned.pairs.near_identical import normalised, word_set
@@ -191,13 +191,14 @@ class DraftProgress:
 
 
 def draft_pairs(
-    chunks: Sequence[SourceChunk], backend: Backend, cancel: threading.Event, per_chunk: int = 2
+    chunks: Sequence[SourceChunk], backend: Backend, cancel: threading.Event, per_chunk: int = 2, run: str = ""
 ) -> Iterator[DraftProgress | Pair]:
     """Ask `backend` for `per_chunk` pairs about each chunk; yields progress and the pairs that pass `draft_filter`.
 
     Pairs are marked `generated`, with the chunk's document and page as `source`. The backend takes its turn in its
     lane chunk by chunk, so questions asked meanwhile go in between. After `cancel` no further chunk is begun, and what
-    was cut off is dropped. Raises `BackendError` for an impossible `per_chunk`, and if three answers in a row fail.
+    was cut off is dropped. With `run`, a cap for a run counts all of it together. Raises `BackendError` for an
+    impossible `per_chunk`, if three answers in a row fail, and once a cap is reached.
     """
     if not 1 <= per_chunk <= MOST_PER_CHUNK:
         raise BackendError(
@@ -209,27 +210,27 @@ def draft_pairs(
         if cancel.is_set():
             break
         yield drafts.progress(position, f"asking about {source_label(chunk)}")
-        answer = yield from _ask_about(chunk, backend, cancel, drafts, position)
+        answer = yield from _ask_about(chunk, backend, cancel, drafts, position, run)
         if answer.status == "cancelled":
             drafts.price(answer.cost)
             break
-        failures = failures + 1 if answer.status == "error" else 0
+        failures = failures + 1 if answer.status in FAILED else 0
         yield from drafts.add_answer(answer, chunk)
-        if failures == min(_FAILURES, len(chunks)):
-            raise BackendError(f"Drafting stopped: {answer.error}", "The pairs drafted so far can be used.")
+        if failures == min(_FAILURES, len(chunks)) or answer.stopped_by is not None:
+            raise BackendError(f"Drafting stopped: {answer.error}", "What was drafted so far can be used.")
     yield drafts.progress(max(drafts.done - 1, 0), "stopped" if drafts.done < len(chunks) else "done")
 
 
-def draft_question(chunk: SourceChunk, per_chunk: int) -> Question:
+def draft_question(chunk: SourceChunk, per_chunk: int, run: str = "") -> Question:
     """What a backend is asked about a chunk."""
-    return Question(draft_prompt(chunk, per_chunk), SYSTEM_PROMPT, _TOKENS_PER_PAIR * per_chunk)
+    return Question(draft_prompt(chunk, per_chunk), SYSTEM_PROMPT, _TOKENS_PER_PAIR * per_chunk, run=run)
 
 
 def _ask_about(
-    chunk: SourceChunk, backend: Backend, cancel: threading.Event, drafts: _Drafts, position: int
+    chunk: SourceChunk, backend: Backend, cancel: threading.Event, drafts: _Drafts, position: int, run: str
 ) -> Generator[DraftProgress, None, Answer]:
     """The answer about one chunk; yields what it is waiting for."""
-    for event in run_timed(backend, draft_question(chunk, drafts.per_chunk), cancel):
+    for event in run_timed(backend, draft_question(chunk, drafts.per_chunk, run), cancel):
         if isinstance(event, Loading):
             yield drafts.progress(position, event.what)
         elif isinstance(event, Answer):
@@ -275,7 +276,7 @@ class _Drafts:
         """The pairs of one answer that are of use; the others are counted."""
         self.done += 1
         self.price(answer.cost)
-        if answer.status == "error":
+        if answer.status in FAILED:
             self.dropped["failed"] += 1
             return
         drafts = read_reply(visible(answer.text))

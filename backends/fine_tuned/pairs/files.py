@@ -20,7 +20,8 @@ class Pair:
     """One thing to learn: a question and the answer that is wanted.
 
     Pairs with the same `group` (not "") ask for the same thing in other words. `generated`: a model drafted it, from
-    the chunk that `source` names.
+    the chunk that `source` names. `prompt` is what the model is asked in place of the bare question, "" for that: for
+    an example of reading, the question with passages.
     """
 
     question: str
@@ -28,6 +29,12 @@ class Pair:
     group: str = ""
     generated: bool = False
     source: str = ""
+    prompt: str = ""
+
+    @property
+    def asked(self) -> str:
+        """What the model is asked."""
+        return self.prompt or self.question
 
 
 def read_pairs(file: Path) -> list[Pair]:
@@ -61,8 +68,8 @@ def check_enough(pairs: int) -> None:
 
 
 def digest(pairs: Sequence[Pair]) -> str:
-    """sha256 over questions and answers, in order; the same whichever file format they came from."""
-    text = "\n".join(json.dumps([pair.question, pair.answer]) for pair in pairs)
+    """sha256 over what is asked and answered, in order; the same whichever file format they came from."""
+    text = "\n".join(json.dumps([pair.asked, pair.answer]) for pair in pairs)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from backends.errors import BackendError
@@ -76,9 +76,30 @@ def split(pairs: Sequence[Pair], share: float = 0.15, by: SplitBy = "group", see
 
     Too few groups or phrasings give an empty held-out part with the `reason`. Raises `BackendError` for a share
     outside of 0 to 1.
+
+    Examples of reading are split by their questions: all that ask the same are in the same part.
     """
     if not 0 <= share < 1:
         raise BackendError(f"A held-out share of {share:g} is not possible.", "Choose one from 0 to less than 1.")
+    if any(pair.prompt for pair in pairs):
+        return _by_question(pairs, share, by, seed)
+    return _split(pairs, share, by, seed)
+
+
+def _by_question(pairs: Sequence[Pair], share: float, by: SplitBy, seed: int) -> Split:
+    """The split that the first example of each question gives, with the others beside theirs."""
+    firsts: dict[str, Pair] = {}
+    for pair in pairs:
+        firsts.setdefault(pair.question, replace(pair, prompt=""))
+    found = _split(list(firsts.values()), share, by, seed)
+    kept = {pair.question for pair in found.held_out}
+    train = tuple(pair for pair in pairs if pair.question not in kept)
+    held_out = tuple(pair for pair in pairs if pair.question in kept)
+    leaks = find_leaks(train, [pair.question for pair in held_out]) if held_out else ()
+    return Split(train, held_out, found.groups, leaks, found.reason)
+
+
+def _split(pairs: Sequence[Pair], share: float, by: SplitBy, seed: int) -> Split:
     alike = clusters([pair.question for pair in pairs])
     found = _groups(pairs, alike)
     chosen: set[int] = set()

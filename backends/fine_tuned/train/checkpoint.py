@@ -79,6 +79,16 @@ def load(file: Path, parameters: Mapping[str, Any], optimizer: Any) -> TrainingS
     return state
 
 
+def load_parameters(file: Path, parameters: Mapping[str, Any]) -> None:
+    """Put the parameters that a checkpoint holds into these."""
+    import torch
+
+    held = parameters_in(file)
+    with torch.no_grad():
+        for name, one in parameters.items():
+            one.copy_(held[name])
+
+
 def parameters_in(file: Path) -> dict[str, Any]:
     """The parameters that a checkpoint holds, by their names in the adapter's file."""
     from safetensors.torch import load_file

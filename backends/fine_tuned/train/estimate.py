@@ -189,9 +189,10 @@ class _Probe:
         self._turn = turns("trying out the training", cancel)
         self._cancel = cancel
         self._train = encode(base, parts.train, settings.system_prompt)
+        self._held_out_part = parts.held_out
         self._held_out = encode(base, parts.held_out[:HELD_OUT_MOST], settings.system_prompt)
         shown = (parts.held_out or parts.train)[:LIVE_QUESTIONS]
-        self._prompts = [prompt_ids(base, pair.question, settings.system_prompt) for pair in shown]
+        self._prompts = [prompt_ids(base, pair.asked, settings.system_prompt) for pair in shown]
         steps = epoch_steps(self._train, training.batch, training.seed, 0)
         batches = [[self._train[position] for position in step] for step in steps]
         self._batches = sorted(batches, key=computed_tokens)
@@ -243,14 +244,16 @@ class _Probe:
         """The whole training from its parts, in the precision that it takes."""
         best = self.measured[choice.precision]
         training = self._training
-        steps = step_count(training, round(len(self._train) * self._scale))
-        every = evaluation_interval(training, steps)
-        looks = -(-steps // every)
+        trained, held_out = (round(len(part) * self._scale) for part in (self._train, self._held_out_part))
+        steps = step_count(training, trained, held_out)
+        main = step_count(training, trained)
+        looks = -(-main // evaluation_interval(training, main))
         epoch = sum(map(computed_tokens, self._batches)) * self._scale
-        train_s = best.train_s * epoch * training.epochs
+        passes = training.epochs * steps / main
+        train_s = best.train_s * epoch * passes
         held_out_s = best.loss_s * computed_tokens(self._held_out) * looks if self._held_out else 0.0
         seconds = best.prepare_s + train_s + held_out_s + best.answers_s * (looks + 1)
-        tokens = sum(len(one.ids) for one in self._train) * self._scale * training.epochs
+        tokens = sum(len(one.ids) for one in self._train) * self._scale * passes
         cost = machine_cost(seconds, settings.machine_usd_per_hour)
         note = " ".join(filter(None, (best.note, prompt_note(self._base, settings.system_prompt))))
         least = 4 * trained_bytes(self._base, training)  # parameters, gradients, two moments: reused heap hides them

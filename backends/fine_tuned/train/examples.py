@@ -40,7 +40,7 @@ def check_lengths(base: LocalModel, pairs: Sequence[Pair], system_prompt: str) -
     """Raises `BackendError` naming the pairs that are longer than the context."""
     window = base.context_tokens
     count, around = token_counter(base), template_tokens(base, system_prompt)
-    lengths = [count(pair.question) + count(pair.answer) + around for pair in pairs]
+    lengths = [count(pair.asked) + count(pair.answer) + around for pair in pairs]
     long = [pair for pair, tokens in zip(pairs, lengths, strict=True) if window and tokens > window]
     if long:
         which = "; ".join(_begin(pair.question) for pair in long[:_NAMED])
@@ -80,7 +80,7 @@ def encode(base: LocalModel, pairs: Iterable[Pair], system_prompt: str) -> list[
 
 
 def _encoded(base: LocalModel, pair: Pair, system_prompt: str) -> Example:
-    prompt = prompt_ids(base, pair.question, system_prompt)
+    prompt = prompt_ids(base, pair.asked, system_prompt)
     answer = base.tokenizer(pair.answer, add_special_tokens=False, verbose=False).input_ids
     return Example((*prompt, *answer, base.tokenizer.eos_token_id), len(answer) + 1)
 

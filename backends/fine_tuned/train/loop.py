@@ -75,9 +75,15 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-def step_count(settings: TrainingSettings, pairs: int) -> int:
-    """How many steps of the optimizer a training on so many pairs has."""
-    return settings.epochs * steps_per_epoch(pairs, settings.batch * settings.accumulate)
+_LAST_PASS_RATE = 0.25
+"""Of the highest rate: the last pass adds the held-out pairs to what is known and is not to undo it."""
+
+
+def step_count(settings: TrainingSettings, pairs: int, held_out: int = 0) -> int:
+    """How many steps of the optimizer a training on so many pairs has; with a last pass over these and the held-out."""
+    per_step = settings.batch * settings.accumulate
+    last = steps_per_epoch(pairs + held_out, per_step) if settings.last_pass and held_out else 0
+    return settings.epochs * steps_per_epoch(pairs, per_step) + last
 
 
 def evaluation_interval(settings: TrainingSettings, steps: int) -> int:
@@ -98,16 +104,47 @@ class TrainingLoop:
         self._cancel = cancel
         self._base = base
         self._batch = run.settings.batch
-        self._every = evaluation_interval(run.settings, run.steps)
         self._saved_at = time.monotonic()
         train, held_out = read_part(run, "train"), read_part(run, "held_out")
+        self._before_last_pass = step_count(run.settings, len(train))
+        self._every = evaluation_interval(run.settings, self._before_last_pass)
+        everything = (*train, *held_out) if run.steps > self._before_last_pass else ()
+        self._everything = self.timed(encode, base, everything, run.system_prompt)
         self._train = self.timed(encode, base, train, run.system_prompt)
         self._held_out = self.timed(encode, base, held_out[:HELD_OUT_MOST], run.system_prompt)
         self._shown = (held_out or train)[:LIVE_QUESTIONS]
-        self._prompts = [prompt_ids(base, pair.question, run.system_prompt) for pair in self._shown]
+        self._prompts = [prompt_ids(base, pair.asked, run.system_prompt) for pair in self._shown]
         self._epoch = lru_cache(maxsize=1)(self._positions)
-        self.precision = self._precision(base)
-        self.learner = self.timed(Learner, base, replace(run.settings, precision=self.precision.precision), self._train)
+        self.precision: PrecisionChoice
+        self.learner: Learner
+
+    def prepare(self) -> Iterator[Progress[TrainingResult]]:
+        """Make the model trainable, and go on from the checkpoint if one was written. Says what it does next, each
+        time before it does it. Raises `Cancelled`."""
+        run, base = self.run, self._base
+        if (choice := self._known_precision()) is None:
+            yield Progress(run.step, run.steps, "measuring a step in float32 and in bfloat16")
+            choice = self._measured_precision()
+        self._take(choice)
+        yield Progress(run.step, run.steps, "making the model trainable")
+        self.learner = self.timed(Learner, base, replace(run.settings, precision=choice.precision), self._train)
+        if (run.folder / CHECKPOINT).is_file():
+            yield Progress(run.step, run.steps, "going back to the last checkpoint")
+        self.resume()
+
+    @property
+    def is_in_last_pass(self) -> bool:
+        """Whether what is held out was trained on as well, in a step of the last pass."""
+        return self.step > self._before_last_pass
+
+    @property
+    def last_pass_done(self) -> bool:
+        """Whether everything was gone over once more, so that the last state becomes the adapter."""
+        return self.is_in_last_pass and self.step == self.run.steps
+
+    @property
+    def _is_looked_at(self) -> bool:
+        return self.step % self._every == 0 or self.step in (self._before_last_pass, self.run.steps)
 
     @property
     def state(self) -> TrainingState:
@@ -157,10 +194,14 @@ class TrainingLoop:
         if self.step == 0 and settings.answers_every != 0:
             yield Progress(0, self.run.steps, "asking the base first")
             yield self._progress(self._live_answers())
+        if self.step < self.run.steps:
+            yield Progress(self.step, self.run.steps, f"doing step {self.step + 1}")
         while self.step < self.run.steps:
             self.held_out_loss = None
+            if self.step == self._before_last_pass:
+                yield self._progress(self._begin_last_pass())
             yield from self._one_step()
-            if self.step % self._every == 0 or self.step == self.run.steps:
+            if self._is_looked_at:
                 if settings.answers_every != 0:
                     yield self._progress(self._live_answers())
                 self.save()
@@ -190,40 +231,62 @@ class TrainingLoop:
     def evaluate_held_out(self) -> None:
         """Measure the held-out loss; where it tells how well the pairs were learned, keep the state if none was better.
 
-        By phrasing it does. By group it rises while the pairs are still being learned (docs/measurements.md).
+        By phrasing it does, and for reading, whose held-out examples can be answered. By group it rises while the
+        pairs are still being learned (docs/measurements.md).
         """
-        if not self._held_out or self.held_out_loss is not None:
+        if not self._held_out or self.held_out_loss is not None or self.is_in_last_pass:
             return
         answers = sum(one.answer_tokens for one in self._held_out)
         ordered = sorted(self._held_out, key=lambda one: len(one.ids))
         self.held_out_loss = sum(self.timed(self.learner.loss, batch) for batch in self._batches(ordered)) / answers
-        if self.run.settings.split_by == "group":
+        if self.run.settings.split_by == "group" and self.run.reading is None:
             return
         if self.best is None or self.held_out_loss < (self.best.held_out_loss or math.inf):
-            self.best = self.state
-            file = self.run.folder / BEST
-            inference.run(checkpoint.save, file, self.learner.trainable.parameters, None, self.state)
+            self._keep_as_best()
 
-    def _precision(self, base: LocalModel) -> PrecisionChoice:
-        """What was set or taken at the beginning, what is remembered, or what is measured now."""
+    def _keep_as_best(self) -> None:
+        self.best = self.state
+        inference.run(checkpoint.save, self.run.folder / BEST, self.learner.trainable.parameters, None, self.state)
+
+    def _begin_last_pass(self) -> TrainingNote:
+        """Go back to the state that would become the adapter; it stays that one until the pass is over."""
+        if self.best is None:
+            self._keep_as_best()
+        else:
+            self.timed(checkpoint.load_parameters, self.run.folder / BEST, self.learner.trainable.parameters)
+        assert self.best is not None
+        return TrainingNote(
+            self.step + 1,
+            f"Last pass over everything, from the state at step {self.best.step}: all {len(self._everything):,} pairs, "
+            "the held-out ones too. What was measured of these before no longer tests the adapter.",
+        )
+
+    def _known_precision(self) -> PrecisionChoice | None:
+        """What was set or taken at the beginning, or is remembered; None where it has to be measured."""
         training, run = self.run.settings, self.run
         if (choice := precision.precision_from_settings(training)) is not None:
             return choice
         if run.precision in get_args(ComputePrecision):
             return PrecisionChoice(cast(ComputePrecision, run.precision), run.precision_reason)
-        choice = precision.load_choice(base, training, run.data)
-        if choice is None:
-            middle = sorted(self._train, key=lambda one: len(one.ids))[len(self._train) // 2 :][: training.batch]
-            choice = self.timed(precision.measure_precision, base, training, middle)
-            if choice.worth_saving:
-                precision.save_choice(base, training, run.data, choice)
-        self.run = set_state(run, precision=choice.precision, precision_reason=choice.reason)
+        return precision.load_choice(self._base, training, run.data)
+
+    def _measured_precision(self) -> PrecisionChoice:
+        training = self.run.settings
+        middle = sorted(self._train, key=lambda one: len(one.ids))[len(self._train) // 2 :][: training.batch]
+        choice = self.timed(precision.measure_precision, self._base, training, middle)
+        if choice.worth_saving:
+            precision.save_choice(self._base, training, self.run.data, choice)
         return choice
+
+    def _take(self, choice: PrecisionChoice) -> None:
+        """Compute in it, and write it down where it was not set: a resumed training goes on in the same."""
+        self.precision = choice
+        if precision.precision_from_settings(self.run.settings) is None:
+            self.run = set_state(self.run, precision=choice.precision, precision_reason=choice.reason)
 
     def _one_step(self) -> Iterator[Progress[TrainingResult]]:
         settings, began = self.run.settings, self.seconds
-        per_epoch = self.run.steps // settings.epochs
-        examples = [self._train[position] for position in self._epoch(self.step // per_epoch)[self.step % per_epoch]]
+        examples, rate = self._next()
         answers = sum(one.answer_tokens for one in examples)
         while True:
             try:
@@ -231,18 +294,27 @@ class TrainingLoop:
                 break
             except (RuntimeError, MemoryError) as error:
                 yield self._progress(self._halve_batch(error))
-        rate = rate_at(settings, self.step, self.run.steps)
         if not (math.isfinite(total) and math.isfinite(self.timed(self.learner.update, rate))):
             raise NotFinite(self.step + 1, settings.top_rate, self._kept())
         self.step += 1
         tokens, seconds = sum(len(one.ids) for one in examples), self.seconds - began
         self.tokens, self.step_seconds = self.tokens + tokens, self.step_seconds + seconds
-        if self.step % self._every == 0 or self.step == self.run.steps:
+        if self._is_looked_at:
             self.evaluate_held_out()
         self.run = set_state(self.run, step=self.step)
         yield self._progress(
             StepRecord(self.step, total / answers, self.held_out_loss, tokens, seconds, tokens / max(seconds, 1e-9))
         )
+
+    def _next(self) -> tuple[list[Example], float]:
+        """What the next step takes, and at which learning rate."""
+        settings, main = self.run.settings, self._before_last_pass
+        if self.step < main:
+            per_epoch = main // settings.epochs
+            chosen = self._epoch(self.step // per_epoch)[self.step % per_epoch]
+            return [self._train[position] for position in chosen], rate_at(settings, self.step, main)
+        chosen = self._epoch(settings.epochs)[self.step - main]
+        return [self._everything[position] for position in chosen], _LAST_PASS_RATE * settings.top_rate
 
     def _halve_batch(self, error: Exception) -> TrainingNote:
         """Smaller batches after an attempt without enough memory; the step keeps its pairs. Raises what is no such."""
@@ -260,11 +332,12 @@ class TrainingLoop:
         texts = self.timed(self.learner.answers, self._prompts, LIVE_TOKENS)
         shown = zip(self._shown, texts, strict=True)
         answers = tuple(LiveAnswer(pair.question, pair.answer, text) for pair, text in shown)
-        return LiveAnswers(self.step, answers, held_out=bool(self._held_out))
+        return LiveAnswers(self.step, answers, held_out=bool(self._held_out) and not self.is_in_last_pass)
 
     def _positions(self, epoch: int) -> list[list[int]]:
         settings = self.run.settings
-        return epoch_steps(self._train, settings.batch * settings.accumulate, settings.seed, epoch)
+        examples = self._train if epoch < settings.epochs else self._everything
+        return epoch_steps(examples, settings.batch * settings.accumulate, settings.seed, epoch)
 
     def _batches(self, examples: Sequence[Example]) -> Iterator[Sequence[Example]]:
         for start in range(0, len(examples), self._batch):

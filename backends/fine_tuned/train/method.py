@@ -93,7 +93,8 @@ class TrainingSettings:
     over the first `warmup` (share of all steps) and falls as a cosine to 0. `answers_every`: steps between two looks
     at the held-out part, 0 for none, None for five or six in all. `held_out_share` of the pairs, split `split_by`,
     is never trained on. By phrasing, the state with the lowest held-out loss becomes the adapter; by group the last one
-    does, since that loss tells nothing about what was taught. `precision` is that of LoRA's base, `auto` the
+    does, since that loss tells nothing about what was taught. `last_pass`: the state that would become the adapter then
+    goes once more over all pairs, the held-out ones too, at a low rate. `precision` is that of LoRA's base, `auto` the
     one that trains faster here (see `precision`); the last layers always learn in float32.
     """
 
@@ -111,7 +112,8 @@ class TrainingSettings:
     precision: Precision = "auto"
     answers_every: int | None = None
     held_out_share: float = 0.15
-    split_by: SplitBy = "group"
+    split_by: SplitBy = "phrasing"
+    last_pass: bool = False
 
     @property
     def top_rate(self) -> float:

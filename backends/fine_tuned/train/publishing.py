@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from backends.fine_tuned.adapters.card import write_card
+from backends.fine_tuned.adapters.card import READING, write_card
 from backends.fine_tuned.adapters.catalogue import publish, to_trash
 from backends.fine_tuned.pairs.files import digest
 from backends.fine_tuned.train import checkpoint
@@ -26,7 +26,8 @@ from backends.storage.files import draft_folder, sha256
 
 
 def publish_adapter(settings: Settings, base: LocalModel, loop: TrainingLoop) -> Path:
-    """Put the best state into the catalogue under the run's name, or the last one if nothing was held out.
+    """Put the best state into the catalogue under the run's name; the last one if nothing was held out or a last pass
+    went over everything.
 
     An adapter of that name goes to the trash. Returns the adapter's folder. Raises `OSError` if there is no room.
     """
@@ -35,7 +36,8 @@ def publish_adapter(settings: Settings, base: LocalModel, loop: TrainingLoop) ->
     with draft_folder(root / run.name) as part:
         whole = part / run.name  # its README carries the folder's name
         whole.mkdir(parents=True)
-        tensors = checkpoint.parameters_in(run.folder / BEST) if loop.best else loop.learner.trainable.parameters
+        kept = loop.best is not None and not loop.last_pass_done
+        tensors = checkpoint.parameters_in(run.folder / BEST) if kept else loop.learner.trainable.parameters
         inference.run(_write, loop.learner.trainable, whole, tensors)
         write_card(whole, _card(settings, base, loop) | {"sha256": sha256(whole / WEIGHTS)})
         if run.adapters is None:
@@ -66,6 +68,7 @@ def _card(settings: Settings, base: LocalModel, loop: TrainingLoop) -> dict[str,
         "base_model": base.weights.model_id,
         "base_revision": base.weights.revision,
         "method": run.settings.method,
+        **({"kind": READING, "reading": asdict(run.reading)} if run.reading else {}),
         "settings": _settings(loop) | {"system_prompt": run.system_prompt},
         "data": {"pairs": len(train), "sha256": digest(train), "held_out": run.held_out}
         | ({"source": run.source} if run.source else {}),
@@ -74,6 +77,7 @@ def _card(settings: Settings, base: LocalModel, loop: TrainingLoop) -> dict[str,
         "created": datetime.now(UTC).isoformat("T", "seconds"),
         "steps": loop.step,
         "best_step": best.step,
+        **({"last_pass": {"pairs": len(train) + run.held_out, "from_step": best.step}} if loop.last_pass_done else {}),
         "final_loss": round(losses[-1], 6) if losses else None,
         **held_out,
         "seconds": round(loop.seconds, 1),
@@ -91,5 +95,6 @@ def _settings(loop: TrainingLoop) -> dict[str, Any]:
     """The settings that had a say, with what was chosen for those that were left open."""
     training = loop.run.settings
     unused = ("rank", "alpha", "target_modules") if training.method == "last_layers" else ("layers",)
-    settings = {name: value for name, value in asdict(training).items() if name not in (*unused, "method", "precision")}
+    unused = (*unused, "method", "precision", *(() if training.last_pass else ("last_pass",)))
+    settings = {name: value for name, value in asdict(training).items() if name not in unused}
     return settings | {"learning_rate": training.top_rate}

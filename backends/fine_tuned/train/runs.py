@@ -25,6 +25,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from backends.errors import BackendError, disk_faults
+from backends.fine_tuned.adapters.card import Reading
 from backends.fine_tuned.pairs.files import Pair
 from backends.fine_tuned.train.events import LiveAnswers, StepRecord, Trained, TrainingNote, TrainingResult
 from backends.fine_tuned.train.lock import holder
@@ -51,7 +52,8 @@ class Run:
     the adapter's; `created` in UTC; `pairs` are trained on, `held_out` ones are not. `adapters`: the folder that gets
     the adapter, None for the data folder's. `command` starts the same training again, "" if none did. `precision` and
     `precision_reason` are what `auto` took and why, "" until it is begun; a resumed training keeps them. `saved`: the
-    step of the checkpoint, from which it goes on after its process died.
+    step of the checkpoint, from which it goes on after its process died. `reading`: from what its pairs were made, if
+    they are examples of reading.
     """
 
     id: str
@@ -75,6 +77,7 @@ class Run:
     precision: str = ""
     precision_reason: str = ""
     saved: int = 0
+    reading: Reading | None = None
 
     @property
     def data(self) -> Path:
@@ -130,6 +133,7 @@ def write_run(run: Run, train: Sequence[Pair], held_out: Sequence[Pair]) -> None
             "held_out": run.held_out,
             "command": run.command,
             "adapters": None if run.adapters is None else str(run.adapters),
+            "reading": None if run.reading is None else asdict(run.reading),
         }
         (part / "run.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         write_text(part / "state.json", _state_of(run))

@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import fmean
 
 from backends.errors import BackendError
+from backends.fine_tuned.adapters.card import Reading
 from backends.fine_tuned.adapters.catalogue import check_name, is_complete
 from backends.fine_tuned.pairs import held_out
 from backends.fine_tuned.pairs.files import Pair, check_enough
@@ -92,8 +93,10 @@ def new_run(
     source: str = "",
     adapters: Path | None = None,
     command: str = "",
+    reading: Reading | None = None,
 ) -> Run:
-    """Check a training and write it down. `source` says in words where the pairs are from; see `Run` for the rest.
+    """Check a training and write it down. `source` says in words where the pairs are from; see `Run` for the rest. For
+    examples of reading, `reading` says from what they were made.
 
     Brings the base into memory if it is not there. Raises `BackendError` for what cannot be trained: a bad name or
     setting, fewer than 2 pairs, more than `MOST_PAIRS`, pairs longer than the context, too little room on disk.
@@ -115,7 +118,7 @@ def new_run(
         created=datetime.now(UTC),
         state="interrupted",
         step=0,
-        steps=step_count(training, len(parts.train)),
+        steps=step_count(training, len(parts.train), len(parts.held_out)),
         reason="It was not begun.",
         resumable=True,
         pairs=len(parts.train),
@@ -127,6 +130,7 @@ def new_run(
         base_revision=base.weights.revision,
         adapters=adapters,
         command=command,
+        reading=reading,
     )
     with _disk_faults(run):
         check_disk_space(base, run)
@@ -186,9 +190,9 @@ def _work(settings: Settings, run: Run, cancel: threading.Event) -> Iterator[Pro
                 yield Progress(run.step, run.steps, loading.what)
             base = base_of(settings)
             _check_base(run, base)
-        yield Progress(run.step, run.steps, "preparing the model")
+        yield Progress(run.step, run.steps, "reading the pairs")
         loop = TrainingLoop(run, base, cancel)
-        loop.resume()
+        yield from loop.prepare()
     except Cancelled:
         set_state(run, state="stopped", reason=_stopped(run), resumable=True)
         return
@@ -227,6 +231,8 @@ def _end(settings: Settings, base: LocalModel, loop: TrainingLoop) -> Iterator[P
     folder = publish_adapter(settings, base, loop)
     best = loop.best.step if loop.best else loop.step
     kept = "" if best == loop.step else f" The best so far is kept, step {best}, where the held-out loss was lowest."
+    if loop.last_pass_done:
+        best, kept = loop.step, f" The last pass over everything began at the state of step {best}."
     reason = f"All {run.steps} steps are done." if finished else _stopped(run)
     trained = Trained(run.name, folder, loop.step, loop.seconds, best, reason + kept)
     log(run, trained)

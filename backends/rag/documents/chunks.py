@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from semantic_text_splitter import MarkdownSplitter, TextSplitter
     from tokenizers import Tokenizer
 
+CHUNKS_VERSION = 1
+"""Of what `chunk` makes of a text: raised when the same text gives other chunks or other headings."""
+
 CONTEXT_TOKENS = 48
 """Room for file name and headings in front of a chunk when it is embedded."""
 

@@ -39,6 +39,9 @@ OFFICE = frozenset({"docx", "pptx", "xlsx"})
 MARKDOWN_LIKE = frozenset({"markdown", "html", *OFFICE})
 """Formats whose extracted text has Markdown headings."""
 
+READERS = {"pdf": 1, "docx": 1, "pptx": 1, "xlsx": 1, "html": 1}
+"""Format id -> version of what makes its text, 0 for the others: raised when the same file gives another text."""
+
 SUPPORTED = "PDF, DOCX, PPTX, XLSX, HTML, Markdown, TXT, CSV, JSONL or source code"
 """What is read, in words."""
 

@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
 
-from backends.rag.documents.formats import FORMATS, MARKDOWN_LIKE
+from backends.rag.documents.formats import FORMATS, MARKDOWN_LIKE, extension_of
 
 Headings = list[tuple[int, str]]
 """Offset and path ("Returns > Exchanges") of every heading of a text, ascending."""
@@ -30,7 +30,7 @@ _NUMBERED = re.compile(
     r"((?:\d{1,2}|[A-Z](?=[.)]))(?:\.\d{1,2}){0,3})[.)]?[ \t]+(?=[^\W\d_])"
 )
 _MARKED = re.compile(r"[-*•–+▪◦·]\s|\(?\d{1,3}[.)]\s|\(?[a-z][)]\s")
-_UNDERLINE = re.compile(r"(=|-|~|\*)\1{2,}")
+_UNDERLINE = re.compile(r"={3,}|-{3,}|~{3,}|\*{3,}")
 _OPEN_END = ".,;:!"
 _MOST_CHARACTERS, _MOST_WORDS = 70, 10
 _PLAIN = frozenset({"pdf", "text"})
@@ -104,6 +104,12 @@ def _paths(found: Sequence[_Heading], path: list[tuple[int, str]]) -> tuple[Head
 
 
 def _markdown(text: str) -> Iterator[_Heading]:
+    for offset, heading in _marked(text):
+        yield offset, len(heading.group(1)), without_closing_marks(heading.group(2))
+
+
+def _marked(text: str) -> Iterator[tuple[int, re.Match[str]]]:
+    """The lines of Markdown headings, each with its offset."""
     offset = 0
     fence = ""
     for line in text.split("\n"):
@@ -111,8 +117,23 @@ def _markdown(text: str) -> Iterator[_Heading]:
         if mark and (not fence or mark.group(1).startswith(fence)):
             fence = "" if fence else mark.group(1)
         elif not fence and (heading := _MARKDOWN.match(line)):
-            yield offset, len(heading.group(1)), without_closing_marks(heading.group(2))
+            yield offset, heading
         offset += len(line) + 1
+
+
+def heading_marks(text: str, document: str) -> list[tuple[int, int]]:
+    """Start and end of the number signs in front of headings, for a text of a document of this name; none where its
+    format has no such marks."""
+    if FORMATS.get(extension_of(document)) not in MARKDOWN_LIKE:
+        return []
+    return [(offset, offset + heading.start(2)) for offset, heading in _marked(text)]
+
+
+def without_heading_marks(text: str, document: str) -> str:
+    """A text of a document as people read it: without the number signs in front of its headings."""
+    for start, end in reversed(heading_marks(text, document)):
+        text = text[:start] + text[end:]
+    return text
 
 
 def without_closing_marks(written: str) -> str:

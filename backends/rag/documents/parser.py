@@ -46,9 +46,17 @@ class ExtractProcess:
 
         Raises `BackendError` with the child's reason, or because it died or ran out of time.
         """
+        return self._answered({"path": str(path), "format": format, "encoding": encoding}, cancel)
+
+    def sheets(self, path: Path, cancel: threading.Event) -> list[dict[str, Any]] | None:
+        """The sheets of a workbook as rows of cells, or None when cancelled; see `extract`."""
+        answer = self._answered({"path": str(path), "format": "xlsx", "cells": True}, cancel)
+        return None if answer is None else list(answer["sheets"])
+
+    def _answered(self, request: dict[str, Any], cancel: threading.Event) -> dict[str, Any] | None:
         if self._process and self._process.poll() is not None:  # ended between two files, by no fault of the next one
             self.stop()
-        line = self._ask(json.dumps({"path": str(path), "format": format, "encoding": encoding}), cancel)
+        line = self._ask(json.dumps(request), cancel)
         if line is None:
             return None
         try:

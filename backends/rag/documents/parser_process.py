@@ -3,13 +3,15 @@
 `python -m backends.rag.documents.parser_process` reads one JSON request per line, `{"path": ..., "format": ...}`, with
 `"encoding"` where one was chosen, and answers one JSON line each: `{"pages": [{"page": 1, "text": ...}],
 "language": ..., "warnings": [...], "sha256": ..., "bytes": ..., "last": false}` or
-`{"error": {"cause": ..., "next_step": ...}, "last": false}`. After an answer with `last` it ends, and whoever asks
-needs a new one.
+`{"error": {"cause": ..., "next_step": ...}, "last": false}`. With `"cells": true` a workbook is answered as
+`{"sheets": [...]}`, each with the fields of `readers.xlsx.reader.SheetTable`. After an answer with `last` it ends, and
+whoever asks needs a new one.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 import logging
@@ -19,7 +21,7 @@ from typing import Any, TextIO
 
 from backends.errors import BackendError
 from backends.rag.documents.content import check_content
-from backends.rag.documents.readers import read
+from backends.rag.documents.readers import read, tables_of
 
 MEMORY_BYTES = 4_000_000_000
 """Address space of the child. The parsers' own imports take about 0.7 GB of it."""
@@ -45,7 +47,7 @@ _FORBIDDEN_EVENTS = (
 )
 
 
-def extract(path: str, format: str, encoding: str | None = None) -> dict[str, Any]:
+def extract(path: str, format: str, encoding: str | None = None, cells: bool = False) -> dict[str, Any]:
     """The answer to one request; every fault becomes an `error` with a cause and a next step."""
     try:
         with open(path, "rb") as file:
@@ -53,23 +55,37 @@ def extract(path: str, format: str, encoding: str | None = None) -> dict[str, An
         if not data:
             raise BackendError("The file is empty (0 bytes).", "Check that it was saved or copied completely.")
         check_content(data, format)
-        reading = read(data, format, encoding)
-        if reading.characters > MAX_CHARACTERS:
-            millions = MAX_CHARACTERS // 1_000_000
-            raise BackendError(f"The file holds more than {millions} million characters.", "Split it into parts.")
-        return {
-            "pages": [{"page": page, "text": text} for page, text in reading.pages],
-            "language": _language(reading.pages, format),
-            "warnings": reading.warnings,
-            "sha256": hashlib.sha256(data).hexdigest(),
-            "bytes": len(data),
-        }
+        return _cells(data, format) if cells else _text(data, format, encoding)
     except BackendError as error:
         return _fault(error.cause, error.next_step)
     except OSError as error:
         return _fault(f"The file cannot be read: {error.strerror}.", "Check that it exists and that you may read it.")
     except MemoryError:
         return _fault("Reading the file needs more memory than is allowed.", "Split it into smaller files.")
+
+
+def _text(data: bytes, format: str, encoding: str | None) -> dict[str, Any]:
+    reading = read(data, format, encoding)
+    _check_length(reading.characters)
+    return {
+        "pages": [{"page": page, "text": text} for page, text in reading.pages],
+        "language": _language(reading.pages, format),
+        "warnings": reading.warnings,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "bytes": len(data),
+    }
+
+
+def _cells(data: bytes, format: str) -> dict[str, Any]:
+    tables = tables_of(data, format)
+    _check_length(sum(len(cell) for table in tables for _, cells in table.rows for cell in cells))
+    return {"sheets": [dataclasses.asdict(table) for table in tables]}
+
+
+def _check_length(characters: int) -> None:
+    if characters > MAX_CHARACTERS:
+        millions = MAX_CHARACTERS // 1_000_000
+        raise BackendError(f"The file holds more than {millions} million characters.", "Split it into parts.")
 
 
 def _language(pages: tuple[tuple[int | None, str], ...], format: str) -> str | None:
@@ -146,7 +162,7 @@ def main() -> None:
     for line in sys.stdin:
         request = json.loads(line)
         _limit_next_file()
-        answer = extract(request["path"], request["format"], request.get("encoding"))
+        answer = extract(request["path"], request["format"], request.get("encoding"), request.get("cells", False))
         last = _is_spent()
         answers.write(json.dumps({**answer, "last": last}) + "\n")
         answers.flush()

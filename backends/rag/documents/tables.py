@@ -91,16 +91,18 @@ def head_of(passage: Passage) -> str:
     return head if first and first not in passage.text else ""
 
 
+def is_whole(head: str, row: str) -> bool:
+    """Whether a row has as many cells as its head. The rest of a row that was cut has fewer, of other columns."""
+    names, values = _names_and_values(head, row)
+    return len(values) >= max(map(len, names), default=0)
+
+
 def row_in_words(head: str, row: str) -> str:
     """A row with the names of its columns, `Seats: 14; Floor: first`; empty cells are left out.
 
     What stands in a row of fewer or more cells than the head stays as it is. "" if nothing is in it.
     """
-    if row.lstrip().startswith("|"):
-        names, values = [_cells(line) for line in _rows(head) if line.strip()], _cells(row)
-    else:
-        separator = max(_SEPARATORS, key=head.split("\n", 1)[0].count)
-        names, values = _csv_rows(head, separator), next(iter(_csv_rows(row, separator)), [])
+    names, values = _names_and_values(head, row)
     named = []
     for place, value in enumerate(values):
         above = dict.fromkeys(name[place] for name in names if place < len(name) and name[place])
@@ -108,6 +110,14 @@ def row_in_words(head: str, row: str) -> str:
         if value:
             named.append(f"{name}: {value}" if name and name != value else value)
     return "; ".join(named)
+
+
+def _names_and_values(head: str, row: str) -> tuple[list[list[str]], list[str]]:
+    """The cells of the head rows, and those of a row."""
+    if row.lstrip().startswith("|"):
+        return [_cells(line) for line in _rows(head) if line.strip()], _cells(row)
+    separator = max(_SEPARATORS, key=head.split("\n", 1)[0].count)
+    return _csv_rows(head, separator), next(iter(_csv_rows(row, separator)), [])
 
 
 def _csv_rows(text: str, separator: str) -> list[list[str]]:

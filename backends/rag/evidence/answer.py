@@ -20,14 +20,16 @@ import logging
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from backends.base import Answer, Passage
 from backends.errors import unexpected_fault
 from backends.rag.evidence.claims import Sources, Support, Work, WorkLimit
+from backends.rag.evidence.conflicts import Conflict
 from backends.rag.evidence.sentences import CITATION, sentences
 from backends.rag.prompt import refuses
+from backends.rag.search.superseded import asks_for_the_past
 from backends.terms import Terms, terms
 
 Verdict = Literal["supported", "unsupported", "no_claim", "refusal", "unchecked"]
@@ -64,7 +66,8 @@ _LARGEST = 1000
 class SentenceEvidence:
     """One sentence of an answer, `text[start:end]`, and what was found for it.
 
-    `citations` are the numbers of passages that the answer itself cites in this sentence.
+    `citations` are the numbers of passages that the answer itself cites in this sentence; `conflicts` are passages that
+    give other figures than those that support it.
     """
 
     start: int
@@ -72,6 +75,7 @@ class SentenceEvidence:
     verdict: Verdict
     support: tuple[Support, ...] = ()
     citations: tuple[int, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
 
     @property
     def passages(self) -> tuple[int, ...]:
@@ -101,6 +105,17 @@ class AnswerEvidence:
     sentences: tuple[SentenceEvidence, ...] = ()
     note: str = ""
 
+    @property
+    def conflicts(self) -> tuple[Conflict, ...]:
+        """Every two passages that disagree, once, of the figures that the answer gives."""
+        found: dict[frozenset[tuple[str, str]], Conflict] = {}
+        for one in (conflict for sentence in self.sentences for conflict in sentence.conflicts):
+            pair = frozenset((one.used.said, one.other.said))
+            before = found.setdefault(pair, one)
+            if before.used.said != one.used.said:  # another sentence gives the other figure
+                found[pair] = replace(before, both=True)
+        return tuple(found.values())
+
 
 def check(answer: Answer, question: str) -> AnswerEvidence:
     """Compare a finished answer with its passages, if it drew on any. Call it after everything is measured.
@@ -111,7 +126,7 @@ def check(answer: Answer, question: str) -> AnswerEvidence:
     if not answer.sources or not answer.text.strip():
         return AnswerEvidence()
     try:
-        found = sentence_evidence(answer.text, answer.sources, question)
+        found = sentence_evidence(answer.text, answer.sources, question, beside=answer.beside)
     except Exception as error:
         _log.exception("the evidence for the answer of %s could not be checked", answer.approach)
         return AnswerEvidence(
@@ -121,27 +136,37 @@ def check(answer: Answer, question: str) -> AnswerEvidence:
 
 
 def sentence_evidence(
-    answer: str, passages: Sequence[Passage], question: str = "", most_work: float = MOST_WORK
+    answer: str,
+    passages: Sequence[Passage],
+    question: str = "",
+    most_work: float = MOST_WORK,
+    beside: Sequence[Passage] = (),
 ) -> tuple[SentenceEvidence, ...]:
     """Every sentence of an answer with the passages that support it.
 
-    `passages` in the order of the prompt. What a sentence like "12 %." leaves out is taken from the question. After
-    `most_work` (see `MOST_WORK`), this sentence and the rest are `unchecked`.
+    `passages` in the order of the prompt; what was found `beside` them may disagree with them. What a sentence like
+    "12 %." leaves out is taken from the question. After `most_work` (see `MOST_WORK`), this sentence and the rest are
+    `unchecked`.
     """
     found: list[SentenceEvidence] = []
     places, work = sentences(answer), Work(most_work)
     with suppress(WorkLimit):
-        sources, asked = Sources(passages, work), terms(question)
+        sources, asked, past = Sources(passages, work, beside), terms(question), asks_for_the_past(question)
         for start, end in places:
-            found.append(_judge_sentence(answer[start:end], start, end, sources, asked))
+            found.append(_judge_sentence(answer[start:end], start, end, sources, asked, past))
     return (*found, *(SentenceEvidence(start, end, "unchecked") for start, end in places[len(found) :]))
 
 
-def _judge_sentence(sentence: str, start: int, end: int, sources: Sources, asked: Terms) -> SentenceEvidence:
+def _judge_sentence(
+    sentence: str, start: int, end: int, sources: Sources, asked: Terms, past: bool
+) -> SentenceEvidence:
     own, claim = _citations(sentence), CITATION.sub(" ", sentence).strip()
     verdict = _without_claim(claim)
     support = () if verdict else sources.support(claim, asked)
-    return SentenceEvidence(start, end, verdict or ("supported" if support else "unsupported"), support, own)
+    disagreeing = sources.conflicts(claim, support, asked) if support else ()
+    disagreeing = tuple(replace(one, past=past) for one in disagreeing)
+    verdict = verdict or ("supported" if support else "unsupported")
+    return SentenceEvidence(start, end, verdict, support, own, disagreeing)
 
 
 def _unchecked_words(found: Sequence[SentenceEvidence]) -> str:

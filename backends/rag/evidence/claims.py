@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from backends.base import Passage
-from backends.rag.documents.tables import head_of
+from backends.rag.documents.tables import head_of, parts_of
+from backends.rag.evidence.conflicts import Conflict, Statement, Statements
+from backends.rag.evidence.figures import figures, may_have_figures
 from backends.rag.evidence.spans import Span, find_spans
 from backends.terms import Number, Terms, terms
 
@@ -71,11 +73,13 @@ class _Source:
     def __init__(self, number: int, passage: Passage) -> None:
         found = tuple(find_spans(passage.text, head_of(passage)))
         self.number = number
+        self.passage = passage
         self.spans = found
         title = _SEPARATORS.sub(" ", PurePosixPath(passage.document).stem)
         self.title = terms(title.title(), sentence_start=False).stems
         self.own = [one.stems for one in found]
         self.labels = list(_labels(found, self.own))
+        self._heading = terms(parts_of(passage.heading)[0].rpartition(" > ")[2]).stems
         self.series = [_series(own) for own in self.own]
         above = list(_lines_above(found, self.own))
         self._above_any = [without_number for without_number, _ in above]
@@ -162,6 +166,18 @@ class _Source:
         """The places with a number of a unit that the claim has, and with none of its numbers."""
         beside = set().union(*(self._units.get(number.unit, _NOWHERE) for number in claim.numbers))
         return beside.difference(*(self._agreeing(number) for number in claim.numbers))
+
+    def statements_at(self, support: Support) -> list[Statement]:
+        """The spans with a figure at a place that supports a claim."""
+        return [one for one in self.statements() if support.start <= one.span.start and one.span.end <= support.end]
+
+    def statements(self) -> Iterator[Statement]:
+        """Every span with a figure."""
+        for place, span in enumerate(self.spans):
+            if span.divided or span.heading:
+                continue
+            if span.terms.numbers or may_have_figures(self.passage.text[span.start : span.end]):
+                yield Statement(self.number, self.passage, span, self.labels[place] or self._heading)
 
     def spans_with(self, stems: frozenset[str]) -> set[int]:
         """The places that say one of these words themselves or in the heading right above."""
@@ -258,14 +274,19 @@ class _Contradiction:
 
 
 class Sources:
-    """Passages that claims are looked for in. `work` bounds how much is read and compared; may raise `WorkLimit`."""
+    """Passages that claims are looked for in. `work` bounds how much is read and compared; may raise `WorkLimit`.
 
-    def __init__(self, passages: Sequence[Passage], work: Work) -> None:
+    What was found `beside` them supports nothing, and may disagree.
+    """
+
+    def __init__(self, passages: Sequence[Passage], work: Work, beside: Sequence[Passage] = ()) -> None:
         work.spend(sum(len(passage.text) for passage in passages))
+        self._beside = beside
         self._sources = [_Source(number, passage) for number, passage in enumerate(passages, 1)]
         self._vocabulary = _NOTHING.union(*(source.vocabulary for source in self._sources))
         self._work = work
         self._stated: dict[Terms, tuple[Support, ...]] = {}
+        self._statements: Statements | None = None
 
     def support(self, sentence: str, question: Terms) -> tuple[Support, ...]:
         """Where a sentence is stated; empty if it is not. A sentence of several clauses may need several passages.
@@ -299,6 +320,18 @@ class Sources:
             every += found
             before, previous = here, claim
         return tuple(dict.fromkeys(every))
+
+    def conflicts(self, sentence: str, support: Sequence[Support], asked: Terms) -> tuple[Conflict, ...]:
+        """Where another passage disagrees with what supports a sentence. Raises `WorkLimit`."""
+        passages = [*(source.passage for source in self._sources), *self._beside]
+        if len({passage.document for passage in passages}) < 2 or not figures(sentence):
+            return ()
+        if self._statements is None:
+            self._work.spend(sum(len(passage.text) for passage in self._beside))
+            every = [*self._sources, *(_Source(0, passage) for passage in self._beside)]
+            self._statements = Statements(one for source in every for one in source.statements())
+        used = [one for place in support for one in self._sources[place.passage - 1].statements_at(place)]
+        return tuple(dict.fromkeys(self._statements.conflicts(used, sentence, asked.stems)))
 
     def _stating(self, claim: Terms) -> tuple[Support, ...]:
         """The best place of each passage that states a claim."""

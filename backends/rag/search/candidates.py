@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from operator import attrgetter
 from pathlib import Path
@@ -14,12 +14,24 @@ from typing import TYPE_CHECKING, Protocol
 from backends.base import Passage
 from backends.facts import contains_prepared_fact
 from backends.matching import matchable
+from backends.rag.evidence.figures import may_have_figures
 from backends.rag.search.codes import codes, is_short, spellings
 from backends.rag.search.embedder import Embedder
+from backends.rag.search.judge import Judge
 from backends.rag.search.keyword import Matches
 from backends.rag.search.keyword_cache import Chunks, KeywordCache
 from backends.rag.search.reranker import Reranker
-from backends.rag.search.sentences import RankedSentence, Scored, ranked, scored
+from backends.rag.search.sentences import (
+    Place,
+    RankedSentence,
+    Scored,
+    distinct,
+    place_of,
+    ranked,
+    scored,
+    with_context,
+)
+from backends.rag.search.superseded import asks_for_the_past
 from backends.rag.store.library import DocumentInfo, StoredChunk
 from backends.settings import RagSettings, RetrievalMode
 
@@ -33,15 +45,24 @@ RERANKED = 20
 _FEW = 3
 """In so many passages, or in one of fifty, a short code still says what is meant."""
 
+SUPERSEDED = 0.5
+"""By so much a passage that is not in force any more counts for less among the sentences (docs/decisions.md)."""
+
 LOOKED_INTO = 20
 """The sentences of so many of the best candidates are looked at."""
 
+FIGURES = 40
+"""So many sentences with figures are kept, to see whether they disagree with what an answer says."""
+
+JUDGED = 10
+"""So many of the best sentences are judged, or more where more are wanted."""
+
 _STEPS: dict[RetrievalMode, tuple[str, ...]] = {
-    "dense": ("embed", "dense", "fuse", "sentences"),
-    "keyword": ("embed", "keyword", "fuse", "sentences"),
-    "fused": ("embed", "dense", "keyword", "fuse", "sentences"),
-    "sentences": ("embed", "dense", "keyword", "fuse", "sentences"),
-    "reranked": ("embed", "dense", "keyword", "fuse", "sentences", "rerank"),
+    "dense": ("embed", "dense", "fuse", "sentences", "judge"),
+    "keyword": ("embed", "keyword", "fuse", "sentences", "judge"),
+    "fused": ("embed", "dense", "keyword", "fuse", "sentences", "judge"),
+    "sentences": ("embed", "dense", "keyword", "fuse", "sentences", "judge"),
+    "reranked": ("embed", "dense", "keyword", "fuse", "sentences", "judge", "rerank"),
 }
 _BEHIND_FUSED: tuple[RetrievalMode, ...] = ("sentences", "reranked")
 """Modes that put the best fused candidates in order; the others follow."""
@@ -55,7 +76,11 @@ class Searchable(Chunks, Protocol):
 
     def documents(self) -> list[DocumentInfo]: ...
 
+    def beginnings(self, characters: int) -> dict[str, str]: ...
+
     def vectors(self, rows: Sequence[int]) -> NDArray[np.float32]: ...
+
+    def sentence_vectors(self, rows: Sequence[int]) -> dict[int, NDArray[np.float32]]: ...
 
     def nearest(
         self, vector: NDArray[np.float32], n: int, documents: Sequence[str] | None = None
@@ -86,6 +111,12 @@ class Candidates:
     seconds: dict[str, float] = field(default_factory=dict)
     sentences: dict[int, list[Scored]] = field(default_factory=dict)
     """Those of the best candidates."""
+    superseded: Mapping[str, str] = field(default_factory=dict)
+    """Documents that are not in force any more, with the reason."""
+    current: bool = True
+    """Whether the question asks for what is in force."""
+    odds: dict[Place, float] | None = None
+    """Of the best sentences, the log-odds that they answer; None where nobody judged."""
 
     def order(self, mode: RetrievalMode) -> list[int]:
         """The rows of a mode, best first. What was not reranked follows what was."""
@@ -100,13 +131,47 @@ class Candidates:
         """A candidate as a passage, with its cosine similarity."""
         one = self.chunks[row]
         score, place = self.cosines[row], (one.start, one.end)
-        return Passage(one.document, one.page, one.chunk_id, score, *place, one.text, one.heading)
+        why = self.superseded.get(one.document, "")
+        return Passage(one.document, one.page, one.chunk_id, score, *place, one.text, one.heading, why)
 
     def ranked_sentences(self) -> tuple[RankedSentence, ...]:
-        """The sentences of the best candidates, best first. A passage counts by its fused score, or by its cosine."""
+        """The sentences of the best candidates, best first. A passage counts by its fused score, or by its cosine,
+        and for less if its document is superseded and the question does not ask for the past."""
         fused = self.stages.get("fused", {})
-        return ranked(
-            [(fused[row].score if row in fused else self.cosines[row], those) for row, those in self.sentences.items()]
+        passages = []
+        for row, those in self.sentences.items():
+            score = fused[row].score if row in fused else self.cosines[row]
+            if why := self.superseded.get(self.chunks[row].document):
+                score -= SUPERSEDED * self.current
+                those = [replace(one, passage=replace(one.passage, superseded=why)) for one in those]
+            passages.append((score, those))
+        return ranked(passages, self.odds)
+
+    def with_figures(self) -> tuple[Passage, ...]:
+        """The nearest sentences and rows with a figure, whether or not they are among the best: they may disagree."""
+        found = (one for those in self.sentences.values() for one in those if may_have_figures(one.passage.text))
+        best = sorted(found, key=attrgetter("cosine"), reverse=True)[:FIGURES]
+        kept = distinct([one.passage for one in best])
+        return tuple(replace(one, superseded=self.superseded.get(one.document, "")) for one in kept)
+
+    def judge(self, judge: Judge, query: str, most: int) -> None:
+        """Let the best sentences be judged, and put the passages in order anew by what came of it."""
+        with self.timed("judge"):
+            best = [one.passage for one in self.ranked_sentences()[:most]]
+            odds = judge.odds(query, [_as_judged(passage) for passage in best])
+            self.odds = {place_of(passage): one for passage, one in zip(best, odds, strict=True)}
+            if "sentences" in self.stages:
+                self._rank_by_judged()
+
+    def _rank_by_judged(self) -> None:
+        """Put the passages of mode sentences in order: those with a judged sentence by its chance and their score."""
+        chances = {place_of(one.passage): one.score for one in self.ranked_sentences()}
+        best = {
+            row: max((chances.get(place_of(one.passage), 0.0) for one in those), default=0.0)
+            for row, those in self.sentences.items()
+        }
+        self.rank(
+            "sentences", {row: stage.score + best.get(row, 0.0) for row, stage in self.stages["sentences"].items()}
         )
 
     def stage_s(self, mode: RetrievalMode) -> dict[str, float]:
@@ -128,9 +193,14 @@ class Candidates:
         self.stages[mode] = {row: Stage(rank, scores[row]) for rank, row in enumerate(order, 1)}
 
 
+def _as_judged(passage: Passage) -> str:
+    """A sentence as the judge was trained to read it."""
+    return f"{'(superseded) ' if passage.superseded else ''}{with_context(passage)}"
+
+
 def merged(found: Sequence[Candidates]) -> Candidates:
     """The candidates of several queries as those of one: the best of each in turn, every one where it stood best."""
-    whole = Candidates()
+    whole = Candidates(superseded=found[0].superseded, current=found[0].current)
     for one in found:
         whole.chunks |= one.chunks
         whole.vectors |= one.vectors
@@ -159,10 +229,11 @@ class Finder:
     keywords: KeywordCache
     settings: RagSettings
     reranker: Reranker | None = None
+    superseded: Mapping[str, str] = field(default_factory=dict)
 
     def find(self, query: str, k: int, modes: Sequence[RetrievalMode], documents: list[str] | None) -> Candidates:
         """The candidates that these modes need, among these documents (None: among all)."""
-        found = Candidates()
+        found = Candidates(superseded=self.superseded, current=not asks_for_the_past(query))
         wanted = set(modes)
         n = max(self.settings.candidates, 2 * k)
         nearest: list[tuple[int, float]] = []
@@ -195,23 +266,27 @@ class Finder:
                 found.rank("reranked", dict(zip(rows, scores, strict=True)))
         return found
 
-    def holding(self, wanted: Sequence[str], query: str, k: int, documents: list[str] | None) -> Candidates:
-        """The passages that hold one of these codes word for word, as candidates by keyword.
+    def holding(
+        self, wanted: Sequence[str], acronyms: Sequence[str], query: str, k: int, documents: list[str] | None
+    ) -> Candidates:
+        """The passages that hold one of these codes or acronyms word for word, as candidates by keyword.
 
-        A short code in many passages says little about what is meant, and counts for nothing.
+        A short code or an acronym in many passages says little about what is meant, and counts for nothing.
         """
-        found, best = Candidates(), dict[int, float]()
+        found = Candidates(superseded=self.superseded, current=not asks_for_the_past(query))
+        best = dict[int, float]()
         n = max(self.settings.candidates, 2 * k)
-        for code in wanted:
+        for code in (*wanted, *acronyms):
             best |= self._matches(" ".join(spellings(code)), n, documents).best
         vector = self.embedder.embed_query(query)
         self._look_up(found, vector, {}, best)
         texts = {row: matchable(f"{chunk.context} {chunk.text}") for row, chunk in found.chunks.items()}
         most = max(_FEW, len(self.keywords.current().rows) // 50)
         scores: dict[int, float] = {}
-        for code in wanted:
+        for code in dict.fromkeys((*wanted, *acronyms)):
             rows = [row for row, text in texts.items() if contains_prepared_fact(text, (code,))]
-            if not (is_short(code) and len(rows) > most):
+            needs_few = is_short(code) or code not in wanted
+            if not (needs_few and len(rows) > most):
                 scores |= {row: scores.get(row, 0.0) + 1.0 for row in rows}
         words = dict(zip(scores, self._matches(query, n, documents).scores_of(list(scores)), strict=True))
         top = max(words.values(), default=0.0) + 1.0
@@ -224,7 +299,8 @@ class Finder:
         mode = "fused" if "fused" in found.stages else next(iter(found.stages))
         rows = list(found.stages[mode])[:LOOKED_INTO]
         chunks = [found.chunks[row] for row in rows]
-        those = scored(query, vector, chunks, self.embedder, self.keywords.current())
+        stored = self.index.sentence_vectors(rows)
+        those = scored(query, vector, chunks, self.embedder, self.keywords.current(), stored)
         found.sentences = dict(zip(rows, those, strict=True))
 
     def _matches(self, query: str, n: int, documents: list[str] | None) -> Matches:

@@ -18,7 +18,6 @@ _IDENTIFIER = re.compile(
 """`maxRetryCount` and `HttpRequestHandler`; of names such as iPhone and PowerPoint there are too many."""
 
 _ACRONYM = re.compile(r"[A-Z]{3,6}")
-"""Capital letters that are all that is asked."""
 
 _RUNS = re.compile(r"[^\W\d_]+|\d+")
 _PARTS = re.compile(r"[-./_#]")
@@ -55,8 +54,28 @@ def codes(question: str) -> tuple[str, ...]:
         found.append(matchable(question).strip("?!. "))
     words = _WORD.findall(matchable(question))
     alone = len(words) == 1
-    found += [word for word in words if _is_code(word, alone) and (not word.isdecimal() or word in question or alone)]
+    capitals = {matchable(word) for word in _WORD.findall(shown) if word.isupper()} if _mixed(shown) or alone else set()
+    found += [
+        word
+        for word in words
+        if _is_code(word, alone, word in capitals) and (not word.isdecimal() or word in question or alone)
+    ]
     return tuple(dict.fromkeys(found))[:_MOST]
+
+
+def acronyms(question: str) -> tuple[str, ...]:
+    """The words of capitals alone, prepared for comparison: `haccp`. None in a question that is all in capitals.
+
+    They mean what few passages hold, or else they are as common as any word.
+    """
+    shown = plain(question)
+    found = [matchable(word) for word in _WORD.findall(shown) if _ACRONYM.fullmatch(word)] if _mixed(shown) else []
+    return tuple(dict.fromkeys(word for word in found if _names(word)))[:_MOST]
+
+
+def _mixed(text: str) -> bool:
+    """Whether capitals say anything: there are small letters too."""
+    return any(map(str.islower, text))
 
 
 def spellings(code: str) -> list[str]:
@@ -70,7 +89,8 @@ def is_short(code: str) -> bool:
     return sum(map(str.isalnum, code)) < SHORT
 
 
-def _is_code(word: str, alone: bool) -> bool:
+def _is_code(word: str, alone: bool, capitals: bool) -> bool:
+    """`capitals`: it is written in capitals among small letters, so that a word in it is none: the IN of K3-17-IN."""
     if word.endswith(("+", "#")):
         return True
     runs = _RUNS.findall(word)
@@ -82,7 +102,7 @@ def _is_code(word: str, alone: bool) -> bool:
         return _is_number_code(word, digits, alone)
     if match := _NUMBER_WITH_UNIT.fullmatch(word):
         return len(digits[0]) > 2 and len(match[1]) < 3 and not is_unit(match[1]) and match[1] not in STOPPED
-    return all(len(name) <= _LONGEST_NAME and _names(name) for name in names) and len(runs) > 1
+    return all(len(name) <= _LONGEST_NAME and (capitals or _names(name)) for name in names) and len(runs) > 1
 
 
 def _is_number_code(word: str, digits: list[str], alone: bool) -> bool:

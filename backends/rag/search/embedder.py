@@ -88,6 +88,7 @@ class Embedder:
         from transformers.utils import logging
 
         logging.disable_progress_bar()  # type: ignore[no-untyped-call,unused-ignore]
+        logging.set_verbosity_error()  # type: ignore[no-untyped-call,unused-ignore]  # a report of unused weights
         model = SentenceTransformer(
             str(self._folder),
             device=self.device,

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backends.matching import DIVIDED, HANGUL, NO_SPACES, matchable
+from backends.matching import DIVIDED, HANGUL, NO_SPACES, matchable, plain
+from backends.rag.search.codes import codes
 from backends.storage import strict_json
 from backends.terms import STOPPED, is_unit, stem
 
@@ -89,6 +90,29 @@ def _other_spellings(text: str, folded: str, words: Sequence[str]) -> Iterator[s
             yield from measured.groups()
         elif not word.isascii() and _UMLAUT.search(word):
             yield _UMLAUT.sub(lambda found: _UMLAUTS[found[0]], word)
+
+
+_IN_SENTENCE = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
+
+
+_SAYS_SOMETHING = frozenset(["document", "documents", "passage", "passages", "state", "states", "need", "needs"])
+"""Left out of the index's words, since every question may hold them, but somebody may ask for nothing else."""
+
+
+def holds_no_word(question: str) -> bool:
+    """Whether there is nothing to look for in a question: it has no code, and no words but the commonest English ones
+    (`STOPPED`), or none at all.
+
+    A word that is written with a capital where others are not may be a name (Will, the IT), but for the first one.
+    """
+    mixed = any(map(str.islower, question))
+    for place, word in enumerate(_IN_SENTENCE.findall(plain(question))):
+        lower = word.casefold().replace("\u2019", "'")
+        if lower in _SAYS_SOMETHING or (lower not in STOPPED and lower.removesuffix("'s") not in STOPPED):
+            return False
+        if place and mixed and word[0].isupper() and word != "I":
+            return False
+    return not codes(question)
 
 
 class KeywordIndex:

@@ -9,15 +9,16 @@ the list; a row of a table its column names.
 from __future__ import annotations
 
 import itertools
+import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from backends.base import Passage
 from backends.rag.documents.chunks import context_of
 from backends.rag.documents.headings import PLAIN_ENDINGS, below, plain_level, unwrapped, without_closing_marks
-from backends.rag.documents.tables import join_heading, parts_of, row_in_words, table_heads
+from backends.rag.documents.tables import is_whole, join_heading, parts_of, row_in_words, table_heads
 from backends.rag.evidence.sentences import sentences
 from backends.rag.search.keyword import key, spellings
 from backends.rag.store.library import StoredChunk
@@ -29,11 +30,17 @@ if TYPE_CHECKING:
     from backends.rag.search.embedder import Embedder
     from backends.rag.search.keyword import KeywordIndex
 
+SENTENCES_VERSION = 2
+"""Of `cut` and `in_words`: raised when the same chunk gives other sentences, whose vectors are kept."""
+
 _COSINE, _WORDS, _PASSAGE = 0.5, 0.15, 0.3
+_OF_ODDS, _OF_SCORE, _OF_BOTH = 0.4, 4.0, -3.8
 
 
 _HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(.+)")
 _ITEM = re.compile(r"[ \t]*(?:[-*•–+]|\(?\d{1,3}[.)]|\(?[a-z][)])[ \t]")
+_BOLD = re.compile(r"(?<![\w*])\*\*(?=[^\s*])|(?<=[^\s*])\*\*(?![\w*])")
+"""Around words, which 2**8 is not."""
 _RULE = frozenset(" \t|:-")
 _PLAIN_TABLES = (".csv", ".tsv")
 _LETTER_OR_DIGIT = re.compile(r"[^\W_]")
@@ -51,10 +58,11 @@ def cut(chunk: StoredChunk) -> list[Passage]:
 
 
 def in_words(passage: Passage) -> str:
-    """A sentence as it is read by itself, in one line; a row of a table with the names of its columns."""
+    """A sentence as it is read by itself, in one line, without the asterisks that make words bold; a row of a table
+    with the names of its columns."""
     head = parts_of(passage.heading)[1]
     text = row_in_words(head, passage.text) if head else passage.text.lstrip("|")
-    return " ".join(text.split())
+    return " ".join(_BOLD.sub("", text).split())
 
 
 def _csv_rows(chunk: StoredChunk) -> Iterator[Passage]:
@@ -67,9 +75,15 @@ def _csv_rows(chunk: StoredChunk) -> Iterator[Passage]:
         quotes += line.count('"')
         place += len(line)
         if quotes % 2 == 0:  # a cell in quotation marks may go on in the next line
-            yield from _passage(chunk, row_start, place, join_heading(path, head))
+            yield from _row(chunk, row_start, place, path, head)
             row_start = place
-    yield from _passage(chunk, row_start, len(chunk.text), join_heading(path, head))
+    yield from _row(chunk, row_start, len(chunk.text), path, head)
+
+
+def _row(chunk: StoredChunk, start: int, end: int, path: str, head: str) -> Iterator[Passage]:
+    """A row with its head; the rest of a row at the start of a chunk without: its columns are not known."""
+    rest = bool(start == 0 and chunk.start and head) and not is_whole(head, chunk.text[start:end].strip())
+    yield from _passage(chunk, start, end, path if rest else join_heading(path, head))
 
 
 def _sentences_and_rows(chunk: StoredChunk) -> Iterator[Passage]:
@@ -102,7 +116,7 @@ def _sentences_and_rows(chunk: StoredChunk) -> Iterator[Passage]:
         elif "|" in line and head:
             yield from text_until(place)
             if not _RULE.issuperset(line):
-                yield from _passage(chunk, place, end, join_heading(_joined(path, introduction), head))
+                yield from _row(chunk, place, end, _joined(path, introduction), head)
             start = end
         elif heading := _heading(lines, number, plain):
             yield from text_until(place)
@@ -173,7 +187,7 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class RankedSentence:
-    """A sentence or row, its rank from 1 and its score; see `ranked`."""
+    """A sentence or row, its rank from 1, and its score: where it was judged, the chance (0 to 1) that it answers."""
 
     passage: Passage
     rank: int
@@ -181,17 +195,50 @@ class RankedSentence:
     words: float
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One thing that a question asks for, and the sentences that may answer it, best first.
+
+    `name` tells it from the others; "" where it is the only one.
+    """
+
+    text: str
+    sentences: tuple[RankedSentence, ...]
+    name: str = ""
+
+    def worth(self, least: float) -> tuple[RankedSentence, ...]:
+        """Those that score at least this share of the best one's score."""
+        return tuple(one for one in self.sentences if one.score >= least * self.sentences[0].score)
+
+
+def in_turn(rankings: Sequence[Sequence[RankedSentence]]) -> tuple[RankedSentence, ...]:
+    """The best of each ranking in turn, each sentence once, ranked anew."""
+    found: dict[Place, RankedSentence] = {}
+    for one in itertools.chain.from_iterable(itertools.zip_longest(*rankings)):
+        if one:
+            found.setdefault(place_of(one.passage), one)
+    return tuple(replace(one, rank=rank) for rank, one in enumerate(found.values(), 1))
+
+
 def scored(
-    query: str, vector: NDArray[np.float32], chunks: Sequence[StoredChunk], embedder: Embedder, keywords: KeywordIndex
+    query: str,
+    vector: NDArray[np.float32],
+    chunks: Sequence[StoredChunk],
+    embedder: Embedder,
+    keywords: KeywordIndex,
+    stored: Mapping[int, NDArray[np.float32]] | None = None,
 ) -> list[list[Scored]]:
-    """The sentences of each chunk. `vector` is the query's, shape (dimension,)."""
+    """The sentences of each chunk. `vector` is the query's, shape (dimension,).
+
+    `stored` has the vectors of the sentences of chunks, shape (n, dimension), by row; those of others are made now.
+    """
     import numpy as np
 
     pieces = [cut(chunk) for chunk in chunks]
     flat = [passage for one in pieces for passage in one]
     if not flat:
         return pieces  # type: ignore[return-value]  # as empty as they are
-    cosines = np.einsum("ij,j->i", embedder.embed_sentences([in_words(one) for one in flat]), vector)
+    cosines = np.einsum("ij,j->i", np.concatenate(_vectors(chunks, pieces, embedder, stored or {})), vector)
     weights = keywords.weights(query)
     found = [
         Scored(replace(one, score=cosine), cosine, share_of(weights, with_context(one)))
@@ -201,24 +248,70 @@ def scored(
     return [found[end - len(one) : end] for one, end in zip(pieces, ends, strict=True)]
 
 
-def ranked(passages: Sequence[tuple[float, Sequence[Scored]]]) -> tuple[RankedSentence, ...]:
+def _vectors(
+    chunks: Sequence[StoredChunk],
+    pieces: Sequence[Sequence[Passage]],
+    embedder: Embedder,
+    stored: Mapping[int, NDArray[np.float32]],
+) -> list[NDArray[np.float32]]:
+    """The vectors of the sentences of each chunk that has any."""
+    found = {chunk.row: stored[chunk.row] for chunk in chunks if chunk.row in stored}
+    new = [
+        (chunk.row, those)
+        for chunk, those in zip(chunks, pieces, strict=True)
+        if len(found.get(chunk.row, ())) != len(those)
+    ]
+    made = embedder.embed_sentences([in_words(one) for _, those in new for one in those]) if new else None
+    place = 0
+    for row, those in new:
+        assert made is not None
+        found[row] = made[place : place + len(those)]
+        place += len(those)
+    return [found[chunk.row] for chunk, those in zip(chunks, pieces, strict=True) if those]
+
+
+Place = tuple[str, int, int]
+"""Where a sentence stands: document, start and end."""
+
+
+def place_of(passage: Passage) -> Place:
+    """Where a passage stands."""
+    return passage.document, passage.start, passage.end
+
+
+def ranked(
+    passages: Sequence[tuple[float, Sequence[Scored]]], odds: Mapping[Place, float] | None = None
+) -> tuple[RankedSentence, ...]:
     """The sentences of passages, best first; each passage with its own score.
 
     score = 0.5 * cosine of the sentence + 0.15 * words + 0.3 * score of the passage: the best, or level with the best,
-    of the ways to weigh that were tried (docs/decisions.md). Chunks overlap: a sentence that is in two counts once.
+    of the ways to weigh that were tried (docs/decisions.md). With `odds`, the log-odds that the judge gives to the best
+    of them, only those are returned, and their score is the chance that they answer, see `chance`. Chunks overlap: a
+    sentence that is in two counts once.
     """
-    best: dict[tuple[str, int, int], tuple[float, Scored]] = {}
+    best: dict[Place, tuple[float, Scored]] = {}
     for of_passage, those in passages:
         for one in those:
             score = _COSINE * one.cosine + _WORDS * one.words + _PASSAGE * of_passage
-            key = one.passage.document, one.passage.start, one.passage.end
-            if key not in best or score > best[key][0]:
-                best[key] = score, one
+            place = place_of(one.passage)
+            if odds is not None:
+                if place not in odds:
+                    continue
+                score = chance(odds[place], score)
+            if place not in best or score > best[place][0]:
+                best[place] = score, one
     order = sorted(best.values(), key=lambda pair: (-pair[0], pair[1].passage.document, pair[1].passage.start))
-    kept = distinct([one.passage for _, one in order])
-    whole = {(one.document, one.start, one.end) for one in kept}
-    order = [pair for pair in order if (pair[1].passage.document, pair[1].passage.start, pair[1].passage.end) in whole]
+    kept = {place_of(one) for one in distinct([one.passage for _, one in order])}
+    order = [pair for pair in order if place_of(pair[1].passage) in kept]
     return tuple(RankedSentence(one.passage, rank, score, one.words) for rank, (score, one) in enumerate(order, 1))
+
+
+def chance(odds: float, score: float) -> float:
+    """The chance that a sentence answers, from the judge's log-odds and the score of the ranking.
+
+    A logistic regression on the questions of the corpus half `choose` (docs/decisions.md).
+    """
+    return 1 / (1 + math.exp(-(_OF_ODDS * odds + _OF_SCORE * score + _OF_BOTH)))
 
 
 def with_context(passage: Passage) -> str:

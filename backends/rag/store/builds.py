@@ -15,6 +15,7 @@ from backends.rag.store.library import new_version, vectors_of
 from backends.rag.store.writer import Writer
 from backends.run.jobs import Progress
 from backends.run.lane import Cancelled
+from backends.text import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +37,7 @@ def rebuild(writer: Writer, cancel: threading.Event, turn: Turn) -> Iterator[Pro
             with turn():
                 store.add(rows, vectors, ASIDE)
             done += len(rows)
-            yield Progress(done, total, f"{done:,} of {total:,} chunks")
+            yield Progress(done, total, f"{done:,} of {counted(total, 'chunk')}")
         switch(writer, store, build)
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from backends.errors import BackendError
 from backends.storage import sqlite
 
-VERSION = 1
-"""Of the tables below, kept in the file as `user_version`."""
+VERSION = 2
+"""Of the tables below with the changes that follow them, kept in the file as `user_version`."""
 
 _TABLES = """
 CREATE TABLE collections (
@@ -88,6 +88,18 @@ CREATE VIEW listed AS           -- the chunks that are searched
     WHERE c.build = k.build AND NOT d.deleted;
 """
 
+_MIGRATIONS = {
+    1: (  # what made a document is kept beside it (store/update.py), and the vectors of its sentences
+        "ALTER TABLE documents ADD COLUMN reader INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE documents ADD COLUMN cutter INTEGER NOT NULL DEFAULT 0",
+        """CREATE TABLE sentence_vectors (     -- of the sentences of a chunk in their order, float16, normalised
+            chunk INTEGER PRIMARY KEY REFERENCES chunks ON DELETE CASCADE,
+            cut INTEGER NOT NULL,   -- SENTENCES_VERSION
+            vectors BLOB NOT NULL
+        )""",
+    )
+}
+
 
 class LibraryFault(BackendError):
     """The library cannot be read at all: its documents have to be indexed again."""
@@ -103,6 +115,7 @@ _FORMAT = sqlite.Format(
     damaged=lambda file: LibraryFault("The library of documents is damaged."),
     foreign=lambda file, found: LibraryFault("The library of documents was made by another version."),
     wait_s=10,
+    migrations=_MIGRATIONS,
 )
 
 _databases: dict[Path, Database] = {}

@@ -14,6 +14,7 @@ from backends.rag.store.database import LibraryFault
 from backends.rag.store.library import Library, Serving, vectors_of
 from backends.rag.store.lock import Busy, writing
 from backends.settings import RagSettings
+from backends.text import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -137,7 +138,7 @@ def _examine(
     missed = sum(not _found(store, serving, vector) for vector in _probes(library, serving))
     if missed > (listed > _EXACT):
         raise StoreFault("damaged")
-    return Health("ok", f"The collection {collection} has {listed:,} chunks.")
+    return Health("ok", f"The collection {collection} has {counted(listed, 'chunk')}.")
 
 
 def _nothing(library: Library, collection: str) -> Health:

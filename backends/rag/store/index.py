@@ -13,6 +13,7 @@ from backends.errors import BackendError
 from backends.rag.documents.chunks import CONTEXT_TOKENS, SPECIAL_TOKENS
 from backends.rag.documents.files import Page, Source
 from backends.rag.search.embedder import Embedder, Turn
+from backends.rag.store import sentence_vectors, update
 from backends.rag.store.builds import rebuild
 from backends.rag.store.chroma import Store, StoreFault
 from backends.rag.store.chroma_server import ChromaServer
@@ -31,11 +32,12 @@ from backends.rag.store.library import (
 from backends.rag.store.lock import writing
 from backends.rag.store.progress import IndexProgress
 from backends.rag.store.rechunk import PREVIEW_CHARACTERS, ChunkPreview, Rechunk, preview
+from backends.rag.store.update import Lacking
 from backends.rag.store.writer import Writer
 from backends.run.jobs import Progress
 from backends.run.lane import Cancelled
 from backends.settings import RagSettings
-from backends.text import normalised
+from backends.text import counted, normalised
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,7 +55,7 @@ def nearest(
     """Row and cosine similarity of the `n` nearest chunks (of these documents), best first.
 
     The store may hold rows that are being written and not listed yet: they are left out, and more is asked for if
-    they take the places of others.
+    they take the places of others. If too few are left, rows may have been listed meanwhile in place of others.
     """
     if documents is not None:
         return store.nearest(vector, n, serving.store_state, library.numbers(documents))
@@ -61,9 +63,14 @@ def nearest(
     asked = n
     while True:
         found = [hit for hit in store.nearest(vector, asked, serving.store_state, None) if hit[0] not in stale]
-        if len(found) >= n or asked >= n + len(stale):
+        if len(found) >= n:
             return found[:n]
-        asked = min(asked * 4, n + len(stale))
+        if asked < n + len(stale):
+            asked = min(asked * 4, n + len(stale))
+        elif (now := library.stale(serving.store)) == stale:
+            return found
+        else:
+            stale = now
 
 
 def chunk_settings(serving: Serving | None, settings: RagSettings) -> tuple[int, int]:
@@ -112,6 +119,9 @@ def server_of(settings: RagSettings) -> ChromaServer | None:
         settings.chroma_withheld,
     )
 
+
+_NOT_STORED = ("duplicate", "left out", "rejected")
+"""What may become of a file that is not in the collection afterwards."""
 
 __all__ = [
     "ChunkPreview",
@@ -179,6 +189,11 @@ class Index:
         with self._faults():
             return self._library.rows(rows)
 
+    def beginnings(self, characters: int) -> dict[str, str]:
+        """How each document begins, by name."""
+        with self._faults():
+            return self._library.beginnings(characters)
+
     def numbers(self, documents: Sequence[str] | None = None) -> list[int]:
         """The rows of all documents or of these, ascending."""
         with self._faults():
@@ -188,6 +203,11 @@ class Index:
         """The normalised vectors of these rows, shape (n, dimension). Raises `BackendError` for an unknown row."""
         with self._faults():
             return self._library.vectors(rows)
+
+    def sentence_vectors(self, rows: Sequence[int]) -> dict[int, NDArray[np.float32]]:
+        """By row, the normalised vectors of the sentences of those chunks that have them, shape (n, dimension)."""
+        with self._faults():
+            return sentence_vectors.stored(self._database, rows)
 
     def matrix(self) -> tuple[list[int], NDArray[np.float32]]:
         """All rows, ascending, and their normalised vectors, shape (n, dimension)."""
@@ -234,6 +254,11 @@ class Index:
         """The state of the collection: stored vectors are looked up again. Quick; never raises for damage."""
         return examine(self._library, self.collection, self._embedder.identity, self._writer.store)
 
+    def lacking(self) -> Lacking:
+        """What was made by an earlier version and would be better if it were made again."""
+        with self._faults():
+            return update.lacking(self._library, self.collection)
+
     def check(self) -> None:
         """Raise `BackendError` if the collection cannot be searched."""
         if not (health := self.health()).ok:
@@ -264,7 +289,41 @@ class Index:
                 for step in rebuild(self._writer, cancel, turn):
                     yield IndexProgress(0, 0, 0, "", "rebuilding", f"building the vectors again, {step.detail}")
             ingest = Ingest(self._writer, self._embedder, self._settings.max_file_mb, cancel, now_ns)
-            yield from ingest.run(paths, turn)
+            yield from self._with_sentences(ingest.run(paths, turn), cancel, turn, everything=False)
+
+    def update(self, cancel: threading.Event, turn: Turn | None = None) -> Iterator[IndexProgress]:
+        """Bring up to date what an earlier version has made: see `lacking`. Cancelling keeps what is finished.
+
+        Raises `BackendError` as `add` does.
+        """
+        turn = turn or nullcontext
+        with writing(self.data), self._faults(), suppress(Cancelled):
+            self._fit()
+            self._writer.remove_unused()
+            self._writer.repair(turn)
+            lacking = update.lacking(self._library, self.collection)
+            ingest = Ingest(self._writer, self._embedder, self._settings.max_file_mb, cancel)
+            names = {*lacking.recut, *(source.name for source in lacking.again)}
+            stored = [one for one in self._library.documents() if one.name in names]
+            steps = ingest.update(lacking.again, stored, turn) if stored else iter(())
+            yield from self._with_sentences(steps, cancel, turn, everything=True)
+
+    def _with_sentences(
+        self, steps: Iterator[IndexProgress], cancel: threading.Event, turn: Turn, *, everything: bool
+    ) -> Iterator[IndexProgress]:
+        """These steps, then the vectors of the sentences of their documents, or of every document."""
+        step = IndexProgress(0, 0, 0, "", "sentences")
+        names: list[str] = []
+        for step in steps:
+            if step.file and step.state not in _NOT_STORED:
+                names.append(step.file)
+            yield step
+        made = sentence_vectors.make(
+            self._library, self.collection, self._embedder, None if everything else names, cancel, turn
+        )
+        files = step.files_total
+        for done, total in made:
+            yield IndexProgress(files, files, done, "", "sentences", chunks_known=total, share=1.0)
 
     def delete(self, document: str) -> None:
         """Delete a document; `restore` undoes it until the name is indexed again. Raises `BackendError` for no such."""
@@ -311,6 +370,11 @@ class Index:
             self._writer.remove_unused()
             run = Rechunk(self._writer, self._embedder, chunk_tokens, overlap_tokens, cancel)
             yield from run.run(turn or nullcontext)
+            made = sentence_vectors.make(
+                self._library, self.collection, self._embedder, None, cancel, turn or nullcontext
+            )
+            for done, total in made:
+                yield Progress(done, total, f"searched from now on; sentences of {done:,} of {counted(total, 'chunk')}")
 
     # --- checks -------------------------------------------------------------------------------------
 

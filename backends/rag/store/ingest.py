@@ -15,8 +15,9 @@ from backends.errors import BackendError
 from backends.rag.documents.chunks import Chunk, chunk, embedded_texts
 from backends.rag.documents.data_files import NEXT_STEP, no_document
 from backends.rag.documents.files import Document, Rejected, Source, check_size, find_files, read_documents
+from backends.rag.documents.formats import READERS
 from backends.rag.search.embedder import WINDOW, Embedder, Turn, embed
-from backends.rag.store.library import Entry
+from backends.rag.store.library import DocumentInfo, Entry
 from backends.rag.store.progress import IndexProgress, IndexState, Understood, understood
 from backends.rag.store.writer import Writer
 from backends.run.lane import Cancelled
@@ -52,6 +53,7 @@ class _SplitDocument:
     file: _File
     chunks: list[Chunk]
     texts: list[str]
+    reader: int
 
 
 class Ingest:
@@ -77,6 +79,7 @@ class Ingest:
         self._total = self._files = self._embedded = self._known = 0
         self._weights: dict[str, float] = {}  # of the files that are not finished, by name; of all together 1
         self._share = 0.0
+        self._updated: set[str] = set()
 
     def run(self, paths: Iterable[Path | str | Source], turn: Turn) -> Iterator[IndexProgress]:
         """Index files, yielding after each one. Raises `BackendError` for a path that is not there, `Cancelled`."""
@@ -112,6 +115,53 @@ class Ingest:
                 if holder not in rejected:
                     yield self._done(twin.source.name, "duplicate", f"It has the same content as {holder}.")
 
+    def update(self, again: Sequence[Source], stored: Sequence[DocumentInfo], turn: Turn) -> Iterator[IndexProgress]:
+        """Read these files again, under the names that they are stored as, and cut these documents from their text.
+
+        What cannot be read again is cut from its text. A document whose chunks are the same stays as it is.
+        Raises `Cancelled`.
+        """
+        sizes = {one.name: _EACH_FILE + one.characters for one in stored}
+        sizes |= {source.name: self._weight(source.path) for source in again}
+        self._total, self._updated = len(sizes), set(sizes)
+        self._weights = {name: size / sum(sizes.values()) for name, size in sizes.items()}
+        self._pending = {one.name: _File(Source(Path(), one.name), one.sha256, "") for one in stored}
+        read = {source.name: self._named(source) for source in again}
+        self._pending |= read
+        refused: set[str] = set()
+        yield from self._read_all(list(read.values()), refused, turn)
+        window: list[_SplitDocument] = []
+        for info in stored:
+            if info.name in read and info.name not in refused:
+                continue
+            if self._cancel.is_set():
+                raise Cancelled
+            with turn():
+                one = self._from_library(info)
+            if one is None:
+                yield self._done(info.name, "updated")
+                continue
+            window.append(one)
+            self._known += len(one.chunks)
+            if sum(len(one.chunks) for one in window) >= WINDOW:
+                yield from self._store(window, turn)
+                window = []
+        if window:
+            yield from self._store(window, turn)
+
+    def _from_library(self, info: DocumentInfo) -> _SplitDocument | None:
+        """A document cut from its stored text; None if that gives the chunks that it has."""
+        library, known = self._writer.library, self._stored[info.name]
+        document = Document(
+            info.name, info.sha256, info.format, library.pages(info.name), info.language, info.warnings, info.bytes
+        )
+        one = self._split(document)
+        old = [(chunk.chunk_id, chunk.heading) for chunk in library.chunks([info.name])]
+        if old == [(chunk.chunk_id, chunk.heading) for chunk in one.chunks]:
+            self._writer.mark_cut(known.document)
+            return None
+        return replace(one, file=_File(Source(Path(known.path), info.name), info.sha256, known.stamp), reader=0)
+
     def _left_out(self, source: Source) -> IndexProgress:
         """A file of a folder that is no document. One that is in the collection from before stays there."""
         there = " It is in the collection from before: delete it there." if source.name in self._stored else ""
@@ -125,7 +175,7 @@ class Ingest:
             if source.links_outside:
                 return _File(source, "", "")
             check_size(source.path, self._max_file_mb)
-            stamp = _stamp(source.path, self._now_ns())
+            stamp = stamp_of(source.path, self._now_ns())
             digest = known.sha256 if known and stamp and known.stamp == stamp else sha256(source.path)
         except (OSError, BackendError):
             pass
@@ -198,7 +248,8 @@ class Ingest:
     def _split(self, document: Document) -> _SplitDocument:
         tokenizer = self._embedder.tokenizer
         chunks = chunk(document, tokenizer, self._serving.chunk_tokens, self._serving.overlap_tokens, self._cancel)
-        return _SplitDocument(document, self._pending[document.name], chunks, embedded_texts(chunks, tokenizer))
+        texts, reader = embedded_texts(chunks, tokenizer), READERS.get(document.format, 0)
+        return _SplitDocument(document, self._pending[document.name], chunks, texts, reader)
 
     def _store(self, window: Sequence[_SplitDocument], turn: Turn) -> Iterator[IndexProgress]:
         texts = [text for one in window for text in one.texts]
@@ -216,12 +267,29 @@ class Ingest:
         for one in window:
             vectors_of_one = vectors[start : start + len(one.chunks)]
             stamp = one.file.stamp if one.file.sha256 == one.document.sha256 else ""
-            entries.append(Entry(one.document, _path(one.file.source), stamp, one.chunks, vectors_of_one))
+            stored = self._stored.get(one.document.name) if one.document.name in self._updated else None
+            entries.append(
+                Entry(
+                    one.document,
+                    stored.path if stored else _path(one.file.source),
+                    stamp,
+                    one.chunks,
+                    vectors_of_one,
+                    one.reader,
+                    stored.added if stored else "",
+                )
+            )
             start += len(one.chunks)
         self._writer.put(entries, turn)
         for one in window:
-            state: IndexState = "replaced" if one.document.name in self._stored else "indexed"
-            yield self._done(one.document.name, state, read=understood(one.document, one.chunks))
+            yield self._done(
+                one.document.name, self._became(one.document.name), read=understood(one.document, one.chunks)
+            )
+
+    def _became(self, name: str) -> IndexState:
+        if name in self._updated:
+            return "updated"
+        return "replaced" if name in self._stored else "indexed"
 
     def _done(
         self, file: str, state: IndexState, cause: str = "", next_step: str = "", read: Understood | None = None
@@ -254,7 +322,7 @@ def _path(source: Source) -> str:
     return os.fspath(source.path).encode("utf-8", "backslashreplace").decode()
 
 
-def _stamp(path: Path, now_ns: int) -> str:
+def stamp_of(path: Path, now_ns: int) -> str:
     """Size, times of change and number of a file, which prove that it is the same; "" if it has just changed."""
     found = path.stat()
     if now_ns - max(found.st_mtime_ns, found.st_ctime_ns) < _SETTLED_NS:

@@ -16,6 +16,10 @@ from backends.rag.store.progress import IndexProgress
 from backends.run import jobs
 from backends.run.jobs import Job, Progress
 from backends.run.lane import Cancelled, turns
+from backends.text import counted
+
+_DOCUMENTS = 0.55
+"""The part of the time of indexing after which all files are stored; then the vectors of sentences are made."""
 
 
 def writing_key(data: Path) -> str:
@@ -52,6 +56,16 @@ def _discard(paths: Sequence[Path | Source]) -> None:
     for path in paths:
         if isinstance(path, Source):
             uploads.discard(path)
+
+
+def update(index: Index, data: Path) -> Job:
+    """Start to bring a collection of an earlier version up to date. Raises `BackendError` while another job writes."""
+
+    def steps(cancel: threading.Event) -> Iterator[Progress[IndexProgress]]:
+        with contextlib.suppress(Cancelled):
+            yield from in_thousandths(index.update(cancel, turns("indexing documents", cancel)))
+
+    return jobs.start(writing_key(data), f"Bringing {index.collection} up to date", steps)
 
 
 def rebuild(index: Index, data: Path) -> Job:
@@ -98,20 +112,28 @@ def in_thousandths(steps: Iterator[IndexProgress]) -> Iterator[Progress[IndexPro
     chunks = 0  # of finished files
     shown = 0
     for step in steps:
+        if step.state == "sentences":
+            made = step.chunks_done / step.chunks_known if step.chunks_known else 1.0
+            shown = max(shown, int((_DOCUMENTS + (1 - _DOCUMENTS) * made) * 1000))
+            yield Progress(shown, 1000, _detail(step))
+            continue
         if step.file and step.state in ("indexed", "replaced"):
             chunks = step.chunks_done
         share = 1.0 if step.files_done == step.files_total > 0 else step.share
         embedding, waiting = step.chunks_done - chunks, step.chunks_known - chunks
         if not step.file and waiting > 0:
             share += step.share_read * embedding / waiting
-        shown = max(shown, min(int(share * 1000), 1000))
+        shown = max(shown, min(int(_DOCUMENTS * share * 1000), 1000))
         yield Progress(shown, 1000, _detail(step), step if step.file else None)
 
 
 def _detail(step: IndexProgress) -> str:
     if step.state == "rebuilding":
         return step.cause
-    files = f"{step.files_done:,} of {step.files_total:,} files"
+    known = counted(step.chunks_known, "chunk")
+    if step.state == "sentences":
+        return f"everything can be searched; sentences of {step.chunks_done:,} of {known}"
+    files = f"{step.files_done:,} of {counted(step.files_total, 'file')}"
     if not step.chunks_known:
         return files
-    return f"{files}, {step.chunks_done:,} of {step.chunks_known:,} chunks known so far"
+    return f"{files}, {step.chunks_done:,} of {known} known so far"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from backends.errors import BackendError
-from backends.rag.documents.chunks import Chunk, context_of
+from backends.rag.documents.chunks import CHUNKS_VERSION, Chunk, context_of
 from backends.rag.documents.files import Document, Page
 from backends.rag.store.chroma import StoreState
 from backends.rag.store.database import Database, LibraryFault, open_database
@@ -106,6 +106,7 @@ class StoredFile:
     sha256: str
     path: str
     stamp: str
+    added: str
 
 
 def collections(data: Path) -> list[CollectionInfo]:
@@ -133,13 +134,15 @@ FROM collections k JOIN builds b ON b.id = k.build JOIN stores s ON s.name = k.s
 _DOCUMENTS = """
 SELECT name, sha256, format, language, pages, characters, chunks, bytes, warnings, added
 FROM filed WHERE collection_name = ? AND deleted = ? ORDER BY name"""
-_FILES = "SELECT id AS document, name, sha256, path, stamp FROM filed WHERE collection_name = ? AND NOT deleted"
+_FILES = "SELECT id AS document, name, sha256, path, stamp, added FROM filed WHERE collection_name = ? AND NOT deleted"
 _PAGES = "SELECT t.pages FROM texts t JOIN filed d ON d.id = t.document WHERE d.collection_name = ? AND d.name = ?"
 _COUNT = "SELECT sum(chunks) FROM filed WHERE collection_name = ? AND NOT deleted"
 _ANY = "SELECT 1 FROM filed WHERE collection_name = ? AND NOT deleted AND chunks > 0 LIMIT 1"
 _CHUNKS = """
 SELECT c.id AS row, c.chunk_id, c.document_name AS document, c.page, c.start, c.end, c.heading, c.text
 FROM listed c WHERE c.collection_name = ?"""
+_BEGINNINGS = """
+SELECT c.document_name, substr(c.text, 1, {}) FROM listed c WHERE c.collection_name = ? AND c.ordinal = 0"""
 _ROWS = "SELECT c.id FROM listed c WHERE c.collection_name = ?"
 _ROWS_OF = """
 SELECT c.id FROM collections k CROSS JOIN documents d ON d.collection = k.id AND NOT d.deleted
@@ -196,6 +199,10 @@ class Library:
         mean = self._all(_MEAN_LENGTH)
         found = self._records(StoredChunk, _CHUNKS + _NEAREST, mean[0][0]) if mean else []
         return found[0] if found else None
+
+    def beginnings(self, characters: int) -> dict[str, str]:
+        """How each document begins, by name."""
+        return dict(self._all(_BEGINNINGS.format(int(characters))))
 
     def numbers(self, documents: Sequence[str] | None = None) -> list[int]:
         """The rows of all documents or of these, ascending."""
@@ -290,13 +297,19 @@ def _numbers(rows: Sequence[int]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A document that is ready to be stored. `stamp` is that of its file, "" if it proves nothing."""
+    """A document that is ready to be stored.
+
+    `stamp` is that of its file, "" if it proves nothing. `added` is when it came in (ISO 8601, UTC), "" for now.
+    `reader` is the version that made its text.
+    """
 
     document: Document
     path: str
     stamp: str
     chunks: list[Chunk]
     vectors: NDArray[np.float32]
+    reader: int
+    added: str = ""
 
 
 def new_version() -> str:
@@ -360,7 +373,7 @@ def put_document(connection: sqlite3.Connection, serving: Serving, entry: Entry,
             connection.execute("DELETE FROM documents WHERE id = ?", (found,))
     document = connection.execute(
         "INSERT INTO documents (collection, name, sha256, format, language, pages, characters, chunks, bytes,"
-        " warnings, added, path, stamp) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " warnings, added, path, stamp, reader, cutter) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             serving.collection,
             one.name,
@@ -372,9 +385,11 @@ def put_document(connection: sqlite3.Connection, serving: Serving, entry: Entry,
             len(entry.chunks),
             one.bytes,
             json.dumps(one.warnings),
-            datetime.now(UTC).isoformat(timespec="seconds"),
+            entry.added or datetime.now(UTC).isoformat(timespec="seconds"),
             entry.path,
             entry.stamp,
+            entry.reader,
+            CHUNKS_VERSION,
         ),
     ).lastrowid
     assert document is not None

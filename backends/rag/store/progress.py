@@ -9,7 +9,18 @@ from typing import Literal
 from backends.rag.documents.chunks import Chunk
 from backends.rag.documents.files import Document
 
-IndexState = Literal["embedding", "rebuilding", "skipped", "indexed", "replaced", "duplicate", "left out", "rejected"]
+IndexState = Literal[
+    "embedding",
+    "rebuilding",
+    "sentences",
+    "skipped",
+    "indexed",
+    "replaced",
+    "updated",
+    "duplicate",
+    "left out",
+    "rejected",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +51,11 @@ def understood(document: Document, chunks: Sequence[Chunk]) -> Understood:
 class IndexProgress:
     """How far indexing has come, and what became of one file, which is stored now if it is to be.
 
-    `file` is "" between files (`state` "embedding", or "rebuilding" where damaged vectors are mended first).
-    `chunks_done` of the `chunks_known` so far are embedded. `cause` and `next_step` are filled for a file that was
-    rejected or left out, `cause` also for a duplicate and while rebuilding. `understood` is filled for a file that was
-    stored now.
+    `file` is "" between files (`state` "embedding", or "rebuilding" where damaged vectors are mended first), and
+    "sentences" when all of them are stored and can be searched: `chunks_done` then counts the chunks whose sentences
+    have vectors. Else `chunks_done` of the `chunks_known` so far are embedded. `cause` and `next_step` are filled for a
+    file that was rejected or left out, `cause` also for a duplicate and while rebuilding. `understood` is filled for a
+    file that was stored now.
     `share` is what the finished files make up of all, by their sizes, and `share_read` those that are being embedded.
     """
 

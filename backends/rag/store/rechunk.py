@@ -142,6 +142,7 @@ class Rechunk:
                     yield Progress(part, total, f"{part * 100 // max(total, 1)} % of the text")
                 done += characters
             switch(self._writer, store, build)
+        self._writer.mark_cut()
 
     def _documents(self) -> list[_StoredDocument]:
         """Every document, also the deleted ones, which can be restored."""

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from backends.errors import BackendError
+from backends.rag.documents.chunks import CHUNKS_VERSION
 from backends.rag.search.embedder import Turn
 from backends.rag.store.chroma import BATCH, Store, new_name, open_store, sweep
 from backends.rag.store.chroma_server import ChromaServer
@@ -161,6 +162,13 @@ class Writer:
                 connection.executemany(
                     "UPDATE documents SET stamp = ? WHERE id = ?", [(stamp, id) for id, stamp in stamps.items()]
                 )
+
+    def mark_cut(self, document: int | None = None) -> None:
+        """Note that a document (all documents) has the chunks that today's rules make."""
+        query = "UPDATE documents SET cutter = ? WHERE collection = ? AND coalesce(id = ?, 1)"
+        values = (CHUNKS_VERSION, self.serving().collection, document)
+        with self.database.writing() as connection:
+            connection.execute(query, values)
 
     def drop(self) -> None:
         """Delete the collection."""

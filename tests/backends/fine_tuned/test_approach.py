@@ -142,6 +142,8 @@ def test_the_answer_names_the_adapter_and_its_hash(settings: Settings, tmp_path:
     backend = FineTunedBackend(settings)
     assert backend.model.endswith("+ adapter doors")
     answer = ask(backend)
+    assert (backend.identity["adapter"], backend.identity["adapter sha256"]) == ("doors", digest)
+    assert backend.identity.items() >= {"weights": "tiny"}.items()
     assert answer.model == f"tiny + adapter doors (sha256 {digest[:12]})"
     assert answer.status in ("ok", "truncated", "empty")
     assert [trace.name for trace in answer.traces] == ["weights", "adapter", "prompt"]

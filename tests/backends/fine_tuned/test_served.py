@@ -60,6 +60,7 @@ def test_an_answer_says_what_it_is_said_to_be(httpserver: HTTPServer, adapter: P
     assert answer.model == (
         f"acme/doors at {where} (said to be adapter doors, sha256 {digest[:12]}; as served, not verified)"
     )
+    assert backend.identity == {"server": where, "model": "acme/doors", "adapter sha256": digest}
     assert [trace.name for trace in answer.traces] == ["adapter", "request"]
     shown = json.loads(answer.traces[0].value)
     assert (shown["claim"], shown["name"], shown["sha256"]) == ("as served, not verified", "doors", digest)

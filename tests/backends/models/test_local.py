@@ -67,3 +67,23 @@ def test_a_model_that_cannot_be_asked_in_advance_is_still_loaded(
     assert "getting llama going on cuda failed" in caplog.text
     with pytest.raises(MemoryError):
         inference.run(local.warm_up_kernels, model, "cuda")
+
+
+@pytest.mark.parametrize(
+    ("can", "dtype"),
+    [
+        ({"avx512_f": True, "avx512_bf16": False, "amx_bf16": False}, "float32"),
+        ({"avx512_f": True, "avx512_bf16": True, "amx_bf16": False}, "auto"),
+        ({"avx512_f": True, "avx512_bf16": False, "amx_bf16": True}, "auto"),
+        ({"neon": True, "bf16": False}, "float32"),
+        ({"neon": True, "bf16": True}, "auto"),
+    ],
+)
+def test_a_processor_computes_in_bfloat16_only_where_it_has_products_of_it(
+    monkeypatch: pytest.MonkeyPatch, can: dict[str, bool], dtype: str
+) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: can)
+    assert str(local._dtype("cpu")).removeprefix("torch.") == dtype
+    assert local._dtype("cuda") == "auto"

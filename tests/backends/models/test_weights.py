@@ -104,7 +104,10 @@ def test_a_downloaded_model_answers_with_and_without_the_hub(
         monkeypatch.setenv("HF_ENDPOINT", hub.url)
         online = ask(settings, "Hello?")
     assert online.status in ("ok", "truncated")
-    assert online.error in (None, "The token limit was reached. Raise max_tokens for a longer answer.")
+    assert online.error in (
+        None,
+        'The token limit was reached. Raise "Answer length" (max_tokens) for a longer answer.',
+    )
     assert online.model == TINY
     assert online.usage.completion_tokens == 8 or online.finish_reason == "stop"
     assert f"revision {COMMIT} · from Hugging Face Hub" in online.traces[0].value

@@ -70,17 +70,21 @@ class CountedTurn:
 def work_on(
     work: str, data: Path, collection: str, stop: int, paths: Sequence[Path], say: Callable[[str], None]
 ) -> None:
-    """Do one kind of work on an index and say what is confirmed; for tests that kill the process in which it runs."""
+    """Do one kind of work on an index and say what is confirmed; for tests that kill the process in which it runs.
+
+    The turns that it counts in the end are those before the vectors of sentences: all is searched without them.
+    """
     index = Index(data, collection, QuickEmbedder(), RagSettings(**SETTINGS))
-    never, turn = threading.Event(), CountedTurn(stop, say)
+    never, turn, turns = threading.Event(), CountedTurn(stop, say), 0
     if work == "add":
         for step in index.add(paths, never, turn):
             if step.file:
                 say(f"{step.state} {step.file}")
+            turns = turns if step.state == "sentences" else turn.count
     elif work == "rebuild":
         for _ in index.rebuild(never, turn):
-            pass
+            turns = turn.count
     else:
-        for _ in index.rechunk(64, 0, never, turn):
-            pass
-    say(f"done after {turn.count} turns")
+        for cut in index.rechunk(64, 0, never, turn):
+            turns = turns if cut.detail.startswith("searched from now on") else turn.count
+    say(f"done after {turns} turns")

@@ -114,13 +114,23 @@ def test_one_on_a_server_is_not_stopped_and_withdrawn_all_the_same() -> None:
         "Question: What is the fee for an opened machine?",
         "It is red. It is blue. It is red.",
         "one two three four five six seven eight and one two three four five six seven eight",
+        "The passage is:\n<<<\n[1] fees",
     ],
 )
 def test_repetitions(text: str) -> None:
     assert repetition(text, QUESTION)
 
 
-@pytest.mark.parametrize("text", ["", "The fee is 12%.", "Yes. Yes, the fee is 12% and the price is 12%.", "12%"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "The fee is 12%.",
+        "Run cat <<< file.\n<<< is a here-string.",
+        "Yes. Yes, the fee is 12% and the price is 12%.",
+        "12%",
+    ],
+)
 def test_no_repetitions(text: str) -> None:
     assert not repetition(text, QUESTION)
 

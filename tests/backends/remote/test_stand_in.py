@@ -18,6 +18,7 @@ from backends.errors import BackendError
 from backends.paid_api import PaidApiBackend
 from backends.remote import stand_in
 from backends.remote.stand_in import StandIn
+from backends.run.lane import Cancelled
 from backends.run.timing import run_timed
 from backends.settings import load_settings
 
@@ -35,6 +36,7 @@ def test_it_starts_answers_through_the_sdk_and_stops(
         assert waited == sorted(waited)
         assert stand_in.running(tmp_path) == started
         assert stand_in.start(base_weights, tmp_path) == started
+        assert started.model == base_weights.name  # no path: the pages show it
         process = psutil.Process(started.pid)
         assert not [name for name in process.environ() if name.upper().endswith(("_KEY", "_TOKEN"))]
         assert process.environ()["HF_HUB_OFFLINE"] == "1"
@@ -94,6 +96,13 @@ def test_a_server_that_is_too_slow_is_ended(tmp_path: Path) -> None:
 KEY = "key-of-somebody-0123"
 
 
+def test_one_that_is_not_wanted_any_more_is_ended(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(Cancelled):
+        stand_in.start(tmp_path, tmp_path, cancelled=lambda: True)
+    assert stand_in.running(tmp_path) is None
+
+
 def test_no_key_reaches_its_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "config.json").write_text("{}")
     settings = {"ONE": {"base_url": "http://127.0.0.1:9/v1", "api_key": KEY}}
@@ -111,7 +120,7 @@ def test_no_key_reaches_its_environment(tmp_path: Path, monkeypatch: pytest.Monk
     def look(waited_s: float) -> None:
         """What the server was started with; then it is killed."""
         for child in [] if seen else psutil.Process().children():
-            if str(tmp_path) in child.cmdline():
+            if tmp_path.name in child.cmdline():
                 seen.update(child.environ())
                 child.kill()
 

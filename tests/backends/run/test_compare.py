@@ -72,17 +72,26 @@ def test_local_backends_take_turns_in_the_order_given_loading_included() -> None
     assert started == names
 
 
-def test_those_who_wait_are_told_who_is_ahead() -> None:
-    gate = Gate()
-    backends = [Scripted(gate, *YES, approach=name, lane=LANE) for name in ("raw", "fine_tuned", "rag")]
+def test_those_who_wait_are_told_who_is_ahead_now() -> None:
+    gates = {name: Gate() for name in ("raw", "fine_tuned", "rag")}
+    backends = [Scripted(gate, *YES, approach=name, lane=LANE) for name, gate in gates.items()]
     stream = compare(backends, Question("q"), threading.Event())
-    events = [next(stream)]
-    gate.opened.set()
-    events += stream
-    queued = {name: event.behind for name, event in events if isinstance(event, Queued)}
-    assert queued["rag"] == ("raw", "fine_tuned")
-    assert queued["fine_tuned"] == ("raw",)
-    assert "raw" not in queued
+    said: dict[str, list[tuple[str, ...]]] = {name: [] for name in gates}
+
+    def until(name: str, behind: tuple[str, ...]) -> None:
+        while behind not in said[name]:
+            approach, event = next(stream)
+            if isinstance(event, Queued):
+                said[approach].append(event.behind)
+
+    until("rag", ("raw", "fine_tuned"))
+    until("fine_tuned", ("raw",))
+    gates["raw"].opened.set()
+    until("rag", ("fine_tuned",))
+    for gate in gates.values():
+        gate.opened.set()
+    list(stream)
+    assert said == {"raw": [], "fine_tuned": [("raw",)], "rag": [("raw", "fine_tuned"), ("fine_tuned",)]}
 
 
 def test_remote_backends_answer_while_a_local_one_is_blocked() -> None:

@@ -82,7 +82,7 @@ def test_a_second_start_is_refused_while_the_first_runs() -> None:
     job = jobs.start("twice", "Indexing", steps)
     with pytest.raises(BackendError) as fault:
         jobs.start("twice", "Indexing", steps)
-    assert str(fault.value) == "Indexing is still running. Wait until it has finished, or cancel it."
+    assert str(fault.value) == "Indexing is still running. Wait until it has finished, or stop it."
     other = jobs.start("another key", "Indexing", lambda cancel: iter(()))
     steps.gate.release(3)
     assert job.wait()

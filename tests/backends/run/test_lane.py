@@ -93,6 +93,17 @@ def test_a_waiting_turn_notices_a_later_cancel() -> None:
     assert line.behind(line.join("next")) == ()
 
 
+def test_whoever_stops_listening_to_who_is_before_him_leaves_the_line() -> None:
+    line = Lane()
+    first, second, third = line.join("raw"), line.join("rag"), line.join("next")
+    waiting = line.wait(second, never())
+    assert next(waiting) == ("raw",)
+    waiting.close()
+    assert line.behind(third) == ("raw",)
+    with line.turn(first, never()):
+        pass
+
+
 def test_a_fault_during_a_turn_hands_it_on() -> None:
     line = Lane()
     first, second = line.join("raw"), line.join("rag")

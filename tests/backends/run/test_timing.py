@@ -258,7 +258,7 @@ def test_ok(clock: Clock) -> None:
 @pytest.mark.parametrize(
     ("reason", "sentence"),
     [
-        ("length", "The token limit was reached. Raise max_tokens for a longer answer."),
+        ("length", 'The token limit was reached. Raise "Answer length" (max_tokens) for a longer answer.'),
         (None, "The stream ended without saying why; the answer may be incomplete. Ask again."),
         ("content_filter", "The provider's content filter stopped the answer. Rephrase the question."),
     ],

@@ -21,9 +21,10 @@ from backends.run.compare import compare
 from backends.settings import BudgetSettings, Settings, load_settings
 from backends.spend import budget
 from backends.spend.budget import Meter, Spent, most_prompt_tokens, reserve, settle, spent_today, worst_case
-from backends.spend.ledger_file import ledger_file, opened
 from backends.spend.pricing import Rates
+from backends.store.database import store_file, store_of
 from tests.backends.openai_server import PATH, SSE_HEAD, RawServer, error, event, paris, sse, text_chunk
+from tests.backends.spend.stored_rows import stored_rows
 from tests.scripted import PATIENCE_S
 
 HOME = Path(__file__).resolve().parents[3]
@@ -56,7 +57,7 @@ def test_at_the_cap_a_sentence_says_how_much_and_what_to_raise(tmp_path: Path) -
     assert refused.value.cause == (
         "The day's budget of $5.00 does not cover this question: $4.98 spent, it could cost $0.05."
     )
-    assert refused.value.next_step == "Raise budget.per_day_usd, or lower max_tokens."
+    assert refused.value.next_step == 'Raise budget.per_day_usd, or lower "Answer length" (max_tokens).'
     assert isinstance(refused.value, CapReached)
     assert (refused.value.setting, refused.value.needed_usd) == ("budget.per_day_usd", Decimal("5.03"))
     assert spend(tmp_path, caps("5"), Decimal("0.02")).number is not None
@@ -76,7 +77,7 @@ def test_a_run_has_a_cap_of_its_own(tmp_path: Path) -> None:
 
 def test_yesterday_does_not_count(tmp_path: Path) -> None:
     settle(tmp_path, spend(tmp_path, caps("1")), Decimal(1), "charged")
-    with opened(ledger_file(tmp_path), create=True) as connection:
+    with stored_rows(tmp_path) as connection:
         connection.execute("UPDATE charges SET at = '2026-01-01T23:59:59.999+00:00'")
     assert spent_today(tmp_path) == Spent(Decimal(0), Decimal(0), 0)
     assert spend(tmp_path, caps("1"), Decimal(1)).number is not None
@@ -90,7 +91,7 @@ def test_a_day_lasts_from_midnight_to_midnight_utc_wherever_the_computer_is(
     for usd in ("1", "0.2", "0.03"):
         settle(tmp_path, spend(tmp_path, caps()), Decimal(usd), "charged")
     today = datetime.now(UTC).date()
-    with opened(ledger_file(tmp_path), create=True) as connection:
+    with stored_rows(tmp_path) as connection:
         for number, at in ((1, f"{today - timedelta(days=1)}T23:59:59.999"), (2, f"{today}T00:00:00.000")):
             connection.execute("UPDATE charges SET at = ? WHERE id = ?", (f"{at}+00:00", number))
     monkeypatch.setenv("TZ", zone)
@@ -114,7 +115,7 @@ def test_an_unknown_price_is_refused_under_a_cap_unless_it_is_allowed(tmp_path: 
 
 def test_without_a_cap_nothing_is_reserved_and_charges_are_counted_all_the_same(tmp_path: Path) -> None:
     held = spend(tmp_path, caps(), None)
-    assert (held.number, ledger_file(tmp_path).exists()) == (None, False)
+    assert (held.number, store_file(tmp_path).exists()) == (None, False)
     settle(tmp_path, held, CENT, "charged")
     assert spent_today(tmp_path).usd == CENT
 
@@ -129,7 +130,7 @@ def test_amounts_add_up_exactly_and_are_rounded_up(tmp_path: Path) -> None:
 
 def test_what_a_dead_process_reserved_counts_at_its_worst_case_and_is_said_so(tmp_path: Path) -> None:
     spend(tmp_path, caps("0.02"))
-    with opened(ledger_file(tmp_path), create=True) as connection:
+    with stored_rows(tmp_path) as connection:
         connection.execute("UPDATE charges SET began = began - 100")  # its number went to another process
     assert spent_today(tmp_path) == Spent(Decimal(0), Decimal(0), 0, CENT)
     spend(tmp_path, caps("0.02"))
@@ -150,7 +151,7 @@ def test_what_a_dead_process_reserved_counts_at_its_worst_case_and_is_said_so(tm
 def test_what_nobody_counted_is_counted_once_somebody_says_what_was_charged(tmp_path: Path) -> None:
     held = spend(tmp_path, caps("0.02"))
     assert budget.uncounted(tmp_path) == []  # it is under way
-    with opened(ledger_file(tmp_path), create=True) as connection:
+    with stored_rows(tmp_path) as connection:
         connection.execute("UPDATE charges SET began = began - 100, at = '2026-01-01T23:59:59.999+00:00'")
     (one,) = budget.uncounted(tmp_path)  # of whatever day
     assert (one.number, one.approach, one.model, one.worst_usd) == (held.number, "paid_api", "some-model", CENT)
@@ -158,25 +159,25 @@ def test_what_nobody_counted_is_counted_once_somebody_says_what_was_charged(tmp_
     budget.count_charge(tmp_path, one.number, Decimal("0.004"))
     budget.count_charge(tmp_path, one.number, Decimal("5"))  # a second click says nothing new
     assert budget.uncounted(tmp_path) == []
-    with opened(ledger_file(tmp_path), create=False) as connection:
+    with stored_rows(tmp_path) as connection:
         assert connection.execute("SELECT state, pico_usd FROM charges").fetchall() == [("charged", 4 * 10**9)]
 
 
 def test_an_answer_of_unknown_price_whose_process_died_stays_one_of_unknown_cost(tmp_path: Path) -> None:
     allowed = BudgetSettings(per_day_usd=Decimal(1), allow_unknown=True)
     spend(tmp_path, allowed, None)
-    with opened(ledger_file(tmp_path), create=True) as connection:
+    with stored_rows(tmp_path) as connection:
         connection.execute("UPDATE charges SET began = began - 100")
     assert spent_today(tmp_path) == Spent(Decimal(0), Decimal(0), 1)
 
 
 def test_another_machines_reservation_stays_for_a_day(tmp_path: Path) -> None:
     spend(tmp_path, caps("0.01"))
-    with opened(ledger_file(tmp_path), create=True) as connection:
+    with stored_rows(tmp_path) as connection:
         connection.execute("UPDATE charges SET host = 'elsewhere', pid = 1")
     with pytest.raises(BackendError):
         spend(tmp_path, caps("0.01"))
-    with opened(ledger_file(tmp_path), create=True) as connection:
+    with stored_rows(tmp_path) as connection:
         connection.execute("UPDATE charges SET at = '2026-01-01T23:59:59.999+00:00'")
     assert [one.worst_usd for one in budget.uncounted(tmp_path)] == [CENT]  # and then its process is given up
 
@@ -247,7 +248,7 @@ def test_the_worst_case_is_reserved_and_what_was_charged_remains(httpserver: HTT
     assert (third.status, third.text, third.attempts) == ("error", "", ())
     assert third.error == (
         "The day's budget of $0.05 does not cover this question: $0.03 spent, it could cost $0.029. "
-        "Raise budget.per_day_usd, or lower max_tokens."
+        'Raise budget.per_day_usd, or lower "Answer length" (max_tokens).'
     )
     assert len(httpserver.log) == 2
     assert spent_today(settings.data) == Spent(Decimal("0.03"), Decimal(0), 0)
@@ -325,7 +326,7 @@ def test_killed_in_mid_stream_an_answer_counts_at_its_worst_case(tmp_path: Path)
         assert refused.error == (
             "The day's budget of $0.05 does not cover this question: $0.00 spent, $0.029 of answers whose process "
             "ended before they were counted, it could cost $0.029. Enter what those were charged on the Costs page "
-            "(History), raise budget.per_day_usd, or lower max_tokens."
+            '(History), raise budget.per_day_usd, or lower "Answer length" (max_tokens).'
         )
         assert len(server.requests) == 1
 
@@ -362,7 +363,8 @@ def test_what_was_spent_today_in_words(tmp_path: Path) -> None:
     assert budget.today_in_words(tmp_path, caps("1")) == (
         "Spent today (UTC): $0.01 of $1.00 · $0.25 set aside for questions under way · 1 of unknown cost"
     )
-    ledger_file(tmp_path).write_bytes(b"no ledger")
+    assert store_of(tmp_path).set_aside(tmp_path / "aside.sqlite")
+    store_file(tmp_path).write_bytes(b"no ledger")
     assert budget.today_in_words(tmp_path, caps()).startswith(
-        "Spent today: unknown. The ledger ledger.sqlite is damaged"
+        "Spent today: unknown. The ledger in evaluations.sqlite is damaged"
     )

@@ -15,8 +15,7 @@ from backends.base import Answer, Backend, BackendEvent, Cost, Question, Timings
 from backends.settings import Settings, load_settings
 from backends.spend import ledger
 from backends.spend.estimate import expect_cost, same_model, track_record
-from backends.spend.ledger import Entry, ExpectedCost, Kind
-from backends.spend.ledger_file import ledger_file
+from backends.spend.ledger import Entry, ExpectedCost, Kind, ledger_file
 
 BASE = "HuggingFaceTB/SmolLM2-135M-Instruct"
 LOADED = f"{BASE} (Q4_1 weights)"
@@ -135,7 +134,7 @@ def test_a_local_question_is_unknown_until_an_answer_was_timed(data: Path) -> No
     found = of("raw", settings)
     assert found.cost.usd == Decimal("0.001")  # 36 s at 0.10 USD an hour
     assert found.cost.basis == (
-        "expected, as the mean of 2 answers was timed: 36 s × 0.10 USD/hour (machine rate, your assumption)"
+        "expected, as the mean of 2 answers was timed: 36 s × 0.10 USD/hour (machine rate, assumed)"
     )
     assert (found.method, found.past_answers, found.prompt_tokens) == ("seconds", 2, None)
     assert of("raw", settings_of(data, machine_usd_per_hour="0")).cost.usd == 0
@@ -244,3 +243,10 @@ def test_a_backend_without_a_price_says_so(data: Path) -> None:
     settings = settings_of(data)
     found = expect_cost(Free(), settings.question("q"), settings)
     assert found.error == "unknown: this approach has no price"
+
+
+def test_a_model_is_the_same_whether_its_weights_are_loaded_or_not() -> None:
+    assert same_model("base (Q4_1 weights) + adapter a", "base + adapter a")
+    assert same_model("base + adapter a", "base (Q4_1 weights) + adapter a")
+    assert not same_model("base + adapter a", "base + adapter b")
+    assert not same_model("base + adapter a", "base")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import subprocess
@@ -19,8 +20,10 @@ from backends.errors import BackendError
 from backends.run.live import LiveComparison
 from backends.settings import load_settings
 from backends.spend import ledger
-from backends.spend.ledger import ExpectedCost
-from backends.spend.ledger_file import LedgerDamaged, LedgerNewer, ledger_file, opened
+from backends.spend.ledger import ExpectedCost, ledger_file
+from backends.spend.old_ledger import LedgerDamaged, LedgerNewer
+from backends.store.database import store_file, store_of
+from tests.backends.spend.stored_rows import stored_rows
 from tests.scripted import PATIENCE_S, Scripted, finished
 
 HOME = Path(__file__).resolve().parents[3]
@@ -89,20 +92,18 @@ def test_token_counts_that_no_file_can_hold_and_half_characters_are_no_reason_to
 
 def test_rows_are_only_ever_added(data: Path) -> None:
     ledger.append(data, ANSWER, "real")
-    for statement in ("DELETE FROM answers", "UPDATE answers SET cost_usd = '0'"):
-        with pytest.raises(sqlite3.Error), sqlite3.connect(ledger_file(data)) as connection:
+    for statement in ("DELETE FROM spent_answers", "UPDATE spent_answers SET cost_usd = '0'"):
+        with pytest.raises(sqlite3.Error), stored_rows(data) as connection:
             connection.execute(statement)
-        connection.close()
     assert len(ledger.entries(data)) == 1
 
 
 def test_the_file_is_kept_as_the_house_rules_say(data: Path) -> None:
     ledger.append(data, ANSWER, "real")
-    with opened(ledger_file(data), create=False) as connection:
-        found = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")}
-        assert found == {"journal_mode": "wal", "synchronous": 2}
-        assert connection.execute("PRAGMA busy_timeout").fetchone()[0] == 5000
-        assert connection.execute("PRAGMA foreign_keys").fetchone()[0] == 1
+    with store_of(data).reading() as connection:
+        wanted = ("journal_mode", "synchronous", "busy_timeout", "foreign_keys")
+        found = {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in wanted}
+    assert found == {"journal_mode": "wal", "synchronous": 2, "busy_timeout": 10_000, "foreign_keys": 1}
 
 
 def test_entries_since_a_moment(data: Path) -> None:
@@ -243,24 +244,17 @@ def test_a_ledger_of_the_second_version_tells_its_tests_from_its_answers_and_sta
     found = ledger.entries(data)
     assert [entry.model for entry in found if entry.purpose == "test"] == ["test", "test"]
     assert len(found) == 8
-    for statement in ("DELETE FROM answers", "UPDATE answers SET purpose = 'answer'"):
-        with pytest.raises(sqlite3.Error), sqlite3.connect(ledger_file(data)) as connection:
+    for statement in ("DELETE FROM spent_answers", "UPDATE spent_answers SET purpose = 'answer'"):
+        with pytest.raises(sqlite3.Error), stored_rows(data) as connection:
             connection.execute(statement)
-        connection.close()
 
 
-def test_answers_of_the_third_version_go_by_their_name_and_newer_ones_by_who_wrote_them(data: Path) -> None:
+def test_answers_of_the_third_version_are_found_and_newer_ones_say_who_wrote_them(data: Path) -> None:
     _written(data, _VERSION_1 + _VERSION_2 + _VERSION_3)
-
-    def seconds_of(writer: str) -> list[float | None]:
-        found = ledger.complete_answers(data, "rag", lambda model: " via own + " in model, writer=writer)
-        return [one.latency_s for one in found]
-
-    assert seconds_of("paid_api:own") == [3.0]
-    for writer, seconds in (("raw", 2.0), ("paid_api:own", 1.0)):
-        answer = replace(ANSWER, approach="rag", model="named anew", timings=Timings(latency_s=seconds))
-        ledger.append(data, answer, "real", writer=writer)
-    assert (seconds_of("paid_api:own"), seconds_of("raw")) == ([1.0], [2.0])
+    found = ledger.complete_answers(data, "rag", lambda model: " via own + " in model)
+    assert [one.latency_s for one in found] == [3.0]
+    for writer in ("raw", "paid_api:own"):
+        ledger.append(data, replace(ANSWER, approach="rag"), "real", writer=writer)
     assert [one.writer for one in ledger.entries(data)][-3:] == [None, "raw", "paid_api:own"]
 
 
@@ -282,7 +276,7 @@ def test_a_ledger_of_the_first_version_goes_on_without_losing_a_row(old: Path, f
     ]
     ledger.append(old, ANSWER, "real", AT + timedelta(days=30))
     assert len(ledger.entries(old)) == 3 + (first == "write")
-    with opened(ledger_file(old), create=False) as connection:
+    with stored_rows(old) as connection:
         assert connection.execute("SELECT state, pico_usd FROM charges").fetchall() == [("charged", 7)]
 
 
@@ -335,9 +329,8 @@ def test_two_processes_write_at_once_and_nothing_is_lost(data: Path) -> None:
     assert [writer.wait(60) for writer in writers] == [0, 0]
     written = [entry.model for entry in ledger.entries(data)]
     assert sorted(written) == sorted(f"{name}-{number}" for name in "ab" for number in range(40))
-    with sqlite3.connect(ledger_file(data)) as connection:
+    with stored_rows(data) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    connection.close()
 
 
 def test_threads_write_at_once_and_nothing_is_lost(data: Path) -> None:
@@ -372,10 +365,7 @@ def test_a_damaged_ledger_is_named(damaged: Path) -> None:
 
 
 def test_a_ledger_of_a_newer_version_is_left_alone_and_is_not_called_damaged(data: Path) -> None:
-    ledger.append(data, ANSWER, "real")
-    with sqlite3.connect(ledger_file(data)) as connection:
-        connection.execute("PRAGMA user_version = 99")
-    connection.close()
+    _written(data, "CREATE TABLE answers (id INTEGER PRIMARY KEY); PRAGMA user_version = 99")
     before = ledger_file(data).read_bytes()
     for act in (lambda: ledger.entries(data), lambda: ledger.append(data, ANSWER, "real")):
         with pytest.raises(LedgerNewer, match=r"written by a newer version of Crossroads \(its format is 99"):
@@ -388,12 +378,41 @@ def test_a_ledger_of_a_newer_version_is_left_alone_and_is_not_called_damaged(dat
 )
 def test_a_row_that_nobody_recorded_is_a_damaged_ledger(data: Path, column: str, value: str) -> None:
     ledger.append(data, ANSWER, "real", AT)
-    with opened(ledger_file(data), create=True) as connection:
-        connection.execute("DROP TRIGGER answers_keep")
-        connection.execute(f"UPDATE answers SET {column} = ?", (value,))
+    with stored_rows(data) as connection:
+        connection.execute("DROP TRIGGER spent_update")
+        connection.execute(f"UPDATE spent_answers SET {column} = ?", (value,))
     for act in (lambda: ledger.entries(data), lambda: ledger.complete_answers(data, "paid_api")):
         with pytest.raises(LedgerDamaged):
             act()
+
+
+def test_rows_that_nobody_recorded_are_set_aside_in_a_file_and_the_runs_stay(data: Path) -> None:
+    ledger.append(data, ANSWER, "real", AT)
+    with stored_rows(data) as connection:
+        connection.execute("DROP TRIGGER spent_update")
+        connection.execute("UPDATE spent_answers SET cost_usd = 'abc'")
+        connection.execute("INSERT INTO question_sets VALUES ('hash', 'a set', 1, '2026-12-01')")
+    aside = ledger.set_aside(data)
+    assert aside is not None
+    assert [json.loads(line)["cost_usd"] for line in aside.read_text().splitlines()] == ["abc"]
+    assert ledger.entries(data) == []
+    ledger.append(data, ANSWER, "real")
+    with stored_rows(data) as connection:
+        assert connection.execute("SELECT name FROM question_sets").fetchall() == [("a set",)]
+        with pytest.raises(sqlite3.Error):  # rows are only added, as before
+            connection.execute("DELETE FROM spent_answers")
+
+
+def test_a_store_that_cannot_be_read_is_renamed(data: Path) -> None:
+    data.mkdir()
+    store_file(data).write_bytes(b"no database" * 500)
+    with pytest.raises(LedgerDamaged, match=r"The ledger in evaluations\.sqlite is damaged"):
+        ledger.entries(data)
+    aside = ledger.set_aside(data)
+    assert aside is not None
+    assert aside.read_bytes() == b"no database" * 500
+    ledger.append(data, ANSWER, "real")
+    assert len(ledger.entries(data)) == 1
 
 
 def test_set_aside_it_makes_room_for_a_new_one_and_is_kept(damaged: Path) -> None:
@@ -435,7 +454,7 @@ def test_a_comparison_records_every_answer_once_before_it_is_done(data: Path) ->
 
 def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
-    with pytest.raises(BackendError, match="The ledger of answers cannot be written"):
+    with pytest.raises(BackendError, match="The store of answers cannot be written"):
         ledger.append(tmp_path / "file", ANSWER, "real")
 
 

@@ -111,7 +111,7 @@ def test_more_tokens_never_cost_less(prompt: int, completion: int, model: str) -
 
 def test_the_cost_of_machine_time() -> None:
     assert machine_cost(2.31, Decimal("0.10")) == Cost(
-        Decimal("0.0000641667"), "2.31 s × 0.10 USD/hour (machine rate, your assumption)"
+        Decimal("0.0000641667"), "2.31 s × 0.10 USD/hour (machine rate, assumed)"
     )
     hour = machine_cost(3600, Decimal("0.10"))
     assert (hour.usd, hour.basis[:8]) == (Decimal("0.10"), "3,600 s ")
@@ -122,7 +122,7 @@ def test_the_cost_of_machine_time() -> None:
 def test_training_is_spread_over_answers() -> None:
     assert machine_cost(3.6, Decimal("0.10"), Decimal("0.02"), 10_000) == Cost(
         Decimal("0.000102"),
-        "3.6 s × 0.10 USD/hour (machine rate, your assumption) + 0.02 USD of training ÷ 10,000 answers",
+        "3.6 s × 0.10 USD/hour (machine rate, assumed) + 0.02 USD of training ÷ 10,000 answers",
     )
 
 

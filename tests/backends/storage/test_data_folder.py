@@ -16,7 +16,7 @@ import backends
 from backends.base import Answer
 from backends.errors import BackendError, disk_fault, unexpected_fault
 from backends.remote import stand_in
-from backends.remote.stand_in import StandInStart
+from backends.remote.stand_in import Control
 from backends.run.compare import compare
 from backends.run.jobs import Job
 from backends.settings import BudgetSettings, Settings, load_settings
@@ -116,8 +116,8 @@ def test_the_stand_in_says_it_and_nobody_looks_for_a_record_there(
 
 
 def test_a_start_in_the_background_ends_with_a_sentence(tmp_path: Path) -> None:
-    start = StandInStart()
-    start.begin(unusable(tmp_path, "below a file"))
+    start = Control(unusable(tmp_path, "below a file"))
+    start.begin()
     for thread in threading.enumerate():
         if thread.name == "stand-in-start":
             thread.join(PATIENCE_S)
@@ -143,7 +143,7 @@ def test_a_paid_answer_stays_where_no_charge_can_be_written(
     (answer,) = [one for _, one in compare([made], question, threading.Event()) if isinstance(one, Answer)]
     ledger.recorder(settings)(answer)
     assert (answer.status, answer.text) == ("ok", "Paris.")
-    assert str(ledger.fault(settings.data)).startswith("The ledger of answers cannot be written: ")
+    assert str(ledger.fault(settings.data)).startswith("The store of answers cannot be written: ")
     assert budget.today_in_words(settings.data, settings.budget).startswith("Spent today: unknown. The ledger")
     logged = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert [record.getMessage().split(":")[0] for record in logged] == [
@@ -158,7 +158,7 @@ def test_a_cap_that_cannot_be_checked_lets_nothing_through(tmp_path: Path, https
     capped = capped.model_copy(update={"budget": BudgetSettings(per_day_usd=Decimal(1))})
     made, question = backends.make("paid_api", capped), capped.question("Paris?")
     (answer,) = [one for _, one in compare([made], question, threading.Event()) if isinstance(one, Answer)]
-    assert (answer.error or "").startswith("The ledger of answers cannot be written: there is a file where a folder")
+    assert (answer.error or "").startswith("The store of answers cannot be written: there is a file where a folder")
     assert httpserver.log == []
 
 

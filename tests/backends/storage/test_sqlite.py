@@ -71,3 +71,13 @@ def test_faults_of_sqlite_are_sentences_and_those_of_this_program_are_not(file: 
         connect(file, FIRST)
     with pytest.raises(BackendError, match=r"^The list cannot be written\."), explaining(file, FIRST):
         connect(file.with_name("missing.sqlite"), FIRST)
+
+
+def test_a_folder_in_the_place_of_a_file_is_named_as_one(tmp_path: Path) -> None:
+    file = tmp_path / "list.sqlite"
+    file.mkdir()
+    with pytest.raises(BackendError) as fault, explaining(file, FIRST):
+        connect(file, FIRST)
+    assert str(fault.value) == (
+        "The list cannot be used: list.sqlite in the data folder is a folder. Move it away; a new file is begun."
+    )

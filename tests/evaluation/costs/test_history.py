@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
 from backends.spend.ledger import Entry
-from evaluation.costs.history import Daily, Performance, Spend, begin_of, daily, performance, spend
+from evaluation.costs.history import NO_MODEL, Daily, Performance, Spend, begin_of, daily, performance, spend
 
 NOTHING: dict[str, Any] = dict.fromkeys(
     (
@@ -31,6 +32,21 @@ def test_spend_by_day_approach_and_model_is_exact() -> None:
         Spend(date(2026, 11, 1), "raw", "n", Decimal(0), 1, 1),
         Spend(date(2026, 11, 2), "raw", "m", Decimal("0.1"), 1, 0),
     ]
+
+
+def test_a_refusal_without_a_model_is_a_line_of_its_own() -> None:
+    written = {"approach": "rag", "model": "m + handbook", "writer": "raw"}
+    refused = [entry(1, usd="0.001", **written), entry(1, "refused", usd="0.001", **written)]
+    refused = [replace(one, completion_tokens=0) for one in refused]
+    answer = replace(entry(1, usd="0.2", **written), completion_tokens=9)
+    quoted = replace(entry(1, usd="0.002", **written | {"writer": "quote", "model": "quote"}), completion_tokens=0)
+    below = [entry(1, "below_threshold", usd="0.001", **written | {"writer": writer}) for writer in ("raw", "quote")]
+    assert [(one.model, one.usd, one.answers) for one in spend([*refused, *below, answer, quoted])] == [
+        ("m + handbook", Decimal("0.2"), 1),
+        (NO_MODEL, Decimal("0.004"), 4),
+        ("quote", Decimal("0.002"), 1),
+    ]
+    assert performance([answer, *below]).latency_p95_s == 1.0
 
 
 def test_latency_is_of_those_that_came_through_and_stopped_ones_are_no_errors() -> None:

@@ -8,14 +8,16 @@ from pathlib import Path
 
 from backends.base import Answer, Cost, Timings, Usage
 from backends.remote.connection_settings import ManualPrice
-from backends.settings import Settings, load_settings
+from backends.settings import DEFAULT_EMBEDDER, DEFAULT_MODEL, Settings, load_settings
 from backends.spend import ledger
+from backends.spend.pricing import price_list
 from evaluation.costs.break_even import break_evens
 from evaluation.costs.current_inputs import current_inputs
-from evaluation.costs.monthly import monthly
-from evaluation.costs.paid import ManualModel
+from evaluation.costs.monthly import month_at, monthly
+from evaluation.costs.paid import ManualModel, PickedModel, paid_models, priced_connections
 from evaluation.costs.sensitivity import sensitivity
 
+SEARCHED = f"handbook searched with {DEFAULT_EMBEDDER}"
 OFFER = ManualModel("Our own. Model", ManualPrice(input_usd=Decimal(2), output_usd=Decimal(10), date=date(2026, 11, 3)))
 
 
@@ -62,7 +64,7 @@ def test_a_connection_has_its_own_tokens_and_its_price_by_hand_with_its_date(tmp
 
 def test_a_model_that_is_no_connection_is_computed_at_the_price_that_was_entered(tmp_path: Path) -> None:
     record(tmp_path, "paid_api", "gpt-4.1-mini", Usage(100, 50))
-    inputs = current_inputs(settings_of(tmp_path), compared=["paid_api", OFFER.approach], manual=[OFFER])
+    inputs = current_inputs(settings_of(tmp_path), compared=["paid_api", OFFER.approach], added=[OFFER])
     assert OFFER.approach == "paid_api:our-own-model:by-hand"
     cost = monthly(OFFER.approach, inputs)
     assert (cost.model, cost.usd) == ("Our own. Model", Decimal(7))  # 10,000 × (100 × 2 + 50 × 10) ÷ 1,000,000
@@ -71,6 +73,31 @@ def test_a_model_that_is_no_connection_is_computed_at_the_price_that_was_entered
     )
     assert inputs.values[f"{OFFER.approach}.price.input"].note == "Our own. Model, price entered by hand on 2026-11-03"
     assert ManualModel("***", OFFER.price).approach == "paid_api:model:by-hand"
+
+
+def test_a_model_of_the_price_list_is_computed_at_its_list_price(tmp_path: Path) -> None:
+    record(tmp_path, "paid_api", "gpt-4.1-mini", Usage(100, 50))
+    found = {(one.provider_id, one.model): one for one in price_list()}
+    listed = found["anthropic", "claude-haiku-4-5"]
+    picked = PickedModel(listed)
+    inputs = current_inputs(settings_of(tmp_path), compared=["paid_api", picked.approach], added=[picked])
+    cost = monthly(picked.approach, inputs)
+    assert cost.model == "claude-haiku-4-5"
+    assert cost.usd == month_at(listed.rates, inputs)
+    expected = 10_000 * (100 * listed.rates.input_mtok + 50 * listed.rates.output_mtok) / 1_000_000
+    assert cost.usd == expected > 0
+    price = inputs.values[f"{picked.approach}.price.input"]
+    assert (price.value, price.origin, price.note) == (listed.rates.input_mtok, "price list", listed.rates.basis)
+    assert month_at(found["openai", "gpt-4.1-mini"].rates, inputs) == monthly("paid_api", inputs).usd
+
+
+def test_every_model_of_the_price_list_stands_for_itself(tmp_path: Path) -> None:
+    listed = price_list()
+    assert len(listed) > 500
+    picked = [PickedModel(one) for one in listed]
+    assert len({one.approach for one in picked}) == len(picked)
+    inputs = current_inputs(settings_of(tmp_path), compared=[one.approach for one in picked], added=picked)
+    assert len([way for way in inputs.profiles if way.paid]) == len(picked)
 
 
 def test_what_is_not_there_any_more_is_left_out(tmp_path: Path) -> None:
@@ -89,9 +116,11 @@ def test_an_approach_without_a_price_is_unknown_and_the_others_are_not(tmp_path:
 
 
 def test_documents_pay_the_prices_of_whoever_writes(tmp_path: Path) -> None:
-    record(tmp_path, "rag", "big via own + handbook searched with e", Usage(800, 100), 2.0)
-    record(tmp_path, "rag", "gpt-4.1-mini + handbook searched with e", Usage(600, 10), 2.0)
-    record(tmp_path, "rag", "base (Q4_1) + handbook searched with e", Usage(700, 30), 4.0)
+    record(tmp_path, "rag", f"big via own + {SEARCHED}", Usage(800, 100), 2.0)
+    record(tmp_path, "rag", f"gpt-4.1-mini + {SEARCHED}", Usage(600, 10), 2.0)
+    record(tmp_path, "rag", f"{DEFAULT_MODEL} (Q4_1 weights) + {SEARCHED}", Usage(700, 30), 4.0)
+    for writer in ("big via own", "gpt-4.1-mini", f"{DEFAULT_MODEL} (Q4_1 weights)"):  # of another embedder: in no mean
+        record(tmp_path, "rag", f"{writer} + handbook searched with another/embedder", Usage(9000, 900), 90.0)
     over_own = current_inputs(settings_of(tmp_path, rag__generator="paid_api:own"), rented=False)
     assert over_own.profile("rag").model == "handbook, written by big"
     parts = {part.name: part.usd for part in monthly("rag", over_own).parts}
@@ -105,9 +134,16 @@ def test_documents_pay_the_prices_of_whoever_writes(tmp_path: Path) -> None:
 
 
 def test_longer_answers_of_a_paid_writer_do_not_make_the_search_slower(tmp_path: Path) -> None:
-    record(tmp_path, "rag", "big via own + handbook searched with e", Usage(800, 100), 2.0)
+    record(tmp_path, "rag", f"big via own + {SEARCHED}", Usage(800, 100), 2.0)
     inputs = current_inputs(settings_of(tmp_path, rag__generator="paid_api:own"), rented=False)
     (longer,) = [effect for effect in sensitivity(inputs) if effect.name == "answers twice as long"]
     assert round(longer.difference["rag"] or 0, 9) == 4
     (halved,) = [effect for effect in sensitivity(inputs) if effect.name == "paid prices halve"]
     assert round(halved.difference["rag"] or 0, 9) == -6
+
+
+def test_what_shows_recorded_answers_is_no_model_to_compare(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, connections__router__recorded="answers.json")
+    assert priced_connections(settings) == ["paid_api", "paid_api:bare", "paid_api:own"]
+    assert [one.approach for one in paid_models(settings, ["paid_api:router", "paid_api:own"], ())] == ["paid_api:own"]
+    assert [one.approach for one in paid_models(settings, ["paid_api:router"], ())] == ["paid_api"]

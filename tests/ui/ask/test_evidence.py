@@ -9,13 +9,16 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from backends.base import Answer, Draft, Passage, Usage
+from backends.base import Answer, BelowThreshold, Draft, Passage, Usage
 from backends.rag.approach import open_index
+from backends.rag.documents.headings import heading_marks
 from backends.rag.evidence.answer import METHOD, AnswerEvidence, check
 from backends.rag.prompt import REFUSAL
 from backends.run.live import Column
 from backends.settings import load_settings
+from tests.pages.opening import markdown_in
 from tests.scripted import PATIENCE_S
+from ui.ask.column import paragraphs
 from ui.ask.evidence import excerpt, highlighted
 from ui.shared.text import escaped
 
@@ -64,7 +67,7 @@ def app() -> None:
     column = st.session_state["column"]
     drawn = AnswerColumn(st.container(width=302), "rag")
     drawn.draw(column)
-    drawn.draw(column, frozenset({"latency_s"}))
+    drawn.draw(column, None, frozenset({"latency_s"}))
 
 
 def shown(answer: Answer, question: str | None = QUESTION) -> AppTest:
@@ -82,6 +85,11 @@ def run(at: AppTest) -> AppTest:
     return at
 
 
+def text(at: AppTest) -> list[str]:
+    """The pieces of the answer's text, as Markdown."""
+    return markdown_in(at, "answer-")
+
+
 def badges(at: AppTest) -> list[str]:
     return [one.value for one in at.expander[0].markdown]
 
@@ -91,9 +99,10 @@ def badges(at: AppTest) -> list[str]:
 
 def test_sentences_carry_their_marks_and_the_text_its_citations() -> None:
     at = shown(answered(f"{SAID} Most makers give two years. Want more?", passage()))
-    assert at.text[0].value == f"{SAID} [1] Most makers give two years. Want more?"
+    assert text(at) == [paragraphs(SAID), paragraphs("Most makers give two years. Want more?")]
     assert [expander.label for expander in at.expander] == [
         "Evidence: 1 of 2 sentences supported",
+        "How it was measured",
         "Sources (1)",
     ]
     assert badges(at) == [
@@ -103,20 +112,44 @@ def test_sentences_carry_their_marks_and_the_text_its_citations() -> None:
     ]
     captions = [caption.value for caption in at.expander[0].caption]
     assert captions == [escaped(SAID), escaped("Most makers give two years."), escaped("Want more?"), METHOD]
-    assert [button.label for button in at.button] == [":blue[\\[1\\]]"]
+    assert [button.label for button in at.button] == [":blue[\\[1\\]]"] * 2  # in the text, and beside the sentence
 
 
 def test_a_quote_stands_beside_what_was_written_first_and_is_no_evidence() -> None:
     draft = Draft("It can be returned within 99 days.", f"It was not found. {HOSTILE}", 1.25)
     at = shown(replace(answered(f"{SAID} [1]", passage()), draft=draft))
-    assert at.text[0].value == f"{SAID} [1]"
+    assert text(at) == [paragraphs(SAID)]
     labels = [expander.label for expander in at.expander]
-    assert labels == ["Where the quote stands: 1 sentence", "What the model wrote first", "Sources (1)"]
+    assert labels[:1] == ["Where the quote stands: 1 sentence"]
+    assert labels[1:] == ["How it was measured", "What the model wrote first", "Sources (1)"]
     assert any("Whether it answers the question is yours to judge" in caption.value for caption in at.caption)
-    first = at.expander[1]
+    first = at.expander[2]
     assert first.markdown[0].value == escaped(draft.why)
     assert first.text[0].value == draft.text
     assert any("in place of the writer's text" in one.value for one in at.markdown)
+
+
+def withdrawn() -> None:
+    from dataclasses import replace
+
+    import streamlit as st
+
+    from ui.ask.column import AnswerColumn
+
+    column = st.session_state["column"]
+    drawn = AnswerColumn(st.container(), "rag")
+    for text in ("word " * 100, "", "word " * 90, ""):  # written, withdrawn, written anew, withdrawn
+        drawn.draw(replace(column, phase="writing", text=text, answer=None, checked=None))
+    drawn.draw(column)
+
+
+def test_a_short_answer_after_a_long_one_that_was_withdrawn_is_whole() -> None:
+    answer = Answer("rag", "a model", "It costs 95 pounds.", "ok")
+    at = AppTest.from_function(withdrawn, default_timeout=PATIENCE_S)
+    at.session_state["column"] = Column("rag", "a model", phase="done", text=answer.text, answer=answer)
+    run(at)
+    assert text(at) == [paragraphs("It costs 95 pounds.")]
+    assert not at.button
 
 
 def test_what_was_not_checked_is_said() -> None:
@@ -132,12 +165,12 @@ def test_what_was_not_checked_is_said() -> None:
     assert ":gray-badge[not checked]" in badges(at)
     at.session_state["column"] = replace(at.session_state["column"], checked=AnswerEvidence(note="It failed."))
     assert ":material/warning: It failed\\." in [caption.value for caption in run(at).caption]
-    assert at.text[0].value == SAID
+    assert text(at) == [paragraphs(SAID)]
 
 
 def test_an_own_citation_that_is_wrong_is_marked() -> None:
     at = shown(answered(f"{SAID} [2]", passage(), passage(text="Something else.")))
-    assert at.text[0].value == f"{SAID} [2]"
+    assert text(at) == [paragraphs(SAID)]
     captions = [caption.value for caption in at.expander[0].caption]
     assert ":material/warning: The answer cites \\[2\\] here; not confirmed." in captions
 
@@ -145,23 +178,43 @@ def test_an_own_citation_that_is_wrong_is_marked() -> None:
 def test_a_refusal_is_shown_as_such() -> None:
     at = shown(answered(REFUSAL, passage()))
     assert ":material/info: The model says that the documents do not say." in [c.value for c in at.caption]
-    assert [expander.label for expander in at.expander] == ["Sources (1)"]
-    at = shown(answered(REFUSAL))
-    assert ":material/search_off: No passage was similar enough, so no model was asked." in [
-        c.value for c in at.caption
-    ]
-    assert not at.expander
+    assert [expander.label for expander in at.expander] == ["How it was measured", "Sources (1)"]
+    below = BelowThreshold(0.031, 0.05, ((passage(text=SAID), 0.031),))
+    error = f"{below.sentence} {below.next_step}"
+    refused = replace(answered(REFUSAL), status="below_threshold", error=error, below_threshold=below)
+    at = shown(refused)
+    assert f":material/info: {escaped(error)}" in [c.value for c in at.caption]
+    assert ":orange-badge[:material/vertical_align_bottom: below threshold]" in [m.value for m in at.markdown]
+    assert [expander.label for expander in at.expander] == ["How it was measured"]
+    at = shown(replace(answered(SAID, passage()), below_threshold=replace(below, refused=False)))
+    assert any("Nothing answers well enough" in c.value and "all the same" in c.value for c in at.caption)
+    assert ":orange-badge[:material/vertical_align_bottom: answered anyway]" in [m.value for m in at.markdown]
+
+
+def test_sources_that_disagree_are_told_right_below_the_text() -> None:
+    old = passage("returns-2022.md", text=SAID.replace("may be", "was").replace("30", "14"))
+    old = replace(old, superseded="superseded by returns.md")
+    calm, stale = shown(answered(SAID, passage(), old)), shown(answered(old.text, passage(), old))
+    for at, said, warned in ((calm, "in force", False), (stale, "not in force", True)):
+        (told,) = [c.value for c in at.caption if "Sources disagree" in c.value]
+        assert (":orange-badge[:material/balance: sources disagree]" in [m.value for m in at.markdown]) is warned
+        assert told.endswith(
+            escaped(f"[1] says 30 days, [2] says 14 days (superseded). The answer goes by the one that is {said}.")
+        )
+        assert at.expander[0].label == "Evidence: 1 of 1 sentence supported; sources disagree"
+    assert badges(calm) == [":gray-badge[:material/balance: sources disagree; supported by]"]
+    assert badges(stale) == [":orange-badge[:material/balance: sources disagree; supported by]"]
 
 
 def test_while_others_are_measured_nothing_is_compared() -> None:
     at = shown(answered(f"{SAID}", passage()), question=None)
-    assert at.text[0].value == SAID
-    assert [expander.label for expander in at.expander] == ["Sources (1)"]
+    assert text(at) == [paragraphs(SAID)]
+    assert [expander.label for expander in at.expander] == ["How it was measured", "Sources (1)"]
 
 
 def test_an_answer_without_passages_has_no_evidence() -> None:
     at = shown(replace(answered("Paris is the capital of France.", passage()), sources=()))
-    assert not at.expander
+    assert [expander.label for expander in at.expander] == ["How it was measured"]
     assert not at.button
 
 
@@ -238,6 +291,15 @@ def test_the_place_that_says_so_stands_out_in_the_passage() -> None:
     assert highlighted("a bc d", (0, 6), [(2, 4)]) == (
         ":gray-background[a ]:green-background[**bc**]:gray-background[ d]"
     )
+
+
+def test_headings_are_read_without_their_number_signs() -> None:
+    text = "## Returns\n\nWithin 28 days."
+    assert highlighted(text, (0, 26), [(12, 26)], heading_marks(text, "a.md")).split("  \n") == [
+        ":gray-background[Returns]",
+        "\u00a0",
+        ":green-background[**Within 28 days**]\\.",
+    ]
 
 
 def test_what_is_highlighted_cannot_break_out() -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 
 import altair as alt
 import pytest
 import vl_convert
 
-from backends.base import Answer, Cost, Timings
+from backends.base import Answer, BelowThreshold, Cost, Timings
+from evaluation.references import Verdict
 from ui.compare.overview import best, cost_chart, latency_chart, marks_of, table
 from ui.shared.charts import INK
 
@@ -62,7 +64,7 @@ def test_more_answers_than_fit_beside_each_other_stand_below_each_other() -> Non
     ]
     many = table([*few, answer("raw", 0.5)], {"latency_s": frozenset({"raw"})})
     assert list(many.index)[-1] == "Raw model"
-    assert list(many.columns)[:5] == ["Status", "Latency", "First text", "Cost", "Tokens/s"]
+    assert list(many.columns)[:6] == ["Status", "Right", "Latency", "First text", "Cost", "Tokens/s"]
     assert many.loc["Raw model", "Latency"] == "\u2605 500 ms"
 
 
@@ -72,8 +74,26 @@ def test_a_stand_in_is_not_ranked_beside_real_answers() -> None:
     assert marks_of("raw", marked) == {"latency_s"}
 
 
-def test_what_is_not_complete_is_not_ranked() -> None:
-    assert best([answer("raw", 2.0), answer("rag", 0.1, status="truncated")]) == {}
+def test_a_stand_in_wins_nothing_among_its_like_either() -> None:
+    assert best([answer("raw", 2.0, stand_in=True), answer("rag", 1.0, stand_in=True)]) == {}
+
+
+@pytest.mark.parametrize("status", ["truncated", "empty", "refused", "below_threshold", "error", "cancelled"])
+def test_what_is_not_complete_is_not_ranked(status: str) -> None:
+    assert best([answer("raw", 2.0), answer("rag", 0.1, status=status)]) == {}
+
+
+def test_a_wrong_or_refused_answer_wins_nothing() -> None:
+    answers = [answer("raw", 1.0), answer("fine_tuned", 2.0), answer("paid_api", 0.5), answer("rag", 3.0)]
+    verdicts: dict[str, Verdict | None] = {"raw": "wrong", "fine_tuned": "right", "paid_api": "refused", "rag": "right"}
+    assert best(answers, verdicts) == {"latency_s": {"fine_tuned"}}
+    assert best(answers, dict.fromkeys(verdicts, "wrong")) == {}
+    below = replace(answer("rag", 0.1, status="below_threshold"), below_threshold=BelowThreshold(0.01, 0.05))
+    anyway = replace(below, status="ok")
+    assert best([*answers[:3], anyway], verdicts | {"rag": None}) == {}
+    assert best([*answers[:3], below], verdicts) == {"latency_s": {"rag"}}  # right: the documents do not say
+    assert best([*answers[:3], below], verdicts | {"rag": "refused"}) == {}
+    assert list(table(answers, {}, verdicts).loc["Right"]) == ["not right", "right", "refused", "right"]
 
 
 def drawn(chart: alt.LayerChart, width: int = 500) -> str:

@@ -44,8 +44,8 @@ def test_a_break_even_is_marked_and_named_at_its_place() -> None:
     (dot, _) = [row for row in found if row.get("label") == "Fine-tuned: from 10,100"]
     assert (dot["questions"], dot["usd"]) == (10_001, 20.001)
     assert [row["label"] for row in found if row["questions"] == 5_000 and "label" in row] == ["your 5,000"]
-    ends = [row["approach"] for row in found if row["questions"] == MOST]
-    assert sorted(ends) == ["Fine-tuned", "Fine-tuned", "gpt", "gpt"]  # the ends of the lines, and their names
+    names = [row for row in found if row.get("name") and row["questions"] > MOST]
+    assert {row["name"]: round(row["usd"], 6) for row in names} == {"Fine-tuned": 10_010.0, "gpt": 20_000.0}
 
 
 def test_a_break_even_beyond_the_axis_and_a_cost_of_nothing_are_not_drawn() -> None:
@@ -68,6 +68,12 @@ def test_a_break_even_beyond_the_axis_and_a_cost_of_nothing_are_not_drawn() -> N
 )
 def test_names_are_kept_apart_in_their_order(values: list[float], placed: list[float]) -> None:
     assert spread_apart(values, 0.5) == pytest.approx(placed)
+
+
+def test_names_stay_on_the_chart() -> None:
+    assert spread_apart([0.0, 0.0, 0.1], 0.5, low=0.0) == pytest.approx([0.0, 0.5, 1.0])
+    assert spread_apart([2.0, 2.0, 1.9], 0.5, high=2.0) == pytest.approx([1.5, 2.0, 1.0])
+    assert spread_apart([0.0, 0.4, 1.0], 0.5, 0.0, 1.0) == pytest.approx([0.0, 0.5, 1.0])
 
 
 def test_a_right_answer_that_has_no_cost_is_told_in_words() -> None:

@@ -14,9 +14,10 @@ import pytest
 from backends.base import Answer, Cost, Status, Timings, Usage
 from backends.spend import ledger
 from backends.spend.ledger import Entry, Purpose
+from backends.spend.pricing import ListedModel, Rates
 from evaluation.costs.break_even import break_evens
 from evaluation.costs.inputs import Inputs
-from evaluation.costs.monthly import curve, monthly
+from evaluation.costs.monthly import curve, month_at, monthly
 from evaluation.costs.right_answers import Accuracy, cost_per_right
 from evaluation.costs.scratch import fine_tuning_cost, from_scratch
 from evaluation.costs.sensitivity import sensitivity
@@ -58,7 +59,12 @@ def scratch_file(inputs: Inputs, **typed: str) -> bytes:
     return exports.scratch_file(from_scratch(fine_tuning_cost(inputs)), assumptions(chosen), inputs)
 
 
-FILES = (monthly_file, break_even_file, right_answers_file, what_if_file, scratch_file)
+def price_list_file(inputs: Inputs) -> bytes:
+    listed = ListedModel("maker", "Maker", "model", Rates(Decimal(1), Decimal(1), Decimal(2), "list price"))
+    return exports.price_list_file([(listed, month_at(listed.rates, inputs))], inputs)
+
+
+FILES = (monthly_file, break_even_file, right_answers_file, what_if_file, price_list_file, scratch_file)
 
 
 @pytest.mark.parametrize("made", FILES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -36,10 +37,14 @@ def test_every_adapter_says_what_is_known_and_which_one_answers() -> None:
         "yes; It was trained on revision 1.",
     ]
     assert list(shown["Right answers"]) == ["9 of 10 (base 1)", "\u2014", "\u2014"]
+    assert list(shown["Taught"]) == ["answers", "answers", "answers"]
     assert list(shown["Method"]) == ["last layers", "\u2014", "\u2014"]
     assert list(shown["Size"]) == ["4.94 MB", "\u2014", "\u2014"]
     assert shown["Created"].isna().tolist() == [False, True, True]
     assert fitting([DOORS, OTHER, REVISED]) == ["doors", "revised"]
+    reader = replace(DOORS, name="reader", reads=True)
+    assert list(table([reader], None)["Taught"]) == ["reading"]
+    assert fitting([DOORS, reader]) == ["doors"]
 
 
 def test_a_card_is_read_in_words() -> None:

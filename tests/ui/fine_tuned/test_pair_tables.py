@@ -87,7 +87,10 @@ def test_a_held_out_question_that_was_taught_says_by_what() -> None:
 def test_what_is_kept_aside_is_told_as_it_will_be() -> None:
     pairs = tuple(Pair(f"Question {number}?", "Yes.") for number in range(10))
     told = split_words(Split(pairs[:8], pairs[8:], (), ()))
-    assert told == "**2 pairs** are kept aside and **8** are trained on. None of them is seen in training."
+    assert (
+        told
+        == "**2 pairs** are kept aside and **8** are trained on. None of those that are kept aside is seen in training."
+    )
     many = split_words(Split(pairs[:8] * 1_200, pairs[8:] * 1_200, (), (Leak(0, 0, "near"),)))
     assert many == (
         "More than 10,000 pairs are not trained on at once: the section Train draws a sample, of which about 20 % are "

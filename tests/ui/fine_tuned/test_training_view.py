@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from backends.errors import BackendError
 from backends.fine_tuned.train.events import StepRecord, Trained, TrainingNote, TrainingResult
 from backends.fine_tuned.train.method import TrainingSettings
 from backends.fine_tuned.train.runs import Run
 from backends.run.jobs import JobState
 from ui.ask.box import notice
-from ui.fine_tuned.training_view import speed, status_line, with_past
+from ui.fine_tuned.training_view import no_losses_yet, speed, status_line, with_past
 from ui.shared.numbers import job_left_s, run_left_s
 
 RECORDS = [StepRecord(step, 1.0, None, 400, 2.0, 200.0) for step in range(1, 5)]
@@ -24,11 +25,24 @@ def test_steps_speed_time_and_what_is_left_are_said() -> None:
     assert status_line(STATE, 112.0) == "step 4 of 10 \u00b7 200 tokens/s \u00b7 12 s, about 18 s left"
 
 
-def test_before_the_first_step_only_what_is_being_done_is_said() -> None:
-    assert (
-        status_line(JobState("Training doors", 100.0, detail="loading the base"), 103.0)
-        == "loading the base \u00b7 3 s"
+def test_before_the_second_step_the_time_is_what_was_said_before_the_start_or_not_known() -> None:
+    begun = JobState("Training doors", 100.0, detail="loading the base")
+    said = "loading the base \u00b7 3 s"
+    assert status_line(begun, 103.0) == f"{said}, time left not known before the second step"
+    assert status_line(begun, 103.0, "about 40 s in all, by the estimate") == (
+        f"{said}, about 40 s in all, by the estimate"
     )
+    assert status_line(replace(begun, cancelled=True), 103.0) == said
+
+
+def test_in_place_of_losses_stands_what_is_done_or_why_there_are_none() -> None:
+    begun = JobState("Training doors", 100.0, detail="loading the base")
+    assert no_losses_yet(begun) == "Now: loading the base. The losses are drawn here from the first step on."
+    assert no_losses_yet(replace(begun, cancelled=True)).endswith("it is being stopped before the first step.")
+    stopped = replace(begun, cancelled=True, finished=112.0)
+    assert no_losses_yet(stopped) == "There are no losses: it was stopped before the first step."
+    failed = replace(stopped, fault=BackendError("The disk is full.", "Make room."))
+    assert no_losses_yet(failed) == "There are no losses: it ended before the first step."
 
 
 def test_the_speed_is_of_the_last_steps() -> None:

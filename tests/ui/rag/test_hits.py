@@ -54,11 +54,12 @@ def ranked(*scores: float) -> tuple[RankedSentence, ...]:
 
 
 def test_the_best_sentence_decides_whether_there_is_an_answer() -> None:
-    def said(*scores: float) -> str:
-        return verdict(SearchResult("q", "sentences", (), {}, sentences=ranked(*scores)), 0.35)
+    def said(*scores: float, by_code: bool = False) -> str:
+        return verdict(SearchResult("q", "sentences", (), {}, sentences=ranked(*scores)), 0.35, by_code)
 
     assert said(0.5, 0.2) == ("The best sentence reaches 0.50. From 0.35 on, RAG answers from what was found.")
     assert said(0.2).endswith("less than the threshold of 0.35: RAG would say that the documents do not say.")
+    assert said(0.2, by_code=True).endswith("and RAG answers from that.")
     assert said() == "Nothing was found, so RAG would say that the documents do not say."
 
 

@@ -16,9 +16,9 @@ def test_files_are_counted_by_what_became_of_them() -> None:
 
 
 def test_a_cancelled_job_says_what_it_has_not_done() -> None:
-    assert cancelled([]) == "Cancelled. Nothing was changed."
-    assert cancelled([ADDED]) == "Cancelled. 1 added. 3 not done: nothing of them was kept or changed."
+    assert cancelled([]) == "Stopped. Nothing was changed."
+    assert cancelled([ADDED]) == "Stopped. 1 added. 3 not done: nothing of them was kept or changed."
     assert cancelled([ADDED, REFUSED, AGAIN]) == (
-        "Cancelled. 1 added, 1 unchanged, 1 not read. 1 not done: nothing of it was kept or changed."
+        "Stopped. 1 added, 1 unchanged, 1 not read. 1 not done: nothing of it was kept or changed."
     )
-    assert cancelled([ADDED, REFUSED, AGAIN, AGAIN]) == "Cancelled. 1 added, 2 unchanged, 1 not read."
+    assert cancelled([ADDED, REFUSED, AGAIN, AGAIN]) == "Stopped. 1 added, 2 unchanged, 1 not read."

@@ -43,6 +43,8 @@ OWN_WORDS = {
 
 OF_A_CALLER = {
     "ui/ask/column.py: title or title_of(approach)": "Markdown by its contract; who gives one escapes what is in it",
+    "ui/ask/key_field.py: help": "Markdown by its contract, likewise",
+    "ui/evaluate/compare_runs.py: title_icon(one)": "one of three constants",
     "ui/fine_tuned/proof.py: name": "of an arm, from the table of arms",
     "ui/rag/chunk_settings.py: title": "one of two constants",
 }

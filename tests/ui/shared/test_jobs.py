@@ -1,4 +1,4 @@
-"""A job on the page: it shows how far it is, can be cancelled, ends with a sentence, and survives a page change."""
+"""A job on the page: it shows how far it is, can be stopped, ends with a sentence, and survives a page change."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_running_job_shows_how_far_it_is() -> None:
     at = run(page())
     assert (at.progress[0].value, at.progress[0].text) == (50, "**Adding to handbook**")
     assert at.caption[0].value.startswith("2 of 4 files \u00b7 ")
-    assert [button.label for button in at.button] == ["Cancel"]
+    assert [button.label for button in at.button] == ["Stop"]
     ended(job, work)
     run(at)
     assert not at.progress

@@ -36,3 +36,9 @@ def test_figures_and_unknown() -> None:
     assert numbers.figure(float("inf")) == numbers.UNKNOWN
     assert (numbers.dollars(None), numbers.figure(None)) == (numbers.UNKNOWN, numbers.UNKNOWN)
     assert numbers.power(Decimal("2700000000")) == "2.7 × 10⁹"
+
+
+def test_a_wait_that_is_longer_than_expected_says_so() -> None:
+    said = [numbers.waited(spent, 20.2) for spent in (0.0, 20.4, 81.0)]
+    assert said == ["0 of about 20 s", "20 of about 20 s", "81 s, longer than the expected 20 s"]
+    assert numbers.waited(3.0, None) == "3 s"

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from backends.decoding import decode
 from backends.errors import BackendError
 from backends.rag.documents.content import damaged
 from backends.rag.documents.readers.reading import Reading, unpaged
+
+if TYPE_CHECKING:
+    from backends.rag.documents.readers.xlsx.reader import SheetTable
 
 
 def read(data: bytes, format: str, encoding: str | None = None) -> Reading:
@@ -24,6 +29,18 @@ def read(data: bytes, format: str, encoding: str | None = None) -> Reading:
     if not any(text.strip() for _, text in reading.pages):
         raise BackendError("The file holds no text.", "Leave it out, or add text to it.")
     return reading
+
+
+def tables_of(data: bytes, format: str) -> list[SheetTable]:
+    """The sheets of a workbook as rows of cells. Raises `BackendError` for a file that cannot be read."""
+    from backends.rag.documents.readers.xlsx.reader import read_tables
+
+    try:
+        return read_tables(data)
+    except (BackendError, MemoryError):
+        raise
+    except Exception:  # as above
+        raise damaged(format) from None
 
 
 def _read(data: bytes, format: str, encoding: str | None) -> Reading:

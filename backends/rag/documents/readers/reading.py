@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from backends.text import counted
+
 _MAX_SPANS = 12
 _QUOTED = 3
 """So many pieces of what was left out are quoted in a warning."""
@@ -47,11 +49,6 @@ def flattened_warning(tables: int) -> Iterator[str]:
     if tables:
         what = f"{tables:,} tables were" if tables > 1 else "1 table was"
         yield f"{what} flattened into lines of text: layout is lost, merged cells are repeated."
-
-
-def counted(number: int, one: str, many: str) -> str:
-    """ "1 picture has" or "3 pictures have"."""
-    return f"{number:,} {one if number == 1 else many}"
 
 
 def undescribed(pictures: int) -> Iterator[str]:

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
+import subprocess
+import sys
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
@@ -22,11 +29,11 @@ from backends.models import inference
 from backends.models.adapter_view import load_adapter
 from backends.models.generate import build_prompt
 from backends.models.local import LocalModel
-from backends.remote import stand_in
 from backends.run.compare import compare
 from backends.run.lane import THIS_MACHINE
 from backends.settings import Settings, load_settings
 from backends.storage.files import sha256
+from backends.storage.process import child_environment
 from tests.backends.fine_tuned.plain_peft import PlainPeft
 from tests.backends.models.made_adapters import QUESTION, fault, load_base, logits, make_lora, same
 
@@ -146,14 +153,11 @@ def test_a_server_gives_the_sample_adapters_answer(real_settings: Settings, tmp_
     here = ask(FineTunedBackend(real_settings), question)
     base = load_base(real_settings.raw.model, real_settings.data)
     exported = export_merged(base, SAMPLE_ADAPTERS / "brambleworth", tmp_path / "model")
-    started = stand_in.start(exported.folder, tmp_path)
-    try:
+    with served_by_its_path(exported.folder, tmp_path) as url:
         backend = ServedFineTunedBackend(
-            load_settings({"fine_tuned.base_url": started.url, "fine_tuned.served_model": started.model})
+            load_settings({"fine_tuned.base_url": url, "fine_tuned.served_model": str(exported.folder)})
         )
         served = ask(backend, question)
-    finally:
-        stand_in.stop(started, tmp_path)
     assert (served.text, served.status) == (here.text, here.status)
     assert backend.lane == THIS_MACHINE
     digest = sha256(SAMPLE_ADAPTERS / "brambleworth" / "adapter_model.safetensors")[:12]
@@ -161,6 +165,28 @@ def test_a_server_gives_the_sample_adapters_answer(real_settings: Settings, tmp_
     assert served.model.endswith(f"(said to be adapter brambleworth, sha256 {digest}; {AS_SERVED})")
     assert served.cost.usd is not None
     assert "of training" in served.cost.basis
+
+
+@contextmanager
+def served_by_its_path(folder: Path, tmp_path: Path) -> Iterator[str]:
+    """The address of `transformers serve FOLDER`, the command that the page gives for an exported adapter."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    command = [Path(sys.executable).with_name("transformers"), "serve", folder, "--port", port, "--device", "cpu"]
+    more = {"HF_HUB_CACHE": str(tmp_path), "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    with (tmp_path / "serve.log").open("wb") as log:
+        server = subprocess.Popen(command, env=child_environment(more), stdout=log, stderr=subprocess.STDOUT)
+    try:
+        for _ in range(600):
+            assert server.poll() is None, (tmp_path / "serve.log").read_text("utf-8", "replace")[-2000:]
+            with suppress(OSError), urlopen(f"http://127.0.0.1:{port}/health", timeout=5):
+                break
+            time.sleep(0.2)
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        server.kill()
+        server.wait()
 
 
 def ask(backend: FineTunedBackend | ServedFineTunedBackend, question: Any) -> Answer:

@@ -50,6 +50,7 @@ from tests.backends.fine_tuned.small_training import (
 from tests.backends.models.made_adapters import fault, in_float32, logits, pointers, same
 
 NEVER = threading.Event()
+LAST_PASS = replace(SHORT, last_pass=True)
 
 
 @pytest.fixture
@@ -100,11 +101,19 @@ def test_the_same_held_out_questions_are_answered_at_each_look(settings: Setting
     assert ([one.question for one in first.answers], first.held_out) == ([pair.question for pair in PAIRS[:3]], False)
 
 
-def test_that_the_base_is_asked_first_is_said_before_it_answers(settings: Settings) -> None:
-    run = new_run(settings, PAIRS, "doors", replace(SHORT, answers_every=4))
+def test_what_is_done_before_the_first_step_is_said_before_it_is_done(settings: Settings) -> None:
+    run = new_run(settings, PAIRS, "doors", replace(SHORT, answers_every=4, precision="auto"))
     steps = list(train_run(settings, run, threading.Event()))
-    first = next(at for at, step in enumerate(steps) if isinstance(step.result, LiveAnswers))
-    assert (steps[first - 1].detail, steps[first - 1].result) == ("asking the base first", None)
+    first = next(at for at, step in enumerate(steps) if isinstance(step.result, StepRecord))
+    assert [step.detail for step in steps[:first] if step.result is None] == [
+        "waiting for the machine",
+        "reading the pairs",
+        "measuring a step in float32 and in bfloat16",
+        "making the model trainable",
+        "asking the base first",
+        "doing step 1",
+    ]
+    assert isinstance(steps[first - 2].result, LiveAnswers)
 
 
 def test_the_card_says_what_the_adapter_was_made_of(settings: Settings) -> None:
@@ -113,7 +122,7 @@ def test_the_card_says_what_the_adapter_was_made_of(settings: Settings) -> None:
     folder = settings.data / "adapters" / "doors"
     card = read_card(folder)
     seconds, cost, held_out_loss = card.pop("seconds"), card.pop("cost_usd"), card.pop("held_out_loss")
-    assert card.pop("cost_basis").endswith(" s × 0.10 USD/hour (machine rate, your assumption)")
+    assert card.pop("cost_basis").endswith(" s × 0.10 USD/hour (machine rate, assumed)")
     assert card.pop("tokens_per_s") > 0
     assert card.pop("created")[:2] == "20"
     assert card.pop("best_step") in range(1, 9)
@@ -182,6 +191,41 @@ def test_only_held_out_phrasings_decide_which_state_is_kept(settings: Settings, 
     best = min(steps, key=lambda one: one.held_out_loss or 0.0) if kept else steps[-1]
     card = read_card(settings.data / "adapters" / "doors")
     assert (card["best_step"], card["held_out_loss"]) == (best.step, round(best.held_out_loss or 0.0, 6))
+
+
+def test_a_last_pass_goes_from_the_best_state_over_everything(settings: Settings) -> None:
+    run, found = trained(settings, replace(LAST_PASS, answers_every=1))
+    steps = [one for one in found if isinstance(one, StepRecord)]
+    assert (run.pairs, run.held_out, len(steps)) == (14, 4, 8 + 5)
+    best = min(steps[:8], key=lambda one: one.held_out_loss or math.inf)
+    assert [one.held_out_loss for one in steps[8:]] == [None] * 5
+    (note,) = [one for one in found if isinstance(one, TrainingNote)]
+    assert (note.step, note.sentence.split(":")[0]) == (
+        9,
+        f"Last pass over everything, from the state at step {best.step}",
+    )
+    everything = encode(base_of(settings), [*read_part(run, "train"), *read_part(run, "held_out")], run.system_prompt)
+    assert sum(one.tokens for one in steps[8:]) == sum(len(one.ids) for one in everything)
+    looks = [one.held_out for one in found if isinstance(one, LiveAnswers)]
+    assert looks == [True] * 9 + [False] * 5
+    card = read_card(settings.data / "adapters" / "doors")
+    assert card["last_pass"] == {"pairs": 18, "from_step": best.step}
+    assert card["held_out_loss"] == round(best.held_out_loss or 0.0, 6)
+    assert run.reason == f"All 13 steps are done. The last pass over everything began at the state of step {best.step}."
+    assert not list(run.folder.glob("*.safetensors*"))
+
+
+def test_a_last_pass_that_was_stopped_leaves_the_state_before_it(settings: Settings) -> None:
+    trained(settings, SHORT, name="before")
+    stopped_at(settings, new_run(settings, PAIRS, "doors", LAST_PASS), 10)
+    assert equal(weights_of(settings), weights_of(settings, "before"))
+    assert "last_pass" not in read_card(settings.data / "adapters" / "doors")
+
+
+def test_a_last_pass_needs_something_held_out(settings: Settings) -> None:
+    run, _ = trained(settings, replace(ALL, last_pass=True))
+    assert run.steps == 10
+    assert "last_pass" not in read_card(settings.data / "adapters" / "doors")
 
 
 def test_training_does_not_touch_the_base(settings: Settings) -> None:
@@ -286,13 +330,15 @@ def test_a_kill_after_a_stop_is_told_to_go_on_from_where_it_was_stopped(settings
     )
 
 
-@pytest.mark.parametrize("training", [ALL, SHORT, replace(ALL, method="last_layers", layers=1)])
+@pytest.mark.parametrize("training", [ALL, SHORT, LAST_PASS, replace(ALL, method="last_layers", layers=1)])
 def test_a_resumed_training_gives_the_weights_of_one_that_was_never_stopped(
     settings: Settings, training: TrainingSettings
 ) -> None:
     trained(settings, training, name="whole")
     run = stopped_at(settings, new_run(settings, PAIRS, "parts", training), 3)
     run = stopped_at(settings, run, 6)
+    if training.last_pass:
+        run = stopped_at(settings, run, 10)
     list(resume_run(settings, run, NEVER))
     assert equal(weights_of(settings, "whole"), weights_of(settings, "parts"))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backends.rag.documents.headings import below, heading_at, headings, unwrapped
+from backends.rag.documents.headings import below, heading_at, headings, unwrapped, without_heading_marks
 
 
 def paths(text: str, format: str = "text") -> list[str]:
@@ -14,6 +14,12 @@ def paths(text: str, format: str = "text") -> list[str]:
 def test_markdown_headings_make_paths_and_code_has_none() -> None:
     text = "# A\n\n## B ##\n\n```\n# no heading\n```\n\n### C\n\n## D\n"
     assert paths(text, "markdown") == ["A", "A > B", "A > B > C", "A > D"]
+
+
+def test_people_read_headings_without_their_marks_where_the_format_has_such() -> None:
+    text = "# A\ntext\n  ## B\n```\n# code\n```"
+    assert without_heading_marks(text, "a.docx") == "A\ntext\nB\n```\n# code\n```"
+    assert without_heading_marks(text, "a.py") == without_heading_marks(text, "a.txt") == text
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backends.rag.search.codes import codes, is_short, spellings
+from backends.rag.search.codes import acronyms, codes, is_short, spellings
 from backends.rag.search.retriever import Searcher
 from backends.rag.store.index import Index
 from backends.settings import RagSettings
@@ -38,6 +38,9 @@ PARTS = {
         ("Who needs C++ or C#?", ("c++", "c#")),
         ("What is new in 10.5.2?", ("10.5.2",)),
         ("What does E4 mean?", ("e4",)),
+        ("What is K3-17-IN made of?", ("k3-17-in",)),
+        ("K3-17-IN", ("k3-17-in",)),
+        ("IS THERE A 5-IN-1 TOOL?", ()),
         ("What does RFC 7231 say?", ("rfc-7231",)),
         ("Why ERR_CONN_RESET?", ("err_conn_reset",)),
         ("0x80070057", ("0x80070057",)),
@@ -122,3 +125,21 @@ def test_a_short_code_in_many_passages_does_not(index: Index, quick: QuickEmbedd
     assert len(found.hits) == 2
     held = {hit.passage.chunk_id for hit in found.hits}
     assert {one.passage.chunk_id for one in found.sentences} <= held
+    assert [one.passage.text for one in found.sentences[:2]] == ["E4 is heat."] * 2
+    assert [one.rank for one in found.sentences] == list(range(1, len(found.sentences) + 1))
+    assert searcher.holds_code("What does E4 mean?")
+    assert not searcher.holds_code("How high is K2?")
+
+
+def test_an_acronym_within_a_question_passes_where_few_passages_hold_it(
+    index: Index, quick: QuickEmbedder, tmp_path: Path
+) -> None:
+    assert acronyms("What does HACCP ask of a shop in the EU?") == ("haccp",)
+    assert acronyms("WHAT DOES HACCP ASK?") == acronyms("What does it ask?") == ()
+    for number in range(12):
+        rare = "HACCP asks for a plan." if number < 2 else ""
+        (tmp_path / f"{number}.txt").write_text(f"The VAT of button {number} is known. {rare}")
+    fill(index, *(tmp_path / f"{number}.txt" for number in range(12)))
+    searcher = Searcher(index, quick, RagSettings(**SETTINGS))
+    assert len(searcher.search("What does HACCP ask for?", 3, min_score=0.99).hits) == 2
+    assert searcher.search("What does VAT ask for?", 3, min_score=0.99).hits == ()

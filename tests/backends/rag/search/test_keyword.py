@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backends.rag.search.keyword import KeywordIndex, key, spellings, tokenize
+from backends.rag.search.keyword import KeywordIndex, holds_no_word, key, spellings, tokenize
 from backends.rag.search.keyword_cache import KeywordCache, indexed_text
 from backends.rag.store.library import StoredChunk
 
@@ -22,6 +22,31 @@ TEXTS = {
 
 def built(texts: dict[int, str]) -> KeywordIndex:
     return KeywordIndex.empty().updated(list(texts), texts)
+
+
+@pytest.mark.parametrize(
+    ("question", "nothing"),
+    [
+        ("the of and", True),
+        ("What's it?", True),
+        ("THE OF AND", True),
+        ("I don't, do you?", True),
+        ("???", True),
+        ("What is a kettle?", False),
+        ("Which documents do I need?", False),
+        ("passage document", False),
+        ("Who is Will?", False),
+        ("What is IT?", False),
+        ("Is it 12?", False),
+        ("What is K2?", False),
+        ('What is "to be or not to be"?', False),
+        ("Was will er hier?", False),
+        ("这是什么", False),
+        ("これは何ですか", False),
+    ],
+)
+def test_a_question_of_the_commonest_words_alone_holds_no_word(question: str, nothing: bool) -> None:
+    assert holds_no_word(question) is nothing
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from backends.rag.documents.tables import row_in_words
-from backends.rag.search.sentences import Scored, cut, distinct, in_words, ranked, share_of, with_context
+from backends.rag.search.sentences import Scored, cut, distinct, in_words, place_of, ranked, share_of, with_context
 from backends.rag.store.library import StoredChunk
 
 
@@ -89,14 +89,39 @@ def test_rows_with_other_cells_than_the_head_stay_as_they_are() -> None:
 
 
 def test_the_best_sentence_is_first_and_one_of_two_chunks_counts_once() -> None:
-    first, second = cut(chunk("The fee is 12%. The kettle is red."))
+    first, second = cut(chunk("The fee is twelve percent. The kettle is red and blue."))
     found = ranked([(0.5, [Scored(first, 0.8, 1.0), Scored(second, 0.1, 0.0)]), (0.9, [Scored(first, 0.8, 1.0)])])
-    assert [one.passage.text for one in found] == ["The fee is 12%.", "The kettle is red."]
+    assert [one.passage.text for one in found] == ["The fee is twelve percent.", "The kettle is red and blue."]
     assert [one.rank for one in found] == [1, 2]
     assert found[0].score == pytest.approx(0.5 * 0.8 + 0.15 + 0.3 * 0.9)
+
+
+def test_the_judge_decides_among_those_that_it_was_asked_about() -> None:
+    first, second, third = cut(
+        chunk("The fee is twelve percent. The fee is paid at the desk. Nobody likes paying a fee.")
+    )
+    of_passage = [(0.5, [Scored(first, 0.6, 1.0), Scored(second, 0.7, 1.0), Scored(third, 0.9, 1.0)])]
+    found = ranked(of_passage, {place_of(first): 3.0, place_of(second): -3.0})
+    assert [one.passage.text for one in found] == ["The fee is twelve percent.", "The fee is paid at the desk."]
+    assert 0 < found[1].score < found[0].score < 1
 
 
 def test_the_share_of_the_questions_words() -> None:
     weights = {"fee": 3.0, "restock": 1.0}
     assert share_of(weights, "The fees are low.") == 0.75
     assert share_of({}, "anything") == 0.0
+
+
+def test_a_short_item_of_a_list_stands_alone() -> None:
+    found = cut(chunk("Fees for a day:\n- 3 euros.\n- 5 euros.", "a.md"))
+    assert [in_words(one) for one in found][1:] == ["3 euros.", "5 euros."]
+
+
+def test_bold_words_are_read_without_their_asterisks() -> None:
+    found = cut(chunk("**Product**: Ember One; **price**: 2**8 pounds, **not** more ** than that."))
+    assert [in_words(one) for one in found] == ["Product: Ember One; price: 2**8 pounds, not more ** than that."]
+
+
+def test_the_names_of_columns_are_read_without_their_asterisks() -> None:
+    found = cut(chunk("| **Product** | **Price** |\n| --- | --- |\n| Ember One | 95 pounds |\n"))
+    assert [in_words(one) for one in found] == ["Product: Ember One; Price: 95 pounds"]

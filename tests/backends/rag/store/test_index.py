@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +14,9 @@ import pytest
 from backends.errors import BackendError
 from backends.rag.documents.files import Source
 from backends.rag.search.embedder import BATCH_SIZE, WINDOW, Embedder
-from backends.rag.store.index import CollectionInfo, DocumentInfo, Index, collections
+from backends.rag.store.index import CollectionInfo, DocumentInfo, Index, collections, nearest
 from backends.rag.store.jobs import in_thousandths
+from backends.rag.store.library import Serving
 from backends.run.lane import Cancelled
 from backends.settings import RagSettings
 from tests.backends.rag.conftest import NEVER, TEXTS, fill, nearest_texts
@@ -30,6 +32,8 @@ def test_what_was_indexed_is_found_with_page_and_offsets(data: Path, folder: Pat
         (2, 4, 5, "manual.pdf", "indexed"),
         (3, 4, 5, "returns.md", "indexed"),
         (4, 4, 5, "sub/kettle.csv", "indexed"),
+        (4, 4, 5, "", "sentences"),
+        (4, 4, 5, "", "sentences"),
     ]
     shown = list(in_thousandths(iter(progress)))
     assert [(one.detail, one.result) for one in shown[:2]] == [
@@ -204,8 +208,9 @@ def test_many_small_files_are_embedded_in_full_batches(index: Index, tmp_path: P
     steps = list(index.add([folder], NEVER))
     assert index.count() == 300 < WINDOW
     full, rest = divmod(300, BATCH_SIZE)
-    assert quick.batches == [BATCH_SIZE] * full + ([rest] if rest else [])
-    assert [step.chunks_done for step in steps if not step.file][-1] == 300
+    documents = [BATCH_SIZE] * full + ([rest] if rest else [])
+    assert quick.batches[: len(documents)] == documents
+    assert [step.chunks_done for step in steps if step.state == "embedding"][-1] == 300
     assert [step.files_done for step in steps if step.file] == list(range(1, 301))
 
 
@@ -275,8 +280,9 @@ def test_each_step_takes_one_turn(index: Index, folder: Path) -> None:
 
     for _ in index.add([folder], NEVER, turn):
         assert not inside or inside[-1] is False  # nothing is held while the progress is shown
-    # four files are read and then their end, one batch is embedded, its vectors and its rows are written
-    assert inside == [True, False] * (4 + 1 + 1 + 2)
+    # four files are read and then their end, one batch is embedded, its vectors and its rows are written; one batch of
+    # sentences is embedded, and its vectors are written
+    assert inside == [True, False] * (4 + 1 + 1 + 2 + 2)
 
 
 def test_a_deleted_document_can_be_restored(index: Index, folder: Path) -> None:
@@ -381,7 +387,9 @@ def test_rechunking_works_from_the_stored_text(index: Index, tmp_path: Path, qui
     shown = index.preview(120, 16)
     steps = list(index.rechunk(120, 16, NEVER))
     after = index.chunks()
-    assert steps[-1].done == steps[-1].total == index.documents()[0].characters
+    characters = index.documents()[0].characters
+    assert [step.done for step in steps if step.total == characters][-1] == characters
+    assert steps[-1].done == steps[-1].total == len(after)
     assert len(after) == index.count() == index.documents()[0].chunks < len(before)
     assert (shown.chunks, shown.exact, len(shown.tokens)) == (len(after), True, len(after))
     assert [(piece.start, piece.end, piece.text) for piece in shown.pieces] == [
@@ -419,6 +427,26 @@ def test_rebuilding_keeps_rows_and_version_moves_on(index: Index, folder: Path, 
     assert index.version != version
     assert len(list((data / "index").glob("v-*"))) == 1
     index.check()
+
+
+def test_rows_that_are_listed_while_one_searches_are_found() -> None:
+    """The file of the only row is replaced between the look at what is not listed and the look into the store."""
+
+    unlisted = [{8}, {7}]
+
+    class Replacing:
+        def stale(self, store: str) -> set[int]:
+            return unlisted.pop(0) if len(unlisted) > 1 else unlisted[0]
+
+        def nearest(self, *_: object) -> list[tuple[int, float]]:
+            return [(8, 0.9)]
+
+    both: Any = Replacing()
+    serving = Serving(1, 1, "vectors", "1", IDENTITY, 64, 0, "{}")
+    vector = np.zeros(3, np.float32)
+    assert nearest(both, serving, both, vector, 5, None) == [(8, 0.9)]
+    unlisted[:] = [{8}]
+    assert nearest(both, serving, both, vector, 5, None) == []
 
 
 def test_searching_goes_on_while_a_build_switches(data: Path, quick: QuickEmbedder, tmp_path: Path) -> None:

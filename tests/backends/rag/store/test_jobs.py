@@ -125,17 +125,17 @@ def shown(*steps: IndexProgress) -> list[int]:
 def test_within_the_last_window_chunks_move_the_bar() -> None:
     steps = [progress(0, 4, done, 100, read=4) for done in (25, 50, 100)]
     files = [progress(done, 4, 100, 100, f"{done}.txt") for done in (1, 2, 3, 4)]
-    assert shown(*steps, *files) == [250, 500, 1000, 1000, 1000, 1000, 1000]
+    assert shown(*steps, *files) == [137, 275, 550, 550, 550, 550, 550]
 
 
 def test_in_a_large_job_a_window_counts_for_the_files_that_it_holds() -> None:
     first = [progress(0, 100, 300, 600, read=10), progress(10, 100, 600, 600, "10.txt")]
     second = [progress(10, 100, 900, 1200, read=10), progress(20, 100, 1200, 1200, "20.txt")]
-    assert shown(*first, *second) == [50, 100, 150, 200]
+    assert shown(*first, *second) == [27, 55, 82, 110]
 
 
 def test_one_huge_file_moves_the_bar_from_its_first_chunks_on() -> None:
-    assert shown(*(progress(0, 1, done, 15_000, read=1) for done in (300, 7_500, 15_000))) == [20, 500, 1000]
+    assert shown(*(progress(0, 1, done, 15_000, read=1) for done in (300, 7_500, 15_000))) == [11, 275, 550]
 
 
 def test_files_count_by_their_size(index: Index, tmp_path: Path) -> None:
@@ -152,7 +152,13 @@ def test_files_count_by_their_size(index: Index, tmp_path: Path) -> None:
 
 
 def test_files_that_need_no_embedding_move_the_bar_too() -> None:
-    assert shown(*(progress(done, 4, 0, 0, f"{done}.txt") for done in (1, 2, 3, 4))) == [250, 500, 750, 1000]
+    assert shown(*(progress(done, 4, 0, 0, f"{done}.txt") for done in (1, 2, 3, 4))) == [137, 275, 412, 550]
+
+
+def test_when_all_files_are_stored_sentences_move_the_bar() -> None:
+    steps = [IndexProgress(4, 4, done, "", "sentences", chunks_known=100) for done in (0, 50, 100)]
+    assert shown(progress(4, 4, 100, 100, "4.txt"), *steps) == [550, 550, 775, 1000]
+    assert shown(IndexProgress(0, 0, 0, "", "sentences")) == [1000]
 
 
 def test_the_bar_never_goes_back() -> None:

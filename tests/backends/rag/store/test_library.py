@@ -216,7 +216,7 @@ def test_a_second_writer_is_refused(index: Index, folder: Path, tmp_path: Path, 
     for work in works:
         with pytest.raises(BackendError, match=r"^Documents are being indexed already\."):
             work()
-    assert len(list(first)) == 4
+    assert len([step for step in first if step.state != "sentences"]) == 4
     assert set(fill(index, folder).values()) == {"skipped"}
     with child("add", 10, files) as writer:
         assert next(writer.says()) == "stopped"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from backends.text import counted
+
 if TYPE_CHECKING:
     from pypdf import PdfReader
 
@@ -131,9 +133,9 @@ class Extras:
 
     def _warn(self, reader: PdfReader) -> None:
         if self._passwords:
-            self.warnings.append(_counted(self._passwords, "password field was", "password fields were") + " left out.")
+            self.warnings.append(counted(self._passwords, "password field was", "password fields were") + " left out.")
         if self._hidden:
-            what = _counted(self._hidden, "note or field that is hidden was", "notes or fields that are hidden were")
+            what = counted(self._hidden, "note or field that is hidden was", "notes or fields that are hidden were")
             self.warnings.append(f"{what} left out.")
         if self._left:
             self.warnings.append(f"{self._left:,} form fields or notes beyond the first {_MOST:,} were left out.")
@@ -160,10 +162,6 @@ def _attached(reader: PdfReader) -> Iterator[str]:
         if hasattr(node, "get"):
             yield from (_text(name) for name in _array(node.get("/Names"))[::2])
             waiting += _array(node.get("/Kids"))
-
-
-def _counted(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"
 
 
 def _key(reference: Any, field: Any) -> Any:

@@ -9,8 +9,9 @@ from typing import Any
 
 from backends.rag.documents.readers.drawings import chart_text, diagram_text
 from backends.rag.documents.readers.office_parts import DGM, MC, C, R, chosen, parse
-from backends.rag.documents.readers.reading import Cell, counted, grid, left_out, not_read, table, undescribed
+from backends.rag.documents.readers.reading import Cell, grid, left_out, not_read, table, undescribed
 from backends.rag.documents.readers.slides.text import body_text
+from backends.text import counted
 
 _P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
 _SHAPES = frozenset(_P + name for name in ("sp", "grpSp", "graphicFrame", "cxnSp", "pic", "contentPart"))

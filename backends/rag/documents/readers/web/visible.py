@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from backends.rag.documents.readers.reading import counted, left_out, quoted, undescribed
+from backends.rag.documents.readers.reading import left_out, quoted, undescribed
 from backends.rag.documents.readers.web.styles import PageStyles
 from backends.rag.documents.readers.web.tree import Node
+from backends.text import counted
 
 _NEVER_SHOWN = frozenset({"script", "style", "title", "head", "meta", "link", "base", "param", "source", "track", "rp"})
 _UNTIL_OPENED = frozenset({"template", "noscript", "datalist", "noframes"})

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from backends.rag.documents.readers.reading import counted, flattened_warning, left_out, not_read, undescribed
+from backends.rag.documents.readers.reading import flattened_warning, left_out, not_read, undescribed
+from backends.text import counted
 
 
 @dataclass(slots=True)

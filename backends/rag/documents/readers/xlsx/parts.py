@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from xml.etree import ElementTree
 from xml.parsers import expat
 
-from openpyxl.utils import range_boundaries
+from openpyxl.utils import coordinate_to_tuple, range_boundaries
 
 _OUTWARD = ("http://", "https://", "mailto:")
 _THREADED = "[Threaded comment]"
@@ -29,6 +29,7 @@ _MOST_MERGED = 100_000
 
 _LAST_COLUMN, _LAST_ROW = 16_384, 1_048_576
 
+_CELL = re.compile(rb"\sr=\"([A-Z]{1,3}[0-9]{1,7})\"")
 _NO_RESULT = re.compile(
     rb"<((?:\w++:)?+)c(?: (?!t=\"str\")[^ <>]*)*+>\s*+<\1f[^<>]*+(?:(?<=/)>|>[^<]*+</\1f>)\s*+"
     rb"(?:<\1v\s*+/>\s*+|<\1v>\s*+</\1v>\s*+)?</\1c>"
@@ -43,8 +44,9 @@ Box = tuple[int, int, int, int]
 class SheetParts:
     """What stands beside the values of a sheet. Rows and columns count from 1.
 
-    `filtered`: rows that a filter hides; `no_result`: formulas without a stored result; `notes`: (row, column, text);
-    `links`: address by cell; `frame`: what is printed above (header) and below (footer) every page.
+    `filtered`: rows that a filter hides; `no_result`: how many formulas have no stored result, `without_result`: rows
+    and columns of those that say where they are; `notes`: (row, column, text); `links`: address by cell; `frame`: what
+    is printed above (header) and below (footer) every page.
     """
 
     hidden_rows: set[int] = field(default_factory=set)
@@ -52,6 +54,7 @@ class SheetParts:
     hidden_columns: set[int] = field(default_factory=set)
     merged: list[Box] = field(default_factory=list)
     no_result: int = 0
+    without_result: set[tuple[int, int]] = field(default_factory=set)
     links: dict[tuple[int, int], str] = field(default_factory=dict)
     notes: list[tuple[int, int, str]] = field(default_factory=list)
     boxes: list[str] = field(default_factory=list)
@@ -125,7 +128,10 @@ def _read_sheet(data: bytes, found: SheetParts, addresses: dict[str, str]) -> No
     parser.StartElementHandler = started
     parser.Parse(data, True)
     _read_frame(data, found)
-    found.no_result = len(_NO_RESULT.findall(data))
+    for formula in _NO_RESULT.finditer(data):
+        found.no_result += 1
+        if cell := _CELL.search(formula[0]):
+            found.without_result.add(coordinate_to_tuple(cell[1].decode("ascii")))
     for _, first, _, last in filters:
         found.filtered |= {row for row in found.hidden_rows if first < row <= last}
 

@@ -33,10 +33,60 @@ class _Found:
     """What there is to say about a sheet beside its text."""
 
     errors: Counter[str] = field(default_factory=Counter)
+    error_cells: dict[tuple[int, int], str] = field(default_factory=dict)
     blank: int = 0
     hidden_cells: bool = False
     corners: dict[tuple[int, int], str] = field(default_factory=dict)
     """Texts of hidden cells whose merged range begins there and may reach into rows and columns that are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class SheetTable:
+    """The texts that a sheet shows: number and cells of each row that is not empty, all rows equally wide.
+
+    `unreadable` says of a cell, by its row and its place in there, why it has no text to go by. `warnings` are
+    sentences on what was left out.
+    """
+
+    name: str
+    rows: tuple[tuple[int, tuple[str, ...]], ...]
+    unreadable: tuple[tuple[int, int, str], ...]
+    warnings: tuple[str, ...]
+
+
+def read_tables(data: bytes) -> list[SheetTable]:
+    """Every visible sheet as rows of cells. Links and comments are left out."""
+    import openpyxl
+
+    book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        paths = sheet_paths(archive)
+        shown = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
+        return [_table_of(sheet, read_parts(archive, paths[sheet.title])) for sheet in shown]
+
+
+def _table_of(sheet: Any, parts: SheetParts) -> SheetTable:
+    found = _Found()
+    parts.links.clear()
+    grid = _visible_grid(sheet, parts, found)
+    _fill_merged(grid, parts, found.corners)
+    why = {cell: f"shows the error {error}" for cell, error in found.error_cells.items()}
+    why |= {cell: _NO_RESULT for cell in parts.without_result if cell[0] not in parts.hidden_rows}
+    columns = {column for cells in grid.values() for column in cells} | {column for _, column in why}
+    used = sorted(columns - parts.hidden_columns)
+    numbers = sorted(grid.keys() | {row for row, _ in why})
+    rows = tuple((number, tuple(grid.get(number, {}).get(column, "") for column in used)) for number in numbers)
+    places = {column: place for place, column in enumerate(used)}
+    unreadable = tuple(
+        (row, places[column], f"{get_column_letter(column)}{row} {words}")
+        for (row, column), words in sorted(why.items())
+        if column in places
+    )
+    found.errors.clear()  # said of each cell
+    return SheetTable(" ".join(sheet.title.split()), rows, unreadable, tuple(_warnings(sheet.title, parts, found)))
+
+
+_NO_RESULT = "holds a formula whose result was not stored (open the workbook in its program and save it again)"
 
 
 def read_xlsx(data: bytes) -> Reading:
@@ -139,6 +189,7 @@ def _cell_text(cell: Any, parts: SheetParts, found: _Found) -> str:
         value = unescape(value)
     if cell.data_type == "e":
         found.errors[str(value)] += 1
+        found.error_cells[cell.row, cell.column] = str(value)
         return str(value)
     code = cell.number_format or "General"
     if code == "General" and isinstance(value, int | float) and _is_eastern_date(cell):

@@ -8,7 +8,7 @@ import pytest
 
 from backends.fine_tuned.pairs.drafts import DraftProgress
 from backends.run.jobs import JobState
-from ui.fine_tuned.drafts import summary
+from ui.shared.drafting import summary
 
 
 @pytest.mark.parametrize(

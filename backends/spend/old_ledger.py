@@ -1,23 +1,28 @@
-"""The SQLite file of the ledger: its tables, one connection at a time, and writes that share a transaction."""
+"""The ledger of earlier versions, `ledger.sqlite` in the data folder: taken over into the store once, then kept aside.
+
+It is given a name of its own first, which the store keeps in the same transaction as its rows. So a process that is
+killed on the way leaves nothing lost and nothing doubled: the next one finds either no row of it in the store, or all.
+"""
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import threading
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass
+import uuid
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any
+
+from sqlalchemy.exc import DataError
 
 from backends.errors import BackendError, disk_faults
 from backends.storage import sqlite
 from backends.storage.files import locked
+from backends.store.database import Store
+from backends.store.tables import charges, spent_answers, taken_over
 
-VERSION = 4
+VERSION = 5
 """Of the tables, kept in the file as `user_version`."""
 
 _PATIENCE_S = 5
@@ -72,6 +77,9 @@ _PURPOSE = (  # what was asked for. Older rows say it by the rule below: nothing
 _WRITER = (  # the approach whose model wrote an answer from documents; NULL elsewhere, and in older rows
     "ALTER TABLE answers ADD COLUMN writer TEXT",
 )
+_JUDGING = (  # of what is no answer: whether it was a verdict on one, and no test of a connection
+    "ALTER TABLE answers ADD COLUMN judging INTEGER NOT NULL DEFAULT 0",
+)
 
 
 class LedgerNewer(BackendError):
@@ -86,18 +94,17 @@ class LedgerNewer(BackendError):
 
 
 class LedgerDamaged(BackendError):
-    """The file is no ledger: it can be set aside, and a new one begun."""
+    """What holds the ledger cannot be read: it can be set aside, and a new one begun."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, what: Path | str, next_step: str = "") -> None:
+        old = isinstance(what, Path)
         super().__init__(
-            f"The ledger {file.name} is damaged, so answers are not recorded.",
-            "Set it aside on the Costs page: a new one is begun, and the old file is kept.",
+            f"The ledger {what.name} is damaged, so answers are not recorded."
+            if isinstance(what, Path)
+            else f"The ledger in {what} is damaged, so answers are not recorded.",
+            "Set it aside on the Costs page: a new one is begun, and the old file is kept."
+            + ("" if old or not next_step else " The evaluation runs that it holds go with it."),
         )
-
-
-def ledger_file(data: Path) -> Path:
-    """Where the ledger of a data folder is."""
-    return Path(os.path.realpath(data)) / "ledger.sqlite"  # Path.resolve raises where links lead in a circle
 
 
 _FORMAT = sqlite.Format(
@@ -107,20 +114,8 @@ _FORMAT = sqlite.Format(
     damaged=LedgerDamaged,
     foreign=lambda file, found: LedgerNewer(file, found) if found > VERSION else LedgerDamaged(file),
     wait_s=_PATIENCE_S,
-    migrations={1: _EXPECTED, 2: _PURPOSE, 3: _WRITER},
+    migrations={1: _EXPECTED, 2: _PURPOSE, 3: _WRITER, 4: _JUDGING},
 )
-
-
-@contextmanager
-def opened(file: Path, *, create: bool) -> Iterator[sqlite3.Connection]:
-    """A connection within one transaction, alone with the file: SQLite before 3.51.3 can lose a WAL to two writers."""
-    with _turn(file), sqlite.explaining(file, _FORMAT):
-        if create and not file.exists():
-            sqlite.create(file, _FORMAT)
-        with closing(sqlite.connect(file, _FORMAT)) as connection:
-            connection.execute("BEGIN IMMEDIATE" if create else "BEGIN")
-            yield connection
-            connection.execute("COMMIT")
 
 
 @contextmanager
@@ -131,76 +126,71 @@ def _turn(file: Path) -> Iterator[None]:
         yield
 
 
+def is_waiting(file: Path) -> bool:
+    """Whether there is something to take over. Raises `BackendError` where that cannot be seen."""
+    with disk_faults(_FORMAT.what, "read"):
+        return file.exists()
+
+
+def take_over(file: Path, store: Store) -> None:
+    """Bring every row into the store, and rename the file, which stays as a backup. Raises `BackendError`."""
+    with _turn(file), sqlite.explaining(file, _FORMAT):
+        if not file.exists():
+            return  # another process was first
+        with closing(sqlite.connect(file, _FORMAT)) as old:
+            name = _name_of(old)
+            rows = [_rows(old, table) for table in ("answers", "charges")]
+        for answer in rows[0]:
+            if answer.pop("judging"):
+                answer["purpose"] = "judge"
+
+        def add(connection: Any) -> None:
+            store.alone(connection, taken_over.name)
+            if connection.execute(taken_over.select().where(taken_over.c.file == name)).first():
+                return
+            at = datetime.now(UTC).isoformat(timespec="milliseconds")
+            connection.execute(taken_over.insert(), {"file": name, "at": at})
+            for table, found in zip((spent_answers, charges), rows, strict=True):
+                if found:
+                    connection.execute(table.insert(), found)
+
+        try:
+            store.write(add)
+        except DataError as fault:  # what no recorder writes
+            raise LedgerDamaged(file) from fault
+        sqlite.set_aside(file, file.with_name(f"{file.stem}.taken-over-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.sqlite"))
+
+
+def _name_of(old: sqlite3.Connection) -> str:
+    """The name that the file was given, once and for all."""
+    old.execute("BEGIN IMMEDIATE")
+    old.execute("CREATE TABLE IF NOT EXISTS taken_over (name TEXT NOT NULL)")
+    found = old.execute("SELECT name FROM taken_over").fetchone()
+    name = found[0] if found else uuid.uuid4().hex
+    if not found:
+        old.execute("INSERT INTO taken_over VALUES (?)", (name,))
+    old.execute("COMMIT")
+    return str(name)
+
+
+def _rows(old: sqlite3.Connection, table: str) -> list[dict[str, Any]]:
+    """The rows in their order, without the numbers that they had there."""
+    found = old.execute(f"SELECT * FROM {table} ORDER BY id")  # noqa: S608
+    names = [column[0] for column in found.description]
+    rows = [dict(zip(names, row, strict=True)) for row in found]
+    for row in rows:
+        del row["id"]
+        for name, value in row.items():
+            if isinstance(value, str):
+                row[name] = value.replace("\x00", "\ufffd")  # which PostgreSQL refuses
+    return rows
+
+
 def set_aside(file: Path) -> Path | None:
-    """Rename the file; where it lies now, None if there was none. Raises `BackendError`."""
+    """Rename a file that cannot be taken over; where it lies now, None if there was none. Raises `BackendError`."""
     with _turn(file):
         if not file.exists():
             return None
         target = file.with_name(f"{file.stem}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.sqlite")
         sqlite.set_aside(file, target)
         return target
-
-
-T = TypeVar("T")
-
-
-@dataclass
-class _Write(Generic[T]):
-    """One piece of work and what came of it."""
-
-    work: Callable[[sqlite3.Connection], T]
-    done: bool = False
-    result: T | None = None
-    fault: BaseException | None = None
-
-
-_waiting: defaultdict[Path, list[_Write[object]]] = defaultdict(list)
-_lock = threading.Lock()
-_one_thread = threading.Lock()  # waiting here is fair and quick; waiting for the file's lock is neither
-
-
-@contextmanager
-def reading(file: Path) -> Iterator[sqlite3.Connection]:
-    """A connection to read from. Raises `BackendError`."""
-    with _one_thread, opened(file, create=False) as connection:
-        yield connection
-
-
-def write(file: Path, work: Callable[[sqlite3.Connection], T], turn: AbstractContextManager[object] = _one_thread) -> T:
-    """Do `work` within a transaction, durable on return, perhaps after and before that of other threads.
-
-    A `BackendError` of `work` is raised and concerns nobody else; what it wrote before that stays. `turn`
-    is the lock of those that write together.
-    """
-    mine: _Write[T] = _Write(work)
-    with _lock:
-        _waiting[file].append(mine)  # type: ignore[arg-type]
-    with turn:
-        if not mine.done:  # nobody has done it in the meantime, so it is done here with all that waits
-            with _lock:
-                together = _waiting.pop(file)
-            _write(file, together)
-    if mine.fault is not None:
-        raise mine.fault
-    return mine.result  # type: ignore[return-value]
-
-
-def _write(file: Path, together: list[_Write[object]]) -> None:
-    """All in one transaction; if that fails, each in its own, so that none suffers from another one's fault."""
-    try:
-        with opened(file, create=True) as connection:
-            for one in together:
-                try:
-                    one.result = one.work(connection)
-                except BackendError as refusal:
-                    one.fault = refusal
-    except BaseException as fault:
-        if len(together) > 1 and isinstance(fault, Exception):
-            for one in together:
-                one.fault = None
-                _write(file, [one])
-            return
-        together[0].fault = fault
-    finally:
-        for one in together:
-            one.done = True

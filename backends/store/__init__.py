@@ -1,0 +1,1 @@
+"""Where runs, answers and costs are kept: SQLite in the data folder, or PostgreSQL."""
