@@ -25,8 +25,10 @@ from backends.settings import Settings
 from backends.spend import ledger
 from backends.storage.files import turn_by_lock
 from backends.store.database import Store
+from evaluation.marks import marks
 from evaluation.runs.answering import IN_A_BATCH, Answering, Make, Outcome, Place
 from evaluation.runs.deletion import erase_expired
+from evaluation.runs.marks import take_thumbs
 from evaluation.runs.model import Run, RunApproach, State
 from evaluation.runs.records import find_run, note_approach, set_state, statuses
 from evaluation.samples import Sample
@@ -174,6 +176,8 @@ class Execution:
             try:
                 self._columns = self._made_columns()
                 yield from self._ask_all(cancel)
+                with suppress(BackendError):  # a file of marks that cannot be read is said where they are shown
+                    take_thumbs(self._store, self._run, marks(self._settings.data))
                 state = "stopped" if cancel.is_set() else "done"
             except BackendError as error:
                 fault = str(error)

@@ -1,22 +1,25 @@
 """What people say of the answers of a run: right, wrong or unclear, a star, a comment; and how far a scorer agrees.
 
-Marks of answers to one's own questions (`evaluation.marks`) are others: those answers belong to no run.
+Thumbs under answers on the pages (`evaluation.marks`) become marks here where a run has the same answer.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from backends.errors import BackendError
 from backends.store.database import Store
-from evaluation.marks import LONGEST_NOTE
+from evaluation.marks import LONGEST_NOTE, Mark
 from evaluation.runs.model import Run
 from evaluation.runs.records import CellKey, stamp, storable
-from evaluation.runs.tables import marks, scores
+from evaluation.runs.tables import cells, marks, questions, scores
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
 
 Verdict = Literal["right", "wrong", "unclear"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
@@ -26,6 +29,9 @@ TERMINAL = "terminal"
 
 NOBODY = "a browser without cookies"
 """Who marked, where the browser cannot be told from others: all such browsers are one."""
+
+THUMBS = "thumbs"
+"""Who marked, where it was a thumb under the same answer on Compare or an approach's page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,69 @@ def set_mark(store: Store, run: Run, cell: CellKey, who: str, mark: CellMark) ->
                 gone = "This answer is not there any more: it failed and is being asked again, or its run was deleted."
                 raise BackendError(gone, "Load the page again.") from None
     return CellMark(who=who) if row is None else _mark(row)
+
+
+def take_thumbs(store: Store, run: Run, thumbs: Sequence[Mark]) -> None:
+    """Make marks of a run what people said of the same answers on the pages, and take back what they took back.
+
+    The same answer is one of the same approach to the same question, word for word, of a stand-in or not. Of several
+    thumbs on it the last one holds. `thumbs` are all there are, oldest first; where nothing changed, nothing is
+    written. Raises `BackendError`.
+    """
+    said = {(one.question, one.approach, one.answer, one.kind == "stand-in"): one for one in thumbs}
+    with store.reading() as connection:
+        had = _thumbs_in(connection, run.id)
+        wanted = _same_answers(connection, run, said) if said else {}
+    if had == wanted:
+        return
+    with store.writing() as connection:
+        connection.execute(marks.delete().where(marks.c.run_id == run.id, marks.c.who == THUMBS))
+        there = _same_answers(connection, run, said)  # a cell may have gone since
+        if there:
+            connection.execute(marks.insert(), [_thumb_row(run.id, *item) for item in there.items()])
+
+
+def _thumbs_in(connection: Connection, run: str) -> dict[CellKey, CellMark]:
+    query = marks.select().where(marks.c.run_id == run, marks.c.who == THUMBS)
+    rows = connection.execute(query).mappings()
+    return {(row["approach"], row["position"], row["repeat"]): _mark(row) for row in rows}
+
+
+def _same_answers(
+    connection: Connection, run: Run, said: Mapping[tuple[str, str, str, bool], Mark]
+) -> dict[CellKey, CellMark]:
+    """The cells of a run that have an answer that was marked, with the mark."""
+    from sqlalchemy import select
+
+    asked = select(questions.c.position, questions.c.question).where(questions.c.set_hash == run.set_hash)
+    heard = {question for question, *_ in said}
+    texts = {row.position: row.question for row in connection.execute(asked) if row.question in heard}
+    found: dict[CellKey, CellMark] = {}
+    for some in _portions(sorted(texts)):
+        answered = select(cells.c.approach, cells.c.position, cells.c.repeat, cells.c.text, cells.c.stand_in)
+        for row in connection.execute(answered.where(cells.c.run_id == run.id, cells.c.position.in_(some))):
+            mark = said.get((texts[row.position], row.approach, row.text, row.stand_in))
+            if mark is not None:
+                verdict: Verdict | None = None if mark.good is None else "right" if mark.good else "wrong"
+                key = (row.approach, row.position, row.repeat)
+                found[key] = CellMark(verdict, False, storable(mark.note), THUMBS, mark.at)
+    return found
+
+
+def _portions(positions: Sequence[int], size: int = 500) -> Iterable[Sequence[int]]:
+    """As many at once as any database takes in one query."""
+    return (positions[begin : begin + size] for begin in range(0, len(positions), size))
+
+
+def _thumb_row(run: str, cell: CellKey, mark: CellMark) -> dict[str, Any]:
+    approach, position, repeat = cell
+    key = {"run_id": run, "approach": approach, "position": position, "repeat": repeat, "who": THUMBS}
+    return key | {
+        "verdict": mark.verdict,
+        "star": False,
+        "comment": mark.comment,
+        "at": stamp(mark.at or datetime.now(UTC)),
+    }
 
 
 def marks_of(store: Store, run: Run, cell: CellKey) -> list[CellMark]:

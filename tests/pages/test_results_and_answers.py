@@ -12,12 +12,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Widget
 
-from backends.base import Attempt
+from backends.base import Answer, Attempt, Question
 from backends.settings import Settings, load_settings
 from backends.store.database import Store
+from evaluation.marks import mark_answer
 from evaluation.runs.marks import CellMark, marks_of, set_mark
 from evaluation.runs.model import Run
-from evaluation.runs.records import add_cell, note_approach
+from evaluation.runs.records import add_cell, cells_of, note_approach
 from evaluation.samples import Sample
 from evaluation.scorers import Score
 from tests.evaluation.runs.made_runs import begun, cell, filled, passage
@@ -237,6 +238,20 @@ def test_marks_are_kept_undone_and_held_against_the_score(store: Store, run: Run
         own = [one for one in marks_of(store, run, ("raw", 0, 0)) if one.who != "somebody else"]
         assert [(one.verdict, one.star, one.comment) for one in own] == left
     assert "undo_mark_button" not in [one.key for one in at.button]
+
+
+def test_a_thumb_on_another_page_is_a_mark_of_the_run(store: Store, run: Run, current: Settings) -> None:
+    answer = next(cells_of(store, run.id))
+    said = Question(SAMPLES[answer.position].question, run="asked")
+    given = Answer(answer.approach, answer.model, answer.text or "", "ok")
+    mark_answer(current.data, said, given, "real", False, "No source.")
+    at = opened("Answers", question=SAMPLES[answer.position].id, approach=answer.approach)
+    assert "Thumbs where it was asked: 1 wrong, 1 comment" in words(at)
+    assert "No source" in words(at)
+    (current.data / "marks.sqlite").write_bytes(b"no database " * 100)
+    at = opened("Answers")
+    assert len(rows(at)) == 20  # what cannot be read keeps nobody out
+    assert any("marks" in one.value for one in at.error)
 
 
 def test_without_kept_texts_it_is_said_what_is_not_there(store: Store, current: Settings) -> None:

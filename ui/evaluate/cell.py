@@ -11,7 +11,7 @@ from backends.base import STATUS_WORDS
 from backends.errors import BackendError
 from evaluation.judging import RIGHT
 from evaluation.marks import LONGEST_NOTE
-from evaluation.runs.marks import VERDICTS, Agreement, CellMark, agreement, in_words, marks_of, person, set_mark
+from evaluation.runs.marks import THUMBS, VERDICTS, Agreement, CellMark, agreement, in_words, marks_of, person, set_mark
 from evaluation.runs.matrix import (
     CellDetail,
     Standing,
@@ -321,10 +321,12 @@ def _mark(page: Evaluation, run: Run, found: CellDetail, key: CellKey) -> None:
             st.segmented_control("Your mark", VERDICTS, key=keys[0], **changed)
             st.toggle("Star", key=keys[1], **changed)
         st.text_input("Comment", key=keys[2], max_chars=LONGEST_NOTE, **changed)
-        others = [one for one in said if one.who != who]
-        if others:
-            st.caption(f"Others: {escaped(in_words(others))}")
-        for one in others:
+        others = [one for one in said if one.who not in (who, THUMBS)]
+        thumbs = [one for one in said if one.who == THUMBS]
+        for where, some in (("Others", others), ("Thumbs where it was asked", thumbs)):
+            if some:
+                st.caption(f"{where}: {escaped(in_words(some))}")
+        for one in (*others, *thumbs):
             if one.comment:
                 st.caption(f"{escaped(one.comment)}")
 

@@ -9,6 +9,8 @@ import streamlit as st
 from backends.errors import BackendError
 from backends.settings import Settings
 from backends.store.database import Store, store_file
+from evaluation.marks import marks
+from evaluation.runs.marks import take_thumbs
 from evaluation.runs.model import Run
 from evaluation.runs.records import all_runs, find_run
 from ui.resources import settings
@@ -51,10 +53,22 @@ def evaluate_page() -> None:
     current = settings()
     try:
         store = opened_store(current)
-        section.draw(Evaluation(current, store, _run_in_force(store)))
+        run = _run_in_force(store)
+        _take_thumbs(current, store, run)
+        section.draw(Evaluation(current, store, run))
     except BackendError as fault:
         show_fault(fault)
         st.button("Try again", key="try_again", icon=":material/refresh:")
+
+
+def _take_thumbs(current: Settings, store: Store, run: Run | None) -> None:
+    """What was said of the run's answers on other pages counts here too; that it cannot be read keeps nobody out."""
+    if run is None:
+        return
+    try:
+        take_thumbs(store, run, marks(current.data))
+    except BackendError as fault:
+        show_fault(fault)
 
 
 def opened_run() -> str | None:

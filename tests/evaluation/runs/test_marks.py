@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 from contextlib import closing
+from datetime import UTC, datetime
 
 import pytest
 
+from backends.base import Question
 from backends.errors import BackendError
+from backends.run.lane import THIS_MACHINE
 from backends.settings import Settings
 from backends.store import database as store_module
 from backends.store.database import Store
-from evaluation.marks import LONGEST_NOTE
+from evaluation.marks import LONGEST_NOTE, Mark, mark_answer
 from evaluation.runs import records
-from evaluation.runs.marks import NOBODY, Agreement, CellMark, agreement, in_words, marks_of, person, set_mark
+from evaluation.runs.marks import (
+    NOBODY,
+    THUMBS,
+    Agreement,
+    CellMark,
+    agreement,
+    in_words,
+    marks_by_cell,
+    marks_of,
+    person,
+    set_mark,
+    take_thumbs,
+)
 from evaluation.runs.records import add_cell, scores_of
 from evaluation.runs.tables import runs
-from tests.evaluation.runs.made_runs import begun, cell, filled
+from tests.evaluation.answering import AnsweringBackend
+from tests.evaluation.runs.made_runs import SAMPLES, answer, begun, cell, executed, filled
 
 KEY = ("raw", 0, 0)
 
@@ -90,3 +106,47 @@ def test_scores_of_a_store_from_before_stay_and_go_with_their_run(
         connection.execute(runs.delete())
     assert list(scores_of(store, run.id)) == []
     assert said(store, run) == []
+
+
+def thumb(good: bool | None, text: str = "It is red.", note: str = "", **more: object) -> Mark:
+    given = {"question": SAMPLES[0].question, "approach": "raw", "model": "m", "kind": "real"} | more
+    return Mark(answer=text, good=good, note=note, at=datetime(2026, 12, 1, 9, 30, 15, 123000, UTC), **given)  # type: ignore[arg-type]
+
+
+def test_thumbs_of_the_same_answers_become_marks_and_are_taken_back(store: Store, settings: Settings) -> None:
+    run = begun(store, settings, repeats=2)
+    for approach, position, repeat in (("raw", 0, 0), ("raw", 0, 1), ("rag", 0, 0), ("raw", 1, 0)):
+        add_cell(store, run.id, cell(approach, position, repeat))
+    set_mark(store, run, KEY, "anna", CellMark("right"))
+    others = [
+        thumb(True, "It is blue."),
+        thumb(True, question="Another question?"),
+        thumb(True, kind="stand-in"),
+        thumb(True, approach="paid_api"),
+    ]
+    take_thumbs(store, run, [thumb(True), *others, thumb(False, note="no source")])  # the last one holds
+    found = marks_by_cell(store, run)
+    assert set(found) == {("raw", 0, 0), ("raw", 0, 1)}
+    assert [(one.who, one.verdict, one.comment) for one in found[("raw", 0, 1)]] == [(THUMBS, "wrong", "no source")]
+    assert sorted(said(store, run)) == [("anna", "right", False, ""), (THUMBS, "wrong", False, "no source")]
+    take_thumbs(store, run, others)
+    assert said(store, run) == [("anna", "right", False, "")]
+
+
+def test_thumbs_that_are_the_same_write_nothing(
+    store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = begun(store, settings)
+    add_cell(store, run.id, cell())
+    take_thumbs(store, run, [thumb(None, note="hm")])
+    monkeypatch.setattr(store, "writing", lambda: pytest.fail("it wrote"))
+    take_thumbs(store, run, [thumb(None, note="hm")])
+    assert [(one.verdict, one.comment) for one in marks_of(store, run, KEY)] == [(None, "hm")]
+
+
+def test_a_run_takes_the_thumbs_when_it_ends(store: Store, settings: Settings) -> None:
+    question = Question(SAMPLES[0].question, run="asked")
+    mark_answer(settings.data, question, answer("raw"), "real", False)
+    run = begun(store, settings, ["raw"])
+    executed(store, run, settings, {"raw": AnsweringBackend({SAMPLES[0].question: "It is red."}, lane=THIS_MACHINE)})
+    assert [(one.who, one.verdict) for one in marks_of(store, run, KEY)] == [(THUMBS, "wrong")]
