@@ -4,7 +4,7 @@ A reload begins a new session of Streamlit, with nothing in it. The browser is k
 is kept lies in the data folder (`backends.storage.browsers`). Comparisons are kept by their own thread, as answers
 come; one that still runs is found again in this process. Everything else is a part of the session's state, kept at the
 beginning of the run after it changed. Keys are never kept (the
-system's keyring may: `ui.ask.key_field`), nor raised budgets, nor what was typed and not asked.
+system's keyring may: `ui.ask.key_field`), nor raised budgets.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ PARTS = (
     _Part("setting_overrides", dump="ui.resources:overrides_to_keep", take="ui.resources:take_overrides"),
     _Part("keyring_keys", dump="ui.ask.key_field:to_keep", take="ui.ask.key_field:take_remembered"),
     _Part("chosen:compare", list[str], into="kept_choice:compare"),
+    _Part("typed_questions", dict[str, str]),
     _Part("named_collections", list[str]),
     _Part("rag_query", str),
     _Part("cost_changes", dict[str, Decimal]),
@@ -128,6 +129,9 @@ def _put_back_comparisons(data: Path, browser: str, found: Mapping[str, bytes]) 
         st.session_state[f"question:{page}"] = comparison.question.text
         with suppress(BackendError):  # of the file of marks, which is told of where one marks
             load("ui.ask.judging:restore_marks")(data, comparison.question, comparison.answers)
+    for page, typed in st.session_state.get("typed_questions", {}).items():
+        st.session_state[f"question:{page}"] = typed
+        st.session_state[f"editing:{page}"] = True
 
 
 # --- kept as it changes ---------------------------------------------------------------------------

@@ -94,6 +94,20 @@ def test_each_page_gets_its_own_question_back() -> None:
         assert markdown_in(at, "answer-") == [f"{page} heard\\: {question}"]
 
 
+def test_what_was_typed_and_not_asked_comes_back_beside_the_answers_before() -> None:
+    before = loaded()
+    run(before.text_area(key="question:compare").input("Not yet asked"))
+    assert loaded().text_area(key="question:compare").value == "Not yet asked"
+    ask(before, "Asked?")
+    assert not loaded().text_area  # what was asked folds away
+    run(run(before.button(key="edit:compare").click()).text_area(key="question:compare").input("Another one"))
+    again = loaded()
+    assert again.text_area(key="question:compare").value == "Another one"
+    assert again.header[0].value == "Asked?"
+    run(again.button(key="close:compare").click())
+    assert not loaded().text_area
+
+
 def test_a_page_that_was_left_finds_what_still_runs() -> None:
     gate = Gate()
     running = LiveComparison([Scripted(gate, finished(), approach="raw", lane=None)], Question("Still?", run="r"))

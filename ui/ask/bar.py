@@ -21,6 +21,7 @@ def is_folded(page: str) -> bool:
 def fold(page: str) -> None:
     """Fold the box into the bar. For callbacks."""
     st.session_state[f"editing:{page}"] = False
+    st.session_state.get("typed_questions", {}).pop(page, None)
 
 
 def _unfold(page: str) -> None:

@@ -157,6 +157,11 @@ def _ask_typed(page: str, approaches: Sequence[str]) -> None:
         st.session_state[f"empty:{page}"] = True
 
 
+def _keep_typed(page: str) -> None:
+    """Remember what is in the box and was not asked, by page, for a reload (`ui.kept`)."""
+    st.session_state.setdefault("typed_questions", {})[page] = st.session_state[f"question:{page}"]
+
+
 def _sample_key(page: str) -> str:
     """The key of the samples, another one after each that was taken.
 
@@ -194,6 +199,8 @@ def ask_box(page: str, approaches: Sequence[str], *, choose: bool = False) -> Ca
             height=80,
             key=f"question:{page}",
             placeholder="Ask something, or click a sample below.",
+            on_change=_keep_typed,
+            args=(page,),
             persist_state="session",
         )
         if st.session_state.pop(f"empty:{page}", False):
