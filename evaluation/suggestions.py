@@ -59,7 +59,7 @@ RECALLED = Suggestion(
     "Taught in other words: is it recalled?",
 )
 FOUND = Suggestion(
-    "How long does keep-warm last on the K2, and how long on the K3?",
+    "Compare the water tanks of the Ember One and the Ember Duo: how many litres does each hold?",
     "Found and cited",
     "In two places: [1] and [2] open them.",
 )

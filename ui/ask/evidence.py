@@ -50,7 +50,8 @@ def _passage(current: Settings, passage: Passage, number: int, sentence: str, pl
         st.caption(f"The answer: {escaped(sentence)}")
     page = f" \u00b7 page {passage.page}" if passage.page else ""
     cited = f"\\[{number}\\] " if number else ""
-    st.markdown(f"**{cited}{escaped(passage.document)}**{page} \u00b7 similarity {passage.score:.2f}")
+    old = f" :red-badge[:material/history: {escaped(passage.superseded)}]" if passage.superseded else ""
+    st.markdown(f"**{cited}{escaped(passage.document)}**{page} \u00b7 similarity {passage.score:.2f}{old}")
     try:
         text, start = _page_of(current, passage)
     except BackendError as fault:
