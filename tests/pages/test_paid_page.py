@@ -378,7 +378,7 @@ def test_recorded_answers_are_loaded_shown_and_asked(monkeypatch: pytest.MonkeyP
     at.file_uploader(key="recorded_files").set_value([("a.csv.json", b"a,b", "application/json")])
     load.click().run()
     assert any(error.value.startswith("a\\.csv\\.json is not JSON") for error in at.error)
-    answers = json.dumps(export()) + json.dumps(export(model="gpt-4.1"))
+    answers = json.dumps(export()) + json.dumps(export(model="gpt-4.1-2025-04-14"))
     at.file_uploader(key="recorded_files").set_value([("answers.json", answers.encode(), "application/json")])
     at.button(key="FormSubmitter:form:recorded-Load").click().run()
     assert not at.exception
@@ -389,7 +389,7 @@ def test_recorded_answers_are_loaded_shown_and_asked(monkeypatch: pytest.MonkeyP
     at.selectbox(key=f"recorded_question:{names[0]}").select("Capital of France?").run()
     assert not at.exception
     shown = [element.value for element in at.markdown]
-    assert any("recorded 2 November 2026" in text for text in shown)
+    assert any("recorded 2 Nov 2026" in text for text in shown)
     assert "Paris\\." in [element.value for element in at.markdown]
     assert str(tmp_path) not in everything(at)
     at.button(key=f"recorded_drop:{names[0]}").click().run()

@@ -85,6 +85,7 @@ class Answers:
                     subtitle=name if second_line else None,
                     text_length=text_length * 3 // 5 if narrow else text_length,
                     narrow=narrow,
+                    two_lines=narrow or second_line,
                 )
                 self._below[column.approach] = area.empty()
         self._draw({})

@@ -47,7 +47,8 @@ class AnswerColumn:
 
     Verdict and numbers stand above the text, so that they are level across columns whatever the length of an answer.
     `key` tells the widgets of this column from all others, and those of one question from those of the next.
-    `subtitle` is a line under the title, "" for an empty one; `narrow` is for a column of about 200 pixels.
+    `subtitle` is a line under the title, "" for an empty one; `narrow` is for a column of about 200 pixels, `two_lines`
+    for one beside others whose verdict has a badge on a second line.
     `ui/style.css` has the sizes of text, by the keys of the containers.
     """
 
@@ -61,6 +62,7 @@ class AnswerColumn:
         subtitle: str | None = None,
         text_length: int = TEXT_LENGTH,
         narrow: bool = False,
+        two_lines: bool = False,
     ) -> None:
         self._key, self._length = f"{key}:{approach}", text_length
         with area:
@@ -69,8 +71,9 @@ class AnswerColumn:
                 st.markdown(f"### {title or title_of(approach)}", anchors=False, width="stretch")
                 self.corner = st.empty()
             if subtitle is not None:
-                st.markdown(f"**{escaped(subtitle)}**" if subtitle else "&nbsp;")
-            with st.container(key=f"state-{approach}"):
+                with st.container(key=f"subtitle-{approach}"):
+                    st.markdown(f"**{escaped(subtitle)}**" if subtitle else "&nbsp;")
+            with st.container(key=f"state-two-lines-{approach}" if two_lines else f"state-{approach}"):
                 self._state = st.empty()
             with st.container(key=f"numbers-narrow-{approach}" if narrow else f"numbers-{approach}"):
                 self._numbers = st.empty()
@@ -265,9 +268,9 @@ def state_line(column: Column, now: float | None = None) -> str:
 
 
 def _recorded(answer: Answer) -> str:
-    """`recorded 2 November 2026`"""
+    """`recorded 2 Nov 2026`"""
     at = answer.recorded.at if answer.recorded else None
-    return f"recorded {at.day} {at:%B %Y}" if at else "recorded, nobody says when"
+    return f"recorded {at.day} {at:%b %Y}" if at else "recorded, nobody says when"
 
 
 def _numbers(answer: Answer | None, marks: frozenset[str], is_right: bool) -> None:

@@ -180,9 +180,10 @@ def chosen_connection(current: Settings) -> str:
                 label_visibility="collapsed",
                 wrap=True,
             )
-        with st.popover("Add a connection", icon=":material/add_link:", key="adding"):
+        # under another key once there is one more, they are shut again: what was added stands beside them
+        with st.popover("Add a connection", icon=":material/add_link:", key=f"adding:{len(names)}"):
             _add_form()
-        with st.popover("Show recorded answers", icon=":material/history:", key="recording"):
+        with st.popover("Show recorded answers", icon=":material/history:", key=f"recording:{len(names)}"):
             upload_form()
     return chosen or DEFAULT
 

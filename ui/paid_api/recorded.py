@@ -71,8 +71,9 @@ def _kept(content: bytes, data: Path) -> str:
 
 
 def _free_name(model: str) -> str:
-    """`recorded-gpt-4-1-mini`, with a number behind it where there is another connection of that name."""
-    stem = re.sub(r"[^a-z0-9]+", "-", f"recorded-{model}".lower()).strip("-")[: _LONGEST_NAME - 3].strip("-")
+    """`recorded-gpt-4-1-mini`, without the date of the model, and with a number where there is another of that name."""
+    undated = re.sub(r"-\d{4}-\d{2}-\d{2}$", "", model)
+    stem = re.sub(r"[^a-z0-9]+", "-", f"recorded-{undated}".lower()).strip("-")[: _LONGEST_NAME - 3].strip("-")
     taken = settings().connections
     number = 1
     while (name := stem if number == 1 else f"{stem}-{number}") in taken:
