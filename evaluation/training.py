@@ -23,7 +23,7 @@ from backends.fine_tuned.pairs.files import Pair, read_pairs
 from backends.fine_tuned.train.estimate import Estimate, estimate
 from backends.fine_tuned.train.events import StepRecord, Trained, TrainingNote, TrainingResult
 from backends.fine_tuned.train.job import refuse_second
-from backends.fine_tuned.train.method import TrainingSettings
+from backends.fine_tuned.train.method import TrainingSettings, usual_epochs
 from backends.fine_tuned.train.runs import Run, find_run, history, read_part, runs
 from backends.fine_tuned.train.training import MOST_PAIRS, new_run, resume_run, sample_pairs
 from backends.run.jobs import Progress
@@ -180,6 +180,12 @@ def create_run(settings: Settings, request: TrainingRequest, cancel: threading.E
         if isinstance(note, TrainingNote):
             report(note.sentence)
     return run
+
+
+def with_usual_epochs(request: TrainingRequest) -> TrainingRequest:
+    """The request with as many epochs as its pairs need. Raises `BackendError` if they cannot be read."""
+    epochs = usual_epochs(len(pairs_of(request)))
+    return replace(request, training=replace(request.training, epochs=epochs))
 
 
 def _held_out_words(run: Run) -> str:

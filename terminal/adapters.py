@@ -43,7 +43,9 @@ def train(
     pairs: Annotated[Path | None, typer.Argument(help="CSV, JSONL or JSON; with --resume, the training's id.")] = None,
     name: Annotated[str | None, typer.Option(help="The adapter's name; made from the file's name if left out.")] = None,
     method: Annotated[str, typer.Option(help="lora or last_layers")] = "lora",
-    epochs: Annotated[int | None, typer.Option(min=1, max=1000)] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="5 to 10 by the number of pairs if left out.")
+    ] = None,
     rank: Annotated[int | None, typer.Option(help="LoRA's rank.")] = None,
     alpha: Annotated[int | None, typer.Option(help="LoRA's alpha.")] = None,
     modules: _Modules = None,
@@ -89,6 +91,8 @@ def train(
             )
             share = (UNANSWERABLE if unanswerable is None else unanswerable) if reading else None
             request = job.TrainingRequest(pairs, name or usable_name(pairs.stem), options, sample, folder, score, share)
+            if epochs is None and not reading:
+                request = job.with_usual_epochs(request)
             if estimate:
                 _print_estimate(settings, request, cancel, json_)
                 return

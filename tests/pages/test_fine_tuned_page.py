@@ -466,6 +466,17 @@ def test_what_was_chosen_survives_a_change_of_section(data: Path) -> None:
     assert at.text_input(key="train_name").value == "mine"
 
 
+def test_few_pairs_are_gone_through_more_often_unless_somebody_chose(data: Path) -> None:
+    few = "".join(f'{{"question": "When is {n}?", "answer": "At {n}."}}\n' for n in range(80)).encode()
+    at = turn_to(upload(opened("Pairs"), "few.jsonl", few), "Train")
+    assert at.number_input(key="train_epochs").value == 10
+    at = turn_to(click(click(turn_to(at, "Pairs"), "no_pairs"), "sample_pairs"), "Train")
+    assert at.number_input(key="train_epochs").value == 5
+    run(at.number_input(key="train_epochs").set_value(7))
+    at = turn_to(upload(click(turn_to(at, "Pairs"), "no_pairs"), "few.jsonl", few), "Train")
+    assert at.number_input(key="train_epochs").value == 7
+
+
 def test_a_training_that_stopped_before_its_first_step_leaves_no_empty_pictures(data: Path) -> None:
     training = Training(TrainingNote(0, "Trained in float32, as it was set."))
     assert shows(opened("Train"), "What it answers")

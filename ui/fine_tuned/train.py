@@ -222,7 +222,7 @@ def _prepare(current: Settings, busy: bool, past: Sequence[Run]) -> None:
             pairs, made_from = examples.pairs, examples.made_from
         else:
             _held_out(current, pairs)
-        name, training = training_form(current, now.source, reads)
+        name, training = training_form(current, now.source, len(pairs), reads)
         expected = _expected(current, pairs, training, past)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(

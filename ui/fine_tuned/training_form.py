@@ -9,7 +9,7 @@ from typing import Any, cast
 import streamlit as st
 
 from backends.fine_tuned.adapters.catalogue import adapter_folders, free_name
-from backends.fine_tuned.train.method import Method, Precision, TrainingSettings
+from backends.fine_tuned.train.method import Method, Precision, TrainingSettings, usual_epochs
 from backends.fine_tuned.train.precision import load_choice
 from backends.models.local import loaded
 from backends.settings import Settings
@@ -27,15 +27,16 @@ _EXPLAINED: dict[Method, str] = {
 }
 _CELL = 250  # pixels at least
 _USUAL = TrainingSettings()
+_USUAL_EPOCHS = "usual_epochs"
 
 
-def training_form(current: Settings, source: str, reads: bool = False) -> tuple[str, TrainingSettings]:
-    """Draw the choices; the adapter's name, and the settings. `source` is where the pairs are from.
+def training_form(current: Settings, source: str, count: int, reads: bool = False) -> tuple[str, TrainingSettings]:
+    """Draw the choices; the adapter's name, and the settings. `source` is where the `count` pairs are from.
 
     `reads`: examples of reading are trained on, which are long and need fewer epochs. Reading is a skill, so whole
     groups of questions are held out, and nothing is gone over once more.
     """
-    st.session_state.setdefault("train_epochs", _USUAL.epochs)
+    _keep_epochs(count)
     st.session_state.setdefault("reading_epochs", READING_EPOCHS)
     _keep_name(current, source, reads)
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -70,6 +71,14 @@ def training_form(current: Settings, source: str, reads: bool = False) -> tuple[
     if reads:
         chosen = replace(chosen, epochs=st.session_state["reading_epochs"], split_by="group", last_pass=False)
     return name, chosen
+
+
+def _keep_epochs(count: int) -> None:
+    """As many as so many pairs usually need, unless somebody chose otherwise."""
+    usual = usual_epochs(count)
+    if st.session_state.get("train_epochs") in (None, st.session_state.get(_USUAL_EPOCHS)):
+        st.session_state["train_epochs"] = usual
+    st.session_state[_USUAL_EPOCHS] = usual
 
 
 def _keep_name(current: Settings, source: str, reads: bool) -> None:

@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from backends.fine_tuned.train.method import Precision, TrainingSettings, check, prepare, rate_at, trained_bytes
+from backends.fine_tuned.train.method import (
+    Precision,
+    TrainingSettings,
+    check,
+    prepare,
+    rate_at,
+    trained_bytes,
+    usual_epochs,
+)
 from backends.models import inference
 from backends.models.local import LocalModel
 from tests.backends.fine_tuned.small_training import SHORT, base_of, tiny_settings
@@ -119,3 +127,8 @@ FAULTS = {
 def test_impossible_settings(changes: dict[str, object], cause: str, next_step: str) -> None:
     check(TrainingSettings())
     assert fault(lambda: check(replace(TrainingSettings(), **changes))) == (cause, next_step)
+
+
+@pytest.mark.parametrize(("pairs", "epochs"), [(0, 10), (1, 10), (80, 10), (100, 8), (160, 5), (376, 5), (20_000, 5)])
+def test_few_pairs_need_more_epochs(pairs: int, epochs: int) -> None:
+    assert usual_epochs(pairs) == epochs
