@@ -19,6 +19,7 @@ from ui.costs.ledger_fault import unrecorded_once
 from ui.rag.query import search_for
 from ui.resources import fulfil_wish, live, settings
 from ui.shared.approaches import title_of
+from ui.shared.sections import KEY
 from ui.shared.text import escaped
 from ui.shell import open_page
 
@@ -105,7 +106,7 @@ def _go_on(answer: Answer, answers: Sequence[Answer], question: str) -> None:
         on_click=search_for,
         args=(question,),
     ):
-        st.switch_page("pages/rag.py")
+        st.switch_page("pages/rag.py", query_params={KEY: "Search"})  # the address at once: Back leads here
     raise_cap(PAGE, answer, answers)
     _offer(answer, question)
 

@@ -16,7 +16,6 @@ from backends.settings import Settings
 from ui.rag.filters import filter_bar
 from ui.resources import live
 from ui.shared.jobs import computed_in_background
-from ui.shared.sections import open_section
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,10 +57,9 @@ def asked_text() -> str:
 
 
 def search_for(question: str) -> None:
-    """Make `question` the one in force in Search, and open that section. For callbacks; the page is not changed."""
+    """Make `question` the one in force in Search. For callbacks; the page is not changed."""
     st.session_state[_TEXT] = question
     st.session_state.pop(_BOX, None)
-    open_section("Search")
 
 
 def question_box(current: Settings, documents: Sequence[DocumentInfo]) -> None:
