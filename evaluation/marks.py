@@ -6,6 +6,7 @@ human marks. Without a mark nothing is written.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,9 @@ from backends.text import encodable
 
 LONGEST_NOTE = 2_000
 """Characters of a note that are kept."""
+
+NOBODY = "a browser without cookies"
+"""Who marked or asked, where the browser cannot be told from others: all such browsers are one."""
 
 _VERSION = 1
 _PATIENCE_S = 5
@@ -50,6 +54,11 @@ class Mark:
     good: bool | None
     note: str
     at: datetime
+
+
+def person(browser: str | None) -> str:
+    """Who marks or asks, by the id of the browser, which is kept by its sha256 alone."""
+    return hashlib.sha256(browser.encode()).hexdigest() if browser else NOBODY
 
 
 def mark_answer(data: Path, question: Question, answer: Answer, kind: Kind, good: bool | None, note: str = "") -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -18,7 +18,9 @@ from backends.run.warm_up import WarmUp
 from backends.settings import Settings, is_secret, load_settings, started_with
 from backends.storage import strict_json
 from backends.storage.files import clear_leftovers
+from evaluation.marks import person
 from ui import kept
+from ui.history.keeping import history_keeper
 from ui.shared.errors import keep_fault, show_fault
 from ui.shared.question_upload import remember_asked
 
@@ -199,7 +201,7 @@ def start(page: str, asked: PreparedQuestion, finished: Sequence[Column] = ()) -
     if previous := live(page):
         previous.stop()
     st.session_state.pop(f"{_WISH}:{page}", None)
-    keep = kept.keeper(settings().data, page)
+    keep = _keeper(page)
     comparison = LiveComparison(
         asked.backends, asked.question, hold=True, on_answer=asked.record, keep=keep, finished=finished
     )
@@ -207,6 +209,18 @@ def start(page: str, asked: PreparedQuestion, finished: Sequence[Column] = ()) -
     st.session_state[kept.LIVE][page] = comparison
     remember_asked(one.question.text for one in st.session_state[kept.LIVE].values())
     keep(comparison)
+
+
+def _keeper(page: str) -> Callable[[LiveComparison], None]:
+    """What keeps a comparison of `page`, for a reload and in the history."""
+    current = settings()
+    both = kept.keeper(current.data, page), history_keeper(current, page, person(kept.browser_id()))
+
+    def keep(comparison: LiveComparison) -> None:
+        for one in both:
+            one(comparison)
+
+    return keep
 
 
 @st.cache_resource(show_spinner=False)

@@ -40,6 +40,7 @@ def navigate() -> Page:
             *map(_page_of, specs()),
             st.Page(_PAGES / "evaluate.py", title="Evaluate", icon=":material/checklist:"),
             st.Page(_PAGES / "costs.py", title="Costs", icon=":material/calculate:"),
+            st.Page(_PAGES / "history.py", title="History", icon=":material/history:"),
         ],
         position="top",
     )

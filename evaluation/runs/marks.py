@@ -5,7 +5,6 @@ Thumbs under answers on the pages (`evaluation.marks`) become marks here where a
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,9 +25,6 @@ VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 TERMINAL = "terminal"
 """Who marked, where that was no browser."""
-
-NOBODY = "a browser without cookies"
-"""Who marked, where the browser cannot be told from others: all such browsers are one."""
 
 THUMBS = "thumbs"
 """Who marked, where it was a thumb under the same answer on Compare or an approach's page."""
@@ -60,11 +56,6 @@ class Agreement:
     agree: int
     marks: int
     constant: int
-
-
-def person(browser: str | None) -> str:
-    """Who marks, by the id of the browser, which is kept by its sha256 alone."""
-    return hashlib.sha256(browser.encode()).hexdigest() if browser else NOBODY
 
 
 def set_mark(store: Store, run: Run, cell: CellKey, who: str, mark: CellMark) -> CellMark:

@@ -10,8 +10,8 @@ import streamlit as st
 from backends.base import STATUS_WORDS
 from backends.errors import BackendError
 from evaluation.judging import RIGHT
-from evaluation.marks import LONGEST_NOTE
-from evaluation.runs.marks import THUMBS, VERDICTS, Agreement, CellMark, agreement, in_words, marks_of, person, set_mark
+from evaluation.marks import LONGEST_NOTE, person
+from evaluation.runs.marks import THUMBS, VERDICTS, Agreement, CellMark, agreement, in_words, marks_of, set_mark
 from evaluation.runs.matrix import (
     CellDetail,
     Standing,

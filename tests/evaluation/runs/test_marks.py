@@ -13,10 +13,9 @@ from backends.run.lane import THIS_MACHINE
 from backends.settings import Settings
 from backends.store import database as store_module
 from backends.store.database import Store
-from evaluation.marks import LONGEST_NOTE, Mark, mark_answer
+from evaluation.marks import LONGEST_NOTE, NOBODY, Mark, mark_answer, person
 from evaluation.runs import records
 from evaluation.runs.marks import (
-    NOBODY,
     THUMBS,
     Agreement,
     CellMark,
@@ -24,7 +23,6 @@ from evaluation.runs.marks import (
     in_words,
     marks_by_cell,
     marks_of,
-    person,
     set_mark,
     take_thumbs,
 )

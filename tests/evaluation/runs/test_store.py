@@ -120,7 +120,7 @@ def test_tables_of_another_program_are_left_alone(settings: Settings) -> None:
         begun(one, settings)
         with one.writing() as connection:
             connection.execute(text(f"DROP TABLE {VERSION_TABLE}"))
-    refused = pytest.raises(BackendError, match="holds a table baselines of another program")
+    refused = pytest.raises(BackendError, match="holds a table asked of another program")
     with closing(Store(settings)) as other, refused:
         all_runs(other)
 
@@ -228,9 +228,10 @@ def test_a_store_that_was_moved_away_is_begun_anew(sqlite_store: Store, sqlite_s
 
 
 def test_every_table_is_named_where_no_table_is_known() -> None:
-    """`backends.store` knows the tables of runs and ratings by name alone."""
+    """`backends.store` knows the tables of runs, ratings and the history by name alone."""
+    import evaluation.history
     import evaluation.ratings.tables
     from backends.store.database import TABLES
 
-    assert evaluation.ratings.tables.metadata is metadata
+    assert evaluation.ratings.tables.metadata is evaluation.history.metadata is metadata
     assert set(TABLES) == set(metadata.tables)
