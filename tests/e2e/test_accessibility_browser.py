@@ -10,7 +10,7 @@ from tests.e2e.axe import violations
 COSTS = ("Per month", "Per right answer", "What if", "Price list", "From scratch", "History")
 ADDRESSES = {
     "light": (
-        *("/raw", "/fine_tuned", "/paid_api", "/rag", "/evaluate"),
+        *("/raw", "/fine_tuned", "/paid_api", "/rag", "/evaluate", "/history"),
         *(f"/costs?costs={one.replace(' ', '+')}" for one in COSTS),
     ),
     "dark": ("/paid_api", "/costs"),  # what stands on them is coloured as everywhere
@@ -50,6 +50,11 @@ def test_nothing_stands_in_the_way_of_a_reader(page: Page, scripted_app: str, th
         expect(page.get_by_test_id("stMain").get_by_role("heading", level=1)).to_be_visible()
         settled(page)
         found[address] = violations(page)
+    page.goto(f"{scripted_app}/history")
+    page.locator("[class*=st-key-history_open]").get_by_role("button").first.click()
+    expect(page.get_by_text("shown as it was answered")).to_be_visible()
+    settled(page)
+    found["a question of the history"] = violations(page)
     assert {address: lines for address, lines in found.items() if lines} == {}
     assert said == []
 

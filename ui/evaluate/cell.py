@@ -325,7 +325,7 @@ def _mark(page: Evaluation, run: Run, found: CellDetail, key: CellKey) -> None:
         thumbs = [one for one in said if one.who == THUMBS]
         for where, some in (("Others", others), ("Thumbs where it was asked", thumbs)):
             if some:
-                st.caption(f"{where}: {escaped(in_words(some))}")
+                st.caption(escaped(f"{where}: {in_words(some)}"))
         for one in (*others, *thumbs):
             if one.comment:
                 st.caption(f"{escaped(one.comment)}")

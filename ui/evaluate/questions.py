@@ -15,6 +15,10 @@ import streamlit as st
 
 from backends.errors import BackendError
 from backends.settings import Settings
+from backends.store.database import Store
+from evaluation.history import Wanted
+from evaluation.history import found as find_asked
+from evaluation.marks import person
 from evaluation.question_sets import COLUMNS, asked_before, doubts, part_of, row_of, samples_of_rows, tags_of
 from evaluation.runs.saved_sets import all_saved, open_set
 from evaluation.samples import (
@@ -42,6 +46,7 @@ QUICK = 10
 
 _SETS, _UPLOAD, _WORKBOOK, _SHEET = "evaluate_sets", "evaluate_file", "evaluate_workbook", "evaluate_sheet"
 _MAX_MB = 25
+_MOST_ASKED = 1_000
 _MOST_EDITED = 2_000
 _MOST_STEPS = 50
 _ROW = 35  # pixels, Streamlit's own
@@ -108,21 +113,22 @@ def _held(origin: str, page: Evaluation, opened: OpenedSet | None) -> QuestionsI
             samples = tuple(open_set(page.store, opened.version))
             found: QuestionsInWork | None = QuestionsInWork(opened.words, samples, revision=_next_revision())
         else:
-            found = _first(origin, page.settings)
+            found = _first(origin, page.settings, page.store)
         if found is None:
             return None
         sets[origin] = found
     return sets[origin]
 
 
-def _first(origin: str, current: Settings) -> QuestionsInWork | None:
+def _first(origin: str, current: Settings, store: Store) -> QuestionsInWork | None:
     if origin == SAMPLE:
         return QuestionsInWork(SAMPLE, tuple(read_question_set(SAMPLE_QUESTIONS)))
     if origin == TYPED:
         return QuestionsInWork("Typed questions", ())
     if origin == ASKED:
-        asked = [one.question.text for one in st.session_state.get(kept.LIVE, {}).values()]
-        found = tuple(asked_before(current.data, asked))
+        now = [one.question.text for one in st.session_state.get(kept.LIVE, {}).values()]
+        before = find_asked(store, Wanted(who=person(kept.browser_id())), count=_MOST_ASKED).entries
+        found = tuple(asked_before(current.data, [*now, *(one.question for one in before)]))
         if not found:
             st.caption("Nothing was asked in this browser, and no answer was marked yet.")
             return None

@@ -79,7 +79,7 @@ def _list(current: Settings, store: Store) -> None:
         if not found.count:
             _nothing(wanted)
             return
-        st.caption(f"{counted(found.count, 'question')}, newest first. Times are UTC.")
+        st.caption(escaped(f"{counted(found.count, 'question')}, newest first. Times are UTC."))
         for one in found.entries:
             _line(store, one)
 
@@ -126,7 +126,8 @@ def _line(store: Store, one: Asked) -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
         _star(store, one, f"list:{one.id}")
         with st.container(gap=None):
-            st.markdown(f"**{escaped(shortened(' '.join(one.question.split()), _SHOWN)) or chr(0x2014)}**")
+            question = shortened(" ".join(one.question.split()), _SHOWN) or "\u2014"
+            st.markdown(f"**{escaped(question)}**")
             ended = ", ".join(f"{_name(approach)} {_ENDED.get(status, status)}" for approach, _, status in one.columns)
             st.caption(f"{one.at:%Y-%m-%d %H:%M} \u00b7 {escaped(ended)}")
             if one.note:
