@@ -17,6 +17,8 @@ from backends.models.weights import Weights, resolve
 from backends.rag.documents import files
 from backends.rag.documents.parser import ExtractProcess
 from backends.settings import DEFAULT_MODEL, Settings, load_settings
+from backends.store import database
+from tests import replayed_store
 from tests.warm_parser import WarmParser
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER")
@@ -65,8 +67,21 @@ def _a_page_is_main_in_its_test_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 def _stores_are_closed() -> Iterator[None]:
     """Those that a test opened; its folder goes with it."""
     yield
-    if database := sys.modules.get("backends.store.database"):
-        database.forget_stores()
+    database.forget_stores()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _new_stores_are_replayed() -> Iterator[None]:
+    """An empty store gets its tables at once; `real_migrations` is for tests of how they come about."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "_migrate", replayed_store.replay)
+        yield
+
+
+@pytest.fixture
+def real_migrations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new store is made by its migrations, as outside of tests."""
+    monkeypatch.setattr(database, "_migrate", replayed_store.migrate)
 
 
 @pytest.fixture(scope="session")
