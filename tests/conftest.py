@@ -41,11 +41,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 
-@pytest.fixture(autouse=True, scope="module")
+@pytest.fixture(autouse=True)
 def _garbage_is_looked_for_in_what_is_new() -> None:
-    """Streamlit collects garbage after each run of a page: among all that is in memory, if nobody freezes it."""
-    gc.collect()
-    gc.freeze()
+    """Garbage is collected after each run of a page and in long tests: among all that is in memory, if nobody freezes
+    it. Most of that are modules, and the large ones are imported by the first test that needs them."""
+    if len(sys.modules) > _frozen[-1] + 50:
+        gc.collect()
+        gc.freeze()
+        _frozen.append(len(sys.modules))
+
+
+_frozen = [0]
+"""How many modules there were each time that memory was frozen."""
 
 
 @pytest.fixture(autouse=True)
