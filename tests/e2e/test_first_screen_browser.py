@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.e2e.drawn import drawn
+
 SAMPLE = "What is the fixed price for repairing an Ember One outside the warranty?"
 APPROACHES = ("raw", "fine_tuned", "paid_api", "rag")
 
@@ -34,16 +36,18 @@ def _places(page: Page, cards: int, *, without_cost: int = 0) -> Any:
     The numbers are drawn after the verdict, and a card is drawn anew when the last one ends.
     """
     expect(page.locator("[class*=st-key-state-]").filter(has_text="Not right")).to_have_count(cards)
-    page.wait_for_function(
+    drawn(page)
+    found = page.wait_for_function(
         "([cards, without]) => {"
-        f"const found = ({_PLACES})().cards"
+        f"const all = ({_PLACES})(), found = all.cards"
         """
             const missing = name => found.filter(card => !card[name]).length
-            return found.length === cards && !missing('verdict') && !missing('latency') && missing('cost') <= without
+            const whole = !missing('verdict') && !missing('latency') && missing('cost') <= without
+            return found.length === cards && whole && all
         }""",
         arg=[cards, without_cost],
     )
-    return page.evaluate(_PLACES)
+    return found.json_value()
 
 
 @pytest.mark.parametrize(("width", "height"), [(1440, 900), (1280, 720)])

@@ -71,6 +71,8 @@ def test_four_real_answers_side_by_side(page: Page, real_app: str, screenshots: 
     page.screenshot(path=screenshots / "compare.png")
     for details in page.get_by_text("How it was measured").all():
         details.click()
+    for figure in (r"First text (\d|<)", r"Tokens \d+ in, \d+ out"):
+        expect(page.get_by_text(re.compile(figure)).filter(visible=True)).to_have_count(4)
     body = page.get_by_test_id("stMain").inner_text()
     assert len(re.findall(r"First text (\d|<)", body)) == 4, body
     assert len(re.findall(r"Tokens \d+ in, \d+ out", body)) == 4, body
