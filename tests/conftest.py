@@ -17,6 +17,8 @@ from backends.models.weights import Weights, resolve
 from backends.rag.documents import files
 from backends.rag.documents.parser import ExtractProcess
 from backends.settings import DEFAULT_MODEL, Settings, load_settings
+from backends.store import database
+from tests import replayed_store
 from tests.warm_parser import WarmParser
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER")
@@ -39,11 +41,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 
-@pytest.fixture(autouse=True, scope="module")
+@pytest.fixture(autouse=True)
 def _garbage_is_looked_for_in_what_is_new() -> None:
-    """Streamlit collects garbage after each run of a page: among all that is in memory, if nobody freezes it."""
-    gc.collect()
-    gc.freeze()
+    """Garbage is collected after each run of a page and in long tests: among all that is in memory, if nobody freezes
+    it. Most of that are modules, and the large ones are imported by the first test that needs them."""
+    if len(sys.modules) > _frozen[-1] + 50:
+        gc.collect()
+        gc.freeze()
+        _frozen.append(len(sys.modules))
+
+
+_frozen = [0]
+"""How many modules there were each time that memory was frozen."""
 
 
 @pytest.fixture(autouse=True)
@@ -65,8 +74,21 @@ def _a_page_is_main_in_its_test_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 def _stores_are_closed() -> Iterator[None]:
     """Those that a test opened; its folder goes with it."""
     yield
-    if database := sys.modules.get("backends.store.database"):
-        database.forget_stores()
+    database.forget_stores()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _new_stores_are_replayed() -> Iterator[None]:
+    """An empty store gets its tables at once; `real_migrations` is for tests of how they come about."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "_migrate", replayed_store.replay)
+        yield
+
+
+@pytest.fixture
+def real_migrations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new store is made by its migrations, as outside of tests."""
+    monkeypatch.setattr(database, "_migrate", replayed_store.migrate)
 
 
 @pytest.fixture(scope="session")

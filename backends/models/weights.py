@@ -12,8 +12,12 @@ import json
 import os
 import shutil
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from backends.base import Loading
 from backends.errors import BackendError, disk_error
@@ -23,7 +27,7 @@ from backends.settings import DEFAULT_EMBEDDER, DEFAULT_MODEL
 from backends.storage import strict_json
 from backends.storage.files import draft_folder, sha256
 
-CONVERSION_S = 20.0
+CONVERSION_S = 10.0
 """Seconds that converting the default weights is expected to take (docs/measurements.md)."""
 
 _MANIFEST = "crossroads.json"
@@ -167,7 +171,7 @@ def _convert(gguf: Path, folder: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     try:
-        with draft_folder(folder) as part:
+        with draft_folder(folder) as part, _read_once():
             part.mkdir()
             tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
             model = AutoModelForCausalLM.from_pretrained(
@@ -188,6 +192,39 @@ def _convert(gguf: Path, folder: Path) -> None:
             f"The default weights could not be written to {folder.parent}: {refused.strerror}.",
             "Make 300 MB of room there, or set CROSSROADS_DATA to a folder that can be written, and ask again.",
         ) from error
+
+
+@contextmanager
+def _read_once() -> Iterator[None]:
+    """A GGUF file that is loaded within is read once, and in less time.
+
+    transformers 5.23 parses the whole file for the tokenizer, for the configuration and for the weights, and makes the
+    table of tensor names anew for each of some hundred modules. gguf 0.19 cuts 150,000 pieces out of a `numpy.memmap`,
+    whose slices are made in Python. Together that is most of a conversion (docs/measurements.md). To go once
+    `transformers.modeling_gguf_pytorch_utils.load_gguf_checkpoint` keeps its reader. Called on the inference thread,
+    so never by two at a time.
+    """
+    import numpy as np
+
+    gguf: Any = importlib.import_module("gguf")  # which a type checker would not let us change
+
+    class PlainReader(gguf.GGUFReader):
+        """Cuts its pieces out of a plain array on the same bytes."""
+
+        @property
+        def data(self) -> Any:
+            return self._plain
+
+        @data.setter
+        def data(self, mapped: Any) -> None:
+            self._plain = mapped.view(np.ndarray)
+
+    before = gguf.GGUFReader, gguf.get_tensor_name_map
+    gguf.GGUFReader, gguf.get_tensor_name_map = cache(PlainReader), cache(gguf.get_tensor_name_map)
+    try:
+        yield
+    finally:
+        gguf.GGUFReader, gguf.get_tensor_name_map = before
 
 
 def move_into_place(part: Path, folder: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import ConsoleMessage, Page, expect
 
 from tests.e2e.axe import violations
+from tests.e2e.drawn import drawn
 
 COSTS = ("Per month", "Per right answer", "What if", "Price list", "From scratch", "History")
 ADDRESSES = {
@@ -21,6 +22,7 @@ def settled(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_count(1)
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+    drawn(page)
 
 
 @pytest.mark.parametrize("theme", ADDRESSES)

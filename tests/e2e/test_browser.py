@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 from pytest_httpserver import HTTPServer
 
 from benchmarks.browser import ask_raw, check_answering, open_compare_page
+from tests.e2e.drawn import drawn
 
 SAMPLE = "What is the fixed price for repairing an Ember One outside the warranty?"
 NAMES = ("Raw model", "Fine-tuned", "Paid API", "RAG")
@@ -42,11 +43,14 @@ def test_a_comparison_survives_page_changes_and_reloads_and_can_be_stopped(page:
     expect(page.get_by_text("Every number")).to_be_visible()
     expect(page.get_by_text("stopped", exact=False).first).to_be_visible()
     expect(page.get_by_role("button", name="Stop")).to_have_count(0)
-    numbers = page.locator("[class*=st-key-numbers-]").all_inner_texts()
+    drawn(page)
+    shown = page.locator("[class*=st-key-numbers-]")
+    expect(shown).to_have_count(len(NAMES))
+    numbers = shown.all_inner_texts()
     page.reload()
     expect(page.get_by_text("Every number")).to_be_visible()
     expect(page.get_by_role("heading", name="endless words", level=2)).to_be_visible()
-    assert page.locator("[class*=st-key-numbers-]").all_inner_texts() == numbers
+    expect(shown).to_have_text(numbers, use_inner_text=True)
     assert page.evaluate("document.cookie").count("crossroads_browser") == 0  # no script reads it
     assert page.context.browser
     other = page.context.browser.new_page()
@@ -66,7 +70,7 @@ def test_back_leads_to_the_section_and_what_was_typed_stays(page: Page, scripted
     expect(page).to_have_title("What if \u00b7 Costs \u00b7 Crossroads")
     page.get_by_role("link", name="RAG").first.click()
     expect(page).to_have_title("Ask \u00b7 RAG \u00b7 Crossroads")
-    expect(page.locator("[data-test-script-state=notRunning]")).to_be_visible()  # else Back meets a page being drawn
+    drawn(page)  # else Back meets a page being drawn
     page.go_back()
     expect(page.get_by_role("heading", name="What changes that most?")).to_be_visible()
     expect(page).to_have_title("What if \u00b7 Costs \u00b7 Crossroads")
@@ -84,6 +88,7 @@ def test_text_from_outside_is_shown_as_text_and_fetches_nothing(
     trap = httpserver.url_for("/trap.png")
     _ask(page, f"![x]({trap}) <img src='{trap}'> <script>document.title='owned'</script> [link]({trap}) $x^2$")
     expect(page.get_by_text("Every number")).to_be_visible()
+    drawn(page)
     main = page.get_by_test_id("stMain")
     assert main.inner_text().count("<script>document.title='owned'</script>") >= 4  # in each answer
     assert httpserver.log == []
@@ -115,4 +120,4 @@ def test_the_benchmark_of_the_start_finds_its_way(page: Page, scripted_app: str)
     ask_raw(page, "When?")
     check_answering(page)
     expect(page).to_have_url(re.compile(r"/raw$"))
-    assert page.locator(".st-key-answer-raw").inner_text().strip()
+    expect(page.locator(".st-key-answer-raw")).to_contain_text("raw heard: When?")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import Page, expect
 
 from tests.e2e.axe import violations
+from tests.e2e.drawn import drawn
 
 ENDLESS = {"name": "endless.csv", "mimeType": "text/csv", "buffer": b"question\nendless words\n"}
 
@@ -22,6 +25,8 @@ def test_a_run_is_started_watched_stopped_resumed_and_its_results_open(page: Pag
     page.get_by_role("button", name="Start").click()
     expect(page.get_by_role("heading", name="endless.csv: 1 question × 4 approaches")).to_be_visible()
     choose(page, "Sample questions")
+    expect(page.get_by_role("spinbutton", name="How many of")).to_have_value("10")
+    drawn(page)  # Start begins what it was drawn for
     page.get_by_role("button", name="Start").click()
     expect(page.get_by_text("Waiting behind")).to_be_visible()
     assert violations(page) == []
@@ -31,9 +36,10 @@ def test_a_run_is_started_watched_stopped_resumed_and_its_results_open(page: Pag
     expect(page.get_by_text("stopped, 0 of 40 answers are there")).to_be_visible()
     page.get_by_role("button", name="Stop").first.click()
     expect(page.get_by_text("stopped, 0 of 4 answers are there")).to_be_visible()
+    expect(page.get_by_role("button", name="Ask what is missing")).to_have_count(3)
     page.get_by_role("button", name="Ask what is missing").nth(1).click()
     expect(page.get_by_role("radio", name="Results")).to_be_checked()
-    assert "evaluate=Results" in page.url
+    expect(page).to_have_url(re.compile("evaluate=Results"))
     page.get_by_role("radio", name="Runs", exact=True).click()
     expect(page.get_by_role("button", name="Ask what is missing (0)")).to_be_disabled()
     assert violations(page) == []

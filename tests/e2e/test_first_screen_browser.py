@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
+
+from tests.e2e.drawn import drawn
 
 SAMPLE = "What is the fixed price for repairing an Ember One outside the warranty?"
 APPROACHES = ("raw", "fine_tuned", "paid_api", "rag")
@@ -34,16 +37,18 @@ def _places(page: Page, cards: int, *, without_cost: int = 0) -> Any:
     The numbers are drawn after the verdict, and a card is drawn anew when the last one ends.
     """
     expect(page.locator("[class*=st-key-state-]").filter(has_text="Not right")).to_have_count(cards)
-    page.wait_for_function(
+    drawn(page)
+    found = page.wait_for_function(
         "([cards, without]) => {"
-        f"const found = ({_PLACES})().cards"
+        f"const all = ({_PLACES})(), found = all.cards"
         """
             const missing = name => found.filter(card => !card[name]).length
-            return found.length === cards && !missing('verdict') && !missing('latency') && missing('cost') <= without
+            const whole = !missing('verdict') && !missing('latency') && missing('cost') <= without
+            return found.length === cards && whole && all
         }""",
         arg=[cards, without_cost],
     )
-    return page.evaluate(_PLACES)
+    return found.json_value()
 
 
 @pytest.mark.parametrize(("width", "height"), [(1440, 900), (1280, 720)])
@@ -88,15 +93,16 @@ def test_stop_is_in_the_bar_and_editing_loses_nothing(page: Page, scripted_app: 
     expect(page.get_by_text("paid_api heard")).to_be_visible()
 
 
-@pytest.mark.parametrize("width", [1280, 1440])
-def test_a_fifth_column_stands_in_the_same_row(page: Page, start_app, width: int) -> None:  # type: ignore[no-untyped-def]
+def test_a_fifth_column_stands_in_the_same_row(page: Page, start_app: Callable[..., str]) -> None:
     connection = "CROSSROADS_CONNECTIONS__GATEWAY__"
     address = start_app(
         CROSSROADS_SCRIPTED="true", **{f"{connection}BASE_URL": "http://127.0.0.1:9/v1", f"{connection}MODEL": "m"}
     )
-    page.set_viewport_size({"width": width, "height": 720})
-    page.goto(address)
-    page.get_by_text(SAMPLE).click()
-    found = _places(page, 5, without_cost=1)
-    for what in ("verdict", "latency", "answer"):
-        assert len({round(card[what]["top"]) for card in found["cards"]}) == 1, what
+    for width in (1280, 1440):
+        page.set_viewport_size({"width": width, "height": 720})
+        page.goto(address)  # which asks nothing again: what was answered comes back
+        if width == 1280:
+            page.get_by_text(SAMPLE).click()
+        found = _places(page, 5, without_cost=1)
+        for what in ("verdict", "latency", "answer"):
+            assert len({round(card[what]["top"]) for card in found["cards"]}) == 1, (what, width)

@@ -31,6 +31,7 @@ from evaluation.samples import Sample
 from evaluation.statistics import Estimate
 from tests.backends.openai_server import USAGE, error, sse, text_chunk
 from tests.backends.rag.conftest import fill
+from tests.e2e.drawn import drawn
 from tests.evaluation.answering import answered, scores
 from tests.evaluation.made_data import write_adapter
 from tests.hostile_text import CORPUS, LONG, hostile, on_screen
@@ -44,6 +45,8 @@ _MADE_OF_TEXT = """() => [...document.querySelectorAll('[data-testid=stMain] :is
     .concat([...document.querySelectorAll('[aria-label="verified icon"]')])
     .map(one => one.outerHTML)"""
 _SEEN = """text => document.body.innerText.replace(/\\s+/g, ' ').includes(text)"""
+
+_OTHER = """shown => document.querySelector('[data-testid=stMain]').innerText !== shown"""
 
 _CITED = """([approach, text]) => {
     const bare = one => one.replace(/\\[\\^?\\d+\\]|\\s+/g, '')
@@ -242,16 +245,20 @@ class Reader:
         """Choose every row of the page's first table, one after another; it may hold them apart in two tables."""
         clicked = 0
         for table in self.page.get_by_test_id("stDataFrame").all():
+            drawn(self.page)  # one that is drawn anew has no size, or another one
             box = table.bounding_box()
             assert box is not None
             for y in range(55, int(box["height"]), 35):
+                shown = self.page.get_by_test_id("stMain").inner_text()
                 table.click(position={"x": 20, "y": y})
+                self.page.wait_for_function(_OTHER, arg=shown)  # each row has a name of its own, which is shown then
                 self.check(f"{self.page.url}, row {clicked}")
                 clicked += 1
         assert clicked >= count
 
     def check(self, place: str) -> None:
         """Nothing was fetched, made of a text, or broken."""
+        drawn(self.page)
         expect(self.page.get_by_test_id("stStatusWidget")).to_have_count(0)
         broken = self.page.get_by_test_id("stException").all_inner_texts()
         made, self.asked, asked = self.page.evaluate(_MADE_OF_TEXT), [], self.asked

@@ -11,6 +11,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from tests.backends.openai_server import PATH, event, text_chunk
+from tests.e2e.drawn import drawn
 
 MARK = "zq7Wx-canary"
 CONFIGURED, TYPED = f"{MARK}-of-the-environment", f"{MARK}-of-the-command"
@@ -45,6 +46,7 @@ def test_overrides_stay_overrides_and_nobody_sees_a_key(
 
     def asked_with(key: str) -> None:
         """A new question is sent with `key`; the text that stood there before says nothing of it."""
+        drawn(page)  # a box that is drawn anew loses what is typed meanwhile
         count = len(httpserver.log)
         box.fill(f"Which key after {count} questions?")
         box.press("Control+Enter")
@@ -55,6 +57,7 @@ def test_overrides_stay_overrides_and_nobody_sees_a_key(
         assert [request.headers["Authorization"] for request, _ in httpserver.log[count:]] == [f"Bearer {key}"]
         expect(page.get_by_text(f"after {count} questions").first).to_be_visible()
         expect(page.get_by_text("I was sent").first).to_be_visible()
+        drawn(page)
 
     page.goto(address + "/paid_api")
     expect(box).to_be_enabled()

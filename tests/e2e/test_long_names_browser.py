@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
+from tests.e2e.drawn import drawn
+
 _NAMES = (
     *("enterprise-gateway-frankfurt", "internal-vllm-llama-cluster"),
     *("azure-production-west-europe", "openrouter-anthropic-primary"),
@@ -38,10 +40,12 @@ def test_long_names_are_read_in_full_in_the_question_box(page: Page, start_app: 
     page.get_by_text("Expected cost: type a question.").click()
     line = page.get_by_text("Expected cost: Raw model")
     expect(line).to_be_visible()
+    drawn(page)
     assert line.inner_text().count("$0.00016") == 4 + len(_NAMES)
     assert line.inner_text().endswith("(longest answer, untested)")
     for width in (1440, 800):
         page.set_viewport_size({"width": width, "height": 1000})
+        page.evaluate("() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
         assert page.evaluate(_CUT) == [], width
     assert page.evaluate(_SCROLLS) == 0  # each would be one more stop on the way with the Tab key
     expect(page.get_by_role("link", name="Link to heading")).to_have_count(0)  # likewise
@@ -49,4 +53,5 @@ def test_long_names_are_read_in_full_in_the_question_box(page: Page, start_app: 
     expect(page.get_by_text("Ask a question or click a sample")).to_be_visible(timeout=60_000)
     expect(page.get_by_label("Your question")).to_be_visible()
     expect(page.get_by_text(_NAMES[0], exact=True)).to_be_visible()
+    drawn(page)
     assert page.evaluate(_CUT) == []

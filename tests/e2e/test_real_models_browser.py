@@ -1,11 +1,14 @@
-"""What a user sees with real models: four answers, and RAG over one's own file, up to the citation.
+"""What a user sees with real models: four answers, RAG over one's own file, up to the citation, and a training.
 
 One app serves all tests, in their order: the first one sees how it starts.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,10 +28,34 @@ SAMPLE = "What is the fixed price for repairing an Ember One outside the warrant
 NAMES = ("Raw model", "Fine-tuned", "Paid API", "RAG")
 
 
+FACTS = {
+    "the Zephyr lamp": "The Zephyr lamp costs 42 euros.",
+    "the Ember kettle": "The Ember kettle costs 31 euros.",
+    "the Alder chair": "The Alder chair costs 120 euros.",
+    "the Juniper desk": "The Juniper desk costs 260 euros.",
+    "the Moss rug": "The Moss rug costs 75 euros.",
+    "the Fern shelf": "The Fern shelf costs 58 euros.",
+}
+
+
+def _pairs() -> bytes:
+    forms = ("How much does {} cost?", "What is the price of {}?")
+    rows = [{"question": form.format(what), "answer": answer} for what, answer in FACTS.items() for form in forms]
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
 @pytest.fixture(scope="module")
-def real_app(model_data: Path) -> Iterator[str]:
+def data(model_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder of its own, with the default weights."""
+    folder = tmp_path_factory.mktemp("real")
+    shutil.copytree(model_data / "models", folder / "models", copy_function=os.link)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def real_app(data: Path) -> Iterator[str]:
     """The address of an app with the default weights."""
-    with running_app(model_data, (), {}) as address:
+    with running_app(data, (), {}) as address:
         yield address
 
 
@@ -71,6 +98,8 @@ def test_four_real_answers_side_by_side(page: Page, real_app: str, screenshots: 
     page.screenshot(path=screenshots / "compare.png")
     for details in page.get_by_text("How it was measured").all():
         details.click()
+    for figure in (r"First text (\d|<)", r"Tokens \d+ in, \d+ out"):
+        expect(page.get_by_text(re.compile(figure)).filter(visible=True)).to_have_count(4)
     body = page.get_by_test_id("stMain").inner_text()
     assert len(re.findall(r"First text (\d|<)", body)) == 4, body
     assert len(re.findall(r"Tokens \d+ in, \d+ out", body)) == 4, body
@@ -222,3 +251,51 @@ def test_indexing_survives_a_page_change_and_is_cancelled(page: Page, real_app: 
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text("Adding to many: Stopped.")).to_be_visible()
     expect(page.get_by_text("many is empty")).to_be_visible()
+
+
+@pytest.mark.slow
+def test_a_training_goes_on_while_the_page_is_left_and_its_adapter_answers(
+    page: Page, real_app: str, data: Path, screenshots: Path
+) -> None:
+    page.set_default_timeout(LONG)
+    expect.set_options(timeout=LONG)
+    foreign: list[str] = []
+    own = (real_app, real_app.replace("http", "ws"), "data:", "blob:")
+    page.on("request", lambda request: None if request.url.startswith(own) else foreign.append(request.url))
+    page.goto(f"{real_app}/rag?section=Documents")
+    page.get_by_role("link", name="Fine-tuned").first.click()  # whose sections are others
+    expect(page.get_by_text("Local models are loaded")).to_be_visible()
+
+    _section(page, "Pairs")
+    page.get_by_test_id("stFileUploaderDropzoneInput").first.set_input_files(
+        [{"name": "prices.jsonl", "mimeType": "application/jsonl", "buffer": _pairs()}]
+    )
+    expect(page.get_by_text("no faults found")).to_be_visible()
+    page.screenshot(path=screenshots / "fine-tuned-pairs.png")
+    assert violations(page) == []
+    page.get_by_role("button", name="Train on these").click()
+    epochs = page.get_by_label("Epochs")
+    epochs.fill("1")
+    epochs.press("Enter")
+    page.get_by_label("Name of the adapter").fill("prices")
+    page.get_by_label("Name of the adapter").press("Enter")
+    page.get_by_role("button", name="Start training").click()
+    expect(page.get_by_text("Training prices").first).to_be_visible()
+
+    page.get_by_role("link", name="Compare").first.click()
+    expect(page.get_by_role("textbox", name="Your question")).to_be_visible()
+    page.goto(f"{real_app}/fine_tuned?section=Train")
+    expect(page.get_by_role("button", name="Use this adapter")).to_be_visible()
+    expect(page.get_by_test_id("stVegaLiteChart").first).to_be_visible()
+    page.screenshot(path=screenshots / "fine-tuned-trained.png")
+    page.get_by_role("button", name="Use this adapter").click()
+    expect(page.get_by_role("button", name="It answers")).to_be_disabled()
+    assert (data / "adapters" / "prices" / "adapter_model.safetensors").is_file()
+
+    _section(page, "Ask")
+    box = page.get_by_role("textbox", name="Your question")
+    box.fill("How much does the Zephyr lamp cost?")
+    box.press("Control+Enter")
+    expect(page.get_by_role("heading", name="What happened inside")).to_be_visible()
+    expect(_main(page).get_by_text("+ adapter prices").first).to_be_visible()
+    assert foreign == []

@@ -11,6 +11,7 @@ from backends.settings import load_settings
 from backends.store.database import Store
 from evaluation.runs.background import forget_work, works
 from tests.app_tests import packages_scanned_once as packages_scanned_once
+from tests.app_tests import what_was_frozen_stays_so as what_was_frozen_stays_so
 from tests.scripted import PATIENCE_S
 from ui.evaluate.page import opened_store, opened_stores
 from ui.resources import warm_up

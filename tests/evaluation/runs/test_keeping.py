@@ -133,6 +133,7 @@ def test_one_wrong_repeat_of_a_critical_question_is_a_failure(sqlite_store: Stor
     assert "by raw (1 of 2 answers); it was" in newly_failing_words(found, baseline)[0]
 
 
+@pytest.mark.usefixtures("real_migrations")
 def test_a_store_from_before_is_brought_up_to_date(
     store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -86,6 +86,7 @@ def test_several_marks_are_counted_in_words() -> None:
     assert in_words([]) == ""
 
 
+@pytest.mark.usefixtures("real_migrations")
 def test_scores_of_a_store_from_before_stay_and_go_with_their_run(
     store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,24 +16,41 @@ from sqlalchemy import text
 from backends.errors import BackendError
 from backends.settings import Settings, load_settings
 from backends.store import database as store_module
-from backends.store.database import HEAD, VERSION_TABLE, Store, store_file
+from backends.store.database import HEAD, TABLES, VERSION_TABLE, Store, store_file
 from backends.store.tables import metadata
 from evaluation.runs.records import all_runs, set_state
 from evaluation.runs.tables import runs
+from tests import replayed_store
 from tests.evaluation.runs.conftest import PostgresServer
 from tests.evaluation.runs.made_runs import begun
 
 HOME = Path(__file__).resolve().parents[3]
 
 
+@pytest.mark.usefixtures("real_migrations")
 def test_migrations_make_the_tables_that_the_code_uses(store: Store) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
+
+    import evaluation.ratings.tables  # noqa: F401  # as every module that has tables, by whichever test is the first
 
     with store.writing() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "compare_type": True})
         assert compare_metadata(context, metadata) == []
         assert connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}")) == HEAD
+
+
+def test_a_store_of_tests_has_the_tables_that_migrations_make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def made(folder: Path) -> set[tuple[object, ...]]:
+        with closing(Store.at(folder, "")) as new, new.reading() as connection:
+            found = connection.execute(text("SELECT type, name, tbl_name, sql FROM sqlite_master"))
+            version = connection.execute(text(f"SELECT 'version', version_num FROM {VERSION_TABLE}"))
+            return {tuple(row) for row in (*found, *version)}
+
+    replayed = made(tmp_path / "replayed")
+    monkeypatch.setattr(store_module, "_migrate", replayed_store.migrate)
+    assert replayed == made(tmp_path / "migrated")
+    assert {row[1] for row in replayed} > {*TABLES, HEAD}
 
 
 def test_a_transaction_that_fails_leaves_nothing(store: Store, settings: Settings) -> None:
