@@ -32,7 +32,14 @@ from ui.shared.text import escaped
 
 _TABLE, _DELETED = "evaluate_runs", "evaluate_deleted"
 _ROW, _SHOWN_ROWS = 35, 10  # pixels, Streamlit's own; rows
-_MIME = {"csv": "text/csv", "jsonl": "application/jsonl", "parquet": "application/vnd.apache.parquet"}
+_FILES = {
+    "csv": ("CSV", "text/csv"),
+    "jsonl": ("JSON lines", "application/jsonl"),
+    "parquet": ("Parquet", "application/vnd.apache.parquet"),
+    "eval": ("Log of inspect_ai (.eval)", "application/zip"),
+    "json": ("Log of inspect_ai (.json)", "application/json"),
+}
+"""By the ending of its name, what an export is called and its type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +180,9 @@ def _one(page: Evaluation, one: ListedRun) -> None:
 
 def _exports(store: Store, run: Run, cells: int) -> None:
     with st.popover("Export", icon=":material/download:", disabled=not cells):
-        for ending, mime in _MIME.items():
+        for ending, (label, mime) in _FILES.items():
             st.download_button(
-                ending.upper() if ending == "csv" else {"jsonl": "JSON lines", "parquet": "Parquet"}[ending],
+                label,
                 data=partial(_exported, store, run, ending),
                 file_name=f"run-{run.id}.{ending}",
                 mime=mime,
