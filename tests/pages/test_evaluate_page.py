@@ -198,8 +198,13 @@ def test_bad_files_are_refused_with_cause_and_step() -> None:
     at = form()
     at = run(at.button_group(key="evaluate_origin").set_value("A file"))
     at = run(at.file_uploader(key="evaluate_file").set_value(("x.csv", b"name,age\nAnn,3\n", "text/csv")))
-    assert "x.csv has no questions." in at.error[0].value.replace("\\", "")
+    drawn = [one.type for one in at.main if one.type in ("file_uploader", "error", "segmented_control", "number_input")]
+    assert drawn[drawn.index("file_uploader") + 1] == "error"  # below what it is about
+    (said,) = at.error
+    assert "x.csv has no questions." in said.value.replace("\\", "")
     assert at.button(key="evaluate_start").disabled
+    at = run(at.file_uploader(key="evaluate_file").set_value(("y.csv", b"question\nSay one\n", "text/csv")))
+    assert not at.error
 
 
 def test_a_run_is_watched_stopped_and_goes_on() -> None:
@@ -251,6 +256,8 @@ def test_runs_are_listed_and_one_says_what_can_be_done_with_it() -> None:
     at = opened(run=work.run.id)
     assert at.button(key=f"run_ask:{work.run.id}").disabled
     assert at.button(key=f"run_retry:{work.run.id}").label == "Ask again what failed (2)"
+    exports = [one for one in at.get("download_button") if one.key.startswith("run_export:")]
+    assert [one.key.partition(":")[2] for one in exports] == ["csv", "jsonl", "parquet", "eval", "json"]
     at = run(at.button(key=f"run_retry:{work.run.id}").click())
     (again,) = everything_at_work()
     assert again.job.wait(PATIENCE_S)

@@ -29,7 +29,7 @@ from ui import kept
 from ui.evaluate.drafting import draft_questions
 from ui.evaluate.page import Evaluation
 from ui.evaluate.saved import ORIGIN, SAVED, OpenedSet, choose_saved, saving
-from ui.shared.errors import keep_fault
+from ui.shared.errors import show_fault
 from ui.shared.question_upload import loaded_sets
 from ui.shared.tables import plain_frame
 from ui.shared.text import escaped
@@ -41,6 +41,8 @@ QUICK = 10
 """Questions of a first run: a minute or two with the default models on two cores."""
 
 _SETS, _UPLOAD, _WORKBOOK, _SHEET = "evaluate_sets", "evaluate_file", "evaluate_workbook", "evaluate_sheet"
+_UNREAD = "evaluate_file_fault"
+"""The state's key of why the file that lies in the uploader was not read."""
 _MAX_MB = 25
 _MOST_EDITED = 2_000
 _MOST_STEPS = 50
@@ -142,7 +144,8 @@ def _uploader() -> None:
         help="Also read: reference_answer, key_facts, source, tags, id, cluster (questions that are not independent) "
         "and critical. Facts are separated by semicolons, the ways to say one by a vertical bar.",
     )
-
+    if (fault := st.session_state.get(_UNREAD)) is not None:
+        show_fault(fault)
     held: tuple[str, bytes, tuple[str, ...]] | None = st.session_state.get(_WORKBOOK)
     if held is not None:
         name, _, sheets = held
@@ -166,7 +169,8 @@ def _take_drafts(name: str, accepted: list[Sample]) -> None:
 
 
 def _take_file() -> None:
-    st.session_state.pop(_WORKBOOK, None)
+    for about_the_last in (_WORKBOOK, _UNREAD):
+        st.session_state.pop(about_the_last, None)
     if (file := st.session_state[_UPLOAD]) is not None:
         _take(file.name, file.getvalue())
 
@@ -179,6 +183,7 @@ def _take_sheet() -> None:
 
 def _take(name: str, content: bytes, sheet: str | None = None) -> None:
     notes: list[str] = []
+    st.session_state.pop(_UNREAD, None)
     try:
         samples = parse_question_set(name, content, notes.append, sheet)
     except SheetNotChosen as several:
@@ -186,7 +191,7 @@ def _take(name: str, content: bytes, sheet: str | None = None) -> None:
         _sets().pop(FILE, None)
         return
     except BackendError as fault:
-        keep_fault(fault)
+        st.session_state[_UNREAD] = fault
         return
     called = name if sheet is None else f"{name}, sheet {sheet}"
     _sets()[FILE] = QuestionsInWork(called, tuple(samples), tuple(notes), revision=_next_revision())
