@@ -265,7 +265,21 @@ def _headline(shown: Shown) -> None:
         "\u2605 is best where that is clear: quality by the paired differences, times and costs where intervals do not "
         "overlap, nothing where no answer is right. A share leads to its answers that are not right, a time or an "
         "amount to the slowest or dearest. Whether chance may be the reason is adjusted for the number of "
-        "comparisons (Holm); questions that share a source count as one group."
+        f"comparisons (Holm).{_groups_words(shown.result)}"
+    )
+
+
+def _groups_words(result: RunResult) -> str:
+    """How intervals are formed where questions share a source."""
+    found = [score for one in result.approaches for score in one.scores.values() if score.questions]
+    groups = max((one.clusters for one in found if one.clusters < one.questions), default=0)
+    if not groups:
+        return ""
+    if groups == 1:
+        return " All questions are on the same source, so the intervals say nothing of others."
+    return (
+        f" Questions that share a source count as one group ({groups:,} groups): the intervals of shares, means, "
+        "amounts and differences are then by Student's t, with one degree of freedom less than there are groups."
     )
 
 
