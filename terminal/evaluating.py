@@ -16,7 +16,7 @@ import typer
 from backends.errors import BackendError
 from backends.storage.files import prepared
 from backends.text import counted
-from terminal.shared import REPORT_S, Json, Set, overrides_of, progress, report, say, settings_of
+from terminal.shared import REPORT_S, Json, Set, overrides_of, progress, report, say, settings_of, time_left
 
 if TYPE_CHECKING:
     from backends.settings import Settings
@@ -93,13 +93,16 @@ def evaluate(
             run, settings, samples = known_run(store, today, wanted, questions, set_, sheet)
             _check_named(named, [one.approach for one in run.approaches])
             if again is None:
+                _check_rubrics(settings, set_)
                 report(f"Going on with the run {run.id}.")
             else:
+                _check_rubrics(settings, set_)
                 earlier, run = run, _begun_again(store, run, settings, samples)
         else:
             chosen = chosen_approaches(today, approach)
             _check_named(named, chosen)
             settings = today
+            _check_rubrics(settings, set_)
             run, samples = begun_run(store, today, questions, chosen, repeats, sheet, throughput)
         run = _ask(store, run, settings, samples, retry is not None, on)
         result = results_of(store, run, baseline)
@@ -174,6 +177,21 @@ def _check_usage(
         raise typer.BadParameter("A run keeps its approaches.", param_hint="--approach")
     if given and throughput:
         raise typer.BadParameter("A run keeps whether its answers are timed.", param_hint="--throughput")
+
+
+def _check_rubrics(settings: Settings, set_: list[str] | None) -> None:
+    """What a judge is to go by is wrong usage where nobody judges: it would be kept and do nothing."""
+    named = [name for name in overrides_of(set_) if name in ("judge.rubric", "judge.pairwise_rubric")]
+    if named and not settings.judge.connection:
+        raise typer.BadParameter(
+            f"Nobody judges, so {named[0]} says nothing. Name the judge: --set judge.connection=paid_api.",
+            param_hint="--set",
+        )
+    if "judge.pairwise_rubric" in named and not settings.judge.pairwise:
+        raise typer.BadParameter(
+            "Answers are not compared, so judge.pairwise_rubric says nothing. Compare them: --set judge.pairwise=true.",
+            param_hint="--set",
+        )
 
 
 def _limit(text: str) -> tuple[str, str, float]:
@@ -354,10 +372,10 @@ def _shown(execution: Execution) -> Iterator[Callable[[], None]]:
     if not progress.is_terminal:
         yield _Lines(execution)
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[more]}"))
-    with Progress(*columns, TimeRemainingColumn(), console=progress, transient=True) as bars:
+    with Progress(*columns, time_left(), console=progress, transient=True) as bars:
         tasks: dict[str, object] = {}
 
         def show() -> None:
