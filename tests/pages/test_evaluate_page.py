@@ -227,7 +227,7 @@ def test_what_another_session_does_is_seen_and_runs_wait_for_each_other() -> Non
     second = worked(SHORT, ("raw",))
     at = opened()
     said = everything(at)
-    assert f"Waiting behind {first.run.id}: one run is worked on at a time" in said
+    assert f"Waiting behind the run {first.run.id} of colours.csv: one run is worked on at a time" in said
     at = run(at.button(key=f"evaluate_pause:{first.run.id}").click())
     assert first.paused
     assert "Paused" in everything(at)
