@@ -315,6 +315,14 @@ def _tag_cell(shown: Shown, tag: TagResult, one: ApproachResult) -> Cell:
     return replace(found, wanted=found.wanted and replace(found.wanted, tag=tag.tag))
 
 
+def _lacking_alike(listed: Sequence[ApproachResult], names: Sequence[str]) -> list[list[str]]:
+    """The scorers that some answers have no score of, together where that is said of as many answers for as many."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for name in names:
+        alike.setdefault(tuple(lacking_cell(one, name).figure for one in listed), []).append(name)
+    return [those for counts, those in alike.items() if any(counts)]
+
+
 def _by_scorer(result: RunResult) -> None:
     """Every score of every approach, with what could not be scored."""
     listed = result.approaches
@@ -329,8 +337,8 @@ def _by_scorer(result: RunResult) -> None:
             quality_cell(score_figure(one, name), one.scores.get(name), one.approach, name, questions) for one in listed
         ]
         table_row(scorer_title(name), cells, f"score-{name}")
-        lacking = [lacking_cell(one, name) for one in listed]
-        if any(cell.figure for cell in lacking):
-            table_row(f"{scorer_title(name)}: without", lacking, f"lacking-{name}")
+    for those in _lacking_alike(listed, names):
+        titles = ", ".join(map(scorer_title, those))
+        table_row(f"Without: {titles}", [lacking_cell(one, those[0]) for one in listed], f"lacking-{those[0]}")
     for sentence in judge_words(result.run):
         st.caption(escaped(sentence))
