@@ -272,6 +272,25 @@ def test_runs_are_listed_and_one_says_what_can_be_done_with_it() -> None:
     assert at.button(key="run_approve").label == "Approved baseline"
 
 
+def test_the_tick_belongs_to_the_run_that_is_open_and_to_none_once_that_is_deleted() -> None:
+    first, second = done(), done()
+    at = opened(run=first.run.id)
+    (table,) = at.dataframe
+    assert list(table.value["Run"]) == [second.run.id, first.run.id]
+    assert ticked(at) == [1]
+    at = run(at.button(key="run_delete").click())
+    (table,) = at.dataframe
+    assert list(table.value["Run"]) == [second.run.id]
+    assert ticked(at) == []
+    assert "Tick a run" in everything(at)
+
+
+def ticked(at: AppTest) -> list[int]:
+    """The rows of the runs that are ticked."""
+    (table,) = at.dataframe
+    return list(at.session_state[f"evaluate_runs:{','.join(table.value['Run'])}"].selection.rows)
+
+
 def test_two_runs_are_compared_in_sentences_first() -> None:
     first, second = done(), done()
     at = opened(evaluate="Compare runs")

@@ -230,16 +230,16 @@ def _part(origin: str, held: QuestionsInWork) -> tuple[list[Sample], str]:
 
 # --- the table ------------------------------------------------------------------------------------
 
-_CONFIG: dict[str, Any] = {
+_CONFIG: dict[str, Any] = {  # all fit into a window of 800 pixels; in a wider one, each gets as much more
     "id": None,
-    "question": st.column_config.TextColumn("Question", width=360),
-    "reference_answer": st.column_config.TextColumn("Reference answer", width=260),
-    "key_facts": st.column_config.TextColumn("Key facts", width=180, help="fact; other fact | said in another way"),
-    "tags": st.column_config.TextColumn("Tags", width=110),
-    "source": st.column_config.TextColumn("Source", width=150),
-    "cluster": st.column_config.TextColumn("Cluster", width=90, help="Questions that are not independent share one"),
+    "question": st.column_config.TextColumn("Question", width=150),
+    "reference_answer": st.column_config.TextColumn("Reference answer", width=150),
+    "key_facts": st.column_config.TextColumn("Key facts", width=95, help="fact; other fact | said in another way"),
+    "tags": st.column_config.TextColumn("Tags", width=60),
+    "source": st.column_config.TextColumn("Source", width=80),
+    "cluster": st.column_config.TextColumn("Cluster", width=70, help="Questions that are not independent share one"),
     "critical": st.column_config.CheckboxColumn(
-        "Critical", width=70, default=False, help="No answer to it may become wrong"
+        "Critical", width=60, default=False, help="No answer to it may become wrong"
     ),
 }
 

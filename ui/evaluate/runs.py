@@ -109,29 +109,34 @@ def _table(listed: Sequence[ListedRun], approved: Collection[str]) -> None:
         {
             "When (UTC)": [f"{one.run.created_at:%Y-%m-%d %H:%M}" for one in listed],
             "Questions": [one.run.set_name for one in listed],
-            "Approaches": [", ".join(spec_of(a.approach).name for a in one.run.approaches) for one in listed],
             "State": [f"{one.state}, baseline" if one.run.id in approved else one.state for one in listed],
             "Answers": [f"{one.totals.cells:,} of {one.run.cells:,}" for one in listed],
             "Failed": [numbers.count(one.totals.failed) for one in listed],
             "Cost": [_cost(one) for one in listed],
+            "Approaches": [", ".join(spec_of(a.approach).name for a in one.run.approaches) for one in listed],
             "Run": [one.run.id for one in listed],
         }
     )
+    ids = [one.run.id for one in listed]
+    key = f"{_TABLE}:{','.join(ids)}"  # a tick belongs to a row: where the rows are others, the table is another one
+    opened = opened_run()
     st.dataframe(
         frame,
         hide_index=True,
-        key=_TABLE,
-        on_select=partial(_choose, [one.run.id for one in listed]),
+        key=key,
+        on_select=partial(_choose, key, ids),
         selection_mode="single-row",
+        selection_default={"selection": {"rows": [ids.index(opened)]}} if opened in ids else None,
         height=_ROW * (min(len(listed), _SHOWN_ROWS) + 1) + 3,
-        column_config={
-            "When (UTC)": st.column_config.TextColumn(width=130),
-            "Questions": st.column_config.TextColumn(width=240),
-            "Approaches": st.column_config.TextColumn(width=220),
-            "State": st.column_config.TextColumn(width=150),
-            "Failed": st.column_config.TextColumn(width=70),
-            "Answers": st.column_config.TextColumn(width=110),
-            "Cost": st.column_config.TextColumn(width=190),
+        column_config={  # all fit into a window of 800 pixels; in a wider one, each gets as much more
+            "When (UTC)": st.column_config.TextColumn(width=115),
+            "Questions": st.column_config.TextColumn(width=120),
+            "State": st.column_config.TextColumn(width=70),
+            "Answers": st.column_config.TextColumn(width=75),
+            "Failed": st.column_config.TextColumn(width=55),
+            "Cost": st.column_config.TextColumn(width=80),
+            "Approaches": st.column_config.TextColumn(width=110),
+            "Run": st.column_config.TextColumn(width=110),
         },
         alt="The runs, the newest first",
     )
@@ -146,8 +151,8 @@ def _cost(one: ListedRun) -> str:
     return numbers.dollars(own.usd) + (f" + {own.unpriced:,} unknown" if own.unpriced else "")
 
 
-def _choose(ids: Sequence[str]) -> None:
-    rows = st.session_state[_TABLE].selection.rows
+def _choose(key: str, ids: Sequence[str]) -> None:
+    rows = st.session_state[key].selection.rows
     if rows and rows[0] < len(ids):
         st.query_params[RUN] = ids[rows[0]]
     else:
