@@ -136,7 +136,7 @@ def _table(listed: Sequence[ListedRun], approved: Collection[str]) -> None:
             "Failed": st.column_config.TextColumn(width=55),
             "Cost": st.column_config.TextColumn(width=80),
             "Approaches": st.column_config.TextColumn(width=110),
-            "Run": st.column_config.TextColumn(width=110),
+            "Run": st.column_config.TextColumn(width=105),
         },
         alt="The runs, the newest first",
     )
