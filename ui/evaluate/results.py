@@ -19,7 +19,7 @@ from evaluation.runs.matrix import Wanted
 from evaluation.runs.model import Run
 from evaluation.runs.results import ApproachResult, Difference, RunResult, difference_words, in_order, result_of
 from evaluation.scorers import title_of as scorer_title
-from ui.evaluate.address import BASELINE, choice_from_address, open_answers, show_run
+from ui.evaluate.address import BASELINE, choice_from_address, open_answers, run_to_show
 from ui.evaluate.cell import agreement_line
 from ui.evaluate.charts import draw_charts
 from ui.evaluate.figures import (
@@ -37,10 +37,9 @@ from ui.evaluate.figures import (
     table_row,
     tags_file,
 )
-from ui.evaluate.page import KEY, RUNS, Evaluation, run_label
+from ui.evaluate.page import Evaluation, run_label
 from ui.evaluate.pairwise import draw_comparison
 from ui.shared.downloads import heading_with_download
-from ui.shared.sections import open_section
 from ui.shared.text import escaped
 
 _TAGS = 12  # that are shown at first
@@ -49,13 +48,10 @@ _CRITICAL = 5  # questions that are named
 
 def draw(page: Evaluation) -> None:
     """Draw the section."""
-    run = page.run
-    if run is None:
-        st.info("What a run came to stands here: who is right, how sure that is, how fast, at what cost. No run yet.")
-        st.button("Begin a run", type="primary", on_click=open_section, args=(RUNS.name, KEY), key="begin_a_run")
+    words = "What a run came to stands here: who is right, how sure that is, how fast, at what cost. No run yet."
+    if (run := run_to_show(page, words)) is None:
         return
-    show_run(run)
-    kept = Kept(page.store, run, (page.store.place, run.id, *fingerprint(page.store, run)))
+    kept = kept_as_it_is(page, run)
     unfinished, choices = st.container(), st.container(horizontal=True, vertical_alignment="bottom")
     with choices:
         shown = _chosen(kept)
@@ -83,6 +79,11 @@ class Kept:
     store: Store
     run: Run
     mark: tuple[str | float, ...]
+
+
+def kept_as_it_is(page: Evaluation, run: Run) -> Kept:
+    """The run with its answers and scores of now. Raises `BackendError`."""
+    return Kept(page.store, run, (page.store.place, run.id, *fingerprint(page.store, run)))
 
 
 def _chosen(kept: Kept) -> Shown:

@@ -261,11 +261,7 @@ def _approve(page: Evaluation, run: Run, complete: bool) -> None:
     before = baselines_by_set(page.store).get(run.set_hash)
     approved = before == run.id
     st.button(
-        "Approved baseline"
-        if approved
-        else f"Approve in place of {escaped(before[-6:])}"
-        if before
-        else "Approve as baseline",
+        "Approved baseline" if approved else _approve_words(before),
         key="run_approve",
         icon=":material/verified:",
         on_click=_approved,
