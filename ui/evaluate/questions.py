@@ -29,6 +29,7 @@ from ui import kept
 from ui.evaluate.drafting import draft_questions
 from ui.evaluate.page import Evaluation
 from ui.evaluate.saved import ORIGIN, SAVED, OpenedSet, choose_saved, saving
+from ui.shared.edited_table import HOW, edited_table
 from ui.shared.errors import show_fault
 from ui.shared.question_upload import loaded_sets
 from ui.shared.tables import plain_frame
@@ -46,7 +47,6 @@ _UNREAD = "evaluate_file_fault"
 _MAX_MB = 25
 _MOST_EDITED = 2_000
 _MOST_STEPS = 50
-_ROW = 35  # pixels, Streamlit's own
 _LEAST_ROWS, _SHOWN_ROWS = 6, 8
 
 
@@ -266,16 +266,12 @@ def _editor(origin: str, held: QuestionsInWork) -> None:
 def _table(origin: str, held: QuestionsInWork) -> None:
     key = f"evaluate_edit:{origin}:{held.revision}"
     base = f"evaluate_base:{origin}"
-    if key not in st.session_state:  # new, or the page was left and the editor forgot its edits; the session did not
-        st.session_state[base] = _frame(held.samples)
-    edited = st.data_editor(
-        st.session_state[base],
-        key=key,
-        num_rows="dynamic",
-        hide_index=True,
-        height=_ROW * (max(_LEAST_ROWS, min(len(st.session_state[base]), _SHOWN_ROWS)) + 2) + 3,  # for good: another
-        # height is another table, so rows that are added need their room before
-        column_config=_CONFIG,
+    edited = edited_table(
+        key,
+        base,
+        lambda: _frame(held.samples),
+        columns=_CONFIG,
+        rows=(_LEAST_ROWS, _SHOWN_ROWS),
         alt="The questions, to edit, add and remove",
     )
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -287,7 +283,7 @@ def _table(origin: str, held: QuestionsInWork) -> None:
             args=(origin,),
             disabled=not held.past,
         )
-        st.caption("Click a cell to edit it. Tick rows at the left to remove them; the last row adds one.")
+        st.caption(HOW)
     samples = tuple(samples_of_rows(edited.to_dict("records"), held.samples))
     if samples != held.samples:
         past = (*held.past, held.samples)[-_MOST_STEPS:]
