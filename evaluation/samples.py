@@ -54,8 +54,8 @@ def read_question_set(
 ) -> list[Sample]:
     """The samples of a file that names at least a question (`backends.question_files.columns` has the names).
 
-    `tell` is called with a sentence on what was guessed, left out or not read. `sheet` names one of a workbook. Raises
-    `BackendError` naming what is missing.
+    A row that cannot be read is left out. `tell` is called with a sentence on what was guessed, left out or not read.
+    `sheet` names one of a workbook. Raises `BackendError` naming what is missing, or each row where none can be read.
     """
     if file.is_dir():
         raise BackendError(f"{file} is a folder.", "Give a file of questions in it.")
@@ -81,10 +81,10 @@ def parse_question_set(
         why = found.refusal.cause.removeprefix(found.name).strip()
         raise BackendError(f"{found.name} has no questions.", f"It {why} {found.refusal.next_step}")
     rows = [row for row in found.rows if not row.blank]
-    if broken := [row for row in rows if row.broken]:
-        raise _unreadable(found, broken)
     ids = _ids(rows)
     samples = list(_samples(rows, ids))
+    if not samples and (broken := [row for row in rows if row.broken]):
+        raise _unreadable(found, broken)
     if not samples:
         raise BackendError(f"{found.name} has no questions.", "It needs a column question with at least one row.")
     if tell:
@@ -139,15 +139,21 @@ def _reading_notes(found: QuestionFile, rows: Sequence[Row], ids: Sequence[str])
     yield from found.notes
     of_rows = [
         f"{found.unit.lower()} {row.number}: {note}"
-        for row, id in zip(rows, ids, strict=True)
+        for row, id in sorted(zip(rows, ids, strict=True), key=lambda one: not one[0].broken)  # what is lacking first
         for note in _row_notes(row, id)
     ]
     yield from of_rows[:_MOST_ROW_NOTES]
     if (more := len(of_rows) - _MOST_ROW_NOTES) > 0:
-        yield f"and {more:,} more notes on rows."
+        left = sum(1 for row in rows if row.broken)
+        yield f"and {more:,} more notes on rows." + (
+            f" In all, {left:,} cannot be read and are left out." if left > 1 else ""
+        )
 
 
 def _row_notes(row: Row, id: str) -> Iterator[str]:
+    if row.broken:
+        yield f"It is {row.broken}; it is left out."
+        return
     yield from row.notes
     if row.id and id != encodable(row.id):
         yield f"Its id {row.id[:40]} is taken already, so it is called {id[:40]} here."
@@ -173,7 +179,7 @@ def _ids(rows: Sequence[Row]) -> list[str]:
 
 def _samples(rows: Sequence[Row], ids: Sequence[str]) -> Iterator[Sample]:
     for row, id in zip(rows, ids, strict=True):
-        if question := row.question.strip():
+        if not row.broken and (question := row.question.strip()):
             yield Sample(
                 id=id,
                 question=encodable(question),

@@ -26,11 +26,15 @@ def begin_command(
 ) -> None:
     """Begin a run and ask nothing, so that a batch answers it. Prints the id of the run."""
     from backends.store.database import Store
+    from evaluation.runs.batch import check_exportable
     from evaluation.runs.records import set_state
 
     today = settings_of(set_)
+    chosen = chosen_approaches(today, approach)
+    for one in chosen:
+        check_exportable(today, one)
     with closing(Store(today)) as store:
-        run, _ = begun_run(store, today, questions, chosen_approaches(today, approach), repeats)
+        run, _ = begun_run(store, today, questions, chosen, repeats)
         set_state(store, run.id, "stopped")
     say(run.id)
 

@@ -17,7 +17,7 @@ from backends.settings import RetrievalMode
 from backends.storage.files import prepared
 from backends.text import counted, encodable, visible
 from terminal.records import search_record
-from terminal.shared import REPORT_S, Collection, Json, Set, progress, report, say, settings_of
+from terminal.shared import REPORT_S, Collection, Json, Set, progress, report, say, settings_of, time_left
 
 if TYPE_CHECKING:
     from backends.rag.search.retriever import Hit
@@ -102,14 +102,14 @@ def _print_indexed(store: Index, files: list[dict[str, Any]], json_: bool, named
 
 def _add(steps: Iterator[IndexProgress]) -> list[dict[str, Any]]:
     """Index files and say so, under a bar where there is a terminal; returns what became of each."""
-    from rich.progress import BarColumn, Progress, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress
 
     from backends.rag.store.jobs import in_thousandths
     from terminal.records import file_line, file_record
 
     files: list[dict[str, Any]] = []
     began = said_at = time.monotonic()
-    columns = ("{task.description}", BarColumn(), TimeRemainingColumn())
+    columns = ("{task.description}", BarColumn(), time_left())
     with Progress(*columns, console=progress, transient=True, disable=not progress.is_terminal) as bar:
         task = bar.add_task("reading")
         for step in in_thousandths(steps):

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +17,7 @@ import typer
 from backends.errors import BackendError
 from backends.storage.files import prepared
 from backends.text import counted
-from terminal.shared import REPORT_S, Json, Set, overrides_of, progress, report, say, settings_of
+from terminal.shared import REPORT_S, Json, Set, overrides_of, progress, report, say, settings_of, time_left
 
 if TYPE_CHECKING:
     from backends.settings import Settings
@@ -87,20 +88,12 @@ def evaluate(
 
         check_possible(today)
     with closing(Store(today)) as store:
-        wanted = next((one for one in (resume, retry, again) if one is not None), None)
-        earlier: Run | None = None
-        if wanted is not None:
-            run, settings, samples = known_run(store, today, wanted, questions, set_, sheet)
-            _check_named(named, [one.approach for one in run.approaches])
-            if again is None:
-                report(f"Going on with the run {run.id}.")
-            else:
-                earlier, run = run, _begun_again(store, run, settings, samples)
+        go = _Go(store, today, set_, named)
+        if wanted := next((one for one in (resume, retry, again) if one is not None), None):
+            run, settings, samples, earlier = go.on_with(wanted, questions, sheet, again is not None)
         else:
-            chosen = chosen_approaches(today, approach)
-            _check_named(named, chosen)
-            settings = today
-            run, samples = begun_run(store, today, questions, chosen, repeats, sheet, throughput)
+            run, settings, samples = go.with_new(questions, approach, repeats, sheet, throughput)
+            earlier = None
         run = _ask(store, run, settings, samples, retry is not None, on)
         result = results_of(store, run, baseline)
         record, failing = held_against_baseline(store, run)
@@ -112,15 +105,51 @@ def evaluate(
         reasons = [*failing, *(below(result, *limit, strict) for limit in limits)]
         if out is not None:
             reasons.append(_written(store, run, out))
-        missing = sum(one.missing for one in result.approaches)
-        if missing:
-            are = "is" if missing == 1 else "are"
-            lacking = f"{missing:,} of {counted(run.cells, 'answer')} {are} missing"
-            reasons.append(f"{lacking}: `crossroads evaluate --resume {run.id}`.")
+        reasons.append(_lacking(result))
     for reason in filter(None, reasons):
         report(reason)
     if any(reasons):
         raise typer.Exit(1)
+
+
+@dataclass(frozen=True)
+class _Go:
+    """Where a run comes from. `set_` are the settings of this call, `named` the approaches that options name."""
+
+    store: Store
+    today: Settings
+    set_: list[str] | None
+    named: list[tuple[str, str]]
+
+    def on_with(
+        self, wanted: str, questions: Path | None, sheet: str | None, again: bool
+    ) -> tuple[Run, Settings, list[Sample], Run | None]:
+        """A run that goes on, or with `again` one that repeats it, and then the repeated one as well."""
+        run, settings, samples = known_run(self.store, self.today, wanted, questions, self.set_, sheet)
+        _check_named(self.named, [one.approach for one in run.approaches])
+        _check_rubrics(settings, self.set_)
+        if again:
+            return _begun_again(self.store, run, settings, samples), settings, samples, run
+        report(f"Going on with the run {run.id}.")
+        return run, settings, samples, None
+
+    def with_new(
+        self, questions: Path | None, approach: list[str] | None, repeats: int, sheet: str | None, throughput: bool
+    ) -> tuple[Run, Settings, list[Sample]]:
+        """A run that begins."""
+        chosen = chosen_approaches(self.today, approach)
+        _check_named(self.named, chosen)
+        _check_rubrics(self.today, self.set_)
+        run, samples = begun_run(self.store, self.today, questions, chosen, repeats, sheet, throughput)
+        return run, self.today, samples
+
+
+def _lacking(result: RunResult) -> str:
+    """How many answers are missing, and how they are asked; nothing if none is."""
+    missing = sum(one.missing for one in result.approaches)
+    are = "is" if missing == 1 else "are"
+    lacking = f"{missing:,} of {counted(result.run.cells, 'answer')} {are} missing"
+    return f"{lacking}: `crossroads evaluate --resume {result.run.id}`." if missing else ""
 
 
 def held_against_baseline(store: Store, run: Run) -> tuple[dict[str, Any], list[str]]:
@@ -174,6 +203,21 @@ def _check_usage(
         raise typer.BadParameter("A run keeps its approaches.", param_hint="--approach")
     if given and throughput:
         raise typer.BadParameter("A run keeps whether its answers are timed.", param_hint="--throughput")
+
+
+def _check_rubrics(settings: Settings, set_: list[str] | None) -> None:
+    """What a judge is to go by is wrong usage where nobody judges: it would be kept and do nothing."""
+    named = [name for name in overrides_of(set_) if name in ("judge.rubric", "judge.pairwise_rubric")]
+    if named and not settings.judge.connection:
+        raise typer.BadParameter(
+            f"Nobody judges, so {named[0]} says nothing. Name the judge: --set judge.connection=paid_api.",
+            param_hint="--set",
+        )
+    if "judge.pairwise_rubric" in named and not settings.judge.pairwise:
+        raise typer.BadParameter(
+            "Answers are not compared, so judge.pairwise_rubric says nothing. Compare them: --set judge.pairwise=true.",
+            param_hint="--set",
+        )
 
 
 def _limit(text: str) -> tuple[str, str, float]:
@@ -354,10 +398,10 @@ def _shown(execution: Execution) -> Iterator[Callable[[], None]]:
     if not progress.is_terminal:
         yield _Lines(execution)
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[more]}"))
-    with Progress(*columns, TimeRemainingColumn(), console=progress, transient=True) as bars:
+    with Progress(*columns, time_left(), console=progress, transient=True) as bars:
         tasks: dict[str, object] = {}
 
         def show() -> None:

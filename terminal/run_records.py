@@ -244,7 +244,10 @@ def result_words(result: RunResult) -> Iterator[str]:
     if clusters == {1}:
         yield "All questions are on the same source, so the intervals say nothing of others."
     elif clusters:
-        yield f"Questions share sources ({max(clusters)} groups), and the intervals are those of groups of questions."
+        yield (
+            f"Questions share sources ({max(clusters)} groups), and the intervals are those of groups of questions: by "
+            "Student's t, with one degree of freedom less than there are groups."
+        )
     if len(result.approaches) > 2 and result.differences:
         yield "Whether chance may be the reason is adjusted for the number of comparisons (Holm)."
     if untimed := [one for one in result.approaches if one.untimed]:

@@ -84,7 +84,10 @@ def show_command(run: RunId, baseline: Baseline = None, set_: Set = None, json_:
             say("It is the approved baseline of its question set.")
 
 
-def compare_command(run: RunId, earlier: RunId, set_: Set = None, json_: Json = False) -> None:
+Earlier = Annotated[str, typer.Argument(metavar="EARLIER", help="The run to compare it with, named likewise.")]
+
+
+def compare_command(run: RunId, earlier: Earlier, set_: Set = None, json_: Json = False) -> None:
     """Compare each approach of a run with the same approach in an earlier one."""
     from evaluation.runs.records import find_run
     from evaluation.runs.results import compared, difference_words

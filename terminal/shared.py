@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -15,6 +15,9 @@ from backends.settings import Settings, load_settings, setting_names
 from backends.storage.files import clear_leftovers
 from backends.text import visible
 from terminal.stopping import exit_status
+
+if TYPE_CHECKING:
+    from rich.progress import ProgressColumn
 
 progress = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 _out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
@@ -37,6 +40,18 @@ def say(text: str) -> None:
 def report(text: str) -> None:
     """Print progress or a fault, on standard error."""
     progress.print(visible(text))
+
+
+def time_left() -> ProgressColumn:
+    """What shows beside a bar how long it takes still, and nothing as long as that is not known."""
+    from rich.progress import Task, TimeRemainingColumn
+    from rich.text import Text
+
+    class TimeLeft(TimeRemainingColumn):
+        def render(self, task: Task) -> Text:
+            return Text("") if task.total is None or task.time_remaining is None else super().render(task)
+
+    return TimeLeft()
 
 
 @contextmanager

@@ -137,23 +137,21 @@ def locked(file: Path, what: str, in_use: Callable[[], BackendError], wait_s: fl
 
 @contextlib.contextmanager
 def turn_by_lock(file: Path, what: str, cancel: threading.Event, waits: Callable[[], None]) -> Iterator[bool]:
-    """Hold the lock of `file` once no other thread or process does, however long that takes; `waits` is called once if
-    another one holds it. False, and nothing held, if `cancel` was set meanwhile.
+    """Hold the lock of `file` once no other thread or process does, however long that takes; `waits` is called at
+    each look as long as another one holds it. False, and nothing held, if `cancel` was set meanwhile.
 
     Raises `BackendError` that `what` cannot be written if the disk refuses.
     """
     from filelock import FileLock, Timeout
 
-    lock, told = FileLock(file, timeout=0, thread_local=False), False
+    lock = FileLock(file, timeout=0, thread_local=False)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         while not lock.is_locked:
             with contextlib.suppress(Timeout):
                 lock.acquire()
                 break
-            if not told:
-                waits()
-                told = True
+            waits()
             if cancel.wait(_LOOK_UP_S):
                 break
     except OSError as error:

@@ -78,15 +78,32 @@ def export_batch(
     return asked
 
 
+def check_exportable(settings: Settings, approach: str) -> None:
+    """Raise `BackendError` for an approach whose cells cannot leave as a batch: said before a run is begun for one."""
+    _request(make(approach, settings), settings.question("?"))
+
+
+def _request(backend: Backend, question: Question) -> Mapping[str, object]:
+    """The body of the request that asks it. Raises `BackendError` where it is not asked by one alone."""
+    if (body := backend.chat_request(question)) is not None:
+        return body
+    if backend.stand_in and name_in(backend.approach) is not None:
+        raise BackendError(
+            f"{backend.approach} has no key, so a stand-in on this machine answers in its place, and that cannot be "
+            "answered in a batch.",
+            "Set its key (OPENAI_API_KEY for the default connection), or leave the stand-in off: "
+            "--set paid_api.stand_in=false. The requests themselves hold no key.",
+        )
+    raise BackendError(
+        f"{backend.approach} is not asked by a request to a server alone, so it cannot be answered in a batch.",
+        "Take a paid API, or a fine-tuned model that a server answers for.",
+    )
+
+
 def _line(run: Run, backend: Backend, settings: Settings, sample: Sample, place: _Place) -> Mapping[str, object]:
     approach, position, repeat = place
     question = replace(settings.question(sample.question), seed=settings.seed + repeat, run=run.id)
-    body = backend.chat_request(question)
-    if body is None:
-        raise BackendError(
-            f"{approach} is not asked by a request to a server alone, so it cannot be answered in a batch.",
-            "Export a paid API, or a fine-tuned model that a server answers for.",
-        )
+    body = _request(backend, question)
     return {"custom_id": f"{run.id}/{approach}/{position}/{repeat}", "method": "POST", "url": _URL, "body": body}
 
 

@@ -153,10 +153,13 @@ def _priced(measured: CellColumn) -> NDArray[np.intp]:
 
 
 def _around(value: float, part: float, of: int) -> Figure:
-    """A value of which `part` is the half of its interval; one question alone has none."""
+    """A value of which `part` is the half of its interval; one question alone has none.
+
+    An amount is above 0, so where the interval reaches 0 or below, its lower end is unknown: too few answers say it.
+    """
     if of < 2:
         return Figure(value, of=of)
-    return Figure(value, max(0.0, value * (1 - part)), value * (1 + part), of)
+    return Figure(value, value * (1 - part) if part < 1 else None, value * (1 + part), of)
 
 
 def _why_incomparable(one: CellColumn) -> str:

@@ -7,6 +7,8 @@ are asked at once, as many as their connection allows. `evaluation.runs.answerin
 
 from __future__ import annotations
 
+import getpass
+import json
 import os
 import threading
 from collections.abc import Generator, Iterator, Sequence
@@ -23,7 +25,7 @@ from backends.run.compare import next_of
 from backends.run.jobs import Progress
 from backends.settings import Settings
 from backends.spend import ledger
-from backends.storage.files import turn_by_lock
+from backends.storage.files import turn_by_lock, write_text
 from backends.store.database import Store
 from evaluation.marks import marks
 from evaluation.runs.answering import IN_A_BATCH, Answering, Make, Outcome, Place
@@ -37,7 +39,8 @@ STOP_AFTER = 5
 """An approach whose first so many cells all fail is given up."""
 
 OTHER_RUN = "a run of another process on this machine"
-"""What an approach waits for that computes here, since two runs at once would distort each other's times."""
+"""What an approach waits for that computes here, since two runs at once would distort each other's times; said so as
+long as it is not known which run that is."""
 
 _LOOK_UP_S = 0.2
 _MISSING, _FAILED, _THERE = 0, 1, 2
@@ -103,6 +106,28 @@ class Column:
         assert self.head is not None
         taken, self.head = self.head, next(self.todo, None)
         return taken
+
+
+def _name_holder(file: Path, run: Run) -> None:
+    """Say whose run has the machine, for those that wait for it; nothing depends on it."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a user without a name, as in a container
+        user = ""
+    said = {"run": run.id, "set": run.set_name, "user": user, "process": os.getpid()}
+    with suppress(OSError):
+        write_text(file, json.dumps(said))
+
+
+def _holder_words(file: Path) -> str:
+    """`the run 20261130-201500-3fa9c1 of colours.csv, which process 4321 of ann works on`, as far as that is known."""
+    try:
+        said = json.loads(file.read_text(encoding="utf-8"))
+        run, name, user, process = (said[key] for key in ("run", "set", "user", "process"))
+    except (OSError, ValueError, LookupError, TypeError):
+        return OTHER_RUN
+    of_user = f" of {user}" if user else ""
+    return f"the run {run} of {name}, which process {process}{of_user} works on"
 
 
 class Execution:
@@ -295,16 +320,27 @@ class Execution:
             yield
             return
 
-        def waits() -> None:
-            for one in group:
-                one.waits = OTHER_RUN
-            self._events.put(f"waiting for {OTHER_RUN}")
-
         file = Path(os.path.realpath(self._settings.data)) / "runs" / "this-machine.lock"
-        with turn_by_lock(file, "The lock of this machine's runs", cancel, waits):
+        holder = file.with_suffix(".json")
+
+        def waits() -> None:
+            run = _holder_words(holder)
+            if group[0].waits != run:
+                for one in group:
+                    one.waits = run
+                self._events.put(f"waiting for {run}")
+
+        with turn_by_lock(file, "The lock of this machine's runs", cancel, waits) as held:
             for one in group:
                 one.waits = ""
-            yield
+            if held:
+                _name_holder(holder, self._run)
+            try:
+                yield
+            finally:
+                if held:
+                    with suppress(OSError):
+                        holder.unlink(missing_ok=True)
 
     def _next(self, group: list[Column], cancel: threading.Event) -> tuple[Column, list[Place]] | None:
         """The first cells in the order of questions that may be asked now; None if none will be."""

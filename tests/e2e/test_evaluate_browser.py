@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.axe import violations
@@ -43,3 +44,19 @@ def test_a_run_is_started_watched_stopped_resumed_and_its_results_open(page: Pag
     page.get_by_role("radio", name="Runs", exact=True).click()
     expect(page.get_by_role("button", name="Ask what is missing (0)")).to_be_disabled()
     assert violations(page) == []
+
+
+@pytest.mark.parametrize("width", [1440, 800])
+def test_no_column_of_the_runs_and_of_typed_questions_is_out_of_sight(
+    page: Page, scripted_app: str, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 1000})
+    page.goto(f"{scripted_app}/evaluate")
+    choose(page, "Sample questions")
+    page.get_by_role("button", name="Start").click()
+    expect(page.get_by_role("radio", name="Results")).to_be_checked()
+    page.get_by_role("radio", name="Runs", exact=True).click()
+    choose(page, "Typed here")
+    expect(page.get_by_text("There is no question yet.")).to_be_visible()
+    tables = "[...document.querySelectorAll('.dvn-scroller')]"
+    page.wait_for_function(f"() => {tables}.length === 2 && {tables}.every(one => one.scrollWidth <= one.clientWidth)")

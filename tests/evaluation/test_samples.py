@@ -80,7 +80,7 @@ def test_jsonl_values_that_are_not_text(tmp_path: Path) -> None:
         ("q.csv", "question\n \n", "q.csv has no questions."),
         ("q.jsonl", "", "q.jsonl has no questions."),
         ("q.jsonl", '{"question": null}', "q.jsonl has no questions."),
-        ("q.jsonl", '{"question": "One?"}\nnot json', "Line 2 of q.jsonl is not JSON."),
+        ("q.jsonl", "not json\nnot json", "Line 1 of q.jsonl is not JSON. Line 2 is not JSON."),
         ("q.csv", b"question\nOne?\n\x00\x01\x02", "q.csv is not text."),
     ],
 )

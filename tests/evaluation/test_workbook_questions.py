@@ -97,13 +97,44 @@ def test_formulas_are_their_stored_results_and_those_without_one_are_named() -> 
     rows = [("question", "reference_answer", "remark"), ("One?", "=1+0", "=2+0"), ("Two?", "two", "=3+0")]
     data = workbook(Q=rows)
     assert [one.reference_answer for one in parse_question_set("q.xlsx", data)] == ["0", "two"]  # as xlsxwriter stores
-    assert refused("q.xlsx", without_results(data)) == (
-        "Row 2 of q.xlsx is not readable: its cell B2 holds a formula whose result was not stored (open the workbook "
-        "in its program and save it again). Mend or remove it."
+    told: list[str] = []
+    assert parse_question_set("q.xlsx", without_results(data), told.append) == [Sample("2", "Two?", "two")]
+    assert told[-1] == (
+        "q.xlsx: row 2: It is not readable: its cell B2 holds a formula whose result was not stored (open the workbook "
+        "in its program and save it again); it is left out."
     )
 
 
-def test_an_error_in_a_cell_is_named_and_every_row_with_one() -> None:
+def test_a_row_that_cannot_be_read_is_left_out_and_named_and_the_others_are_asked() -> None:
+    out = io.BytesIO()
+    with xlsxwriter.Workbook(out) as book:
+        sheet = book.add_worksheet()
+        sheet.write_column(0, 0, ("question", "One?", "Two?", "Three?"))
+        sheet.write_column(0, 1, ("reference_answer", "one", "", "three"))
+        sheet.write_formula(2, 1, "=NA()", None, "#N/A")
+    told: list[str] = []
+    assert parse_question_set("q.xlsx", out.getvalue(), told.append) == [
+        Sample("1", "One?", "one"),
+        Sample("3", "Three?", "three"),
+    ]
+    assert told == ["q.xlsx: row 3: It is not readable: its cell B3 shows the error #N/A; it is left out."]
+    told.clear()
+    lines = b'{"question": "One?"}\nrubbish\n{"question": "Three?"}\n'
+    assert [one.id for one in parse_question_set("q.jsonl", lines, told.append)] == ["1", "3"]
+    assert told == ["q.jsonl: line 2: It is not JSON; it is left out."]
+    table = b"question,reference_answer\nWho, you?,Me.\nOne?,one\n"
+    assert [one.question for one in parse_question_set("q.csv", table)] == ["One?"]
+
+
+def test_rows_that_are_left_out_are_named_before_other_notes_and_counted_where_they_are_many() -> None:
+    told: list[str] = []
+    lines = b'{"question": "", "answer": "lost"}\n' + b"rubbish\n" * 11 + b'{"question": "Last?"}\n'
+    assert [one.question for one in parse_question_set("q.jsonl", lines, told.append)] == ["Last?"]
+    assert told[0] == "q.jsonl: line 2: It is not JSON; it is left out."
+    assert told[-1] == "q.jsonl: and 2 more notes on rows. In all, 11 cannot be read and are left out."
+
+
+def test_an_error_in_every_row_is_a_refusal_that_names_them() -> None:
     out = io.BytesIO()
     with xlsxwriter.Workbook(out) as book:
         sheet = book.add_worksheet()

@@ -198,8 +198,13 @@ def test_bad_files_are_refused_with_cause_and_step() -> None:
     at = form()
     at = run(at.button_group(key="evaluate_origin").set_value("A file"))
     at = run(at.file_uploader(key="evaluate_file").set_value(("x.csv", b"name,age\nAnn,3\n", "text/csv")))
-    assert "x.csv has no questions." in at.error[0].value.replace("\\", "")
+    drawn = [one.type for one in at.main if one.type in ("file_uploader", "error", "segmented_control", "number_input")]
+    assert drawn[drawn.index("file_uploader") + 1] == "error"  # below what it is about
+    (said,) = at.error
+    assert "x.csv has no questions." in said.value.replace("\\", "")
     assert at.button(key="evaluate_start").disabled
+    at = run(at.file_uploader(key="evaluate_file").set_value(("y.csv", b"question\nSay one\n", "text/csv")))
+    assert not at.error
 
 
 def test_a_run_is_watched_stopped_and_goes_on() -> None:
@@ -222,7 +227,7 @@ def test_what_another_session_does_is_seen_and_runs_wait_for_each_other() -> Non
     second = worked(SHORT, ("raw",))
     at = opened()
     said = everything(at)
-    assert f"Waiting behind {first.run.id}: one run is worked on at a time" in said
+    assert f"Waiting behind the run {first.run.id} of colours.csv: one run is worked on at a time" in said
     at = run(at.button(key=f"evaluate_pause:{first.run.id}").click())
     assert first.paused
     assert "Paused" in everything(at)
@@ -251,6 +256,8 @@ def test_runs_are_listed_and_one_says_what_can_be_done_with_it() -> None:
     at = opened(run=work.run.id)
     assert at.button(key=f"run_ask:{work.run.id}").disabled
     assert at.button(key=f"run_retry:{work.run.id}").label == "Ask again what failed (2)"
+    exports = [one for one in at.get("download_button") if one.key.startswith("run_export:")]
+    assert [one.key.partition(":")[2] for one in exports] == ["csv", "jsonl", "parquet", "eval", "json"]
     at = run(at.button(key=f"run_retry:{work.run.id}").click())
     (again,) = everything_at_work()
     assert again.job.wait(PATIENCE_S)
@@ -263,6 +270,25 @@ def test_runs_are_listed_and_one_says_what_can_be_done_with_it() -> None:
     at = run(at.button(key="run_undo").click())
     assert [one.id for one in all_runs(the_store())] == [work.run.id]
     assert at.button(key="run_approve").label == "Approved baseline"
+
+
+def test_the_tick_belongs_to_the_run_that_is_open_and_to_none_once_that_is_deleted() -> None:
+    first, second = done(), done()
+    at = opened(run=first.run.id)
+    (table,) = at.dataframe
+    assert list(table.value["Run"]) == [second.run.id, first.run.id]
+    assert ticked(at) == [1]
+    at = run(at.button(key="run_delete").click())
+    (table,) = at.dataframe
+    assert list(table.value["Run"]) == [second.run.id]
+    assert ticked(at) == []
+    assert "Tick a run" in everything(at)
+
+
+def ticked(at: AppTest) -> list[int]:
+    """The rows of the runs that are ticked."""
+    (table,) = at.dataframe
+    return list(at.session_state[f"evaluate_runs:{','.join(table.value['Run'])}"].selection.rows)
 
 
 def test_two_runs_are_compared_in_sentences_first() -> None:

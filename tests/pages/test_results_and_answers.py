@@ -18,7 +18,7 @@ from backends.store.database import Store
 from evaluation.marks import mark_answer
 from evaluation.runs.marks import CellMark, marks_of, set_mark
 from evaluation.runs.model import Run
-from evaluation.runs.records import add_cell, cells_of, note_approach
+from evaluation.runs.records import add_cell, cells_of, note_approach, set_scores
 from evaluation.samples import Sample
 from evaluation.scorers import Score
 from tests.evaluation.runs.made_runs import begun, cell, filled, passage
@@ -114,6 +114,15 @@ def test_the_decision_is_said_first_and_each_figure_leads_to_its_answers(run: Ru
     assert rows(at) == ["q21"]
     at = click(opened("Results"), "open:tag-0:1")
     assert address(at) == {"evaluate": "Answers", "show": "wrong", "of": "rag", "tag": "even"}
+
+
+def test_what_several_scores_lack_alike_is_said_in_one_row(run: Run, store: Store) -> None:
+    lacks = {name: Score.not_applicable("no sources") for name in ("exact", "f1")}
+    set_scores(store, run.id, {("rag", position, 0): lacks for position in range(3)})
+    at = opened("Results")
+    without = [one.value for one in at.markdown if one.value.startswith("Without")]
+    assert without == [escaped("Without: Exact, F1")]
+    assert address(acted(at.button(key="open:lacking-exact:1").click()))["show"] == "unscored"
 
 
 def test_the_baseline_is_chosen_in_the_address(run: Run) -> None:

@@ -200,3 +200,16 @@ def test_what_is_not_asked_by_a_request_alone_is_not_exported(monkeypatch: pytes
     assert "give one of rag, paid_api" in several.stderr
     assert run("batch", "export", "latest", "batch.jsonl", "--approach", "rag").exit_code == 1
     assert not Path("batch.jsonl").exists()
+
+
+def test_no_run_is_begun_for_who_cannot_be_answered_in_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = run("batch", "begin", "questions.csv", "--approach", "paid_api", "--approach", "raw")
+    assert refused.exit_code == 1
+    assert refused.stderr.splitlines()[-1] == (
+        "raw is not asked by a request to a server alone, so it cannot be answered in a batch. Take a paid API, or a "
+        "fine-tuned model that a server answers for."
+    )
+    stood_in = run("batch", "begin", "questions.csv", "--approach", "paid_api", "--set", "paid_api.stand_in=true")
+    assert stood_in.exit_code == 1
+    assert "paid_api has no key, so a stand-in on this machine answers in its place" in stood_in.stderr
+    assert json.loads(run("runs", "list", "--json").stdout)["runs"] == []

@@ -439,3 +439,21 @@ def test_no_key_is_in_the_store(tmp_path: Path) -> None:
     written = [file.read_bytes() for file in (tmp_path / "data").rglob("*") if file.is_file()]
     assert any(b"http://127.0.0.1:9/v1" in content for content in written)
     assert not any(key.encode() in content for content in (*written, shown.stdout.encode()))
+
+
+def test_how_long_it_takes_still_is_blank_as_long_as_it_is_not_known() -> None:
+    from io import StringIO
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from terminal.shared import time_left
+
+    now = 0.0
+    column = time_left()
+    bars = Progress(column, console=Console(file=StringIO()), get_time=lambda: now)
+    task = bars.add_task("raw", total=10)
+    assert str(column(bars.tasks[0])) == ""
+    for now in (10.0, 20.0):
+        bars.update(task, completed=now / 10)
+    assert str(column(bars.tasks[0])) == "0:01:20"

@@ -94,3 +94,14 @@ def test_why_a_verdict_is_off_the_menu_is_shown(server: Server) -> None:
     shown = run("evaluate", "q.csv", *BOTH, *JUDGE[:2]).stdout
     assert "Right, says the judge, failed for 2 answers: Judge off the menu: it said 'Perhaps.'." in shown
     assert "Judge off the menu: it said 'Perhaps.'." in run("runs", "show", "latest").stdout
+
+
+def test_a_rubric_for_a_run_that_nobody_judges_is_wrong_usage(server: Server) -> None:
+    refused = run("evaluate", "q.csv", *BOTH, "--set", "judge.rubric=Be kind.")
+    assert refused.exit_code == 2
+    assert "Nobody judges, so judge.rubric says nothing." in refused.stderr
+    named = ("--set", "judge.connection=paid_api:judge", "--set", "judge.pairwise_rubric=Be kind.")
+    refused = run("evaluate", "q.csv", *BOTH, *named)
+    assert refused.exit_code == 2
+    assert "Answers are not compared, so judge.pairwise_rubric says nothing." in refused.stderr
+    assert json.loads(run("runs", "list", "--json").stdout)["runs"] == []

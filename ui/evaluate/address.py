@@ -12,7 +12,7 @@ import streamlit as st
 
 from evaluation.runs.matrix import SHOWS, Wanted
 from evaluation.runs.model import Run
-from ui.evaluate.page import ANSWERS, KEY, RUN
+from ui.evaluate.page import ANSWERS, KEY, RUN, RUNS, Evaluation
 from ui.shared.sections import open_section
 
 BASELINE, QUESTION, APPROACH, REPEAT, FIRST = "baseline", "question", "approach", "repeat", "first"
@@ -27,6 +27,16 @@ _NAMED = tuple(one.name for one in fields(Wanted))
 def show_run(run: Run) -> None:
     """Say which run is shown: from now on, what is put into the address is of that run, also when there is a newer."""
     st.session_state[_SHOWN] = run.id
+
+
+def run_to_show(page: Evaluation, without: str) -> Run | None:
+    """The run that a section shows, which `show_run` is told; where there is none, what stands here and its button."""
+    if page.run is None:
+        st.info(without)
+        st.button("Begin a run", type="primary", on_click=open_section, args=(RUNS.name, KEY), key="begin_a_run")
+        return None
+    show_run(page.run)
+    return page.run
 
 
 def wanted_in_address(run: Run) -> Wanted:

@@ -26,13 +26,12 @@ from ui.evaluate.address import (
     open_cell,
     put_in_address,
     put_number,
-    show_run,
+    run_to_show,
     wanted_in_address,
 )
 from ui.evaluate.cell import ICONS, standing_words
-from ui.evaluate.page import KEY, RUNS, Evaluation, run_label
+from ui.evaluate.page import Evaluation, run_label
 from ui.shared.approaches import title_of
-from ui.shared.sections import open_section
 from ui.shared.text import escaped, plain, shortened
 
 _ROWS = 20  # questions on a page
@@ -61,25 +60,23 @@ _BY_SCORE: tuple[Show, ...] = ("disagree", "split", "wrong", "right", "unscored"
 
 def draw(page: Evaluation) -> None:
     """Draw the section: the filters and the matrix, or the answer that is open."""
-    if page.run is None:
-        st.info("Every answer of a run stands here, beside the reference and the other answers. There is no run yet.")
-        st.button("Begin a run", type="primary", on_click=open_section, args=(RUNS.name, KEY), key="begin_a_run")
+    words = "Every answer of a run stands here, beside the reference and the other answers. There is no run yet."
+    if (run := run_to_show(page, words)) is None:
         return
-    show_run(page.run)
-    wanted, others = _with_earlier(page, page.run, wanted_in_address(page.run))
+    wanted, others = _with_earlier(page, run, wanted_in_address(run))
     earlier = others.get(wanted.than)
-    if QUESTION in st.query_params and cell.draw(page, page.run, wanted, earlier):
+    if QUESTION in st.query_params and cell.draw(page, run, wanted, earlier):
         return
-    if not page.run.keeps_texts:
+    if not run.keeps_texts:
         st.info(
             "The texts of this run were not kept (store.keep_texts): how answers stand, times and costs are here, "
             "their words are not.",
             icon=":material/visibility_off:",
         )
-    st.caption(escaped(run_label(page.run)))
-    _filters(page, page.run, wanted, others)
-    cell.undo_button(page, page.run)
-    _matrix(page, page.run, wanted, earlier)
+    st.caption(escaped(run_label(run)))
+    _filters(page, run, wanted, others)
+    cell.undo_button(page, run)
+    _matrix(page, run, wanted, earlier)
 
 
 def _with_earlier(page: Evaluation, run: Run, wanted: Wanted) -> tuple[Wanted, dict[str, Run]]:

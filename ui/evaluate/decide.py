@@ -6,13 +6,11 @@ import streamlit as st
 
 from evaluation.decision import Candidate, Decision, Gap, Needs, Standing, decide, decision_words, usd_words
 from evaluation.judging import RIGHT
-from evaluation.runs.columns import fingerprint
 from evaluation.runs.matrix import Wanted
-from ui.evaluate.address import open_answers, show_run
+from ui.evaluate.address import open_answers, run_to_show
 from ui.evaluate.figures import name_of
-from ui.evaluate.page import KEY, RUNS, Evaluation, run_label
-from ui.evaluate.results import Kept, reading_of, result_in
-from ui.shared.sections import open_section
+from ui.evaluate.page import Evaluation, run_label
+from ui.evaluate.results import kept_as_it_is, reading_of, result_in
 from ui.shared.tables import literal_table
 from ui.shared.text import escaped
 
@@ -21,13 +19,10 @@ _MARKS: dict[Standing, str] = {"meets": "yes", "fails": "no", "unsure": "not sur
 
 def draw(page: Evaluation) -> None:
     """Draw the section."""
-    run = page.run
+    run = run_to_show(page, "Which approach to take stands here, once a run has measured them. There is none yet.")
     if run is None:
-        st.info("Which approach to take stands here, once a run has measured them. There is none yet.")
-        st.button("Begin a run", type="primary", on_click=open_section, args=(RUNS.name, KEY), key="begin_a_run")
         return
-    show_run(run)
-    kept = Kept(page.store, run, (page.store.place, run.id, *fingerprint(page.store, run)))
+    kept = kept_as_it_is(page, run)
     asked, said = st.columns([1, 2], gap="large")
     with asked:
         needs = _needs()

@@ -40,13 +40,13 @@ _ACCEPT, _PASSAGE = "accept", "passage"
 _TEXTS = ("question", "reference_answer", "key_facts", "source")
 _TAKEN, _BASE, _EDITOR = "question_drafts_taken", "question_drafts_base", "question_drafts_table"
 _CONFIG = {
-    _ACCEPT: st.column_config.CheckboxColumn("Accept", width=95),
-    "question": st.column_config.TextColumn("Question", width=250),
-    "reference_answer": st.column_config.TextColumn("Reference answer", width=260),
-    "key_facts": st.column_config.TextColumn("Key facts", width=130, help="fact; other fact | said in another way"),
-    "source": st.column_config.TextColumn("Source", width=130, disabled=True),
+    _ACCEPT: st.column_config.CheckboxColumn("Accept", width=75),
+    "question": st.column_config.TextColumn("Question", width=210),
+    "reference_answer": st.column_config.TextColumn("Reference answer", width=210),
+    "key_facts": st.column_config.TextColumn("Key facts", width=110, help="fact; other fact | said in another way"),
+    "source": st.column_config.TextColumn("Source", width=110, disabled=True),
     _PASSAGE: st.column_config.TextColumn(
-        "Passage", width=300, disabled=True, help="What it was drafted from; double-click to read all of it."
+        "Passage", width=240, disabled=True, help="What it was drafted from; double-click to read all of it."
     ),
 }
 
@@ -141,6 +141,14 @@ def _review(current: Settings, job: Job, drafted: Sequence[DraftedSample], take:
         key=key,
         hide_index=True,
         height=ROW * (min(len(held[1]), 10) + 1) + 3,
+        column_order=(
+            _ACCEPT,
+            "question",
+            _PASSAGE,
+            "reference_answer",
+            "key_facts",
+            "source",
+        ),  # what is compared first
         column_config=_CONFIG,
         alt="The drafts, to read, edit and accept",
     )

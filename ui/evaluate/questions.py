@@ -33,7 +33,8 @@ from ui import kept
 from ui.evaluate.drafting import draft_questions
 from ui.evaluate.page import Evaluation
 from ui.evaluate.saved import ORIGIN, SAVED, OpenedSet, choose_saved, saving
-from ui.shared.errors import keep_fault
+from ui.shared.edited_table import HOW, edited_table
+from ui.shared.errors import show_fault
 from ui.shared.question_upload import loaded_sets
 from ui.shared.tables import plain_frame
 from ui.shared.text import escaped
@@ -45,11 +46,12 @@ QUICK = 10
 """Questions of a first run: a minute or two with the default models on two cores."""
 
 _SETS, _UPLOAD, _WORKBOOK, _SHEET = "evaluate_sets", "evaluate_file", "evaluate_workbook", "evaluate_sheet"
+_UNREAD = "evaluate_file_fault"
+"""The state's key of why the file that lies in the uploader was not read."""
 _MAX_MB = 25
 _MOST_ASKED = 1_000
 _MOST_EDITED = 2_000
 _MOST_STEPS = 50
-_ROW = 35  # pixels, Streamlit's own
 _LEAST_ROWS, _SHOWN_ROWS = 6, 8
 
 
@@ -148,7 +150,8 @@ def _uploader() -> None:
         help="Also read: reference_answer, key_facts, source, tags, id, cluster (questions that are not independent) "
         "and critical. Facts are separated by semicolons, the ways to say one by a vertical bar.",
     )
-
+    if (fault := st.session_state.get(_UNREAD)) is not None:
+        show_fault(fault)
     held: tuple[str, bytes, tuple[str, ...]] | None = st.session_state.get(_WORKBOOK)
     if held is not None:
         name, _, sheets = held
@@ -172,7 +175,8 @@ def _take_drafts(name: str, accepted: list[Sample]) -> None:
 
 
 def _take_file() -> None:
-    st.session_state.pop(_WORKBOOK, None)
+    for about_the_last in (_WORKBOOK, _UNREAD):
+        st.session_state.pop(about_the_last, None)
     if (file := st.session_state[_UPLOAD]) is not None:
         _take(file.name, file.getvalue())
 
@@ -185,6 +189,7 @@ def _take_sheet() -> None:
 
 def _take(name: str, content: bytes, sheet: str | None = None) -> None:
     notes: list[str] = []
+    st.session_state.pop(_UNREAD, None)
     try:
         samples = parse_question_set(name, content, notes.append, sheet)
     except SheetNotChosen as several:
@@ -192,7 +197,7 @@ def _take(name: str, content: bytes, sheet: str | None = None) -> None:
         _sets().pop(FILE, None)
         return
     except BackendError as fault:
-        keep_fault(fault)
+        st.session_state[_UNREAD] = fault
         return
     called = name if sheet is None else f"{name}, sheet {sheet}"
     _sets()[FILE] = QuestionsInWork(called, tuple(samples), tuple(notes), revision=_next_revision())
@@ -231,16 +236,16 @@ def _part(origin: str, held: QuestionsInWork) -> tuple[list[Sample], str]:
 
 # --- the table ------------------------------------------------------------------------------------
 
-_CONFIG: dict[str, Any] = {
+_CONFIG: dict[str, Any] = {  # all fit into a window of 800 pixels; in a wider one, each gets as much more
     "id": None,
-    "question": st.column_config.TextColumn("Question", width=360),
-    "reference_answer": st.column_config.TextColumn("Reference answer", width=260),
-    "key_facts": st.column_config.TextColumn("Key facts", width=180, help="fact; other fact | said in another way"),
-    "tags": st.column_config.TextColumn("Tags", width=110),
-    "source": st.column_config.TextColumn("Source", width=150),
-    "cluster": st.column_config.TextColumn("Cluster", width=90, help="Questions that are not independent share one"),
+    "question": st.column_config.TextColumn("Question", width=150),
+    "reference_answer": st.column_config.TextColumn("Reference answer", width=150),
+    "key_facts": st.column_config.TextColumn("Key facts", width=95, help="fact; other fact | said in another way"),
+    "tags": st.column_config.TextColumn("Tags", width=60),
+    "source": st.column_config.TextColumn("Source", width=80),
+    "cluster": st.column_config.TextColumn("Cluster", width=70, help="Questions that are not independent share one"),
     "critical": st.column_config.CheckboxColumn(
-        "Critical", width=70, default=False, help="No answer to it may become wrong"
+        "Critical", width=60, default=False, help="No answer to it may become wrong"
     ),
 }
 
@@ -267,16 +272,12 @@ def _editor(origin: str, held: QuestionsInWork) -> None:
 def _table(origin: str, held: QuestionsInWork) -> None:
     key = f"evaluate_edit:{origin}:{held.revision}"
     base = f"evaluate_base:{origin}"
-    if key not in st.session_state:  # new, or the page was left and the editor forgot its edits; the session did not
-        st.session_state[base] = _frame(held.samples)
-    edited = st.data_editor(
-        st.session_state[base],
-        key=key,
-        num_rows="dynamic",
-        hide_index=True,
-        height=_ROW * (max(_LEAST_ROWS, min(len(st.session_state[base]), _SHOWN_ROWS)) + 2) + 3,  # for good: another
-        # height is another table, so rows that are added need their room before
-        column_config=_CONFIG,
+    edited = edited_table(
+        key,
+        base,
+        lambda: _frame(held.samples),
+        columns=_CONFIG,
+        rows=(_LEAST_ROWS, _SHOWN_ROWS),
         alt="The questions, to edit, add and remove",
     )
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -288,7 +289,7 @@ def _table(origin: str, held: QuestionsInWork) -> None:
             args=(origin,),
             disabled=not held.past,
         )
-        st.caption("Click a cell to edit it. Tick rows at the left to remove them; the last row adds one.")
+        st.caption(HOW)
     samples = tuple(samples_of_rows(edited.to_dict("records"), held.samples))
     if samples != held.samples:
         past = (*held.past, held.samples)[-_MOST_STEPS:]

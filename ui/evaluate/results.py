@@ -19,7 +19,7 @@ from evaluation.runs.matrix import Wanted
 from evaluation.runs.model import Run
 from evaluation.runs.results import ApproachResult, Difference, RunResult, difference_words, in_order, result_of
 from evaluation.scorers import title_of as scorer_title
-from ui.evaluate.address import BASELINE, choice_from_address, open_answers, show_run
+from ui.evaluate.address import BASELINE, choice_from_address, open_answers, run_to_show
 from ui.evaluate.cell import agreement_line
 from ui.evaluate.charts import draw_charts
 from ui.evaluate.figures import (
@@ -37,10 +37,9 @@ from ui.evaluate.figures import (
     table_row,
     tags_file,
 )
-from ui.evaluate.page import KEY, RUNS, Evaluation, run_label
+from ui.evaluate.page import Evaluation, run_label
 from ui.evaluate.pairwise import draw_comparison
 from ui.shared.downloads import heading_with_download
-from ui.shared.sections import open_section
 from ui.shared.text import escaped
 
 _TAGS = 12  # that are shown at first
@@ -49,13 +48,10 @@ _CRITICAL = 5  # questions that are named
 
 def draw(page: Evaluation) -> None:
     """Draw the section."""
-    run = page.run
-    if run is None:
-        st.info("What a run came to stands here: who is right, how sure that is, how fast, at what cost. No run yet.")
-        st.button("Begin a run", type="primary", on_click=open_section, args=(RUNS.name, KEY), key="begin_a_run")
+    words = "What a run came to stands here: who is right, how sure that is, how fast, at what cost. No run yet."
+    if (run := run_to_show(page, words)) is None:
         return
-    show_run(run)
-    kept = Kept(page.store, run, (page.store.place, run.id, *fingerprint(page.store, run)))
+    kept = kept_as_it_is(page, run)
     unfinished, choices = st.container(), st.container(horizontal=True, vertical_alignment="bottom")
     with choices:
         shown = _chosen(kept)
@@ -83,6 +79,11 @@ class Kept:
     store: Store
     run: Run
     mark: tuple[str | float, ...]
+
+
+def kept_as_it_is(page: Evaluation, run: Run) -> Kept:
+    """The run with its answers and scores of now. Raises `BackendError`."""
+    return Kept(page.store, run, (page.store.place, run.id, *fingerprint(page.store, run)))
 
 
 def _chosen(kept: Kept) -> Shown:
@@ -265,7 +266,21 @@ def _headline(shown: Shown) -> None:
         "\u2605 is best where that is clear: quality by the paired differences, times and costs where intervals do not "
         "overlap, nothing where no answer is right. A share leads to its answers that are not right, a time or an "
         "amount to the slowest or dearest. Whether chance may be the reason is adjusted for the number of "
-        "comparisons (Holm); questions that share a source count as one group."
+        f"comparisons (Holm).{_groups_words(shown.result)}"
+    )
+
+
+def _groups_words(result: RunResult) -> str:
+    """How intervals are formed where questions share a source."""
+    found = [score for one in result.approaches for score in one.scores.values() if score.questions]
+    groups = max((one.clusters for one in found if one.clusters < one.questions), default=0)
+    if not groups:
+        return ""
+    if groups == 1:
+        return " All questions are on the same source, so the intervals say nothing of others."
+    return (
+        f" Questions that share a source count as one group ({groups:,} groups): the intervals of shares, means, "
+        "amounts and differences are then by Student's t, with one degree of freedom less than there are groups."
     )
 
 
@@ -301,6 +316,14 @@ def _tag_cell(shown: Shown, tag: TagResult, one: ApproachResult) -> Cell:
     return replace(found, wanted=found.wanted and replace(found.wanted, tag=tag.tag))
 
 
+def _lacking_alike(listed: Sequence[ApproachResult], names: Sequence[str]) -> list[list[str]]:
+    """The scorers that some answers have no score of, together where that is said of as many answers for as many."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for name in names:
+        alike.setdefault(tuple(lacking_cell(one, name).figure for one in listed), []).append(name)
+    return [those for counts, those in alike.items() if any(counts)]
+
+
 def _by_scorer(result: RunResult) -> None:
     """Every score of every approach, with what could not be scored."""
     listed = result.approaches
@@ -315,8 +338,8 @@ def _by_scorer(result: RunResult) -> None:
             quality_cell(score_figure(one, name), one.scores.get(name), one.approach, name, questions) for one in listed
         ]
         table_row(scorer_title(name), cells, f"score-{name}")
-        lacking = [lacking_cell(one, name) for one in listed]
-        if any(cell.figure for cell in lacking):
-            table_row(f"{scorer_title(name)}: without", lacking, f"lacking-{name}")
+    for those in _lacking_alike(listed, names):
+        titles = ", ".join(map(scorer_title, those))
+        table_row(f"Without: {titles}", [lacking_cell(one, those[0]) for one in listed], f"lacking-{those[0]}")
     for sentence in judge_words(result.run):
         st.caption(escaped(sentence))

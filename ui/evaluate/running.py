@@ -9,7 +9,7 @@ import streamlit as st
 from backends.errors import BackendError
 from backends.store.database import Store
 from evaluation.durations import duration
-from evaluation.runs.background import RunWork, works
+from evaluation.runs.background import RunWork, find_work, works
 from evaluation.runs.execution import ApproachProgress
 from evaluation.runs.model import Run
 from evaluation.runs.records import counts_by_approach, find_run
@@ -78,7 +78,7 @@ def _share(work: RunWork, found: tuple[ApproachProgress, ...]) -> float:
 def _how_far(work: RunWork, found: tuple[ApproachProgress, ...]) -> str:
     spent = duration(time.monotonic() - work.job.state.started)
     if work.phase == "waiting":
-        first = f"behind {', '.join(work.behind)}" if work.behind else "for its turn"
+        first = f"behind {' and '.join(map(_named, work.behind))}" if work.behind else "for its turn"
         return f"Waiting {first}: one run is worked on at a time"
     if work.phase == "scoring":
         return f"Scoring the answers \u00b7 {spent}"
@@ -87,6 +87,12 @@ def _how_far(work: RunWork, found: tuple[ApproachProgress, ...]) -> str:
     left_s = work.all_left_s(found, time.monotonic())
     left = "" if left_s is None else f"about {duration(left_s)} left"
     return " \u00b7 ".join(filter(None, (doing, f"{done:,} of {total:,} answers", spent, left)))
+
+
+def _named(run: str) -> str:
+    """`the run 20261130-201500-3fa9c1 of colours.csv`."""
+    work = find_work(run)
+    return f"the run {run}" + (f" of {work.run.set_name}" if work is not None else "")
 
 
 def _approach(work: RunWork, one: ApproachProgress) -> None:

@@ -32,7 +32,14 @@ from ui.shared.text import escaped
 
 _TABLE, _DELETED = "evaluate_runs", "evaluate_deleted"
 _ROW, _SHOWN_ROWS = 35, 10  # pixels, Streamlit's own; rows
-_MIME = {"csv": "text/csv", "jsonl": "application/jsonl", "parquet": "application/vnd.apache.parquet"}
+_FILES = {
+    "csv": ("CSV", "text/csv"),
+    "jsonl": ("JSON lines", "application/jsonl"),
+    "parquet": ("Parquet", "application/vnd.apache.parquet"),
+    "eval": ("Log of inspect_ai (.eval)", "application/zip"),
+    "json": ("Log of inspect_ai (.json)", "application/json"),
+}
+"""By the ending of its name, what an export is called and its type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,29 +109,34 @@ def _table(listed: Sequence[ListedRun], approved: Collection[str]) -> None:
         {
             "When (UTC)": [f"{one.run.created_at:%Y-%m-%d %H:%M}" for one in listed],
             "Questions": [one.run.set_name for one in listed],
-            "Approaches": [", ".join(spec_of(a.approach).name for a in one.run.approaches) for one in listed],
             "State": [f"{one.state}, baseline" if one.run.id in approved else one.state for one in listed],
             "Answers": [f"{one.totals.cells:,} of {one.run.cells:,}" for one in listed],
             "Failed": [numbers.count(one.totals.failed) for one in listed],
             "Cost": [_cost(one) for one in listed],
+            "Approaches": [", ".join(spec_of(a.approach).name for a in one.run.approaches) for one in listed],
             "Run": [one.run.id for one in listed],
         }
     )
+    ids = [one.run.id for one in listed]
+    key = f"{_TABLE}:{','.join(ids)}"  # a tick belongs to a row: where the rows are others, the table is another one
+    opened = opened_run()
     st.dataframe(
         frame,
         hide_index=True,
-        key=_TABLE,
-        on_select=partial(_choose, [one.run.id for one in listed]),
+        key=key,
+        on_select=partial(_choose, key, ids),
         selection_mode="single-row",
+        selection_default={"selection": {"rows": [ids.index(opened)]}} if opened in ids else None,
         height=_ROW * (min(len(listed), _SHOWN_ROWS) + 1) + 3,
-        column_config={
-            "When (UTC)": st.column_config.TextColumn(width=130),
-            "Questions": st.column_config.TextColumn(width=240),
-            "Approaches": st.column_config.TextColumn(width=220),
-            "State": st.column_config.TextColumn(width=150),
-            "Failed": st.column_config.TextColumn(width=70),
-            "Answers": st.column_config.TextColumn(width=110),
-            "Cost": st.column_config.TextColumn(width=190),
+        column_config={  # all fit into a window of 800 pixels; in a wider one, each gets as much more
+            "When (UTC)": st.column_config.TextColumn(width=115),
+            "Questions": st.column_config.TextColumn(width=120),
+            "State": st.column_config.TextColumn(width=70),
+            "Answers": st.column_config.TextColumn(width=75),
+            "Failed": st.column_config.TextColumn(width=55),
+            "Cost": st.column_config.TextColumn(width=80),
+            "Approaches": st.column_config.TextColumn(width=110),
+            "Run": st.column_config.TextColumn(width=105),
         },
         alt="The runs, the newest first",
     )
@@ -139,8 +151,8 @@ def _cost(one: ListedRun) -> str:
     return numbers.dollars(own.usd) + (f" + {own.unpriced:,} unknown" if own.unpriced else "")
 
 
-def _choose(ids: Sequence[str]) -> None:
-    rows = st.session_state[_TABLE].selection.rows
+def _choose(key: str, ids: Sequence[str]) -> None:
+    rows = st.session_state[key].selection.rows
     if rows and rows[0] < len(ids):
         st.query_params[RUN] = ids[rows[0]]
     else:
@@ -173,9 +185,9 @@ def _one(page: Evaluation, one: ListedRun) -> None:
 
 def _exports(store: Store, run: Run, cells: int) -> None:
     with st.popover("Export", icon=":material/download:", disabled=not cells):
-        for ending, mime in _MIME.items():
+        for ending, (label, mime) in _FILES.items():
             st.download_button(
-                ending.upper() if ending == "csv" else {"jsonl": "JSON lines", "parquet": "Parquet"}[ending],
+                label,
                 data=partial(_exported, store, run, ending),
                 file_name=f"run-{run.id}.{ending}",
                 mime=mime,
@@ -249,11 +261,7 @@ def _approve(page: Evaluation, run: Run, complete: bool) -> None:
     before = baselines_by_set(page.store).get(run.set_hash)
     approved = before == run.id
     st.button(
-        "Approved baseline"
-        if approved
-        else f"Approve in place of {escaped(before[-6:])}"
-        if before
-        else "Approve as baseline",
+        "Approved baseline" if approved else _approve_words(before),
         key="run_approve",
         icon=":material/verified:",
         on_click=_approved,

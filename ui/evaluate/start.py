@@ -71,10 +71,11 @@ def _hindrance(current: Settings, approach: str) -> str:
 
 
 def new_run_form(page: Evaluation) -> None:
-    """Draw the form: what is chosen at the left, what that comes to at the right."""
+    """Draw the form: the questions, whose tables need the whole width, then what else is chosen at the left, and what
+    that comes to at the right."""
+    part = choose_questions(page)
     left, right = st.columns([3, 2], gap="large")
     with left:
-        part = choose_questions(page)
         chosen = _approaches(page.settings)
         judge = choose_judge(page.settings, chosen)
     current = page.settings.model_copy(update={"judge": judge})

@@ -17,6 +17,7 @@ from ui.fine_tuned.chosen_pairs import ChosenPairs
 from ui.fine_tuned.pair_tables import csv_file, faults_table, frame, held_out_table, jsonl, pairs_of, split_words
 from ui.fine_tuned.split_choice import split_choice
 from ui.shared import numbers
+from ui.shared.edited_table import HOW, edited_table
 from ui.shared.errors import show_fault
 from ui.shared.sections import section_button
 from ui.shared.text import escaped
@@ -185,15 +186,12 @@ def _table(now: ChosenPairs) -> None:
         st.caption(f"The first {MOST_EDITED:,} of {len(now.pairs):,} pairs. So many are edited in their file.")
         return
     key = f"pairs_table:{now.revision}"
-    if key not in st.session_state:  # new, or the section was left and the editor forgot its edits; the session did not
-        st.session_state[_BASE] = frame(now.pairs)
-    edited = st.data_editor(
-        st.session_state[_BASE],
-        key=key,
-        num_rows="dynamic",
-        hide_index=True,
-        height=_ROW * (min(len(st.session_state[_BASE]), _SHOWN_ROWS) + 2) + 3,  # another height is another table
-        column_config={
+    edited = edited_table(
+        key,
+        _BASE,
+        lambda: frame(now.pairs),
+        rows=(0, _SHOWN_ROWS),
+        columns={
             "question": st.column_config.TextColumn("Question", width="large"),
             "answer": st.column_config.TextColumn("Answer", width="large"),
             "group": st.column_config.TextColumn("Group", width=110),
@@ -202,7 +200,7 @@ def _table(now: ChosenPairs) -> None:
         },
         alt="The pairs, to edit, add and remove",
     )
-    st.caption("Click a cell to edit it. Tick rows at the left to remove them; the last row adds one.")
+    st.caption(HOW)
     if (pairs := pairs_of(edited)) != now.pairs:
         chosen_pairs.edit(pairs)
         st.rerun()  # what is drawn above depends on it

@@ -88,6 +88,16 @@ def test_a_right_answer_costs_what_all_answers_cost(store: Store, settings: Sett
     assert (per_right.low, per_right.high) == pytest.approx((0.002 - half, 0.002 + half))
 
 
+def test_few_right_answers_do_not_say_what_one_costs_at_least(sqlite_store: Store, sqlite_settings: Settings) -> None:
+    run = begun(sqlite_store, sqlite_settings, ("raw",), ALONE)
+    filled(sqlite_store, run, "raw", [True] + [False] * 19)
+    found = figure(sqlite_store, run, "usd_per_right")
+    assert found.value == pytest.approx(0.02)
+    assert found.low is None  # and not 0, which nobody charges
+    assert found.high is not None
+    assert found.high > 0.02
+
+
 def test_a_cost_that_is_not_known_has_no_figure(sqlite_store: Store, sqlite_settings: Settings) -> None:
     run = begun(sqlite_store, sqlite_settings, ("raw",), ALONE)
     filled(sqlite_store, run, "raw", HALF[:19])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -309,6 +310,27 @@ def test_a_run_of_another_process_has_the_machine_first_and_servers_are_asked_me
         pass
     assert [one.waits for one in execution.progress] == ["", ""]
     assert len(kept(sqlite_store, run)) == 12
+
+
+def test_a_run_that_waits_for_the_machine_says_for_which_run_of_whom(
+    sqlite_store: Store, sqlite_settings: Settings
+) -> None:
+    first, second = (begun(sqlite_store, sqlite_settings, ("raw",)) for _ in range(2))
+    gate, cancel = Gate(), threading.Event()
+    slow = Execution(sqlite_store, first, sqlite_settings, SAMPLES, make=lambda *_: raw(before=gate))
+    other = threading.Thread(target=lambda: list(slow.steps(cancel)), daemon=True)
+    other.start()
+    assert gate.reached.wait(PATIENCE_S)
+    waiting = Execution(sqlite_store, second, sqlite_settings, SAMPLES, make=lambda *_: raw())
+    steps = waiting.steps(threading.Event())
+    said = next(step.detail for step in steps if step.detail)
+    assert said.startswith(f"waiting for the run {first.id} of {first.set_name}, which process {os.getpid()} of ")
+    assert waiting.progress[0].waits == said.removeprefix("waiting for ")
+    gate.opened.set()
+    for _ in steps:
+        pass
+    other.join(PATIENCE_S)
+    assert len(kept(sqlite_store, second)) == 6
 
 
 def test_a_run_that_waits_for_the_machine_can_be_stopped(sqlite_store: Store, sqlite_settings: Settings) -> None:
