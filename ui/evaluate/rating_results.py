@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
 
 import altair as alt
 import streamlit as st
 
 from backends.text import counted as number_of
 from evaluation.ratings import agreement, sessions
+from evaluation.ratings.export import export_session
 from evaluation.ratings.model import Item, Rater, Rating, RatingSession
 from evaluation.ratings.planner import components_of, plan_words
 from evaluation.ratings.preference import Preference, counted, pair_preference, place_effects, preferences, wins
@@ -19,6 +23,13 @@ from ui.evaluate.page import Evaluation
 from ui.shared.charts import readable
 from ui.shared.tables import literal_table
 from ui.shared.text import escaped, plain
+
+_FILES = {
+    ".zip": ("All of it (ZIP)", "application/zip"),
+    ".csv": ("CSV", "text/csv"),
+    ".parquet": ("Parquet", "application/vnd.apache.parquet"),
+    ".jsonl": ("JSON lines", "application/jsonl"),
+}
 
 
 def draw(page: Evaluation, session: RatingSession) -> None:
@@ -37,6 +48,7 @@ def draw(page: Evaluation, session: RatingSession) -> None:
     if session.state in ("open", "paused"):
         st.caption("Who is preferred is shown once the session is closed or locked, so that nobody is swayed.")
         return
+    _export(page, session)
     people = [one for one in raters if one.kind == "person"]
     human = _of(people, own)
     found = preferences(human, session.approaches)
@@ -45,6 +57,30 @@ def draw(page: Evaluation, session: RatingSession) -> None:
     _matrix(session, human)
     _trust(session, items, people, human, _of(people, every))
     _comments(items, raters, own)
+
+
+def _export(page: Evaluation, session: RatingSession) -> None:
+    with st.popover("Export", icon=":material/download:"):
+        for ending, (label, mime) in _FILES.items():
+            st.download_button(
+                label,
+                data=partial(_exported, page, session, ending),
+                file_name=f"ratings-{session.id}{ending}",
+                mime=mime,
+                key=f"rating_export:{ending}",
+                on_click="ignore",
+            )
+        st.caption(
+            "Raters are numbers, their comments are as they wrote them. The archive has the questions and answers as "
+            "well, and a script that recomputes every figure of this page."
+        )
+
+
+def _exported(page: Evaluation, session: RatingSession, ending: str) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"ratings{ending}"
+        export_session(page.store, session, file)
+        return file.read_bytes()
 
 
 def _of(raters: Sequence[Rater], ratings: Sequence[Rating]) -> list[Rating]:
