@@ -15,14 +15,16 @@ import argparse
 import json
 import sys
 import zipfile
+from collections.abc import Iterator
 from itertools import combinations
-from math import comb, factorial, isfinite, sqrt
+from math import comb, factorial, isfinite, log2, sqrt
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 DRAWS = 2_000  # of raters and items, for net preferences
+STRENGTH_DRAWS = 500  # of raters and items, for strengths
 ALPHA_DRAWS = 500  # of items, for Krippendorff's alpha
 AT_ONCE = 4_000_000  # weights that are drawn at a time; another number draws others
 SEED = 0
@@ -63,20 +65,25 @@ def two_way(values: list[float], ratings: list[Row]) -> Row:
     """The mean with its 95 % percentile interval. Raters and items are drawn anew, independently of each other, so that
     a rating weighs as often as its rater was drawn times as often as its item was (A. B. Owen, "The pigeonhole
     bootstrap", Annals of Applied Statistics 1 (2007), 386-411)."""
-    numbered = [_numbered([one[what] for one in ratings]) for what in ("rater", "item")]
-    raters, items = int(numbered[0].max()) + 1, int(numbered[1].max()) + 1
-    data, drawn, means = np.array(values, dtype=float), np.random.default_rng(SEED), []
-    step = max(1, AT_ONCE // len(data))
-    for start in range(0, DRAWS, step):
-        count = min(step, DRAWS - start)
-        by_rater = drawn.multinomial(raters, np.full(raters, 1 / raters), count)
-        by_item = drawn.multinomial(items, np.full(items, 1 / items), count)
-        weights = (by_rater[:, numbered[0]] * by_item[:, numbered[1]]).astype(float)
+    data, means = np.array(values, dtype=float), []
+    for weights in drawn_weights(ratings, DRAWS):
         totals = weights.sum(axis=1)
         there = totals > 0
         means.append(weights[there] @ data / totals[there])
     low, high = np.percentile(np.concatenate(means), (2.5, 97.5))
     return {"net": float(data.mean()), "low": float(low), "high": float(high)}
+
+
+def drawn_weights(ratings: list[Row], draws: int) -> Iterator[Any]:
+    """How often each rating counts in so many draws of raters and items, some draws at a time."""
+    numbered = [_numbered([one[what] for one in ratings]) for what in ("rater", "item")]
+    raters, items = int(numbered[0].max()) + 1, int(numbered[1].max()) + 1
+    drawn, step = np.random.default_rng(SEED), max(1, AT_ONCE // len(ratings))
+    for start in range(0, draws, step):
+        count = min(step, draws - start)
+        by_rater = drawn.multinomial(raters, np.full(raters, 1 / raters), count)
+        by_item = drawn.multinomial(items, np.full(items, 1 / items), count)
+        yield (by_rater[:, numbered[0]] * by_item[:, numbered[1]]).astype(float)
 
 
 def _numbered(names: list[Any]) -> Any:
@@ -116,6 +123,88 @@ def places(counted: list[Row]) -> list[Row]:
             nets = [net_of(one, one["shown"][place]) for one in own]
             found.append({"place": place + 1, "shown": len(own)} | two_way(nets, own))
     return found
+
+
+def strengths(counted: list[Row], approaches: list[str], items: list[Row] | None = None) -> Row:
+    """Strengths by the model of Bradley and Terry with Davidson's ties (1970), 0 in the mean, as natural logarithms.
+
+    Of a rating with n answers each of its n(n-1)/2 pairs counts 2/(n(n-1)). One imaginary win and one loss hold each
+    strength near the mean (Newman 2023). With `items`: what is left when the logarithm (base 2) of the length and
+    citations are accounted for, with what these do.
+    """
+    kept = [one for one in counted if len(one["ranks"]) > 1]
+    present = [name for name in approaches if any(name in one["ranks"] for one in kept)]
+    reached: set[str] = set(present[:1])
+    for _ in present:
+        reached.update(*(one["ranks"] for one in kept if reached & set(one["ranks"])))
+    if len(present) < 2 or reached != set(present):
+        return {}
+    rows, said, shares, origin = [], [], [], []
+    for place, one in enumerate(kept):
+        ranks = one["ranks"]
+        two = list(combinations([name for name in present if name in ranks], 2))
+        for pair in two:
+            rows.append([float((name == pair[0]) - (name == pair[1])) for name in present] + _style(one, pair, items))
+            said.append(1 + sign(ranks[pair[0]] - ranks[pair[1]]))
+            shares.append(1 / len(two))
+            origin.append(place)
+    features = np.array(rows)
+    used = [place for place in range(features.shape[1]) if features[:, place].any()]
+    names = [([*present, "length", "cites"])[place] for place in used]
+    outcome = np.eye(3)[said]
+    if items is None:  # pairs of the same two approaches are alike
+        features, group = np.unique(features, axis=0, return_inverse=True)
+    else:
+        group = np.arange(len(rows))
+    merged = np.array(origin), np.array(shares), group.reshape(-1), outcome, features[:, used]
+    whole = _fit(np.ones(len(kept)), merged, len(present))
+    draws = [_fit(row, merged, len(present)) for some in drawn_weights(kept, STRENGTH_DRAWS) for row in some]
+    lows, highs = np.percentile(draws, (2.5, 97.5), axis=0)
+    return {
+        name: {"log": float(whole[at]), "low": float(lows[at]), "high": float(highs[at])}
+        for at, name in enumerate(names)
+    }
+
+
+def _style(rating: Row, pair: tuple[str, str], items: list[Row] | None) -> list[float]:
+    """The first answer's length and citations, minus the second's."""
+    if items is None:
+        return []
+    item = items[rating["item"]]
+    long = [log2(max(1, len(item["answers"][name]))) for name in pair]
+    cites = [float(bool(item["facts"].get(name, {}).get("cites"))) for name in pair]
+    return [long[0] - long[1], cites[0] - cites[1]]
+
+
+def _fit(weights: Any, merged: tuple[Any, ...], approaches: int) -> Any:
+    """Newton's method on the logarithm of the likelihood: strengths, then effects of style."""
+    origin, shares, group, outcome, features = merged
+    totals = np.zeros((len(features), 3))
+    np.add.at(totals, group, outcome * (weights[origin] * shares)[:, None])
+    tied, count = bool(outcome[:, 1].any()), features.shape[1]
+    size, fit = totals.sum(axis=1), np.zeros(count + tied)
+    for _ in range(100):
+        half, tie = features @ fit[:count] / 2, fit[count] if tied else -np.inf
+        most = np.maximum(np.abs(half), tie)
+        won, lost, even = np.exp(half - most), np.exp(-half - most), np.exp(tie - most)
+        lead, even = (won - lost) / (won + lost + even), even / (won + lost + even)
+        slope = features.T @ (totals[:, 0] - totals[:, 2] - size * lead) / 2
+        curve = (features.T * (size * (1 - even - lead * lead) / 4)) @ features
+        if tied:
+            cross = -features.T @ (size * even * lead) / 2
+            slope = np.append(slope, (totals[:, 1] - size * even).sum())
+            curve = np.block([[curve, cross[:, None]], [cross[None, :], (size * even * (1 - even)).sum()]])
+        chance = 1 / (1 + np.exp(-fit))
+        slope = slope + 1 - 2 * chance
+        curve = curve + np.diag(2 * chance * (1 - chance))
+        curve[:approaches, :approaches] += 1
+        step = np.linalg.solve(curve, slope)
+        longest = np.abs(step).max()
+        fit = fit + step * min(1, 2 / max(longest, 1e-11))
+        if longest < 1e-11:
+            break
+    fit[:approaches] -= fit[:approaches].mean()
+    return fit[:count]
 
 
 # --- how far to trust it --------------------------------------------------------------------------
@@ -240,6 +329,8 @@ def recompute(place: Path, round: int | None = None) -> Row:
         "all_bad": sum(one["all_bad"] for one in counted),
         "skipped": sum(one["skipped"] for one in ratings),
         "preferences": preferences(counted, approaches),
+        "strengths": strengths(counted, approaches),
+        "strengths_without_style": strengths(counted, approaches, items),
         "pairs": pairs(counted, approaches),
         "places": places(counted),
         "alpha": agreed,
@@ -260,6 +351,8 @@ def as_text(found: Row) -> str:
     """The figures in lines."""
     lines = [f"Session {found['session']}: {found['ratings']} ratings, {found['all_bad']} times all bad"]
     lines += [f"net preference, {name}: {_interval(row, 'net')}" for name, row in found["preferences"].items()]
+    for what, title in (("strengths", "strength"), ("strengths_without_style", "strength, style taken off")):
+        lines += [f"{title}, {name}: {_interval(row, 'log')}" for name, row in found[what].items()]
     for row in found["pairs"]:
         said = f"won {row['won']}, lost {row['lost']}, as good {row['tied']}, net {_interval(row, 'net')}"
         lines.append(f"{row['approach']} against {row['other']}: {said}")

@@ -6,6 +6,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
+from math import exp
 from pathlib import Path
 
 import altair as alt
@@ -17,6 +18,7 @@ from evaluation.ratings.export import export_session
 from evaluation.ratings.model import Item, Rater, Rating, RatingSession
 from evaluation.ratings.planner import components_of, plan_words
 from evaluation.ratings.preference import Preference, counted, pair_preference, place_effects, preferences, wins
+from evaluation.ratings.strength import Strength, Strengths, strengths
 from evaluation.statistics import Estimate
 from ui.evaluate.figures import name_of
 from ui.evaluate.page import Evaluation
@@ -54,6 +56,7 @@ def draw(page: Evaluation, session: RatingSession) -> None:
     found = preferences(human, session.approaches)
     _decision(session, human, found)
     _chart(found)
+    _strengths(session, items, human)
     _matrix(session, human)
     _trust(session, items, people, human, _of(people, every))
     _comments(items, raters, own)
@@ -172,6 +175,61 @@ def _chart(found: Sequence[Preference]) -> None:
             for one in found
         ]
     )
+
+
+def _strengths(session: RatingSession, items: Mapping[int, Item], ratings: Sequence[Rating]) -> None:
+    """A second view of the same ratings, by a model of them; style is taken off if that is wanted."""
+    st.markdown("## Strength by the Bradley-Terry model", anchors=False)
+    plain_ones = strengths(ratings, session.approaches)
+    if plain_ones.why:
+        st.caption(f"There is none: {plain_ones.why}.")
+        return
+    styled = st.toggle(
+        "Take off what length and citations do",
+        key="rating_style",
+        help="What is left if all answers were equally long, and all or none of them cited.",
+    )
+    found = strengths(ratings, session.approaches, items) if styled else plain_ones
+    before = {one.approach: one.log.value for one in plain_ones.of}
+    literal_table([_strength_row(one, before[one.approach] if styled else None) for one in found.of])
+    st.caption("  \n".join(map(escaped, _style_words(found) if styled else _MODEL_WORDS)))
+
+
+_MODEL_WORDS = (
+    "Strengths are natural logarithms, 0 in the mean, with ties as Davidson has them. A rating is one observation, "
+    "however many answers it puts in order. Intervals draw raters and items anew.",
+)
+
+
+def _strength_row(one: Strength, before: float | None) -> dict[str, str]:
+    row = {"Approach": name_of(one.approach), "Strength": _signed(one.log)}
+    if before is not None:
+        row["With style"] = f"{before:+.2f}".replace("-", "\u2212")
+    low, high = 100 * one.beats.low, 100 * one.beats.high
+    return row | {
+        "Beats an average approach": f"{100 * one.beats.value:.0f} % (95 % interval {low:.0f} to {high:.0f} %)"
+    }
+
+
+def _style_words(found: Strengths) -> list[str]:
+    """What style did to preferences."""
+    said = []
+    effects = ((found.doubling, "twice as long", _NO_LENGTHS), (found.citing, "that cites", _NO_CITES))
+    for effect, what, none in effects:
+        if effect is None:
+            said.append(none)
+            continue
+        times = exp(effect.value)
+        sure = "" if effect.low > 0 or effect.high < 0 else ", which may be chance"
+        said.append(
+            f"An answer {what} is preferred with {times:.2g} times the odds (95 % interval {exp(effect.low):.2g} to "
+            f"{exp(effect.high):.2g}){sure}."
+        )
+    return said
+
+
+_NO_LENGTHS = "All answers to a question are equally long."
+_NO_CITES = "No question has both an answer that cites and one that does not."
 
 
 def _matrix(session: RatingSession, ratings: Sequence[Rating]) -> None:

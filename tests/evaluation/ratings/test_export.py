@@ -20,26 +20,38 @@ from evaluation.ratings import agreement, rating, sessions
 from evaluation.ratings.export import ENDINGS, export_session
 from evaluation.ratings.model import Item, Plan, RatingSession
 from evaluation.ratings.preference import counted, pair_preference, place_effects, preferences, wins
+from evaluation.ratings.strength import strengths
 from evaluation.statistics import Estimate
 
 NAMES = ("Ada Lovelace", "Bo", "Cy", "Di")
 APPROACHES = ("raw", "rag", "paid_api:acme")
 
 
+def _item(number: int) -> Item:
+    """Two or three answers of different lengths, some of which cite."""
+    names = APPROACHES[: 2 if number == 5 else 3]
+    return Item(
+        number,
+        f"Question {number}?\u2028 =1+1",
+        {name: f"{name} {number} " + "word " * (number % (2 + place)) for place, name in enumerate(names)},
+        gold="rag" if number % 4 == 0 else "",
+        tags=("even",) if number % 2 == 0 else (),
+        facts={
+            "rag": {
+                "status": "done",
+                "latency_s": 0.5,
+                "cost_usd": "0.01",
+                "cites": number % 3 > 0,
+                "scores": {"right": 1.0},
+            }
+        },
+    )
+
+
 @pytest.fixture
 def session(sqlite_store: Store) -> RatingSession:
     """Twelve questions rated by four people and a judge; with guesses and a second round."""
-    items = [
-        Item(
-            number,
-            f"Question {number}?\u2028 =1+1",
-            {name: f"{name} {number}" for name in APPROACHES[: 2 if number == 5 else 3]},
-            gold="rag" if number % 4 == 0 else "",
-            tags=("even",) if number % 2 == 0 else (),
-            facts={"rag": {"status": "done", "latency_s": 0.5, "cost_usd": "0.01", "scores": {"right": 1.0}}},
-        )
-        for number in range(12)
-    ]
+    items = [_item(number) for number in range(12)]
     made = sessions.begin_session(
         sqlite_store, "Lamps", Plan("scale", ("correct", "clear"), repeated=0.25), items, seed=7
     )
@@ -96,6 +108,7 @@ def test_a_stranger_recomputes_every_figure(
     people = [one for one in sessions.raters_of(sqlite_store, session.id) if one.kind == "person"]
     own = [one for one in sessions.ratings_of(sqlite_store, session.id, number)]
     human = [one for one in own if one.rater in {person.id for person in people}]
+    items = {one.number: one for one in sessions.items_of(sqlite_store, session.id)}
     assert found["ratings"] == len(counted(human))
     assert found["skipped"] == sum(one.skipped for one in human)
     for preference in preferences(human, session.approaches):
@@ -109,6 +122,17 @@ def test_a_stranger_recomputes_every_figure(
         counts = {"won": pair.won, "lost": pair.lost, "tied": pair.tied}
         assert (row.pop("approach"), row.pop("other")) == (pair.approach, pair.other)
         assert row == _near(counts | {"net": gap.value, **_interval(gap)})
+    for key, styled in (("strengths", None), ("strengths_without_style", items)):
+        model = strengths(human, session.approaches, styled)
+        wanted = {one.approach: {"log": one.log.value, **_interval(one.log)} for one in model.of}
+        if model.doubling is not None:
+            wanted["length"] = {"log": model.doubling.value, **_interval(model.doubling)}
+        if model.citing is not None:
+            wanted["cites"] = {"log": model.citing.value, **_interval(model.citing)}
+        assert (key == "strengths") == (len(wanted) == 3)
+        assert found[key].keys() == wanted.keys()
+        for name, row in wanted.items():
+            assert found[key][name] == _near(row)
     effects = place_effects(human)
     assert len(effects) == 3
     for row, effect in zip(found["places"], effects, strict=True):
@@ -122,7 +146,6 @@ def test_a_stranger_recomputes_every_figure(
     twice = agreement.self_consistency(human)
     assert twice.of > 0
     assert (found["self_consistency"]["hits"], found["self_consistency"]["of"]) == (twice.hits, twice.of)
-    items = {one.number: one for one in sessions.items_of(sqlite_store, session.id)}
     gold = agreement.gold_accuracy(human, items)
     assert sorted((one["hits"], one["of"]) for one in found["gold"].values()) == sorted(
         (one.hits, one.of) for one in gold.values()
