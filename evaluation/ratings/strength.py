@@ -143,11 +143,11 @@ def _compared(kept: Sequence[Rating], present: Sequence[str], items: Mapping[int
     for (_, first, second), group in numbers.items():
         features[group, present.index(first)], features[group, present.index(second)] = 1, -1
     styles: dict[str, list[float]] = {}
-    for name, style in _STYLES.items() if items is not None else ():
-        found = [style(items[item], first) - style(items[item], second) for item, first, second in numbers]
-        if any(found):
-            styles[name] = found
-    columns = list(zip(*rows, strict=True))
+    if items is not None:
+        for name, style in _STYLES.items():
+            found = [style(items[item], first) - style(items[item], second) for item, first, second in numbers]
+            if any(found):
+                styles[name] = found
     groups, places, said, weights = zip(*rows, strict=True)
     return _Compared(
         np.column_stack([features, *styles.values()]),

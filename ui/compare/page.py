@@ -14,7 +14,7 @@ from ui.ask.box import ask_box, chosen, draw_spent
 from ui.ask.judging import Judge, judged
 from ui.ask.nearest import show_nearest
 from ui.ask.raise_cap import raise_cap
-from ui.compare import overview
+from ui.compare import audience, overview
 from ui.costs.ledger_fault import unrecorded_once
 from ui.rag.query import search_for
 from ui.resources import fulfil_wish, live, settings
@@ -43,6 +43,9 @@ def compare_page() -> None:
     if comparison is None:
         with intro.container():
             _introduce(chosen(PAGE, known))
+        return
+    if (vote := audience.blind_vote(comparison)) is not None:
+        audience.draw_blind(comparison, vote)
         return
     bar, judge = QuestionBar(PAGE, comparison), Judge(comparison.question)
     judge.explain()
@@ -81,6 +84,7 @@ def compare_page() -> None:
                 _go_on(answer, answers, comparison.question.text)
     with across.container():
         overview.show(answers, verdicts, marked)
+        audience.draw(comparison)
 
 
 def _introduce(chosen: Sequence[str]) -> None:

@@ -120,7 +120,7 @@ def test_tables_of_another_program_are_left_alone(settings: Settings) -> None:
         begun(one, settings)
         with one.writing() as connection:
             connection.execute(text(f"DROP TABLE {VERSION_TABLE}"))
-    refused = pytest.raises(BackendError, match="holds a table baselines of another program")
+    refused = pytest.raises(BackendError, match="holds a table audience_ballots of another program")
     with closing(Store(settings)) as other, refused:
         all_runs(other)
 
