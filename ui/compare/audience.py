@@ -79,24 +79,25 @@ def draw(comparison: LiveComparison) -> None:
 def _offer(comparison: LiveComparison) -> None:
     show_kept_fault()
     with st.popover("Ask the audience", icon=":material/how_to_vote:"):
-        blind = st.toggle(
+        st.toggle(
             "Without names",
             True,
             key="audience_blind",
             help="Phones and this page show letters, without times and costs, until you reveal the vote.",
         )
-        minutes = st.number_input("Minutes", 1, LONGEST_MINUTES, 10, key="audience_minutes")
+        st.number_input("Minutes", 1, LONGEST_MINUTES, 10, key="audience_minutes")
         st.button(
             "Open the vote",
             key="audience_open",
             type="primary",
             on_click=_open,
-            args=(comparison, blind, float(minutes)),
+            args=(comparison,),
         )
         st.caption("People vote with their phones, once each. How it stands is shown when you reveal it.")
 
 
-def _open(comparison: LiveComparison, blind: bool, minutes: float) -> None:
+def _open(comparison: LiveComparison) -> None:
+    blind, minutes = bool(st.session_state["audience_blind"]), float(st.session_state["audience_minutes"])
     answered = _answered(comparison)
     choices = [
         Choice(one.approach, _name_of(one), house_form(one.text, one.status in ("refused", "below_threshold")))
