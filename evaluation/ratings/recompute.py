@@ -125,6 +125,50 @@ def places(counted: list[Row]) -> list[Row]:
     return found
 
 
+def leans(counted: list[Row], items: list[Row]) -> dict[str, Row]:
+    """Of two answers that differ in it, how much more often the longer one was preferred, the one that cited, and the
+    one with the higher score of each scorer."""
+    by_number = {one["item"]: one for one in items}
+    amounts: dict[str, Any] = {
+        "length": lambda item, name: len(item["answers"][name]),
+        "cites": lambda item, name: bool(item["facts"].get(name, {}).get("cites")),
+    }
+    for scorer in {name: None for one in items for facts in one["facts"].values() for name in facts.get("scores", {})}:
+        amounts[f"score {scorer}"] = lambda item, name, scorer=scorer: (
+            item["facts"].get(name, {}).get("scores", {}).get(scorer)
+        )
+    found = {}
+    for what, amount in amounts.items():
+        kept, values, pairs = [], [], 0
+        for one in counted:
+            signs = []
+            for first, second in combinations(sorted(one["ranks"]), 2):
+                more, less = (amount(by_number[one["item"]], name) for name in (first, second))
+                if more is not None and less is not None and more != less:
+                    signs.append(sign(one["ranks"][second] - one["ranks"][first]) * (1 if more > less else -1))
+            if signs:
+                kept.append(one)
+                values.append(sum(signs) / len(signs))
+                pairs += len(signs)
+        if kept:
+            found[what] = two_way(values, kept) | {"pairs": pairs}
+    return found
+
+
+def by_tag(counted: list[Row], items: list[Row], approaches: list[str]) -> dict[str, dict[str, Row]]:
+    """Net preferences over the rated items of each tag that has three of them or more."""
+    tagged: dict[str, set[int]] = {}
+    rated = {one["item"] for one in counted}
+    for one in items:
+        for tag in one["tags"] if one["item"] in rated else ():
+            tagged.setdefault(tag, set()).add(one["item"])
+    return {
+        tag: preferences([one for one in counted if one["item"] in numbers], approaches)
+        for tag, numbers in tagged.items()
+        if len(numbers) >= 3
+    }
+
+
 def strengths(counted: list[Row], approaches: list[str], items: list[Row] | None = None) -> Row:
     """Strengths by the model of Bradley and Terry with Davidson's ties (1970), 0 in the mean, as natural logarithms.
 
@@ -331,6 +375,8 @@ def recompute(place: Path, round: int | None = None) -> Row:
         "preferences": preferences(counted, approaches),
         "strengths": strengths(counted, approaches),
         "strengths_without_style": strengths(counted, approaches, items),
+        "by_tag": by_tag(counted, items, approaches),
+        "leans": leans(counted, items),
         "pairs": pairs(counted, approaches),
         "places": places(counted),
         "alpha": agreed,
@@ -356,6 +402,9 @@ def as_text(found: Row) -> str:
     for row in found["pairs"]:
         said = f"won {row['won']}, lost {row['lost']}, as good {row['tied']}, net {_interval(row, 'net')}"
         lines.append(f"{row['approach']} against {row['other']}: {said}")
+    for tag, rows in found["by_tag"].items():
+        lines += [f"net preference, {name}, tag {tag}: {_interval(row, 'net')}" for name, row in rows.items()]
+    lines += [f"preferred for more {what}: net {_interval(row, 'net')}" for what, row in found["leans"].items()]
     lines += [f"shown as number {row['place']}: net {_interval(row, 'net')}" for row in found["places"]]
     lines += [f"alpha, {name or 'preferences'}: {_interval(row, 'value')}" for name, row in found["alpha"].items()]
     twice, blind = found["self_consistency"], found["blinding"]

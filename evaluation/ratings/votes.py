@@ -61,10 +61,14 @@ class Vote:
         """Whether names and votes are shown."""
         return self.state == "revealed"
 
+    @property
+    def hides_names(self) -> bool:
+        """Whether nothing may tell who wrote what."""
+        return self.blind and not self.revealed
+
     def label(self, place: int) -> str:
         """What the answer at a place (from 0) is called now."""
-        named = self.revealed or not self.blind
-        return f"{LETTERS[place]}: {self.choices[place].name}" if named else LETTERS[place]
+        return LETTERS[place] if self.hides_names else f"{LETTERS[place]}: {self.choices[place].name}"
 
     def takes_votes(self, now: datetime | None = None) -> bool:
         """Whether it is open and has not expired, by the clock of this machine."""

@@ -28,17 +28,16 @@ _CODES = "audience_codes"
 _EVERY_S = 2.0
 
 
-def blind_vote(comparison: LiveComparison) -> Vote | None:
-    """The blind vote that goes on about this comparison: who wrote what must not stand on the page then."""
-    vote = _vote_on(comparison)
-    return vote if vote is not None and vote.blind and not vote.revealed else None
-
-
-def _vote_on(comparison: LiveComparison) -> Vote | None:
-    store = opened_store(settings())
-    if not comparison.done or not store.exists:
+def vote_on(comparison: LiveComparison) -> Vote | None:
+    """The vote on this comparison that goes on or was revealed. None without any, and where the store cannot be read:
+    answers are shown all the same, and who opens a vote is told then."""
+    try:
+        store = opened_store(settings())
+        if not comparison.done or not store.exists:
+            return None
+        return votes.vote_on(store, _screen(comparison))
+    except (BackendError, OSError):
         return None
-    return votes.vote_on(store, _screen(comparison))
 
 
 def _screen(comparison: LiveComparison) -> str:
@@ -50,33 +49,32 @@ def _answered(comparison: LiveComparison) -> list[Answer]:
 
 
 def draw_blind(comparison: LiveComparison, vote: Vote) -> None:
-    """Draw the answers under letters, as the phones have them, with the invitation, in place of the columns."""
+    """Draw the answers of a blind vote under letters, as phones have them, and the invitation, in place of columns."""
     st.header(escaped(comparison.question.text) or "\u2014", anchor=False)
     with side_by_side(len(vote.choices)):
         for place, one in enumerate(vote.choices):
             with st.container(border=True, height="stretch"):
                 st.markdown(f"## {LETTERS[place]}", anchors=False)
                 st.markdown(escaped(one.text))
-    _going_on(opened_store(settings()), vote)
+    show(vote)
 
 
-def draw(comparison: LiveComparison) -> None:
-    """Draw what can be done: open a vote; see that one goes on; what it came to."""
-    if not comparison.done or len(_answered(comparison)) < 2:
-        return
+def show(vote: Vote) -> None:
+    """Draw that a vote goes on, or what it came to."""
+    store = opened_store(settings())
     try:
-        vote = _vote_on(comparison)
-        if vote is None:
-            _offer(comparison)
-        elif vote.revealed:
-            _result(opened_store(settings()), vote)
+        if vote.revealed:
+            _result(store, vote)
         else:
-            _going_on(opened_store(settings()), vote)
+            _going_on(store, vote)
     except BackendError as fault:
         show_fault(fault)
 
 
-def _offer(comparison: LiveComparison) -> None:
+def offer(comparison: LiveComparison) -> None:
+    """Draw what opens a vote, once there are answers to choose from."""
+    if not comparison.done or len(_answered(comparison)) < 2:
+        return
     show_kept_fault()
     with st.popover("Ask the audience", icon=":material/how_to_vote:"):
         st.toggle(
@@ -122,12 +120,6 @@ def _going_on(store: Store, vote: Vote) -> None:
     with st.container(border=True, key="audience"):
         st.markdown("## Vote with your phone", anchors=False)
         _count(store, vote)
-        code = st.session_state.get(_CODES, {}).get(vote.id)
-        if code is None:
-            st.caption("The code was shown when the vote was opened, and is kept nowhere. Discard it to open another.")
-        elif vote.takes_votes():
-            st.markdown(f"Code: **{code}**")
-            invitation("vote", code, qr=True)
         with st.container(horizontal=True):
             st.button(
                 "Reveal", key="audience_reveal", type="primary", icon=":material/visibility:",
@@ -136,6 +128,12 @@ def _going_on(store: Store, vote: Vote) -> None:
             st.button(
                 "Discard", key="audience_discard", icon=":material/close:", on_click=_end, args=(store, vote, False)
             )
+        code = st.session_state.get(_CODES, {}).get(vote.id)
+        if code is None:
+            st.caption("The code was shown when the vote was opened, and is kept nowhere. Discard it to open another.")
+        elif vote.takes_votes():
+            st.markdown(f"Code: **{code}**")
+            invitation("vote", code, qr=True)
 
 
 @st.fragment(run_every=_EVERY_S)

@@ -44,7 +44,8 @@ def compare_page() -> None:
         with intro.container():
             _introduce(chosen(PAGE, known))
         return
-    if (vote := audience.blind_vote(comparison)) is not None:
+    vote = audience.vote_on(comparison)
+    if vote is not None and vote.hides_names:
         audience.draw_blind(comparison, vote)
         return
     bar, judge = QuestionBar(PAGE, comparison), Judge(comparison.question)
@@ -83,8 +84,11 @@ def compare_page() -> None:
             with shown.below(answer.approach):
                 _go_on(answer, answers, comparison.question.text)
     with across.container():
+        if vote is not None:
+            audience.show(vote)
         overview.show(answers, verdicts, marked)
-        audience.draw(comparison)
+        if vote is None:
+            audience.offer(comparison)
 
 
 def _introduce(chosen: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ import altair as alt
 import streamlit as st
 
 from backends.text import counted as number_of
-from evaluation.ratings import agreement, sessions
+from evaluation.ratings import agreement, breakdown, sessions
 from evaluation.ratings.export import export_session
 from evaluation.ratings.model import Item, Rater, Rating, RatingSession
 from evaluation.ratings.planner import components_of, plan_words
@@ -58,6 +58,7 @@ def draw(page: Evaluation, session: RatingSession) -> None:
     _chart(found)
     _strengths(session, items, human)
     _matrix(session, human)
+    _breakdown(session, items, human)
     _trust(session, items, people, human, _of(people, every))
     _comments(items, raters, own)
 
@@ -249,6 +250,39 @@ def _matrix(session: RatingSession, ratings: Sequence[Rating]) -> None:
     bad = sum(one.all_bad for one in counted(ratings))
     skipped = sum(one.skipped for one in ratings)
     st.caption(f"All bad: {bad:,} of {len(counted(ratings)):,} ratings. Skipped: {skipped:,}.")
+
+
+def _breakdown(session: RatingSession, items: Mapping[int, Item], ratings: Sequence[Rating]) -> None:
+    """What preferences hang on: the kind of question, length, citations, and whether scores say the same."""
+    tags = breakdown.by_tag(ratings, items, session.approaches)
+    if tags:
+        st.markdown("## By tag", anchors=False)
+        literal_table(
+            [
+                {"Tag": one.tag, "Items": f"{one.items:,}"}
+                | {name_of(own.approach): "unknown" if own.net is None else _signed(own.net) for own in one.of}
+                for one in tags
+            ]
+        )
+        st.caption("Net preference. Intervals are of each figure alone; of many, one in twenty misses by chance.")
+    leans = {
+        "The longer one": breakdown.longer(ratings, items),
+        "One that cited": breakdown.citing(ratings, items),
+        **{f"The higher {scorer}": one for scorer, one in breakdown.by_score(ratings, items).items()},
+    }
+    if any(leans.values()):
+        st.markdown("## What was preferred", anchors=False)
+        literal_table(
+            [
+                {"Of two answers": what, "Won minus lost": _signed(one.net), "Pairs": f"{one.pairs:,}"}
+                for what, one in leans.items()
+                if one is not None
+            ]
+        )
+        st.caption(
+            "Where two answers differ in it. A score that goes with people is near 1, one that has nothing to do with "
+            "them near 0. Raters did not see citations; an answer that cited may differ otherwise."
+        )
 
 
 def _trust(

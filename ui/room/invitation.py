@@ -15,9 +15,10 @@ from ui.shared.errors import keep_fault
 def invitation(path: str, code: str, qr: bool = False) -> None:
     """Draw it for `path` (`rate` or `vote`); with `qr` as a QR code for phones as well."""
     url = urlsplit(st.context.url or "http://localhost")
-    st.markdown("Invite with this link, on this machine:")
-    st.code(f"{url.scheme}://{url.netloc}/{path}/{code}", language=None)
     opened = room()
+    if opened is None or not qr:
+        st.markdown("Invite with this link, on this machine:")
+        st.code(f"{url.scheme}://{url.netloc}/{path}/{code}", language=None)
     if opened is None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button("Open for the room", key=f"{path}_room", icon=":material/wifi:", on_click=_open)
@@ -28,10 +29,11 @@ def invitation(path: str, code: str, qr: bool = False) -> None:
             )
         return
     st.markdown("Others on this network use:")
-    for address in opened.addresses or ("(this machine has no address but its own)",):
-        st.code(f"{address}/{path}/{code}", language=None)
-    if qr and opened.addresses:
-        st.image(qr_code(f"{opened.addresses[0]}/{path}/{code}"), width=280, caption=f"Code: {code}")
+    links = [f"{address}/{path}/{code}" for address in opened.addresses]
+    if qr and links:
+        st.image(qr_code(links[0]), width=280)
+    for link in links or ["(this machine has no address but its own)"]:
+        st.code(link, language=None)
     st.button("Close the room", key=f"{path}_room_close", icon=":material/wifi_off:", on_click=close_room)
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from backends.errors import BackendError
 from backends.store.database import Store
-from evaluation.ratings import agreement, rating, sessions
+from evaluation.ratings import agreement, breakdown, rating, sessions
 from evaluation.ratings.export import ENDINGS, export_session
 from evaluation.ratings.model import Item, Plan, RatingSession
 from evaluation.ratings.preference import counted, pair_preference, place_effects, preferences, wins
@@ -43,7 +43,8 @@ def _item(number: int) -> Item:
                 "cost_usd": "0.01",
                 "cites": number % 3 > 0,
                 "scores": {"right": 1.0},
-            }
+            },
+            "raw": {"scores": {"right": float(number % 3 > 1)}},
         },
     )
 
@@ -133,6 +134,17 @@ def test_a_stranger_recomputes_every_figure(
         assert found[key].keys() == wanted.keys()
         for name, row in wanted.items():
             assert found[key][name] == _near(row)
+    leans = {"length": breakdown.longer(human, items), "cites": breakdown.citing(human, items)}
+    leans |= {f"score {name}": one for name, one in breakdown.by_score(human, items).items()}
+    assert len(leans) == 3
+    for name, lean in leans.items():
+        assert lean is not None
+        assert found["leans"][name] == _near({"net": lean.net.value, **_interval(lean.net), "pairs": lean.pairs})
+    (even,) = breakdown.by_tag(human, items, session.approaches)
+    for own in even.of:
+        assert own.net is not None
+        wanted = {"net": own.net.value, **_interval(own.net), "ratings": own.ratings}
+        assert found["by_tag"]["even"][own.approach] == _near(wanted)
     effects = place_effects(human)
     assert len(effects) == 3
     for row, effect in zip(found["places"], effects, strict=True):
