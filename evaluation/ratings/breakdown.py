@@ -59,7 +59,7 @@ def citing(ratings: Sequence[Rating], items: Mapping[int, Item]) -> Lean | None:
 
 
 def by_score(ratings: Sequence[Rating], items: Mapping[int, Item]) -> dict[str, Lean]:
-    """By scorer: whether the answer with the higher score was preferred. 1: score and people agree in full, 0: not at all,
+    """By scorer: whether the answer with the higher score was preferred: 1 if always, 0 if as often as not,
     below 0 the opposite. Pairs with the same score, or without one, say nothing and are left out."""
     scorers = {
         name: None for item in items.values() for facts in item.facts.values() for name in facts.get("scores", {})

@@ -31,7 +31,7 @@ def invitation(path: str, code: str, qr: bool = False) -> None:
     st.markdown("Others on this network use:")
     links = [f"{address}/{path}/{code}" for address in opened.addresses]
     if qr and links:
-        st.image(qr_code(links[0]), width=280)
+        st.image(qr_code(links[0]), width=280, output_format="PNG", alt=f"QR code of the link {links[0]}")
     for link in links or ["(this machine has no address but its own)"]:
         st.code(link, language=None)
     st.button("Close the room", key=f"{path}_room_close", icon=":material/wifi_off:", on_click=close_room)
