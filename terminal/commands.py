@@ -11,6 +11,9 @@ from terminal.charges import uncounted
 from terminal.connections import connections_command
 from terminal.documents import index, search
 from terminal.evaluating import evaluate
+from terminal.ratings import export_command as export_ratings
+from terminal.ratings import list_command as list_ratings
+from terminal.ratings import ratings_app
 from terminal.runs import (
     approve_command,
     compare_command,
@@ -39,6 +42,9 @@ batch_app.command("begin")(faults("crossroads batch begin")(begin_command))
 batch_app.command("export")(faults("crossroads batch export")(export_command))
 batch_app.command("import")(faults("crossroads batch import")(import_command))
 
+ratings_app.command("list")(faults("crossroads ratings list")(list_ratings))
+ratings_app.command("export")(faults("crossroads ratings export")(export_ratings))
+
 
 @runs_app.callback()
 def _runs(context: typer.Context) -> None:
@@ -46,5 +52,12 @@ def _runs(context: typer.Context) -> None:
         faults("crossroads runs")(list_command)()
 
 
+@ratings_app.callback()
+def _ratings(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        faults("crossroads ratings")(list_ratings)()
+
+
+app.add_typer(ratings_app, name="ratings")
 app.add_typer(runs_app, name="runs")
 app.add_typer(batch_app, name="batch")

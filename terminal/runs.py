@@ -21,7 +21,8 @@ runs_app = typer.Typer(help="List, show, compare, approve and delete evaluation 
 
 
 @contextmanager
-def _opened(set_: list[str] | None) -> Iterator[Store]:
+def opened_store(set_: list[str] | None) -> Iterator[Store]:
+    """The store in force, closed at the end. Raises `BackendError`."""
     from backends.store.database import Store
 
     settings = settings_of(set_)
@@ -43,7 +44,7 @@ def list_command(
     from evaluation.runs.records import all_runs, counts
     from terminal.run_records import run_line, run_record
 
-    with _opened(set_) as store:
+    with opened_store(set_) as store:
         found, approved = counts(store), set(baselines_by_set(store).values())
         rows = [(run, *found.get(run.id, (0, 0))) for run in all_runs(store, deleted)]
         states = [state_of(store, run, cells) for run, cells, _ in rows]
@@ -67,7 +68,7 @@ def show_command(run: RunId, baseline: Baseline = None, set_: Set = None, json_:
     from evaluation.runs.results import results_of
     from terminal.run_records import further_lines, further_record, run_record
 
-    with _opened(set_) as store:
+    with opened_store(set_) as store:
         found = find_run(store, run)
         result = results_of(store, found, baseline)
         approved, failing = held_against_baseline(store, found)
@@ -93,7 +94,7 @@ def compare_command(run: RunId, earlier: Earlier, set_: Set = None, json_: Json 
     from evaluation.runs.results import compared, difference_words
     from terminal.run_records import approach_record, change_words, difference_record
 
-    with _opened(set_) as store:
+    with opened_store(set_) as store:
         one, other = find_run(store, run), find_run(store, earlier)
         found = compared(store, one, other)
     if json_:
@@ -127,7 +128,7 @@ def delete_command(
     if for_good:
         _erase(run, yes, set_)
         return
-    with _opened(set_) as store:
+    with opened_store(set_) as store:
         found = find_run(store, run)
         delete_run(store, found)
     say(f"Deleted the run {found.id}. For {KEPT_DAYS} days `crossroads runs undelete {found.id}` brings it back.")
@@ -137,7 +138,7 @@ def _erase(run: str, yes: bool, set_: list[str] | None) -> None:
     from evaluation.runs.deletion import erase_run
     from evaluation.runs.records import all_runs, find_run
 
-    with _opened(set_) as store:
+    with opened_store(set_) as store:
         gone = any(one.id.startswith(run) for one in all_runs(store, deleted=True))
         found = find_run(store, run, deleted=gone)
         if not yes:
@@ -153,7 +154,7 @@ def undelete_command(run: RunId, set_: Set = None) -> None:
     from evaluation.runs.deletion import restore_run
     from evaluation.runs.records import find_run
 
-    with _opened(set_) as store:
+    with opened_store(set_) as store:
         found = find_run(store, run, deleted=True)
         restore_run(store, found)
     say(f"The run {found.id} is back.")
@@ -168,7 +169,7 @@ def approve_command(
     from evaluation.runs.baseline import approve_baseline, baselines_by_set, withdraw_baseline
     from evaluation.runs.records import find_run
 
-    with _opened(set_) as store:
+    with opened_store(set_) as store:
         found = find_run(store, run)
         before = baselines_by_set(store).get(found.set_hash)
         if withdraw:

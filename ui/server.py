@@ -20,8 +20,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backends.errors import BackendError, disk_fault, unexpected_fault
 from backends.storage.browsers import LONGEST_DAYS
-from ui.room.routes import BASE
-from ui.room.routes import HEADERS as RATING_HEADERS
+from ui.room.pages import HEADERS as ROOM_HEADERS
+from ui.room.routes import BASE as RATE
+from ui.room.voting import BASE as VOTE
 from ui.shared.text import escaped
 
 CLOSED = ("/_stcore/metrics", "/_stcore/agent/")
@@ -78,7 +79,7 @@ class Guard:
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(RATING_HEADERS if _is_for_raters(scope) else HEADERS)
+                MutableHeaders(scope=message).update(ROOM_HEADERS if _is_for_the_room(scope) else HEADERS)
             await send(message)
 
         if (refusal := _refusal(scope)) is None:
@@ -100,14 +101,14 @@ def _asks_for_page(scope: Scope) -> bool:
         scope["type"] == "http"
         and scope["method"] == "GET"
         and "text/html" in Headers(scope=scope).get("accept", "")
-        and not _is_for_raters(scope)
+        and not _is_for_the_room(scope)
     )
 
 
-def _is_for_raters(scope: Scope) -> bool:
-    """Whether an address is below that of the pages of raters, which are none of Streamlit's."""
+def _is_for_the_room(scope: Scope) -> bool:
+    """Whether an address is below those of raters and voters, whose pages are none of Streamlit's."""
     path = scope["path"].removeprefix(scope.get("root_path", ""))
-    return bool(path == BASE or path.startswith(f"{BASE}/"))
+    return any(path == base or path.startswith(f"{base}/") for base in (RATE, VOTE))
 
 
 def _page(app: ASGIApp) -> ASGIApp:

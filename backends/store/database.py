@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
     from sqlalchemy.exc import DBAPIError
 
-HEAD = "0010"
+HEAD = "0011"
 """The migration that brings a store to these tables."""
 
 VERSION_TABLE = "crossroads_version"
@@ -38,7 +38,7 @@ TABLES = (
     *("question_sets", "questions", "saved_sets", "saved_versions", "runs", "baselines", "run_approaches", "cells"),
     *("scores", "marks", "verdicts", "preferences", "spent_answers", "charges", "taken_over"),
     *("rating_sessions", "rating_items", "raters", "ratings", "rating_leases"),
-    *("asked", "asked_columns"),
+    *("audience_votes", "audience_ballots", "asked", "asked_columns"),
 )
 """Every table of a store: those of `tables.py` here, in `evaluation.runs`, `evaluation.ratings` and
 `evaluation.history`."""

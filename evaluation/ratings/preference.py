@@ -7,7 +7,7 @@ measurements.md). Source: A. B. Owen, "The pigeonhole bootstrap", Annals of Appl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -141,6 +141,12 @@ def _sign(value: int) -> int:
     return (value > 0) - (value < 0)
 
 
+def estimate_of(ratings: Sequence[Rating], values: Sequence[float], draws: int = DRAWS) -> Estimate:
+    """The mean of values, one for each rating, with its two-way interval. Raises `ValueError` without any."""
+    of = dict(zip(map(id, ratings), values, strict=True))
+    return two_way(_crossed(ratings, lambda one: of[id(one)]), draws)
+
+
 def _crossed(ratings: Sequence[Rating], value: Callable[[Rating], float]) -> Crossed:
     import numpy as np
 
@@ -164,17 +170,27 @@ def two_way(crossed: Crossed, draws: int = DRAWS, seed: int = 0) -> Estimate:
     values = crossed.values
     if not len(values):
         raise ValueError("There is nothing to draw from.")
-    drawn = np.random.default_rng(seed)
-    raters, items = int(crossed.raters.max()) + 1, int(crossed.items.max()) + 1
     means: list[Floats] = []
-    step = max(1, _AT_ONCE // len(values))
-    for start in range(0, draws, step):
-        count = min(step, draws - start)
-        by_rater = drawn.multinomial(raters, np.full(raters, 1 / raters), count)
-        by_item = drawn.multinomial(items, np.full(items, 1 / items), count)
-        weights = (by_rater[:, crossed.raters] * by_item[:, crossed.items]).astype(np.float64)
+    for weights in drawn_weights(crossed.raters, crossed.items, draws, seed):
         totals = weights.sum(axis=1)
         there = totals > 0  # of few ratings per item, a draw may hold none
         means.append(weights[there] @ values / totals[there])
     low, high = np.percentile(np.concatenate(means), (2.5, 97.5))
     return Estimate(float(values.mean()), float(low), float(high))
+
+
+def drawn_weights(
+    raters: NDArray[np.int64], items: NDArray[np.int64], draws: int = DRAWS, seed: int = 0
+) -> Iterator[Floats]:
+    """How often each rating counts in so many draws of raters and items: draws in rows, some at a time. Raters and
+    items are numbered from 0 without a gap."""
+    import numpy as np
+
+    drawn = np.random.default_rng(seed)
+    of_raters, of_items = int(raters.max()) + 1, int(items.max()) + 1
+    step = max(1, _AT_ONCE // len(raters))
+    for start in range(0, draws, step):
+        count = min(step, draws - start)
+        by_rater = drawn.multinomial(of_raters, np.full(of_raters, 1 / of_raters), count)
+        by_item = drawn.multinomial(of_items, np.full(of_items, 1 / of_items), count)
+        yield (by_rater[:, raters] * by_item[:, items]).astype(np.float64)

@@ -103,7 +103,7 @@ def undo(store: Store, token: str, now: datetime | None = None) -> Turn:
     with store.writing() as connection:
         session, rater = rater_of(connection, token)
         check_open(session, now)
-        last = _last(_own(connection, session, rater))
+        last = _last(connection, session, rater)
         if last is None:
             raise BackendError("There is nothing to take back.", "Go on with the item that is shown.")
         connection.execute(ratings.delete().where(_is_rating(session, rater, last.item, last.again)))
@@ -136,6 +136,15 @@ def guess(store: Store, token: str, guessed: Mapping[str, str]) -> None:
         connection.execute(raters.update().where(where).values(guess=dict(guessed)))
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """Of which item a rating is."""
+
+    item: int
+    again: bool
+    skipped: bool
+
+
 # --- which item is next ---------------------------------------------------------------------------
 
 
@@ -154,11 +163,11 @@ def _turn(connection: Connection, session: RatingSession, rater: Rater, now: dat
         chosen, draft = next(iter([(number, False) for number in open_items] or again), None), ""
     if chosen is None:
         connection.execute(rating_leases.delete().where(_is_lease(session, rater)))
-        return Turn(session, rater, None, False, (), len(done), 0, last=_last(own))
+        return Turn(session, rater, None, False, (), len(done), 0, last=_last(connection, session, rater))
     number, twice = chosen
     _hold(connection, session, rater, number, twice, now, draft)
     order = order_of(session.seed, rater.id, items[number], twice)
-    return Turn(session, rater, items[number], twice, order, len(done), left, draft, _last(own))
+    return Turn(session, rater, items[number], twice, order, len(done), left, draft, _last(connection, session, rater))
 
 
 def _open_items(
@@ -200,7 +209,7 @@ def _taken(connection: Connection, session: RatingSession, rater: Rater, now: da
 
 
 def _repeats(
-    session: RatingSession, rater: Rater, own: Sequence[Rating], done: Collection[tuple[int, bool]], open_items: int
+    session: RatingSession, rater: Rater, own: Sequence[_Said], done: Collection[tuple[int, bool]], open_items: int
 ) -> list[tuple[int, bool]]:
     """The items that the rater gets once more, at the end: of those rated long ago, so that none is remembered."""
     first = [one.item for one in own if not one.again and not one.skipped]
@@ -211,15 +220,24 @@ def _repeats(
     return [(number, True) for number in chosen if (number, True) not in done]
 
 
-def _own(connection: Connection, session: RatingSession, rater: Rater) -> list[Rating]:
-    """What the rater said in this round, in that order."""
-    mine = (ratings.c.session_id == session.id) & (ratings.c.rater_id == rater.id) & (ratings.c.round == session.round)
-    query = ratings.select().where(mine).order_by(ratings.c.at)
-    return [read_rating(row) for row in connection.execute(query).mappings()]
+def _own(connection: Connection, session: RatingSession, rater: Rater) -> list[_Said]:
+    """What the rater said in this round, in that order. Read at each step, so nothing else of it is."""
+    from sqlalchemy import select
+
+    columns = (ratings.c.item, ratings.c.again, ratings.c.said)
+    query = select(*columns).where(_of_rater(session, rater)).order_by(ratings.c.at)
+    return [_Said(item, again, not said["ranks"]) for item, again, said in connection.execute(query)]
 
 
-def _last(own: Sequence[Rating]) -> Rating | None:
-    return own[-1] if own else None
+def _last(connection: Connection, session: RatingSession, rater: Rater) -> Rating | None:
+    """What the rater said last in this round, whole."""
+    query = ratings.select().where(_of_rater(session, rater)).order_by(ratings.c.at.desc()).limit(1)
+    row = connection.execute(query).mappings().first()
+    return None if row is None else read_rating(row)
+
+
+def _of_rater(session: RatingSession, rater: Rater) -> Any:
+    return (ratings.c.session_id == session.id) & (ratings.c.rater_id == rater.id) & (ratings.c.round == session.round)
 
 
 def _hold(
@@ -236,5 +254,4 @@ def _is_lease(session: RatingSession, rater: Rater) -> Any:
 
 
 def _is_rating(session: RatingSession, rater: Rater, number: int, again: bool) -> Any:
-    mine = (ratings.c.session_id == session.id) & (ratings.c.rater_id == rater.id) & (ratings.c.round == session.round)
-    return mine & (ratings.c.item == number) & (ratings.c.again.is_(again))
+    return _of_rater(session, rater) & (ratings.c.item == number) & (ratings.c.again.is_(again))

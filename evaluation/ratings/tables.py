@@ -78,3 +78,26 @@ rating_leases = Table(
     Column("draft", Text, nullable=False),  # the comment as far as it is typed
     ForeignKeyConstraint(["session_id", "rater_id"], _RATER, ondelete="CASCADE"),
 )
+
+audience_votes = Table(
+    "audience_votes",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("created_at", String(32), nullable=False),
+    Column("expires_at", String(32), nullable=False),
+    Column("state", String(16), nullable=False),  # open, revealed, withdrawn
+    Column("blind", Boolean, nullable=False),
+    Column("screen", String(64), nullable=False, index=True),  # sha256 of the question and answers that it is about
+    Column("question", Text, nullable=False),
+    Column("choices", JSON, nullable=False),  # approach, name and text of each, in the order in which they are shown
+    Column("code_hash", String(64), nullable=False, unique=True),
+)
+
+audience_ballots = Table(
+    "audience_ballots",
+    metadata,
+    Column("vote_id", String(40), ForeignKey("audience_votes.id", ondelete="CASCADE"), primary_key=True),
+    Column("voter_hash", String(64), primary_key=True),  # sha256 of what the phone's cookie holds
+    Column("choice", Integer, nullable=False),  # a place in `choices`, from 0
+    Column("at", String(32), nullable=False),
+)

@@ -69,13 +69,18 @@ def test_a_session_goes_from_a_run_to_who_is_preferred(store: Store) -> None:
     at = at.run()
     assert "shown once the session is closed or locked" in words(at)
     assert "preferred to" not in words(at)
+    assert not at.get("download_button")
     at = click(at, "rating_locked")
     said = words(at).replace("\\", "")
     assert "RAG is preferred to Raw model" in said
     assert "+1.00 (95 % interval +1.00 to +1.00)" in said
+    assert "Strength by the Bradley-Terry model" in said
+    at.toggle(key="rating_style").set_value(True).run()
+    assert "preferred with" in words(at) or "equally long" in words(at)
     assert "undefined, because everybody said the same of every item" in said
     assert "Nobody guessed whose answers they were" in said
     assert "*a* :red[b]" not in words(at)  # escaped
+    assert [one.label for one in at.get("download_button")] == ["All of it (ZIP)", "CSV", "Parquet", "JSON lines"]
     at = click(at, "rating_again")
     assert "round 2" in words(at)
     at = click(at, "rating_delete")

@@ -14,7 +14,7 @@ from ui.ask.box import ask_box, chosen, draw_spent
 from ui.ask.judging import Judge, judged
 from ui.ask.nearest import show_nearest
 from ui.ask.raise_cap import raise_cap
-from ui.compare import overview
+from ui.compare import audience, overview
 from ui.costs.ledger_fault import unrecorded_once
 from ui.rag.query import search_for
 from ui.resources import fulfil_wish, live, settings
@@ -44,6 +44,10 @@ def compare_page() -> None:
     if comparison is None:
         with intro.container():
             _introduce(chosen(PAGE, known))
+        return
+    vote = audience.vote_on(comparison)
+    if vote is not None and vote.hides_names:
+        audience.draw_blind(comparison, vote)
         return
     bar, judge = QuestionBar(PAGE, comparison), Judge(comparison.question)
     judge.explain()
@@ -81,7 +85,11 @@ def compare_page() -> None:
             with shown.below(answer.approach):
                 _go_on(answer, answers, comparison.question.text)
     with across.container():
+        if vote is not None:
+            audience.show(vote)
         overview.show(answers, verdicts, marked)
+        if vote is None:
+            audience.offer(comparison)
 
 
 def _introduce(chosen: Sequence[str]) -> None:

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
+from math import exp
+from pathlib import Path
 
 import altair as alt
 import streamlit as st
 
 from backends.text import counted as number_of
-from evaluation.ratings import agreement, sessions
+from evaluation.ratings import agreement, breakdown, sessions
+from evaluation.ratings.export import export_session
 from evaluation.ratings.model import Item, Rater, Rating, RatingSession
 from evaluation.ratings.planner import components_of, plan_words
 from evaluation.ratings.preference import Preference, counted, pair_preference, place_effects, preferences, wins
+from evaluation.ratings.strength import Strength, Strengths, strengths
 from evaluation.statistics import Estimate
 from ui.evaluate.figures import name_of
 from ui.evaluate.page import Evaluation
 from ui.shared.charts import readable
 from ui.shared.tables import literal_table
 from ui.shared.text import escaped, plain
+
+_FILES = {
+    ".zip": ("All of it (ZIP)", "application/zip"),
+    ".csv": ("CSV", "text/csv"),
+    ".parquet": ("Parquet", "application/vnd.apache.parquet"),
+    ".jsonl": ("JSON lines", "application/jsonl"),
+}
 
 
 def draw(page: Evaluation, session: RatingSession) -> None:
@@ -37,14 +50,41 @@ def draw(page: Evaluation, session: RatingSession) -> None:
     if session.state in ("open", "paused"):
         st.caption("Who is preferred is shown once the session is closed or locked, so that nobody is swayed.")
         return
+    _export(page, session)
     people = [one for one in raters if one.kind == "person"]
     human = _of(people, own)
     found = preferences(human, session.approaches)
     _decision(session, human, found)
     _chart(found)
+    _strengths(session, items, human)
     _matrix(session, human)
+    _breakdown(session, items, human)
     _trust(session, items, people, human, _of(people, every))
     _comments(items, raters, own)
+
+
+def _export(page: Evaluation, session: RatingSession) -> None:
+    with st.popover("Export", icon=":material/download:"):
+        for ending, (label, mime) in _FILES.items():
+            st.download_button(
+                label,
+                data=partial(_exported, page, session, ending),
+                file_name=f"ratings-{session.id}{ending}",
+                mime=mime,
+                key=f"rating_export:{ending}",
+                on_click="ignore",
+            )
+        st.caption(
+            "Raters are numbers, their comments are as they wrote them. The archive has the questions and answers as "
+            "well, and a script that recomputes every figure of this page."
+        )
+
+
+def _exported(page: Evaluation, session: RatingSession, ending: str) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"ratings{ending}"
+        export_session(page.store, session, file)
+        return file.read_bytes()
 
 
 def _of(raters: Sequence[Rater], ratings: Sequence[Rating]) -> list[Rating]:
@@ -138,6 +178,61 @@ def _chart(found: Sequence[Preference]) -> None:
     )
 
 
+def _strengths(session: RatingSession, items: Mapping[int, Item], ratings: Sequence[Rating]) -> None:
+    """A second view of the same ratings, by a model of them; style is taken off if that is wanted."""
+    st.markdown("## Strength by the Bradley-Terry model", anchors=False)
+    plain_ones = strengths(ratings, session.approaches)
+    if plain_ones.why:
+        st.caption(f"There is none: {plain_ones.why}.")
+        return
+    styled = st.toggle(
+        "Take off what length and citations do",
+        key="rating_style",
+        help="What is left if all answers were equally long, and all or none of them cited.",
+    )
+    found = strengths(ratings, session.approaches, items) if styled else plain_ones
+    before = {one.approach: one.log.value for one in plain_ones.of}
+    literal_table([_strength_row(one, before[one.approach] if styled else None) for one in found.of])
+    st.caption("  \n".join(map(escaped, _style_words(found) if styled else _MODEL_WORDS)))
+
+
+_MODEL_WORDS = (
+    "Strengths are natural logarithms, 0 in the mean, with ties as Davidson has them. A rating is one observation, "
+    "however many answers it puts in order. Intervals draw raters and items anew.",
+)
+
+
+def _strength_row(one: Strength, before: float | None) -> dict[str, str]:
+    row = {"Approach": name_of(one.approach), "Strength": _signed(one.log)}
+    if before is not None:
+        row["With style"] = f"{before:+.2f}".replace("-", "\u2212")
+    low, high = 100 * one.beats.low, 100 * one.beats.high
+    return row | {
+        "Beats an average approach": f"{100 * one.beats.value:.0f} % (95 % interval {low:.0f} to {high:.0f} %)"
+    }
+
+
+def _style_words(found: Strengths) -> list[str]:
+    """What style did to preferences."""
+    said = []
+    effects = ((found.doubling, "twice as long", _NO_LENGTHS), (found.citing, "that cites", _NO_CITES))
+    for effect, what, none in effects:
+        if effect is None:
+            said.append(none)
+            continue
+        times = exp(effect.value)
+        sure = "" if effect.low > 0 or effect.high < 0 else ", which may be chance"
+        said.append(
+            f"An answer {what} is preferred with {times:.2g} times the odds (95 % interval {exp(effect.low):.2g} to "
+            f"{exp(effect.high):.2g}){sure}."
+        )
+    return said
+
+
+_NO_LENGTHS = "All answers to a question are equally long."
+_NO_CITES = "No question has both an answer that cites and one that does not."
+
+
 def _matrix(session: RatingSession, ratings: Sequence[Rating]) -> None:
     st.markdown("## Who won against whom", anchors=False)
     literal_table(
@@ -155,6 +250,39 @@ def _matrix(session: RatingSession, ratings: Sequence[Rating]) -> None:
     bad = sum(one.all_bad for one in counted(ratings))
     skipped = sum(one.skipped for one in ratings)
     st.caption(f"All bad: {bad:,} of {len(counted(ratings)):,} ratings. Skipped: {skipped:,}.")
+
+
+def _breakdown(session: RatingSession, items: Mapping[int, Item], ratings: Sequence[Rating]) -> None:
+    """What preferences hang on: the kind of question, length, citations, and whether scores say the same."""
+    tags = breakdown.by_tag(ratings, items, session.approaches)
+    if tags:
+        st.markdown("## By tag", anchors=False)
+        literal_table(
+            [
+                {"Tag": one.tag, "Items": f"{one.items:,}"}
+                | {name_of(own.approach): "unknown" if own.net is None else _signed(own.net) for own in one.of}
+                for one in tags
+            ]
+        )
+        st.caption("Net preference. Intervals are of each figure alone; of many, one in twenty misses by chance.")
+    leans = {
+        "The longer one": breakdown.longer(ratings, items),
+        "One that cited": breakdown.citing(ratings, items),
+        **{f"The higher {scorer}": one for scorer, one in breakdown.by_score(ratings, items).items()},
+    }
+    if any(leans.values()):
+        st.markdown("## What was preferred", anchors=False)
+        literal_table(
+            [
+                {"Of two answers": what, "Won minus lost": _signed(one.net), "Pairs": f"{one.pairs:,}"}
+                for what, one in leans.items()
+                if one is not None
+            ]
+        )
+        st.caption(
+            "Where two answers differ in it. A score that goes with people is near 1, one that has nothing to do with "
+            "them near 0. Raters did not see citations; an answer that cited may differ otherwise."
+        )
 
 
 def _trust(

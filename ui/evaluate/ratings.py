@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
 import streamlit as st
 
@@ -27,7 +26,7 @@ from evaluation.runs.model import Run
 from ui.evaluate import rating_results
 from ui.evaluate.figures import name_of
 from ui.evaluate.page import Evaluation, run_label
-from ui.room.served import close_room, open_room, room
+from ui.room.invitation import invitation
 from ui.shared import numbers
 from ui.shared.errors import keep_fault, show_fault
 from ui.shared.text import escaped, plain
@@ -217,35 +216,7 @@ def _invitation(page: Evaluation, session: RatingSession) -> None:
                 help="The old one lets nobody in any more. Who has joined goes on with their own link.",
             )
         return
-    url = urlsplit(st.context.url or "http://localhost")
-    st.markdown("Invite with this link, on this machine:")
-    st.code(f"{url.scheme}://{url.netloc}/rate/{code}", language=None)
-    _room(code)
-
-
-def _room(code: str) -> None:
-    """Open and close what others on the network reach."""
-    opened = room()
-    if opened is None:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.button("Open for the room", key="rating_room", icon=":material/wifi:", on_click=_open_room)
-            st.caption(
-                "Others on this network then reach the pages of raters on a port of their own, over plain HTTP, and "
-                "nothing else of this app.",
-                width="stretch",
-            )
-        return
-    st.markdown("Others on this network use:")
-    for address in opened.addresses or ("(this machine has no address but its own)",):
-        st.code(f"{address}/{code}", language=None)
-    st.button("Close the room", key="rating_room_close", icon=":material/wifi_off:", on_click=close_room)
-
-
-def _open_room() -> None:
-    try:
-        open_room()
-    except BackendError as fault:
-        keep_fault(fault)
+    invitation("rate", code)
 
 
 def _renew(page: Evaluation, session: RatingSession) -> None:

@@ -1,6 +1,7 @@
 // Keys for those who rate by keyboard, and a sign that somebody is there. Without this script the page works as a form.
 "use strict";
 (() => {
+  addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); }); // back: what is kept, not what was
   const form = document.getElementById("rate");
   if (!form) return;
   const kind = form.dataset.kind;

@@ -19,6 +19,7 @@ from backends.errors import BackendError
 from backends.settings import load_settings, started_with
 from backends.store.database import Store
 from ui.room.routes import Raters
+from ui.room.voting import Voters
 
 _START_S = 10.0
 _lock = threading.Lock()
@@ -36,9 +37,9 @@ def store_in_force() -> Store:
         return _stores[place]
 
 
-def rating_routes() -> list[Route]:
-    """What is served below `/rate`."""
-    return Raters(store_in_force).routes()
+def room_routes() -> list[Route]:
+    """What is served below `/rate` and `/vote`."""
+    return [*Raters(store_in_force).routes(), *Voters(store_in_force).routes()]
 
 
 @dataclass
@@ -65,7 +66,7 @@ def room() -> Room | None:
 
 
 def open_room(port: int = 0) -> Room:
-    """Serve the rating pages on every address of this machine, on a port of their own (0: a free one).
+    """Serve the pages of raters and voters on every address of this machine, on a port of their own (0: a free one).
 
     Raises `BackendError` if the port cannot be used.
     """
@@ -82,7 +83,7 @@ def open_room(port: int = 0) -> Room:
                     f"Port {port} cannot be used; another program may have it.", "Choose another."
                 ) from None
             port = probe.getsockname()[1]
-        app = Starlette(routes=rating_routes())
+        app = Starlette(routes=room_routes())
         config = uvicorn.Config(app, host="0.0.0.0", port=port, log_level="warning", server_header=False)  # noqa: S104
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, name="room", daemon=True)
@@ -95,7 +96,7 @@ def open_room(port: int = 0) -> Room:
         if not server.started:
             server.should_exit = True
             raise BackendError("The room could not be opened: its server did not start.", "Try another port.")
-        _room = Room(port, tuple(f"http://{address}:{port}/rate" for address in own_addresses()), server, thread)
+        _room = Room(port, tuple(f"http://{address}:{port}" for address in own_addresses()), server, thread)
         return _room
 
 

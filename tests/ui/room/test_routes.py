@@ -17,7 +17,8 @@ from backends.settings import load_settings
 from backends.store.database import Store
 from evaluation.ratings import sessions
 from evaluation.ratings.model import Item, Plan
-from ui.room.routes import Raters, WrongCodes
+from ui.room.pages import WrongCodes
+from ui.room.routes import Raters
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)> \u202e"
 ANSWERS = {"raw": f"It costs 40 euros. {HOSTILE}", "rag": "It costs 42 euros.", "paid_api:acme": "Forty-two."}
