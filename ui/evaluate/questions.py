@@ -290,7 +290,8 @@ def _table(origin: str, held: QuestionsInWork) -> None:
             disabled=not held.past,
         )
         st.caption(HOW)
-    samples = tuple(samples_of_rows(edited.to_dict("records"), held.samples))
+    rows = ({str(name): value for name, value in row.items()} for row in edited.to_dict("records"))
+    samples = tuple(samples_of_rows(rows, held.samples))
     if samples != held.samples:
         past = (*held.past, held.samples)[-_MOST_STEPS:]
         _sets()[origin] = replace(held, samples=samples, past=past, name=_edited(held.name))
