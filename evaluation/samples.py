@@ -81,6 +81,8 @@ def parse_question_set(
         why = found.refusal.cause.removeprefix(found.name).strip()
         raise BackendError(f"{found.name} has no questions.", f"It {why} {found.refusal.next_step}")
     rows = [row for row in found.rows if not row.blank]
+    if endless := [row for row in rows if row.broken == records.UNCLOSED]:
+        raise _unreadable(found, endless)  # it holds the rest of the file: who knows how many rows
     ids = _ids(rows)
     samples = list(_samples(rows, ids))
     if not samples and (broken := [row for row in rows if row.broken]):

@@ -28,6 +28,9 @@ _COMMENTS = ("#", "//")
 _ABOVE = 10
 """So many rows may stand above the header: a title, a date."""
 
+UNCLOSED = "not closed (a quotation mark opens a cell that never ends)"
+"""What is wrong with the row that holds the rest of a file."""
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -227,7 +230,7 @@ def _table(decoded: Decoded, fits: Fits) -> RecordFile:
     rows = list(_rows(text, separator))
     names, records, notes = _below_header(rows, fits, decoded.mixed)
     if records and text.count('"') % 2 and any(cell.count("\n") > 1 for cell in rows[-1][1]):
-        records[-1] = Record(records[-1].number, broken="not closed (a quotation mark opens a cell that never ends)")
+        records[-1] = Record(records[-1].number, broken=UNCLOSED)
     if text is not decoded.text:
         notes.append('Its quotation marks inside of cells are written as \\", as MySQL does, and are read so.')
     layout = f"CSV with {_SEPARATORS[separator]}" if len(names) > 1 else "CSV of one column"

@@ -136,3 +136,11 @@ def test_a_half_of_a_character_is_replaced_as_no_result_could_hold_it():
         "\ufffd",
         ("\ufffd",),
     )
+
+
+def test_a_quotation_mark_that_never_closes_refuses_the_file(tmp_path: Path) -> None:
+    """It would be one row that is left out, and nobody would see how many questions are gone with it."""
+    file = tmp_path / "asked.csv"
+    file.write_text('question,answer\nOne?,1\nTwo?,"2\nThree?,3\nFour?,4\n')
+    with pytest.raises(BackendError, match="is not closed"):
+        read_question_set(file)
