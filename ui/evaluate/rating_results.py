@@ -76,7 +76,7 @@ def _export(page: Evaluation, session: RatingSession) -> None:
             )
         st.caption(
             "Raters are numbers, their comments are as they wrote them. The archive has the questions and answers as "
-            "well, and a script that recomputes every figure of this page."
+            "well, and a script that recomputes preferences, strengths and agreement from them."
         )
 
 
