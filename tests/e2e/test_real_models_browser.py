@@ -83,6 +83,9 @@ def test_four_real_answers_side_by_side(page: Page, real_app: str, screenshots: 
     expect(page.get_by_role("textbox", name="Your question")).to_be_enabled(timeout=60_000)
     page.screenshot(path=screenshots / "first-paint.png")
     expect(page.get_by_text("Local models are loaded")).to_be_visible(timeout=LONG)
+    if (running := page.get_by_role("button", name="Stop the stand-in")).count():  # of a first try
+        running.click()
+        expect(running).to_have_count(0, timeout=LONG)
     page.get_by_text(SAMPLE).first.click()
     expect(page.get_by_text("not asked").first).to_be_visible(timeout=LONG)
     expect(page.get_by_text("failed", exact=True)).to_have_count(0)
@@ -129,7 +132,7 @@ def _a_citation_opens_its_passage(page: Page, picture: Path) -> None:
     expect(page.get_by_role("heading", name=FOUND.question)).to_be_visible(timeout=LONG)
     expect(page.get_by_role("heading", name="What happened inside")).to_be_visible(timeout=LONG)
     page.get_by_role("button", name="[1]", exact=True).first.click()
-    expect(page.get_by_role("dialog")).to_contain_text(re.compile(r"\b[24]0 minutes"))  # of the K2, or of the K3
+    expect(page.get_by_role("dialog")).to_contain_text(re.compile(r"\b(1\.6|2\.8) litres"))  # of either machine
     page.wait_for_timeout(600)
     page.screenshot(path=picture)
     page.keyboard.press("Escape")
