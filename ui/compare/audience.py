@@ -132,7 +132,7 @@ def _going_on(store: Store, vote: Vote) -> None:
         if code is None:
             st.caption("The code was shown when the vote was opened, and is kept nowhere. Discard it to open another.")
         elif vote.takes_votes():
-            st.markdown(f"Code: **{code}**")
+            st.markdown(f"Code: **{escaped(code)}**")
             invitation("vote", code, qr=True)
 
 
@@ -145,7 +145,8 @@ def _count(store: Store, vote: Vote) -> None:
         show_fault(fault)
         return
     left = (vote.expires_at - datetime.now(UTC)).total_seconds()
-    st.caption(f"{said}. " + (f"Open for {max(1, round(left / 60))} min more." if left > 0 else "The time is over."))
+    still = f"Open for {max(1, round(left / 60))} min more." if left > 0 else "The time is over."
+    st.caption(escaped(f"{said}. {still}"))
 
 
 def _end(store: Store, vote: Vote, reveal: bool) -> None:
@@ -160,9 +161,8 @@ def _result(store: Store, vote: Vote) -> None:
     everybody = sum(found)
     with st.container(border=True, key="audience"):
         st.markdown("## What the audience said", anchors=False)
-        st.caption(
-            f"{counted(everybody, 'vote')}, each for one answer. It says what this room thinks, of one question."
-        )
+        said = counted(everybody, "vote")
+        st.caption(escaped(f"{said}, each for one answer. It says what this room thinks, of one question."))
         literal_table(_rows(vote, found, everybody))
         st.button(
             "Close the result",

@@ -183,7 +183,7 @@ def _strengths(session: RatingSession, items: Mapping[int, Item], ratings: Seque
     st.markdown("## Strength by the Bradley-Terry model", anchors=False)
     plain_ones = strengths(ratings, session.approaches)
     if plain_ones.why:
-        st.caption(f"There is none: {plain_ones.why}.")
+        st.caption(escaped(f"There is none: {plain_ones.why}."))
         return
     styled = st.toggle(
         "Take off what length and citations do",

@@ -266,7 +266,7 @@ def _headline(shown: Shown) -> None:
         "\u2605 is best where that is clear: quality by the paired differences, times and costs where intervals do not "
         "overlap, nothing where no answer is right. A share leads to its answers that are not right, a time or an "
         "amount to the slowest or dearest. Whether chance may be the reason is adjusted for the number of "
-        f"comparisons (Holm).{_groups_words(shown.result)}"
+        f"comparisons (Holm).{escaped(_groups_words(shown.result))}"
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import streamlit as st
 
@@ -128,8 +128,8 @@ def _line(store: Store, one: Asked) -> None:
         with st.container(gap=None):
             question = shortened(" ".join(one.question.split()), _SHOWN) or "\u2014"
             st.markdown(f"**{escaped(question)}**")
-            ended = ", ".join(f"{_name(approach)} {_ENDED.get(status, status)}" for approach, _, status in one.columns)
-            st.caption(f"{one.at:%Y-%m-%d %H:%M} \u00b7 {escaped(ended)}")
+            who = ", ".join(_ended(one))
+            st.caption(escaped(f"{one.at:%Y-%m-%d %H:%M} \u00b7 {who}"))
             if one.note:
                 st.caption(f":material/edit_note: {escaped(one.note)}")
         st.button("Open", key=f"history_open:{one.id}", icon=":material/open_in_full:", on_click=_open, args=(one.id,))
@@ -144,6 +144,18 @@ def _line(store: Store, one: Asked) -> None:
         )
 
 
+def _ended(one: Asked) -> Iterator[str]:
+    """Who was asked, in the order of the approaches, and how it ended where it was not simply done."""
+    order = [spec.id for spec in specs()]
+
+    def place(column: tuple[str, str, str]) -> tuple[int, str]:
+        kind = column[0].partition(":")[0]
+        return (order.index(kind) if kind in order else len(order), column[0])
+
+    for approach, _, status in sorted(one.columns, key=place):
+        yield _name(approach) if status == "ok" else f"{_name(approach)} ({_ENDED.get(status, status)})"
+
+
 def _name(approach: str) -> str:
     kind, _, name = approach.partition(":")
     return " ".join(filter(None, (spec_of(kind).name if is_known(kind) else kind, name)))
@@ -151,9 +163,8 @@ def _name(approach: str) -> str:
 
 def _star(store: Store, one: Asked, key: str) -> None:
     st.button(
-        "",
+        ":orange[\u2605]" if one.star else "\u2606",
         key=f"history_star:{key}",
-        icon=":material/star:" if one.star else ":material/star_border:",
         type="tertiary",
         help="No favourite any more" if one.star else "Make it a favourite",
         on_click=_annotate,
